@@ -1,0 +1,67 @@
+"""The errors a person can cause, each with a remedy and an exit code.
+
+Everything else that is raised is a bug and ends as a traceback in the log file.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BUDGET_MISSED = 3
+EXIT_MISSING_DEPENDENCY = 4
+EXIT_DEVICE = 5
+EXIT_INTERRUPTED = 130
+"""What shells report for a program that was stopped with Ctrl-C (128 + SIGINT)."""
+
+
+class MobileqError(Exception):
+    """Something a person can put right.
+
+    Args:
+        message: One sentence that says what is wrong, naming the file, option or node.
+        hint: One sentence that says what to do about it.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(MobileqError):
+    """A file that was given cannot be used: a model, photos, labels, annotations."""
+
+
+class VerificationError(MobileqError):
+    """A converted file does not load, does not run, or does not agree with its reference."""
+
+
+class ToolError(MobileqError):
+    """A native tool failed or crashed; the message names the stage, the hint the log file."""
+
+
+class UsageError(MobileqError):
+    """The command line (or the arguments of the Python API) cannot be carried out as given."""
+
+    exit_code = EXIT_USAGE
+
+
+class BudgetMissedError(MobileqError):
+    """The best that was found costs more accuracy than the person allowed."""
+
+    exit_code = EXIT_BUDGET_MISSED
+
+
+class MissingDependencyError(MobileqError):
+    """An optional package or an outside tool is not installed."""
+
+    exit_code = EXIT_MISSING_DEPENDENCY
+
+
+class DeviceError(MobileqError):
+    """A phone is missing, refuses a command, or runs out of space."""
+
+    exit_code = EXIT_DEVICE

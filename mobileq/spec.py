@@ -1,0 +1,168 @@
+"""The types that flow through everything: what a model takes, gives, and how to read it.
+
+All are frozen and compare by value. They are read back from JSON and TOML strictly: an unknown
+field or a value of the wrong type is an error (see `mobileq.manifest`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Layout = Literal["NCHW", "NHWC"]
+ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch"]
+ChannelOrder = Literal["RGB", "BGR"]
+Task = Literal["detect", "classify", "unknown"]
+DecodeKind = Literal["yolov5", "yolov8", "yolox", "nanodet", "end2end", "ssd"]
+HeadKind = Literal["decoded", "raw"]
+BoxUnit = Literal["pixel", "normalized"]
+BoxFormat = Literal["cxcywh", "xyxy", "yxyx"]
+OutputRole = Literal[
+    "predictions",  # boxes and scores of all anchors in one tensor
+    "class_scores",  # [anchors, classes], after the sigmoid
+    "class_logits",  # before the sigmoid
+    "box_distribution",  # [anchors, 4 * bins]: logits of the distances left, top, right, bottom
+    "box_regression",  # raw box branch of heads without a distribution
+    "objectness_logits",
+    "boxes",  # [1, N, 4] of an in-graph post-processing
+    "classes",  # [1, N]
+    "scores",  # [1, N]
+    "count",  # [1]
+]
+Precision = Literal["fp32", "fp16", "dynamic", "int8", "int16x8"]
+IoDtype = Literal["float32", "int8", "uint8"]
+Engine = Literal["direct", "tensorflow"]
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all: frozen, keyword-only, strict when read back."""
+
+
+class QuantParams(Spec, frozen=True, kw_only=True):
+    """`real = scale * (quantized - zero_point)`; one entry, or one per index along `axis`."""
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int | None = None
+
+
+class TensorSpec(Spec, frozen=True, kw_only=True):
+    """One input or output.
+
+    `name`, always the ONNX model's, is how everything in the project calls the tensor. In an
+    artifact, `artifact_name` is what the file itself calls it, and `shape`, `dtype` and `layout`
+    are the file's.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: Layout | None = None
+    quant: QuantParams | None = None
+    artifact_name: str | None = None
+    permutation: tuple[int, ...] | None = None
+    """`file_array = model_array.transpose(permutation)`; None where the orders are the same."""
+
+
+class PreprocessSpec(Spec, frozen=True, kw_only=True):
+    """How a picture becomes the input tensor.
+
+    Resize (OpenCV's INTER_LINEAR_EXACT, integer arithmetic) and pad in 8 bits, then per channel
+    `value = (pixel * rescale_factor - image_mean) / image_std` in float32. Mean and standard
+    deviation are in the order of `channel_order`. Integer inputs take the pixel itself.
+    """
+
+    width: int
+    height: int
+    resize_mode: ResizeMode = "letterbox"
+    pad_value: int = 114
+    channel_order: ChannelOrder = "RGB"
+    rescale_factor: float = 1.0 / 255.0
+    image_mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    image_std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    layout: Layout = "NCHW"
+
+
+class HeadOutput(Spec, frozen=True, kw_only=True):
+    """What one output tensor of a head holds, and for which stride where it is of one only."""
+
+    name: str
+    role: OutputRole
+    stride: int | None = None
+
+
+class DecodeSpec(Spec, frozen=True, kw_only=True):
+    """How output tensors become boxes, scores and classes.
+
+    `anchors` holds, per stride, (width, height) pairs in input pixels (YOLOv5). `reg_max` is the
+    number of bins of a box side's distance distribution (DFL: 16, NanoDet: 8), else 0.
+    """
+
+    kind: DecodeKind
+    class_count: int
+    outputs: tuple[HeadOutput, ...]
+    head: HeadKind = "decoded"
+    strides: tuple[int, ...] = ()
+    anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
+    reg_max: int = 0
+    box_format: BoxFormat = "cxcywh"
+    box_unit: BoxUnit = "pixel"
+    score_threshold: float = 0.25
+    iou_threshold: float = 0.45
+
+
+class ModelSpec(Spec, frozen=True, kw_only=True):
+    """A model as everything else sees it. `decode` is None where detections can't be decoded."""
+
+    name: str
+    task: Task
+    family: str | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    preprocess: PreprocessSpec | None = None
+    decode: DecodeSpec | None = None
+    labels: tuple[str, ...] = ()
+
+
+class QuantRecipe(Spec, frozen=True, kw_only=True):
+    """What was asked of a conversion, enough to repeat it."""
+
+    precision: Precision
+    engine: Engine = "direct"
+    calibrator: str | None = None
+    per_channel: bool = True
+    keep_float: tuple[str, ...] = ()
+    head: HeadKind = "decoded"
+    io: IoDtype = "float32"
+
+
+class TensorRange(Spec, frozen=True, kw_only=True):
+    """The real values an activation tensor may take, as calibration found or chose them."""
+
+    min: float
+    max: float
+
+
+TensorRanges = dict[str, TensorRange]
+
+
+class Artifact(Spec, frozen=True, kw_only=True):
+    """One converted file. `path` is relative to the bundle; `ops` counts op types."""
+
+    target: str
+    precision: Precision
+    path: str
+    sha256: str
+    size_bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    recipe: QuantRecipe
+    ops: dict[str, int] = {}
+    tool_versions: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Short name, unique in a bundle: `tflite-int8`."""
+        return f"{self.target}-{self.precision}"
