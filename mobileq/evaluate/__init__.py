@@ -1,0 +1,1 @@
+"""How close a converted model is to its reference, in numbers and in accuracy."""

@@ -1,0 +1,42 @@
+"""From output tensors to detections in the source picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobileq.spec import DecodeSpec
+from mobileq.vision.decode import decode
+from mobileq.vision.decode.arrays import Outputs
+from mobileq.vision.detections import Detections
+from mobileq.vision.letterbox import LetterboxTransform
+from mobileq.vision.nms import Thresholds, select
+
+
+def postprocess(
+    spec: DecodeSpec,
+    outputs: Outputs,
+    transform: LetterboxTransform,
+    thresholds: Thresholds,
+) -> Detections:
+    """Decode, suppress duplicates, and map the boxes back to the source picture.
+
+    Boxes are clipped to the picture; those that lay wholly in the padding have no area then and
+    are dropped.
+
+    Args:
+        spec: How the outputs are to be read.
+        outputs: Float32 arrays by the ONNX model's output names, in its axis order.
+        transform: What `preprocess` gave for this picture.
+        thresholds: What becomes a detection.
+
+    Returns:
+        Detections in source pixels, by score, highest first.
+
+    Raises:
+        InputError: The outputs are not what `spec` describes.
+    """
+    candidates = decode(spec, outputs, transform.width, transform.height, thresholds.score)
+    found = select(candidates, thresholds)
+    xyxy = transform.clip(transform.to_source(found.xyxy))
+    inside = np.all(xyxy[:, 2:] > xyxy[:, :2], axis=1)
+    return Detections(xyxy, found.score, found.class_id)[inside]

@@ -1,0 +1,196 @@
+"""From a picture to the model's input tensor, the same to the last bit on every machine."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mobileq.errors import UsageError
+from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams
+from mobileq.vision.detections import ByteArray, FloatArray
+from mobileq.vision.image_file import read_image
+from mobileq.vision.letterbox import LetterboxTransform, Rotation
+
+__all__ = [
+    "dequantize",
+    "feed_picture",
+    "letterbox_image",
+    "lookup_table",
+    "preprocess",
+    "quantize",
+    "read_image",
+]
+
+_ROTATE_CODES = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
+def preprocess(
+    image: ByteArray,
+    spec: PreprocessSpec,
+    dtype: Literal["float32", "uint8"] = "float32",
+    rotation: Rotation = 0,
+) -> tuple[npt.NDArray[np.float32 | np.uint8], LetterboxTransform]:
+    """Make the input tensor of one picture.
+
+    Rotate, resize, pad (all in 8 bits), put the channels in order, look each pixel up in
+    `lookup_table(spec)`, put the axes in order.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        spec: What the model wants.
+        dtype: "uint8" gives the pixels themselves, for models that take them without a scale.
+        rotation: Clockwise turn that makes the picture upright (a camera's sensor orientation).
+
+    Returns:
+        The tensor, [1, 3, height, width] or [1, height, width, 3] by `spec.layout`, contiguous;
+        and the transform that takes boxes back.
+
+    Raises:
+        ValueError: `image` or `dtype` is not one of the above.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image is {image.dtype} {image.shape}, expected uint8 [H, W, 3]")
+    transform = LetterboxTransform.fit(image.shape[1], image.shape[0], spec, rotation)
+    canvas = letterbox_image(image, transform, spec.pad_value)
+    if spec.channel_order == "BGR":
+        canvas = np.ascontiguousarray(canvas[:, :, ::-1])
+    pixels: npt.NDArray[np.float32 | np.uint8]
+    if dtype == "float32":
+        pixels = cv2.LUT(canvas, lookup_table(spec)[:, np.newaxis, :])
+    elif dtype == "uint8":
+        pixels = canvas
+    else:
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'uint8'")
+    if spec.layout == "NCHW":
+        pixels = pixels.transpose(2, 0, 1)
+    return np.ascontiguousarray(pixels[np.newaxis]), transform
+
+
+def feed_picture(
+    spec: ModelSpec, image: ByteArray, rotation: Rotation = 0
+) -> tuple[dict[str, npt.NDArray[np.float32 | np.uint8]], LetterboxTransform]:
+    """{input name: tensor} for a model that takes one picture, and the transform back.
+
+    An input with a scale is given real values, which its runner quantizes.
+
+    Raises:
+        UsageError: How the model wants its picture is not known.
+    """
+    if spec.preprocess is None:
+        raise UsageError(
+            f"How {spec.name} wants its picture is not known.",
+            "Say it with --family, or describe it with --spec FILE.toml.",
+        )
+    first = spec.inputs[0]
+    plain = first.dtype == "uint8" and first.quant is None
+    tensor, transform = preprocess(
+        image, spec.preprocess, "uint8" if plain else "float32", rotation
+    )
+    return {first.name: tensor}, transform
+
+
+def letterbox_image(image: ByteArray, transform: LetterboxTransform, pad_value: int) -> ByteArray:
+    """Rotate, resize and pad in 8 bits: uint8 [height, width, 3], channels as they come.
+
+    Resizing is OpenCV's INTER_LINEAR_EXACT, which is whole-number arithmetic. Along each axis,
+    output index i lies at `(i + 0.5) * source / resized - 0.5`; the weight of the right (lower)
+    neighbour is the fraction of that, rounded half to even to a multiple of 1/256, and outside the
+    outermost pixel centres that pixel alone counts. Rows first, exact in 8 + 8 bits; then columns,
+    exact in 8 + 16 bits; then `(sum + 0x8000) >> 16`.
+    """
+    turned: ByteArray = image
+    if transform.rotation:
+        turned = cv2.rotate(image, _ROTATE_CODES[transform.rotation])
+    if turned.shape[:2] != (transform.resized_height, transform.resized_width):
+        turned = cv2.resize(
+            turned,
+            (transform.resized_width, transform.resized_height),
+            interpolation=cv2.INTER_LINEAR_EXACT,
+        )
+    canvas = np.full((transform.height, transform.width, 3), pad_value, np.uint8)
+    bottom = transform.top + transform.resized_height
+    right = transform.left + transform.resized_width
+    canvas[transform.top : bottom, transform.left : right] = turned
+    return canvas
+
+
+@lru_cache(maxsize=64)
+def lookup_table(spec: PreprocessSpec) -> FloatArray:
+    """Input value of each pixel value: float32 [256, 3], channels in `spec.channel_order`.
+
+    `(pixel * rescale_factor - image_mean) / image_std`, from left to right in float64, rounded
+    once to float32. A table leaves nothing to the order or the fusing of float32 operations.
+    """
+    pixel = np.arange(256, dtype=np.float64)[:, np.newaxis]
+    mean = np.array(spec.image_mean, np.float64)
+    std = np.array(spec.image_std, np.float64)
+    table = ((pixel * np.float64(spec.rescale_factor) - mean) / std).astype(np.float32)
+    table.setflags(write=False)  # the cache hands the same array to everyone
+    return table
+
+
+def quantize(
+    array: FloatArray, quant: QuantParams, dtype: npt.DTypeLike
+) -> npt.NDArray[np.integer]:
+    """Real values to integers: `round(array / scale) + zero_point`, saturated to `dtype`.
+
+    The division is float32 by float32; halves round away from zero, as in TensorFlow Lite's
+    reference kernels (`AffineQuantize`, `TfLiteRound`) and unlike ONNX's QuantizeLinear, which
+    rounds halves to even. NaN becomes the zero point; infinities saturate.
+
+    Args:
+        array: float32, any shape.
+        quant: One scale and zero point, or one per index along `quant.axis`.
+        dtype: An integer type.
+
+    Raises:
+        ValueError: `quant` does not fit the array.
+    """
+    scale, zero_point = _broadcast(quant, array.ndim, array.shape)
+    limits = np.iinfo(np.dtype(dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = (array.astype(np.float32, copy=False) / scale).astype(np.float64)
+    # Widened first: in float32, 0.49999997 + 0.5 is 1. Exact in float64.
+    rounded = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio) + zero_point
+    rounded = np.where(np.isnan(rounded), zero_point, rounded)
+    return np.clip(rounded, limits.min, limits.max).astype(limits.dtype)
+
+
+def dequantize(array: npt.NDArray[np.integer], quant: QuantParams) -> FloatArray:
+    """Integers to real values: `scale * (array - zero_point)`.
+
+    The difference is a whole number (exact), made float32 and multiplied in float32.
+
+    Raises:
+        ValueError: `quant` does not fit the array.
+    """
+    scale, zero_point = _broadcast(quant, array.ndim, array.shape)
+    difference = array.astype(np.int64) - zero_point.astype(np.int64)
+    return scale * difference.astype(np.float32)
+
+
+def _broadcast(
+    quant: QuantParams, ndim: int, shape: tuple[int, ...]
+) -> tuple[FloatArray, npt.NDArray[np.float64]]:
+    """Scale and zero point, shaped to go with an array of `shape`."""
+    scale = np.array(quant.scale, np.float32)
+    zero_point = np.array(quant.zero_point, np.float64)
+    count = 1 if quant.axis is None else shape[quant.axis]
+    if scale.shape != (count,) or zero_point.shape != (count,):
+        raise ValueError(
+            f"{scale.size} scales and {zero_point.size} zero points do not fit "
+            f"shape {shape} along axis {quant.axis}"
+        )
+    if quant.axis is None:
+        return scale.reshape(()), zero_point.reshape(())
+    along = [1] * ndim
+    along[quant.axis] = count
+    return scale.reshape(along), zero_point.reshape(along)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mobileq.spec import PreprocessSpec
+from mobileq.vision.letterbox import LetterboxTransform
+
+MODES = ("letterbox", "letterbox_top_left", "stretch")
+ROTATIONS = (0, 90, 180, 270)
+
+
+def fit(source, model, mode="letterbox", rotation=0) -> LetterboxTransform:
+    spec = PreprocessSpec(width=model[0], height=model[1], resize_mode=mode)
+    return LetterboxTransform.fit(*source, spec, rotation)
+
+
+def placement(transform: LetterboxTransform) -> tuple[int, int, int, int]:
+    t = transform
+    return t.left, t.top, t.resized_width, t.resized_height
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "mode", "expected"),
+    [
+        ((810, 1080), (640, 640), "letterbox", (80, 0, 480, 640)),
+        ((1280, 720), (640, 640), "letterbox", (0, 140, 640, 360)),
+        ((640, 425), (640, 640), "letterbox", (0, 107, 640, 425)),  # 215 rows: 107 + 108
+        ((640, 427), (320, 320), "letterbox", (0, 53, 320, 214)),  # 213.5 rounds up
+        ((640, 427), (320, 320), "letterbox_top_left", (0, 0, 320, 213)),
+        ((640, 427), (300, 200), "stretch", (0, 0, 300, 200)),
+        ((5000, 1), (32, 32), "letterbox", (0, 15, 32, 1)),  # never less than one row
+        ((1, 5000), (32, 32), "letterbox_top_left", (0, 0, 1, 32)),
+        ((416, 416), (416, 416), "letterbox", (0, 0, 416, 416)),
+    ],
+)
+def test_picture_is_placed_as_the_mode_says(source, model, mode, expected):
+    assert placement(fit(source, model, mode)) == expected
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 30))
+def test_exact_fits_lose_no_pixel_to_rounding(width, height, factor):
+    for mode in MODES:
+        transform = fit((width * factor, height * factor), (width, height), mode)
+        assert placement(transform) == (0, 0, width, height)
+
+
+def test_quarter_turns_swap_the_sides_before_resizing():
+    upright = fit((1080, 1920), (640, 640))
+    for rotation in (90, 270):
+        turned = fit((1920, 1080), (640, 640), rotation=rotation)
+        assert placement(turned) == placement(upright)
+        assert (turned.rotated_width, turned.rotated_height) == (1080, 1920)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "expected"),
+    [
+        (0, [0, 0, 10, 20]),
+        (90, [180, 0, 200, 10]),
+        (180, [390, 180, 400, 200]),
+        (270, [0, 390, 20, 400]),
+    ],
+)
+def test_corner_box_turns_clockwise(rotation, expected):
+    model = (400, 200) if rotation in (0, 180) else (200, 400)
+    transform = fit((400, 200), model, rotation=rotation)
+    corner = np.array([[0, 0, 10, 20]], np.float32)
+    assert transform.to_model(corner).tolist() == [expected]
+    assert transform.to_source(np.array([expected], np.float32)).tolist() == corner.tolist()
+
+
+@given(
+    st.integers(8, 4000),
+    st.integers(8, 4000),
+    st.integers(32, 1280),
+    st.integers(32, 1280),
+    st.sampled_from(MODES),
+    st.sampled_from(ROTATIONS),
+    st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 4), min_size=1, max_size=5),
+)
+def test_to_source_undoes_to_model(width, height, model_w, model_h, mode, rotation, corners):
+    transform = fit((width, height), (model_w, model_h), mode, rotation)
+    if min(transform.resized_width, transform.resized_height) < 8:
+        return  # a picture squeezed to a few pixels: float32 has no room for its coordinates
+    ends = np.array(corners, np.float32) * [width, height, width, height]
+    boxes = np.concatenate(
+        [np.minimum(ends[:, :2], ends[:, 2:]), np.maximum(ends[:, :2], ends[:, 2:])], axis=1
+    ).astype(np.float32)
+    inside = transform.to_model(boxes)
+    low = np.array([transform.left, transform.top] * 2) - 1e-3
+    size = np.array([transform.resized_width, transform.resized_height] * 2)
+    assert np.all(inside >= low)
+    assert np.all(inside <= low + size + 2e-3)
+    np.testing.assert_allclose(transform.to_source(inside), boxes, rtol=0, atol=1e-3)
+
+
+@given(st.sampled_from(MODES), st.sampled_from(ROTATIONS))
+def test_whole_picture_covers_exactly_the_resized_area(mode, rotation):
+    transform = fit((1234, 567), (416, 320), mode, rotation)
+    left, top, width, height = placement(transform)
+    whole = np.array([[0, 0, 1234, 567]], np.float32)
+    assert transform.to_model(whole).tolist() == [[left, top, left + width, top + height]]
+
+
+def test_clip_limits_boxes_to_the_unrotated_source():
+    transform = fit((300, 200), (640, 640), rotation=90)
+    clipped = transform.clip(np.array([[-5, -1, 900, np.inf], [10, 20, 30, 40]], np.float32))
+    assert clipped.tolist() == [[0, 0, 300, 200], [10, 20, 30, 40]]
+    assert clipped.dtype == np.float32
+
+
+def test_no_boxes_stay_no_boxes():
+    transform = fit((300, 200), (640, 640), rotation=270)
+    none = np.zeros((0, 4), np.float32)
+    assert transform.clip(transform.to_source(transform.to_model(none))).shape == (0, 4)
+
+
+@pytest.mark.parametrize(("source", "rotation"), [((0, 10), 0), ((10, -1), 0), ((10, 10), 45)])
+def test_impossible_pictures_and_turns_are_refused(source, rotation):
+    with pytest.raises(ValueError, match=r"cannot be placed|rotation is 45"):
+        fit(source, (32, 32), rotation=rotation)
