@@ -1,0 +1,1 @@
+"""Where calibration and evaluation pictures come from, and the ranges that activations take."""

@@ -1,0 +1,83 @@
+"""What samples are read from: things in a fixed order, each with a name, read one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from mobileq.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SourceKind = Literal["folder", "data_yaml", "image", "video", "pictures", "tensors"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One thing that was read, or the reason why it could not be.
+
+    `array` is a picture, uint8 [H, W, 3] RGB; from a source of kind "tensors" it is a finished
+    tensor of the model's input shape.
+    """
+
+    position: int
+    array: npt.NDArray[Any] | None
+    problem: str = ""
+
+
+class Source(Protocol):
+    """A number of things in a fixed order. No id or reason holds a path outside the source."""
+
+    @property
+    def kind(self) -> SourceKind: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def in_time(self) -> bool:
+        """Neighbours are alike, so a choice is spread evenly instead of drawn."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what was passed over."""
+
+    def id(self, position: int) -> str:
+        """Name, unique in the source."""
+
+    def path(self, position: int) -> Path | None:
+        """The file that holds this and nothing else, if there is one."""
+
+    def read(self, positions: Sequence[int]) -> Iterator[Reading]:
+        """Read what is at the positions (ascending), in that order, one at a time."""
+
+    def digests(self, positions: Sequence[int]) -> Iterator[str]:
+        """SHA-256 of the content at each position, or of the one file that holds them all."""
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def printable(text: str) -> str:
+    """The text with what is no valid Unicode (names of other encodings) made visible."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def some(names: Sequence[str], limit: int = 3) -> str:
+    """The first names, for a sentence."""
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

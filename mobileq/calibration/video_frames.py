@@ -1,0 +1,76 @@
+"""The frames of a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mobileq.calibration.sources import Reading, SourceKind, file_digest
+from mobileq.errors import InputError
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+)
+
+
+class VideoFrames:
+    """A video, decoded from its start each time: seeking is not exact in all formats.
+
+    Raises:
+        InputError: OpenCV cannot decode one frame.
+    """
+
+    kind: SourceKind = "video"
+    in_time = True
+    notices: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # The frame count in the file's header is an estimate in several formats.
+        self.count = sum(1 for _ in self._grab())
+        if self.count == 0:
+            raise InputError(
+                f"{path} is not a video that can be decoded.",
+                "Convert it to MP4 (H.264), or give a folder of images.",
+            )
+
+    def id(self, position: int) -> str:
+        return f"frame-{position:06d}"
+
+    def path(self, position: int) -> Path | None:
+        return None
+
+    def read(self, positions: Sequence[int]) -> Iterator[Reading]:
+        import cv2
+
+        wanted = iter(positions)
+        position = next(wanted, None)
+        for number, capture in enumerate(self._grab()):
+            if position is None:
+                return
+            if number != position:
+                continue
+            decoded, frame = capture.retrieve()
+            if decoded and frame is not None and frame.ndim == 3:
+                yield Reading(position, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+            else:
+                yield Reading(position, None, "The frame cannot be decoded.")
+            position = next(wanted, None)
+        while position is not None:
+            yield Reading(position, None, "The video ended before this frame.")
+            position = next(wanted, None)
+
+    def digests(self, positions: Sequence[int]) -> Iterator[str]:
+        yield file_digest(self._path)
+
+    def _grab(self) -> Iterator[Any]:
+        """The capture, once per frame."""
+        import cv2
+
+        capture = cv2.VideoCapture(str(self._path))
+        try:
+            while capture.grab():
+                yield capture
+        finally:
+            capture.release()

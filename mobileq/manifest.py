@@ -1,0 +1,235 @@
+"""What a bundle says about itself, and the canonical JSON of every Spec type.
+
+Same value, same bytes: keys sorted, two spaces, a newline at the end, floats as `repr` writes
+them. What differs between two runs on the same input (when, and the command line with its paths)
+is in `BundleManifest.run`, which `content_sha256` does not cover.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mobileq.errors import InputError
+from mobileq.spec import Artifact, ModelSpec, Spec
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+_MAX_BYTES = 64 * 1024 * 1024
+_REMAKE = "Make the bundle again with `mobileq convert`."
+
+
+class SourceInfo(Spec, frozen=True, kw_only=True):
+    """The ONNX file a bundle was made from."""
+
+    file_name: str
+    sha256: str
+    opset: int
+    size_bytes: int
+
+
+class FileEntry(Spec, frozen=True, kw_only=True):
+    """One file of a bundle."""
+
+    sha256: str
+    size_bytes: int
+
+
+class CalibrationInfo(Spec, frozen=True, kw_only=True):
+    """The samples that calibration saw; `skipped` holds (name, reason) of those it could not."""
+
+    source: str
+    count: int
+    seed: int
+    ids: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+class RunInfo(Spec, frozen=True, kw_only=True):
+    """What no hash covers: when (ISO 8601, UTC) and with which command line."""
+
+    created: str
+    command: tuple[str, ...] = ()
+
+
+class BundleManifest(Spec, frozen=True, kw_only=True):
+    """All that a bundle holds.
+
+    `files` names every file but `manifest.json` itself, by its path with forward slashes.
+    `measurements` is keyed by `Artifact.name`, then by what was measured.
+    """
+
+    model: ModelSpec
+    source: SourceInfo
+    artifacts: tuple[Artifact, ...]
+    run: RunInfo
+    files: dict[str, FileEntry] = msgspec.field(default_factory=dict)
+    measurements: dict[str, dict[str, float | int | str]] = msgspec.field(default_factory=dict)
+    calibration: CalibrationInfo | None = None
+    tool_versions: dict[str, str] = msgspec.field(default_factory=dict)
+    schema_version: Literal[1] = 1
+    content_sha256: str = ""
+
+
+def to_json(value: object) -> bytes:
+    """Canonical JSON of a Spec, or of anything made of dict, list, str, numbers and None.
+
+    Raises:
+        ValueError: A float is not finite, or a text is no valid Unicode.
+        msgspec.ValidationError: A field of the Spec holds a value of the wrong type.
+    """
+    text = json.dumps(
+        _builtins(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
+    )
+    return text.encode() + b"\n"
+
+
+def from_json[SpecT: msgspec.Struct](data: bytes, kind: type[SpecT], what: str) -> SpecT:
+    """Read a Spec strictly: unknown fields and values of the wrong type are errors.
+
+    Args:
+        data: UTF-8 JSON, from anywhere.
+        kind: The type to read.
+        what: How the error calls the file.
+
+    Raises:
+        InputError: One sentence that names `what` and the field.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{what} cannot be used: {_reason(error)}.") from error
+
+
+def content_hash(manifest: BundleManifest) -> str:
+    """SHA-256 of the canonical JSON without `run` and `content_sha256`."""
+    content: dict[str, Any] = _builtins(manifest)
+    del content["run"], content["content_sha256"]
+    return hashlib.sha256(to_json(content)).hexdigest()
+
+
+def seal(manifest: BundleManifest) -> BundleManifest:
+    """The same manifest with `content_sha256` filled in.
+
+    Raises:
+        ValueError: It contradicts itself: a path leaves the bundle, or an artifact is not in
+            `files` with the same size and hash.
+    """
+    problem = _contradiction(manifest)
+    if problem:
+        raise ValueError(problem)
+    return msgspec.structs.replace(manifest, content_sha256=content_hash(manifest))
+
+
+def write_manifest(manifest: BundleManifest, path: Path) -> BundleManifest:
+    """Seal a manifest, write it, and give it back as written.
+
+    Raises:
+        ValueError: It contradicts itself; see `seal`.
+        OSError: `path` cannot be written.
+    """
+    sealed = seal(manifest)
+    path.write_bytes(to_json(sealed))
+    return sealed
+
+
+def read_manifest(path: Path) -> BundleManifest:
+    """Read a manifest strictly. Hashes are not compared; `bundle.verify_bundle` does that.
+
+    Raises:
+        InputError: The file cannot be read, is from a newer version, or a field is wrong.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path} has more than 64 MB, too much for a manifest.", _REMAKE)
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    _check_version(data, path)
+    manifest = from_json(data, BundleManifest, str(path))
+    problem = _contradiction(manifest)
+    if problem:
+        raise InputError(f"{path} cannot be used: {problem}.", _REMAKE)
+    return manifest
+
+
+def path_problem(text: str) -> str | None:
+    """Why `text` cannot be the path of a file inside a bundle; None if it can.
+
+    A path goes forward from the bundle's folder, with forward slashes, and means the same on every
+    system.
+    """
+    if "\\" in text or ":" in text:
+        return f"the path {text!r} does not mean the same on every system"
+    if any(part in ("", ".", "..") for part in text.split("/")):
+        return f"the path {text!r} does not stay inside the bundle"
+    if not text.isprintable():
+        return f"the path {text!r} holds characters that cannot be printed"
+    return None
+
+
+def _builtins(value: object) -> Any:
+    """Plain dicts, lists and numbers.
+
+    A Spec goes through its own types first, or a float field that was given the integer 0 would
+    be written as `0`, read back as 0.0, and have another hash.
+    """
+    plain = msgspec.to_builtins(value, str_keys=True)
+    if isinstance(value, msgspec.Struct):
+        typed = msgspec.convert(plain, type(value), str_keys=True)
+        plain = msgspec.to_builtins(typed, str_keys=True)
+    return plain
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+def _check_version(data: bytes, path: Path) -> None:
+    """Say "newer version" where strict reading would only name the first new field."""
+    try:
+        version = msgspec.json.decode(data, type=_Version).schema_version
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return  # whatever is wrong, strict reading names it
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} was written by a newer mobileq (schema {version}, known is {SCHEMA_VERSION}).",
+            "Update mobileq: `pip install --upgrade mobileq`.",
+        )
+
+
+def _contradiction(manifest: BundleManifest) -> str | None:
+    for path in manifest.files:
+        problem = path_problem(path)
+        if problem is None and path == MANIFEST_NAME:
+            problem = "a manifest cannot list itself"
+        if problem:
+            return f"field `files`: {problem}"
+    for index, artifact in enumerate(manifest.artifacts):
+        listed = manifest.files.get(artifact.path)
+        if listed is None:
+            return f"field `artifacts[{index}].path`: {artifact.path!r} is not in `files`"
+        if (listed.sha256, listed.size_bytes) != (artifact.sha256, artifact.size_bytes):
+            return f"field `artifacts[{index}]`: size or hash differs from that in `files`"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """msgspec's message as the end of a sentence that begins with the field."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    match = re.fullmatch(r"(.*?)(?: - at `(?:key in )?\$?\.?(.*)`)?", str(error), re.DOTALL)
+    text, field = (match[1], match[2]) if match else (str(error), None)
+    if not text.startswith("JSON"):
+        text = text[:1].lower() + text[1:]
+    # An unknown field is quoted as it is, whatever it is called.
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return f"field `{field}`: {text}" if field else text
