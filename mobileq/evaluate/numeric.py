@@ -1,0 +1,119 @@
+"""Compare a converted file's outputs with the reference's, number by number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from mobileq.spec import Precision, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Tolerance(Spec, frozen=True, kw_only=True):
+    """What counts as the same: `|candidate - reference| <= atol + rtol * |reference|` for every
+    element, and at least `sqnr_db` of signal over all of them. None: not required."""
+
+    atol: float | None = None
+    rtol: float | None = None
+    sqnr_db: float | None = None
+
+
+TOLERANCES: dict[Precision, Tolerance] = {
+    # Float32 differs by the order of summation only: 1e-6 relative is usual, 60 dB is 1e-3.
+    "fp32": Tolerance(atol=1e-3, rtol=1e-3, sqnr_db=60.0),
+    # Half precision weights have 11 bits; an error of 2^-12 in each is 72 dB in a layer.
+    "fp16": Tolerance(sqnr_db=30.0),
+}
+"""Float precisions that must agree; the integer ones are measured and reported."""
+
+
+class OutputComparison(Spec, frozen=True, kw_only=True):
+    """One output tensor against its reference, over all samples.
+
+    `sqnr_db` is 10 log10(sum reference^2 / sum error^2), None where there is no error at all (or
+    no signal); `largest_excess` is the largest `|error| - rtol * |reference|`, to be held against
+    the absolute tolerance.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    sqnr_db: float | None
+    cosine: float
+    max_abs_error: float
+    max_rel_error: float
+    """max |error| / max |reference|."""
+    largest_excess: float
+    finite: bool
+
+
+class OutputComparer:
+    """Sums over samples, so that no more than one is in memory. Arrays must agree in shape."""
+
+    def __init__(self, name: str, rtol: float = 0.0) -> None:
+        self._name, self._rtol = name, rtol
+        self._shape: tuple[int, ...] = ()
+        self._signal = self._noise = self._product = self._energy = 0.0
+        self._max_error = self._max_reference = 0.0
+        self._excess = -math.inf
+        self._finite = True
+
+    def update(self, reference: NDArray[Any], candidate: NDArray[Any]) -> None:
+        """Take in one sample. Raises ValueError where the shapes differ."""
+        import numpy as np
+
+        if reference.shape != candidate.shape:
+            raise ValueError(f"{self._name}: {candidate.shape} where {reference.shape} belongs")
+        self._shape = reference.shape
+        wanted, found = reference.astype(np.float64), candidate.astype(np.float64)
+        if wanted.size == 0:
+            return
+        if not (np.isfinite(found) == np.isfinite(wanted)).all():
+            self._finite = False
+        wanted, found = np.nan_to_num(wanted), np.nan_to_num(found)
+        error = np.abs(found - wanted)
+        self._signal += float((wanted**2).sum())
+        self._noise += float((error**2).sum())
+        self._product += float((wanted * found).sum())
+        self._energy += float((found**2).sum())
+        self._max_error = max(self._max_error, float(error.max()))
+        self._max_reference = max(self._max_reference, float(np.abs(wanted).max()))
+        self._excess = max(self._excess, float((error - self._rtol * np.abs(wanted)).max()))
+
+    def result(self) -> OutputComparison:
+        """What the samples so far gave."""
+        norms = math.sqrt(self._signal * self._energy)
+        silent = self._signal == 0.0 and self._energy == 0.0
+        return OutputComparison(
+            name=self._name,
+            shape=self._shape,
+            sqnr_db=self._sqnr(),
+            cosine=1.0 if silent else (self._product / norms if norms else 0.0),
+            max_abs_error=self._max_error,
+            max_rel_error=self._max_error / self._max_reference if self._max_reference else 0.0,
+            largest_excess=max(self._excess, 0.0),
+            finite=self._finite,
+        )
+
+    def _sqnr(self) -> float | None:
+        if self._noise == 0.0:
+            return None
+        if self._signal == 0.0:
+            return -math.inf if math.isinf(self._noise) else -200.0
+        return 10.0 * math.log10(self._signal / self._noise)
+
+
+def disagreement(found: OutputComparison, tolerance: Tolerance) -> str | None:
+    """Why the output is out of tolerance, in a few words; None where it is not."""
+    if not found.finite:
+        return f"{found.name!r} has NaN or infinite values where the ONNX model has none"
+    least, sqnr_db = tolerance.sqnr_db, found.sqnr_db
+    if least is not None and sqnr_db is not None and sqnr_db < least:
+        return f"{found.name!r} has {sqnr_db:.1f} dB SQNR, under {least:g}"
+    if tolerance.atol is not None and found.largest_excess > tolerance.atol:
+        return (
+            f"{found.name!r} differs by up to {found.max_abs_error:.3g} "
+            f"(atol {tolerance.atol:g}, rtol {tolerance.rtol:g})"
+        )
+    return None

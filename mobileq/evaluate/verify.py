@@ -1,0 +1,189 @@
+"""Hold a converted file against ONNX Runtime on real samples, before anyone calls it done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mobileq.evaluate.coco import AgreementScores, agreement
+from mobileq.evaluate.numeric import (
+    TOLERANCES,
+    OutputComparer,
+    OutputComparison,
+    Tolerance,
+    disagreement,
+)
+from mobileq.progress import Progress, tracked
+from mobileq.spec import ModelSpec, Precision, Spec
+from mobileq.targets.base import Runner
+from mobileq.vision.nms import Thresholds
+from mobileq.vision.postprocess import postprocess
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobileq.vision.detections import Detections
+    from mobileq.vision.letterbox import LetterboxTransform
+
+RANKED_KINDS = ("ssd", "end2end")
+"""Heads that sort in the graph: two close scores may swap places, so rows can't be compared."""
+_RANKED_AGREEMENT = 0.99
+_FP16_AGREEMENT = 0.9
+
+
+class Verification(Spec, frozen=True, kw_only=True):
+    """What the comparison gave. `problems` is empty where the file is within tolerance."""
+
+    reference: str
+    interpreter: str
+    sample_ids: tuple[str, ...]
+    tolerance: Tolerance | None
+    outputs: tuple[OutputComparison, ...]
+    agreement: AgreementScores | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def worst_sqnr_db(self) -> float | None:
+        """The lowest SQNR of the outputs; None where all are equal."""
+        return min((o.sqnr_db for o in self.outputs if o.sqnr_db is not None), default=None)
+
+    @property
+    def worst_cosine(self) -> float:
+        """The lowest cosine of the outputs."""
+        return min((output.cosine for output in self.outputs), default=1.0)
+
+
+@dataclass(frozen=True)
+class FeedSample:
+    """The inputs of one inference; `image` (RGB, uint8) and `transform` where a picture made it."""
+
+    id: str
+    feeds: dict[str, NDArray[Any]]
+    transform: LetterboxTransform | None
+    image: NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class ReferenceSample:
+    """One sample and what ONNX Runtime makes of it."""
+
+    sample: FeedSample
+    outputs: dict[str, NDArray[Any]]
+    detections: Detections | None
+
+
+def run_reference(
+    runner: Runner, spec: ModelSpec, samples: Iterable[FeedSample], progress: Progress
+) -> list[ReferenceSample]:
+    """The reference's outputs and detections (at the display thresholds) for each sample."""
+    done = []
+    for sample in tracked(samples, progress, "Running the ONNX model", None):
+        outputs = runner.run(sample.feeds)
+        found = detections_of(spec, outputs, sample.transform)
+        done.append(ReferenceSample(sample, outputs, found))
+    return done
+
+
+def detections_of(
+    spec: ModelSpec, outputs: dict[str, NDArray[Any]], transform: LetterboxTransform | None
+) -> Detections | None:
+    """Detections at the display thresholds; None where they can't be decoded or mapped back."""
+    if spec.decode is None or transform is None:
+        return None
+    return postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))
+
+
+def verify(
+    runner: Runner,
+    reference_name: str,
+    reference: Sequence[ReferenceSample],
+    spec: ModelSpec,
+    precision: Precision,
+    progress: Progress,
+) -> Verification:
+    """Run every reference sample and compare. Errors of the runner itself are raised."""
+    tolerance = TOLERANCES.get(precision)
+    rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
+    comparers = {output.name: OutputComparer(output.name, rtol) for output in spec.outputs}
+    found: list[Detections | None] = []
+    problems: list[str] = []
+    for position, wanted in enumerate(tracked(reference, progress, "Verifying", len(reference))):
+        outputs = runner.run(wanted.sample.feeds)
+        if position == 0 and not _same(outputs, runner.run(wanted.sample.feeds)):
+            problems.append("the same input gives different outputs from one run to the next")
+        for name, comparer in comparers.items():
+            problem = _shape_problem(name, wanted.outputs[name], outputs[name])
+            if problem:
+                return _stopped(runner, reference_name, problem)
+            comparer.update(wanted.outputs[name], outputs[name])
+        found.append(detections_of(spec, outputs, wanted.sample.transform))
+    compared = tuple(comparer.result() for comparer in comparers.values())
+    scores = _agreement(reference, found)
+    if not problems and tolerance:
+        problems += _out_of_tolerance(spec, precision, tolerance, compared, scores)
+    return Verification(
+        reference=reference_name,
+        interpreter=runner.interpreter,
+        sample_ids=tuple(wanted.sample.id for wanted in reference),
+        tolerance=tolerance,
+        outputs=compared,
+        agreement=scores,
+        problems=tuple(problems),
+    )
+
+
+def _shape_problem(name: str, wanted: NDArray[Any], found: NDArray[Any]) -> str | None:
+    if wanted.shape == found.shape:
+        return None
+    return (
+        f"{name!r} comes out as {list(found.shape)} where the ONNX model gives {list(wanted.shape)}"
+    )
+
+
+def _stopped(runner: Runner, reference_name: str, problem: str) -> Verification:
+    return Verification(
+        reference=reference_name,
+        interpreter=runner.interpreter,
+        sample_ids=(),
+        tolerance=None,
+        outputs=(),
+        problems=(problem,),
+    )
+
+
+def _same(first: dict[str, NDArray[Any]], second: dict[str, NDArray[Any]]) -> bool:
+    import numpy as np
+
+    return all(np.array_equal(first[name], second[name], equal_nan=True) for name in first)
+
+
+def _agreement(
+    reference: Sequence[ReferenceSample], found: Sequence[Detections | None]
+) -> AgreementScores | None:
+    pairs = [
+        (wanted.detections, candidate)
+        for wanted, candidate in zip(reference, found, strict=True)
+        if wanted.detections is not None and candidate is not None
+    ]
+    if not pairs:
+        return None
+    return agreement([wanted for wanted, _ in pairs], [got for _, got in pairs])
+
+
+def _out_of_tolerance(
+    spec: ModelSpec,
+    precision: Precision,
+    tolerance: Tolerance,
+    compared: tuple[OutputComparison, ...],
+    scores: AgreementScores | None,
+) -> list[str]:
+    if spec.decode and spec.decode.kind in RANKED_KINDS and scores is not None:
+        least = _RANKED_AGREEMENT if precision == "fp32" else _FP16_AGREEMENT
+        if scores.recall < least or scores.precision < least:
+            return [
+                f"its detections agree only to {scores.recall:.2f} recall and "
+                f"{scores.precision:.2f} precision"
+            ]
+        return []
+    return [text for output in compared if (text := disagreement(output, tolerance))]

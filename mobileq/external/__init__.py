@@ -1,0 +1,1 @@
+"""Child processes for the native tools underneath, kept off the network and out of our memory."""

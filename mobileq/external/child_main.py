@@ -1,0 +1,60 @@
+"""The child's side of `mobileq.external.child`: makes the handler and answers until told to end."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+
+from mobileq.errors import MobileqError
+from mobileq.external.framing import Closed, Fields, read_message, write_message
+from mobileq.external.network import deny_network
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """`python -m mobileq.external.child_main MODULE:CLASS READ_FD WRITE_FD`."""
+    handler_name, read_fd, write_fd = sys.argv[1:4]
+    _die_with_parent()
+    deny_network()
+    reader, writer = os.fdopen(int(read_fd), "rb"), os.fdopen(int(write_fd), "wb")
+    module_name, _, class_name = handler_name.partition(":")
+    handler: object | None = None
+    while True:
+        try:
+            request, arrays = read_message(reader)
+        except Closed:
+            break
+        try:
+            if handler is None:
+                handler = getattr(importlib.import_module(module_name), class_name)()
+            answer, results = getattr(handler, request.pop("command"))(request, arrays)
+        except Exception as error:
+            traceback.print_exc()
+            answer, results = {"error": _described(error)}, {}
+        write_message(writer, answer, results)
+    sys.stdout.flush()
+    # Native libraries crash in their exit handlers (XNNPACK threads, two protobufs): skip them.
+    os._exit(0)
+
+
+def _described(error: Exception) -> Fields:
+    if isinstance(error, MobileqError):
+        return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    lines = str(error).strip().splitlines() or [""]
+    return {"type": "", "message": f"{type(error).__name__}: {lines[0]}"[:500], "hint": ""}
+
+
+def _die_with_parent() -> None:
+    """A killed parent must leave no converter running (Linux only; elsewhere nothing happens)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

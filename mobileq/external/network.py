@@ -1,0 +1,50 @@
+"""Keep a process off the network and away from package installers.
+
+Some tools underneath send usage logs or run pip at import (MNN 3.6.1's Python tools), or fetch
+sample data where none was given (onnx2tf 2.6.9). Two fences: an own network namespace where the
+system allows one, and, always, an audit hook (PEP 578) that refuses sockets and installers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+_INSTALLERS = ("pip", "pip3", "uv", "conda", "ensurepip", "easy_install")
+
+
+def deny_network() -> None:
+    """Cut this process, and what it starts, off from the network. Call before threads start."""
+    _enter_empty_network_namespace()
+    sys.addaudithook(_refuse)
+
+
+def _enter_empty_network_namespace() -> None:
+    if not hasattr(os, "unshare"):  # macOS
+        return
+    # As root the first works; elsewhere an unprivileged user namespace, where the kernel and the
+    # distribution allow it. Where neither is allowed the audit hook remains.
+    for flags in (os.CLONE_NEWNET, os.CLONE_NEWUSER | os.CLONE_NEWNET):
+        try:
+            os.unshare(flags)
+        except OSError:
+            continue
+        return
+
+
+def _refuse(event: str, args: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"):
+        raise PermissionError(f"mobileq keeps its tools off the network ({event})")
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system") and _installs(args):
+        raise PermissionError("mobileq lets no tool install packages")
+
+
+def _installs(args: tuple[Any, ...]) -> bool:
+    words: list[str] = []
+    for arg in args[:2]:
+        parts = arg if isinstance(arg, (list, tuple)) else [arg]
+        for part in parts:
+            text = os.fsdecode(part) if isinstance(part, (str, bytes, os.PathLike)) else ""
+            words += text.split()
+    return any(os.path.basename(word) in _INSTALLERS for word in words)

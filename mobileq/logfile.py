@@ -1,0 +1,53 @@
+"""The log file of this run: where the tools underneath say what a person need not read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from functools import cache
+from pathlib import Path
+
+KEPT_LOGS = 20
+"""Older files are deleted, so that a year of use does not fill a disk."""
+
+
+@cache
+def log_path() -> Path:
+    """The file of this process, made on first use. `MOBILEQ_LOG_DIR` names another folder.
+
+    Falls back to the temporary folder where the user's log folder cannot be written.
+    """
+    import tempfile
+
+    import platformdirs
+
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    wanted = os.environ.get("MOBILEQ_LOG_DIR") or platformdirs.user_log_dir("mobileq")
+    for folder in (Path(wanted), Path(tempfile.gettempdir()) / f"mobileq-logs-{os.getuid()}"):
+        path = folder / f"{stamp}-{os.getpid()}.log"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError:
+            continue
+        _drop_old_logs(folder)
+        return path
+    return Path(os.devnull)
+
+
+def _drop_old_logs(folder: Path) -> None:
+    for old in sorted(folder.glob("*-*.log"))[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)
+
+
+@cache
+def logger() -> logging.Logger:
+    """The logger that writes to `log_path()` and nowhere else."""
+    log = logging.getLogger("mobileq")
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    handler = logging.FileHandler(log_path(), encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    return log

@@ -1,0 +1,45 @@
+"""How library code tells of long work without printing: the caller says who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+Advance = Callable[[], None]
+"""Call it after each piece of work."""
+
+
+class Progress(Protocol):
+    """Who listens. `mobileq.console` has the one for people."""
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """Work that takes a while, in `total` pieces where that is known."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something the person should know, in one sentence."""
+        ...
+
+
+class Silent:
+    """Nobody listens; notices are kept for the caller."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """No sign of the stage."""
+        return nullcontext(lambda: None)
+
+    def notice(self, text: str) -> None:
+        """Keep the notice."""
+        self.notices.append(text)
+
+
+def tracked[T](items: Iterable[T], progress: Progress, name: str, total: int | None) -> Iterator[T]:
+    """`items`, each counted as a piece of the stage `name` when the next is asked for."""
+    with progress.stage(name, total) as advance:
+        for item in items:
+            yield item
+            advance()

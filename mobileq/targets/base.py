@@ -1,0 +1,119 @@
+"""What every target offers, and how a target is found."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mobileq.errors import UsageError
+from mobileq.progress import Progress
+from mobileq.spec import ModelSpec, QuantRecipe, TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Tensors = Mapping[str, "NDArray[Any]"]
+
+
+class Runner(Protocol):
+    """A loaded model file that can be run.
+
+    `run` speaks the ONNX model's language whatever the file holds: the model's tensor names, its
+    axis order, real values in float32 (integer inputs without scale, such as uint8 pixels, stay
+    integers). Quantizing, dequantizing and transposing happen at the edge, in here.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    interpreter: str
+    """The runtime and its version, for reports: `ai_edge_litert 2.1.2`."""
+
+    def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]: ...
+
+    def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
+        """Seconds of `runs` plain inferences, without what happens at the edge."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class ConversionJob:
+    """What a target is to convert.
+
+    Attributes:
+        model: The prepared ONNX file: float32, static shapes, simplified.
+        recipe: What to make of it.
+        samples: Finished input tensors, as often as asked, one in memory at a time; None where
+            the recipe needs none. `sample_count` is their number.
+        output: The file to write.
+        scratch: A folder that outlives the job: conversions of the same model share what they
+            have in common there.
+    """
+
+    model: Path
+    spec: ModelSpec
+    recipe: QuantRecipe
+    samples: Callable[[], Iterable[NDArray[Any]]] | None
+    sample_count: int
+    output: Path
+    scratch: Path
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion wrote: the file's tensors under the model's names, and its ops."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    ops: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """A runtime: converts to its files, and opens them for running."""
+
+    name: str
+    suffix: str
+
+    def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
+        """Name and version of the packages that `convert` uses for the recipe."""
+        ...
+
+    def convert(self, job: ConversionJob) -> Converted:
+        """Write `job.output`. Whoever calls compares it with the reference.
+
+        Raises:
+            ToolError: A tool failed or crashed.
+            VerificationError: What it wrote cannot be this model.
+            MissingDependencyError: A package the recipe's engine needs is not installed.
+        """
+        ...
+
+    def open(
+        self, path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+    ) -> Runner: ...
+
+
+_TARGETS = {
+    "tflite": "mobileq.targets.tflite.target:TfliteTarget",
+}
+
+
+def target_names() -> tuple[str, ...]:
+    """Names `load_target` knows."""
+    return tuple(_TARGETS)
+
+
+def load_target(name: str) -> Target:
+    """The target of that name. Raises UsageError for a name that is none."""
+    if name not in _TARGETS:
+        known = ", ".join(_TARGETS)
+        raise UsageError(f"There is no target {name!r}.", f"Choose one of: {known}.")
+    module, _, attribute = _TARGETS[name].partition(":")
+    target: Target = getattr(importlib.import_module(module), attribute)()
+    return target

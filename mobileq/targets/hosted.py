@@ -1,0 +1,95 @@
+"""Any runner, in a child process of its own: what a wrong file does to it stays there."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mobileq.external.child import Child
+from mobileq.external.framing import Arrays, Fields
+from mobileq.spec import TensorSpec
+from mobileq.targets.base import Runner, Tensors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class HostedRunner:
+    """The parent's side. See `mobileq.targets.base.Runner`.
+
+    Args:
+        runner: `module:Class` of a runner made of (path, inputs, outputs, **options).
+        tool: The runtime's name, for messages.
+    """
+
+    def __init__(
+        self,
+        runner: str,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        *,
+        tool: str,
+        **options: Any,
+    ) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        self._child = Child(
+            "mobileq.targets.hosted:RunnerHandler",
+            stage=f"running {path.name}",
+            tool=tool,
+            advice="The file may be damaged: convert it again, or use another precision.",
+        )
+        fields = {
+            "runner": runner,
+            "path": str(path),
+            "inputs": msgspec.to_builtins(inputs),
+            "outputs": msgspec.to_builtins(outputs),
+            "options": options,
+        }
+        try:
+            self.interpreter: str = self._child.request("open", fields)[0]["interpreter"]
+        except BaseException:
+            self._child.close()
+            raise
+
+    def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
+        """See `Runner.run`."""
+        return self._child.request("run", arrays=feeds)[1]
+
+    def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
+        """See `Runner.latency`; measured inside the child."""
+        fields = {"runs": runs, "warmup": warmup}
+        seconds: list[float] = self._child.request("latency", fields, feeds)[0]["seconds"]
+        return seconds
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+
+class RunnerHandler:
+    """The child's side."""
+
+    _runner: Runner
+
+    def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Make the runner."""
+        module, _, name = fields["runner"].partition(":")
+        self._runner = getattr(importlib.import_module(module), name)(
+            Path(fields["path"]),
+            msgspec.convert(fields["inputs"], tuple[TensorSpec, ...]),
+            msgspec.convert(fields["outputs"], tuple[TensorSpec, ...]),
+            **fields["options"],
+        )
+        return {"interpreter": self._runner.interpreter}, {}
+
+    def run(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """One inference."""
+        return {}, self._runner.run(arrays)
+
+    def latency(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Seconds of several inferences."""
+        return {"seconds": self._runner.latency(arrays, fields["runs"], fields["warmup"])}, {}

@@ -1,0 +1,1 @@
+"""MNN: read what .mnn files hold."""

@@ -1,0 +1,57 @@
+"""What a .mnn file takes, gives and is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobileq.external.child import call
+from mobileq.spec import QuantParams, TensorSpec
+
+
+@dataclass(frozen=True)
+class MnnOutline:
+    """Inputs and outputs under the file's names; ops by type; weights by how they are kept."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    ops: dict[str, int]
+    weight_types: dict[str, int]
+
+
+def read_outline(path: Path) -> MnnOutline:
+    """Read a .mnn file in a child process.
+
+    Raises:
+        InputError: It is no MNN file.
+        ToolError: MNN crashed on it, as it does on damaged files.
+    """
+    found = call(
+        "mobileq.targets.mnn.worker:MnnWorker",
+        "outline",
+        {"path": str(path)},
+        stage=f"reading {path.name}",
+        tool="MNN",
+        advice="The file is probably damaged: convert the model again.",
+    )
+    quant = found["quant"]
+    ordered = sorted(found["ops"].items(), key=lambda item: (-item[1], item[0]))
+    return MnnOutline(
+        inputs=tuple(_tensor(tensor, quant) for tensor in found["inputs"]),
+        outputs=tuple(_tensor(tensor, quant) for tensor in found["outputs"]),
+        ops=dict(ordered),
+        weight_types=found["weights"],
+    )
+
+
+def _tensor(tensor: dict[str, Any], quant: dict[str, list[Any]]) -> TensorSpec:
+    scale, zero_point = quant.get(tensor["name"], (None, 0))
+    shape = tuple(tensor["shape"])
+    return TensorSpec(
+        name=tensor["name"],
+        shape=shape,
+        dtype=tensor["dtype"],
+        layout=("NHWC" if tensor["nhwc"] else "NCHW") if len(shape) == 4 else None,
+        quant=QuantParams(scale=(scale,), zero_point=(zero_point,)) if scale else None,
+    )

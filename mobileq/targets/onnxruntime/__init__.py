@@ -1,0 +1,1 @@
+"""ONNX Runtime: the reference every other file is compared with."""

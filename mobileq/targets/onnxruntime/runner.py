@@ -1,0 +1,67 @@
+"""Run ONNX files with ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.errors import InputError
+from mobileq.spec import TensorSpec
+from mobileq.targets.base import Tensors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntimeRunner:
+    """A loaded ONNX model. See `mobileq.targets.base.Runner`."""
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        threads: int = 0,
+    ) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        # The arena keeps its peak for as long as the session lives.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        except Exception as error:  # its error types derive from Exception, one per status code
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"ONNX Runtime can't load the model: {reason}",
+                "Check that the model runs in ONNX Runtime, or export it again.",
+            ) from error
+        self.inputs, self.outputs = inputs, outputs
+        self.interpreter = f"onnxruntime {onnxruntime.__version__}"
+
+    def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
+        """{output name: array}, in the model's own types and axis order."""
+        names = [output.name for output in self.outputs]
+        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+
+    def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
+        """Seconds of each of `runs` inferences."""
+        seconds = []
+        for _ in range(warmup + runs):
+            start = time.perf_counter()
+            self._session.run(None, dict(feeds))
+            seconds.append(time.perf_counter() - start)
+        return seconds[warmup:]
+
+    def close(self) -> None:
+        """Free the session."""
+        del self._session

@@ -1,0 +1,1 @@
+"""TFLite (LiteRT): convert, quantize, inspect and run .tflite files."""

@@ -1,0 +1,274 @@
+"""Read and edit the graph in a .tflite file through its flatbuffer schema."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mobileq.errors import InputError
+from mobileq.spec import QuantParams
+
+_IDENTIFIER = b"TFL3"
+
+
+def read_model(path: Path) -> Any:
+    """The file as the schema's mutable `ModelT`. Raises InputError where it is not a TFLite file.
+
+    What follows the flatbuffer (the zip with the metadata) is left behind.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = path.read_bytes()
+    hint = "Give a .tflite file that a converter wrote completely."
+    if len(data) < 8 or data[4:8] != _IDENTIFIER:
+        raise InputError(f"{path} is not a TFLite file.", hint)
+    try:
+        # Depth-first reading of offsets that a damaged file may point anywhere.
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        if not model.subgraphs or not model.subgraphs[0].tensors:
+            raise ValueError("no graph")
+    except (struct.error, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
+        raise InputError(f"{path} is a damaged TFLite file.", hint) from e
+    except (UnicodeDecodeError, MemoryError, RecursionError) as e:
+        raise InputError(f"{path} is a damaged TFLite file.", hint) from e
+    return model
+
+
+def write_model(model: Any, path: Path) -> None:
+    """Serialize `model` (a schema `ModelT`) to `path`."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    path.write_bytes(bytes(builder.Output()))
+
+
+@cache
+def _enum_names(enum: str) -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    members = vars(getattr(schema, enum))
+    return {value: name for name, value in members.items() if isinstance(value, int)}
+
+
+def op_name(model: Any, op: Any) -> str:
+    """The op's type as TFLite names it: CONV_2D; a custom op by its own name."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    code = model.operatorCodes[op.opcodeIndex]
+    # Codes above 127 stand in `builtinCode` only, old files fill the deprecated field only.
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if builtin == schema.BuiltinOperator.CUSTOM and code.customCode:
+        return str(code.customCode.decode(errors="replace"))
+    return _enum_names("BuiltinOperator").get(builtin, f"BUILTIN_{builtin}")
+
+
+def op_counts(model: Any) -> dict[str, int]:
+    """{op type: how many}, most frequent first."""
+    ops = (op for graph in model.subgraphs for op in graph.operators or ())
+    counted = Counter(op_name(model, op) for op in ops)
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def dtype_name(tensor: Any) -> str:
+    """The tensor's type as numpy names it."""
+    return _enum_names("TensorType").get(tensor.type, f"type {tensor.type}").lower()
+
+
+def tensor_name(tensor: Any) -> str:
+    """The tensor's name; "" where the file gives none."""
+    return tensor.name.decode(errors="replace") if tensor.name else ""
+
+
+def tensor_quant(tensor: Any) -> QuantParams | None:
+    """Scale and zero-point, or None for a tensor without."""
+    quant = tensor.quantization
+    if quant is None or quant.scale is None or not len(quant.scale):
+        return None
+    zero_points = quant.zeroPoint if quant.zeroPoint is not None else [0] * len(quant.scale)
+    return QuantParams(
+        scale=tuple(float(value) for value in quant.scale),
+        zero_point=tuple(int(value) for value in zero_points),
+        axis=int(quant.quantizedDimension) if len(quant.scale) > 1 else None,
+    )
+
+
+def transpose_output(model: Any, position: int, permutation: tuple[int, ...]) -> None:
+    """Append a TRANSPOSE, so that output `position` is `old.transpose(permutation)`.
+
+    The new tensor takes over the old one's name, and signatures follow it.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    source = int(graph.outputs[position])
+    old = graph.tensors[source]
+    new = schema.TensorT()
+    new.name, new.type, new.quantization = old.name, old.type, old.quantization
+    new.shape = [int(old.shape[axis]) for axis in permutation]
+    old.name = old.name + b"_transposed"
+    target = _add_tensor(graph, new)
+    order = _add_constant_int32(model, graph, b"mobileq/permutation", permutation)
+    _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
+    options = schema.TransposeOptionsT()
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
+    graph.operators[-1].builtinOptions = options
+    graph.outputs = [int(index) for index in graph.outputs]  # read as a read-only array
+    graph.outputs[position] = target
+    _redirect_signatures(model, source, target)
+
+
+def _add_tensor(graph: Any, tensor: Any) -> int:
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, ...]) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = list(struct.pack(f"<{len(values)}i", *values))
+    model.buffers.append(buffer)
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape = name, schema.TensorType.INT32, [len(values)]
+    tensor.buffer = len(model.buffers) - 1
+    return _add_tensor(graph, tensor)
+
+
+def _add_op(model: Any, graph: Any, builtin: int, inputs: list[int], outputs: list[int]) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    op = schema.OperatorT()
+    op.opcodeIndex = _opcode_index(model, builtin)
+    op.inputs, op.outputs = inputs, outputs
+    graph.operators.append(op)
+
+
+def _opcode_index(model: Any, builtin: int) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = builtin
+    code.deprecatedBuiltinCode = min(builtin, 127)
+    code.version = 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _redirect_signatures(model: Any, source: int, target: int) -> None:
+    for signature in model.signatureDefs or ():
+        for entry in (*signature.inputs, *signature.outputs):
+            if entry.tensorIndex == source:
+                entry.tensorIndex = target
+
+
+def shift_io_to_uint8(model: Any) -> None:
+    """Turn int8 inputs and outputs into uint8 ones with the same scale and zero-point + 128.
+
+    A QUANTIZE op at each edge shifts the values; nothing is lost.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    # The schema reads index lists as read-only arrays.
+    graph.inputs, graph.outputs = list(map(int, graph.inputs)), list(map(int, graph.outputs))
+    for edges, is_input in ((graph.inputs, True), (graph.outputs, False)):
+        for position, index in enumerate(edges):
+            inner = graph.tensors[index]
+            if inner.type != schema.TensorType.INT8:
+                continue
+            outer = _add_tensor(graph, _as_uint8(inner))
+            ends = ([outer], [index]) if is_input else ([index], [outer])
+            _add_op(model, graph, schema.BuiltinOperator.QUANTIZE, *ends)
+            if is_input:  # ops are run in the order of the list
+                graph.operators.insert(0, graph.operators.pop())
+            edges[position] = outer
+            _redirect_signatures(model, index, outer)
+
+
+def _as_uint8(inner: Any) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    outer, quant = schema.TensorT(), schema.QuantizationParametersT()
+    quant.scale = list(inner.quantization.scale)
+    quant.zeroPoint = [int(inner.quantization.zeroPoint[0]) + 128]
+    outer.name, inner.name = inner.name, inner.name + b"_int8"
+    outer.shape, outer.type, outer.quantization = (
+        inner.shape,
+        schema.TensorType.UINT8,
+        quant,
+    )
+    return outer
+
+
+_WEIGHTY = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
+_FEWEST_WEIGHTS = 64
+"""A convolution with fewer weights is arithmetic in disguise: a DFL's sum over 16 bins."""
+
+
+def tail_tensors(model: Any) -> tuple[str, ...]:
+    """Output tensors of the ops that follow the last weighty ops: a detector's decoding.
+
+    An op belongs to the tail where a weighty op comes before it and none after it.
+    """
+    graph = model.subgraphs[0]
+    ops = graph.operators
+    weighty = {at for at, op in enumerate(ops) if _is_weighty(model, graph, op)}
+    after = _reached(ops, weighty, forward=True)
+    before = _reached(ops, weighty, forward=False)
+    return tuple(
+        tensor_name(graph.tensors[index])
+        for at, op in enumerate(ops)
+        if at in after and at not in before and at not in weighty
+        for index in op.outputs
+    )
+
+
+def outputs_after(model: Any, kind: str) -> tuple[str, ...]:
+    """Output tensors of the ops that take what an op of type `kind` gives."""
+    graph = model.subgraphs[0]
+    given = {
+        int(index) for op in graph.operators if op_name(model, op) == kind for index in op.outputs
+    }
+    return tuple(
+        tensor_name(graph.tensors[index])
+        for op in graph.operators
+        if given.intersection(int(index) for index in op.inputs)
+        for index in op.outputs
+    )
+
+
+def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
+    if op_name(model, op) not in _WEIGHTY:
+        return False
+    weights = graph.tensors[op.inputs[0 if op_name(model, op) == "TRANSPOSE_CONV" else 1]]
+    count = 1
+    for size in weights.shape:
+        count *= int(size)
+    return count >= _FEWEST_WEIGHTS
+
+
+def _reached(ops: Any, start: set[int], forward: bool) -> set[int]:
+    """Ops that lie behind (or before) the `start` ops, by the tensors that connect them."""
+    reached: set[int] = set()
+    live: set[int] = set()
+    # Ops stand in the order they run, so one sweep is enough.
+    for at in range(len(ops)) if forward else reversed(range(len(ops))):
+        takes, gives = (ops[at].inputs, ops[at].outputs)[:: 1 if forward else -1]
+        if live.intersection(int(index) for index in takes):
+            reached.add(at)
+        if at in reached or at in start:
+            live.update(int(index) for index in gives)
+    return reached
+
+
+def tensor_types(model: Any) -> dict[str, int]:
+    """{tensor type: how many}, most frequent first."""
+    counted = Counter(dtype_name(tensor) for tensor in model.subgraphs[0].tensors)
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))

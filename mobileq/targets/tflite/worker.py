@@ -1,0 +1,92 @@
+"""What runs in the child process: the converters and quantizers of TFLite files.
+
+Each method takes JSON fields and gives JSON fields, paths being strings.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobileq.calibration.observers import MinMaxObserver
+from mobileq.errors import ToolError
+from mobileq.external.framing import Arrays, Fields
+from mobileq.spec import TensorSpec
+from mobileq.targets.tflite.activations import ActivationReader
+
+
+class TfliteWorker:
+    """Handler for `mobileq.external.child.Child`."""
+
+    _reader: ActivationReader
+    _observer: MinMaxObserver
+
+    def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
+        inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
+        with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
+            _onnx2tf(fields["model"], folder, inputs, tflite_backend="flatbuffer_direct")
+            written = sorted(Path(folder).glob("*_float32.tflite"))
+            if not written:
+                raise ToolError("onnx2tf wrote no float32 file.", "Try --engine tensorflow.")
+            shutil.move(written[0], fields["output"])
+        return {}, {}
+
+    def convert_saved_model(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """ONNX -> SavedModel with onnx2tf's tf_converter backend."""
+        inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
+        _onnx2tf(fields["model"], fields["output"], inputs, tflite_backend="tf_converter")
+        if not (Path(fields["output"]) / "saved_model.pb").exists():
+            raise ToolError("onnx2tf wrote no SavedModel.", "Use --engine direct.")
+        return {}, {}
+
+    def saved_model_to_tflite(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """SavedModel -> .tflite with tf.lite.TFLiteConverter."""
+        from mobileq.targets.tflite.saved_model import convert_saved_model
+
+        convert_saved_model(**fields)
+        return {}, {}
+
+    def watch(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Open the float file whose activations `observe` is to see."""
+        self._reader = ActivationReader(fields["source"], fields["threads"])
+        self._observer = MinMaxObserver()
+        return {}, {}
+
+    def observe(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Take in one calibration sample: the file's inputs, in its order and axes."""
+        self._observer.update(self._reader.read(list(arrays.values())))
+        return {}, {}
+
+    def ranges(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """{tensor name: (min, max)} over all observed samples."""
+        return {"ranges": self._observer.ranges()}, {}
+
+    def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """float32 .tflite -> fp16, dynamic, int8 or int16x8 with ai-edge-quantizer."""
+        from mobileq.targets.tflite.quantizer import quantize_file
+
+        return {"notes": quantize_file(**fields)}, {}
+
+
+def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_backend: str) -> None:
+    import onnx2tf
+
+    options: dict[str, Any] = {}
+    # It takes every 4-D input for NCHW and would turn an SSD's [1, 300, 300, 3] into
+    # [1, 300, 3, 300] (2.6.9).
+    kept = [spec.name for spec in inputs if len(spec.shape) != 4 or spec.layout == "NHWC"]
+    if kept:
+        options["keep_shape_absolutely_input_names"] = kept
+    onnx2tf.convert(
+        input_onnx_file_path=model,
+        output_folder_path=output,
+        tflite_backend=tflite_backend,
+        not_use_onnxsim=True,  # the model comes simplified
+        non_verbose=True,
+        **options,
+    )
