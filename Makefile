@@ -1,0 +1,45 @@
+# make demo    set up what is missing, then convert and validate the demo detector
+# make test    set up what is missing, then run all checks and tests
+# make setup   build .venv with the package in it; quick when nothing changed
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export MOBILEQ_PYTHON
+
+.PHONY: setup setup-test demo test lint unit clean
+
+setup: $(VENV)/.package
+setup-test: $(VENV)/.test
+
+$(VENV)/.package: pyproject.toml
+	@python=$$(sh tools/find_python.sh) || exit 1; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+		rm -rf $(VENV); echo "Creating $(VENV) with $$python"; "$$python" -m venv $(VENV); \
+	fi
+	@echo "Installing mobileq and what it needs (about 0.6 GB) ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+# TensorFlow is for the second engine; it makes the environment 2.6 GB.
+$(VENV)/.test: $(VENV)/.package
+	@echo "Installing the test tools and TensorFlow (about 2 GB) ..."
+	@$(PIP) install --editable '.[tensorflow,dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/mobileq demo --output build/demo-bundle
+
+test: setup-test lint unit
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup-test
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,65 @@
+"""`mobileq detect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import Family, InputShape, Json, Labels, SpecFile
+
+
+def detect(
+    model: Annotated[
+        Path, typer.Argument(help="A bundle, or a .onnx or .tflite file.", metavar="MODEL")
+    ],
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures, or folders of them.", metavar="IMAGES...")
+    ],
+    artifact: Annotated[
+        str | None, typer.Option(help="Which file of the bundle: tflite-int8, or int8.")
+    ] = None,
+    coco: Annotated[Path | None, typer.Option(help="Write COCO results there.")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="COCO json whose image and category ids to use.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for pictures with boxes.")
+    ] = None,
+    score: Annotated[
+        float | None, typer.Option(help="Lowest score to show.", min=0.0, max=1.0)
+    ] = None,
+    iou: Annotated[
+        float | None, typer.Option(help="Overlap that makes two boxes one.", min=0.0, max=1.0)
+    ] = None,
+    family: Family = None,
+    spec: SpecFile = None,
+    labels: Labels = None,
+    input_shape: InputShape = None,
+    json: Json = False,
+) -> None:
+    """Find objects in pictures: print them, draw them, write COCO results."""
+    from mobileq.console import Console
+    from mobileq.workflows.detect import detect as run
+    from mobileq.workflows.opening import Overrides
+
+    console = Console(json)
+    found = run(
+        model,
+        images,
+        artifact=artifact,
+        coco=coco,
+        annotations=annotations,
+        draw_to=output,
+        score=score,
+        iou=iou,
+        overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
+        progress=console,
+    )
+    if json:
+        console.document(found)
+        return
+    from mobileq.cli.tables import print_detections
+
+    print_detections(console, found)

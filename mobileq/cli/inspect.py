@@ -1,0 +1,33 @@
+"""`mobileq inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import Family, InputShape, Json, Labels, SpecFile
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A .onnx, .tflite or .mnn file.", metavar="MODEL")],
+    input_shape: InputShape = None,
+    family: Family = None,
+    spec: SpecFile = None,
+    labels: Labels = None,
+    json: Json = False,
+) -> None:
+    """Print what a model takes and gives, what it is made of, and how to feed it."""
+    from mobileq.console import Console
+    from mobileq.workflows.inspect import inspect as run
+    from mobileq.workflows.opening import Overrides
+
+    console = Console(json)
+    found = run(model, Overrides(family, spec, labels, tuple(input_shape or ())))
+    if json:
+        console.document(found)
+        return
+    from mobileq.cli.tables import print_inspection
+
+    print_inspection(console, found)

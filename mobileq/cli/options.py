@@ -1,0 +1,40 @@
+"""Options that several commands share, and how lists are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not reuse earlier results.")]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-shape",
+        help="Fix a dynamic input: images:1,3,640,640. Repeat for more inputs.",
+        metavar="NAME:SHAPE",
+    ),
+]
+Family = Annotated[
+    str | None,
+    typer.Option(help="Head family, if it is not recognised: yolov5, yolov8, yolox, nanodet, ..."),
+]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option("--spec", help="TOML file that sets preprocessing and decoding."),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Class names: a text file (one a line), a data.yaml, coco80 or coco91."),
+]
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """`fp32,fp16` -> ("fp32", "fp16"); repeats are dropped.
+
+    >>> split_list("fp32, fp16,fp32")
+    ('fp32', 'fp16')
+    """
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

@@ -1,0 +1,143 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobileq.console import Console
+from mobileq.evaluate.report import Validation
+from mobileq.manifest import BundleManifest
+from mobileq.spec import DecodeSpec, PreprocessSpec, QuantParams, TensorSpec
+from mobileq.workflows.detect import DetectionRun
+from mobileq.workflows.inspect import Inspection
+
+
+def print_manifest(console: Console, manifest: BundleManifest, output: Path) -> None:
+    """What `convert` wrote."""
+    rows = []
+    for artifact in manifest.artifacts:
+        measured = manifest.measurements[artifact.name]
+        rows.append(
+            (
+                artifact.path,
+                _megabytes(artifact.size_bytes),
+                _number(measured.get("sqnr_db"), ".1f", "exact"),
+                _number(measured.get("cosine"), ".6f"),
+                _number(measured.get("agreement_map50_95"), ".3f"),
+                artifact.recipe.engine,
+            )
+        )
+    columns = ("file", "size", "SQNR dB", "cosine", "agreement", "engine")
+    console.table(columns, rows, f"{manifest.model.name}: compared with ONNX Runtime")
+    console.line(
+        "agreement: mAP50-95 of the file's detections, the ONNX model's taken for the truth.",
+        "quiet",
+    )
+    console.line(f"Bundle: {output}", "strong")
+
+
+def print_validation(console: Console, validation: Validation) -> None:
+    """What `validate` measured."""
+    rows = [
+        (
+            scores.name,
+            _number(scores.accuracy.map50_95 if scores.accuracy else None, ".4f"),
+            _number(scores.accuracy.map50 if scores.accuracy else None, ".4f"),
+            _number(scores.agreement.map50_95 if scores.agreement else None, ".4f"),
+            _megabytes(scores.size_bytes),
+            f"{scores.latency_ms:.1f}",
+            scores.interpreter,
+        )
+        for scores in validation.scores
+    ]
+    columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms", "interpreter")
+    against = f" ({validation.annotations})" if validation.annotations else ", no labels"
+    console.table(columns, rows, f"{validation.images} images{against}; {validation.machine}")
+
+
+def print_detections(console: Console, run: DetectionRun) -> None:
+    """What `detect` found."""
+    rows = [
+        (
+            Path(picture.image).name,
+            found.label,
+            f"{found.score:.3f}",
+            ", ".join(f"{value:.0f}" for value in found.xyxy),
+        )
+        for picture in run.pictures
+        for found in picture.objects
+    ]
+    console.table(("picture", "class", "score", "box: left, top, right, bottom"), rows)
+    for picture in run.pictures:
+        if picture.drawn:
+            console.line(f"Drawn: {picture.drawn}")
+    if run.coco:
+        console.line(f"COCO results: {run.coco}")
+
+
+def print_inspection(console: Console, found: Inspection) -> None:
+    """What `inspect` read."""
+    opset = f", opset {found.opset}" if found.opset else ""
+    console.line(f"{found.path}: {found.format}, {_megabytes(found.size_bytes)}{opset}", "strong")
+    tensors = [("input", tensor) for tensor in found.inputs]
+    tensors += [("output", tensor) for tensor in found.outputs]
+    rows = [(kind, *_tensor_row(tensor)) for kind, tensor in tensors]
+    console.table(("", "name", "shape", "type", "layout", "scale", "zero-point"), rows)
+    ops = ", ".join(f"{count} {op}" for op, count in found.ops.items())
+    console.line(f"Ops: {ops}")
+    types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())
+    console.line(f"Tensors: {types}")
+    if found.model:
+        console.line(f"Family: {found.model.family or 'not known'}; task: {found.model.task}")
+        if found.model.preprocess:
+            console.line(f"Preprocessing: {_preprocessing(found.model.preprocess)}")
+        if found.model.decode:
+            console.line(f"Decoding: {_decoding(found.model.decode)}")
+        if found.model.labels:
+            console.line(f"Labels: {', '.join(found.model.labels)}")
+    for notice in found.notices:
+        console.notice(notice)
+
+
+def _tensor_row(tensor: TensorSpec) -> tuple[str, ...]:
+    shape = "x".join(map(str, tensor.shape)) or "scalar"
+    scale, zero_point = _quant(tensor.quant)
+    return tensor.name, shape, tensor.dtype, tensor.layout or "", scale, zero_point
+
+
+def _quant(quant: QuantParams | None) -> tuple[str, str]:
+    if quant is None:
+        return "", ""
+    if len(quant.scale) > 1:
+        return f"{len(quant.scale)} along axis {quant.axis}", "per channel"
+    return f"{quant.scale[0]:.6g}", str(quant.zero_point[0])
+
+
+def _preprocessing(spec: PreprocessSpec) -> str:
+    resize = spec.resize_mode.replace("_", " ")
+    padding = "" if spec.resize_mode == "stretch" else f" on {spec.pad_value}"
+    mean, std = (
+        ", ".join(f"{v:g}" for v in values) for values in (spec.image_mean, spec.image_std)
+    )
+    return (
+        f"{resize} to {spec.width}x{spec.height}{padding}, {spec.channel_order}, "
+        f"(pixel * {spec.rescale_factor:.6g} - [{mean}]) / [{std}], {spec.layout}"
+    )
+
+
+def _decoding(spec: DecodeSpec) -> str:
+    parts = [f"{spec.kind}, {spec.class_count} classes"]
+    if spec.strides:
+        parts.append(f"strides {'/'.join(map(str, spec.strides))}")
+    if spec.reg_max:
+        parts.append(f"{spec.reg_max} bins a side")
+    parts.append(f"boxes {spec.box_format} in {spec.box_unit} units")
+    return ", ".join(parts)
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.2f} MB"
+
+
+def _number(value: float | int | str | None, form: str, without: str = "-") -> str:
+    return without if value is None else format(value, form)

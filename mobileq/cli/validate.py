@@ -1,0 +1,36 @@
+"""`mobileq validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import Json
+
+
+def validate(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    images: Annotated[Path, typer.Option(help="Folder of pictures.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="Their labels: COCO json or data.yaml.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write report.json there, not into the bundle."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure accuracy, agreement with the ONNX model, and latency of every file of a bundle."""
+    from mobileq.console import Console
+    from mobileq.workflows.validate import validate as run
+
+    console = Console(json)
+    found = run(bundle, images, annotations, output=output, progress=console)
+    if json:
+        console.document(found)
+        return
+    from mobileq.cli.tables import print_validation
+
+    print_validation(console, found)

@@ -1,0 +1,31 @@
+"""`mobileq verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import Json
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    json: Json = False,
+) -> int:
+    """Check every file of a bundle against the hashes in its manifest."""
+    from mobileq.bundle import verify_bundle
+    from mobileq.console import Console
+    from mobileq.errors import EXIT_FAILED, EXIT_OK
+
+    console = Console(json)
+    report = verify_bundle(bundle)
+    if json:
+        console.document({"ok": report.ok, **vars(report)})
+    for what in ("changed", "missing", "unexpected"):
+        for path in getattr(report, what):
+            console.line(f"{what}: {path}", "bad")
+    if report.ok:
+        console.line(f"{bundle}: every file is as it was written.", "good")
+    return EXIT_OK if report.ok else EXIT_FAILED

@@ -1,0 +1,1 @@
+"""What a person asks for, from start to end: one file per command, each usable as a function."""

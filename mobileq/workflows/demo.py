@@ -1,0 +1,46 @@
+"""`mobileq demo`: the main job on the detector and pictures that come with mobileq."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobileq.errors import MissingDependencyError
+from mobileq.evaluate.report import Validation
+from mobileq.manifest import BundleManifest
+from mobileq.progress import Progress, Silent
+from mobileq.workflows.convert import ConvertOptions, convert
+from mobileq.workflows.validate import validate
+
+
+def demo(
+    output: Path | str, *, cache: bool = True, progress: Progress | None = None
+) -> tuple[BundleManifest, Validation]:
+    """Convert the demo detector in all precisions and validate them on its held-out pictures."""
+    progress = progress or Silent()
+    assets = demo_assets()
+    options = ConvertOptions(
+        precisions=("fp32", "fp16", "dynamic", "int8", "int16x8"),
+        calib=assets / "calibration" / "images",
+        calib_count=32,
+    )
+    manifest = convert(
+        assets / "demo.onnx", output, options, force=True, cache=cache, progress=progress
+    )
+    validation = validate(
+        output,
+        assets / "validation" / "images",
+        assets / "validation.json",
+        progress=progress,
+    )
+    return manifest, validation
+
+
+def demo_assets() -> Path:
+    """The folder with the demo detector: in the installed package, or in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "assets" / "demo", package.parent / "assets" / "demo"):
+        if (folder / "demo.onnx").is_file():
+            return folder
+    raise MissingDependencyError(
+        "The demo detector is not in this installation.", "Install mobileq again."
+    )

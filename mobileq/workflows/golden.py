@@ -1,0 +1,129 @@
+"""Golden vectors: one frame and what every implementation must make of it.
+
+    golden/golden.json       sizes, names and types of what follows, and the expected detections
+    golden/frame.rgba.gz     the frame: RGBA bytes, rows without padding
+    golden/input-0.bin.gz    the expected input tensor
+    golden/output-N.bin.gz   the expected outputs of the float model (ONNX Runtime)
+
+Arrays are little-endian, in the ONNX model's order of axes.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.bundle import BundleWriter
+from mobileq.evaluate.verify import FeedSample, detections_of
+from mobileq.manifest import to_json
+from mobileq.spec import ModelSpec, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LONGEST_SIDE = 320
+"""The frame is scaled down to this, so that a bundle stays small."""
+
+
+class GoldenArray(Spec, frozen=True, kw_only=True):
+    """One array on disk."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+
+
+class GoldenDetection(Spec, frozen=True, kw_only=True):
+    """Box in frame pixels."""
+
+    xyxy: tuple[float, ...]
+    score: float
+    class_id: int
+
+
+class Golden(Spec, frozen=True, kw_only=True):
+    """golden.json. `rotation` is in degrees clockwise, to be applied to the frame first."""
+
+    width: int
+    height: int
+    rotation: int
+    frame: str
+    inputs: tuple[GoldenArray, ...]
+    outputs: tuple[GoldenArray, ...]
+    detections: tuple[GoldenDetection, ...]
+
+
+def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: FeedSample) -> None:
+    """Add the golden vectors of one picture; nothing for a model that takes no pictures."""
+    if spec.preprocess is None or sample.image is None:
+        return
+    from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+    from mobileq.vision.preprocess import feed_picture
+
+    frame = _frame(sample.image)
+    picture, transform = feed_picture(spec, frame)
+    feeds = {**sample.feeds, **picture}
+    runner = OnnxRuntimeRunner(onnx, spec.inputs, spec.outputs)
+    outputs = runner.run(feeds)
+    runner.close()
+    bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
+    golden = Golden(
+        width=frame.shape[1],
+        height=frame.shape[0],
+        rotation=0,
+        frame="frame.rgba.gz",
+        inputs=tuple(
+            _add(bundle, "input", at, name, array) for at, (name, array) in enumerate(feeds.items())
+        ),
+        outputs=tuple(
+            _add(bundle, "output", at, name, array)
+            for at, (name, array) in enumerate(outputs.items())
+        ),
+        detections=_listed(detections_of(spec, outputs, transform)),
+    )
+    bundle.add_bytes("golden/golden.json", to_json(golden))
+
+
+def _frame(image: NDArray[Any]) -> NDArray[Any]:
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = min(1.0, _LONGEST_SIDE / max(height, width))
+    wanted = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, wanted, interpolation=cv2.INTER_AREA) if scale < 1.0 else image
+
+
+def _rgba(frame: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    opaque = np.full((*frame.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([frame, opaque], axis=2)
+
+
+def _add(
+    bundle: BundleWriter, kind: str, position: int, name: str, array: NDArray[Any]
+) -> GoldenArray:
+    file = f"{kind}-{position}.bin.gz"
+    bundle.add_bytes(f"golden/{file}", _packed(array))
+    return GoldenArray(name=name, dtype=str(array.dtype), shape=array.shape, file=file)
+
+
+def _packed(array: NDArray[Any]) -> bytes:
+    """Little-endian bytes, gzipped without a time stamp: same array, same bytes."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return gzip.compress(little.tobytes(), compresslevel=6, mtime=0)
+
+
+def _listed(detections: Any) -> tuple[GoldenDetection, ...]:
+    if detections is None:
+        return ()
+    return tuple(
+        GoldenDetection(
+            xyxy=tuple(float(value) for value in box), score=float(score), class_id=int(class_id)
+        )
+        for box, score, class_id in zip(
+            detections.xyxy, detections.score, detections.class_id, strict=True
+        )
+    )

@@ -1,0 +1,104 @@
+"""What a model is fed while it is verified: real samples, or drawn ones where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.errors import UsageError
+from mobileq.evaluate.verify import FeedSample
+from mobileq.progress import Progress
+from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobileq.calibration.samples import SampleSet
+
+DRAWN_COUNT = 2
+
+
+def open_calibration(
+    spec: ModelSpec, path: Path, count: int, seed: int, progress: Progress
+) -> SampleSet:
+    """The calibration samples, with notices about what was skipped.
+
+    Raises:
+        UsageError: The model has several inputs, which pictures can't feed.
+    """
+    from mobileq.calibration.samples import open_samples
+
+    if len(spec.inputs) != 1:
+        raise UsageError(
+            f"{spec.name} has {len(spec.inputs)} inputs, so pictures alone can't feed it.",
+            "Convert without --calib to fp32, fp16 or dynamic.",
+        )
+    with progress.stage("Reading calibration pictures"):
+        samples = open_samples(path, spec.preprocess, spec.inputs[0], count, seed)
+    for name, reason in samples.skipped:
+        progress.notice(f"Skipped {name}: {reason}")
+    for notice in samples.notices:
+        progress.notice(notice)
+    return samples
+
+
+def verification_samples(
+    spec: ModelSpec, samples: SampleSet | None, count: int, seed: int
+) -> Iterator[FeedSample]:
+    """`count` of the calibration samples, or a few drawn pictures where there are none."""
+    if samples is None:
+        yield from islice(_drawn(spec, seed), min(count, DRAWN_COUNT))
+        return
+    name = spec.inputs[0].name
+    for sample in islice(samples, count):
+        yield FeedSample(sample.id, {name: sample.tensor}, sample.transform, sample.image)
+
+
+def _drawn(spec: ModelSpec, seed: int) -> Iterator[FeedSample]:
+    """Smooth random pictures through the model's own preprocessing; other inputs get noise."""
+    import numpy as np
+
+    from mobileq.vision.preprocess import feed_picture
+
+    numbers = np.random.default_rng(seed)
+    for index in range(DRAWN_COUNT):
+        image = _picture(numbers, 480, 640)
+        feeds: dict[str, NDArray[Any]] = {t.name: _noise(numbers, t) for t in spec.inputs}
+        transform = None
+        if spec.preprocess:
+            picture, transform = feed_picture(spec, image)
+            feeds.update(picture)
+        yield FeedSample(f"drawn-{index}", feeds, transform, image)
+
+
+def _picture(numbers: Any, height: int, width: int) -> NDArray[Any]:
+    import cv2
+    import numpy as np
+
+    coarse = numbers.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    grain = numbers.normal(0.0, 6.0, smooth.shape)
+    noisy: NDArray[Any] = np.clip(smooth + grain, 0, 255).astype(np.uint8)
+    return noisy
+
+
+def _noise(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
+    import numpy as np
+
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind in "iu":
+        return np.asarray(
+            numbers.integers(0, 2 if dtype.itemsize > 1 else 128, tensor.shape), dtype
+        )
+    return np.asarray(numbers.random(tensor.shape), dtype)
+
+
+def guessed_preprocess(spec: ModelSpec) -> PreprocessSpec | None:
+    """What most exports expect, for a picture-like input of a model of no known family."""
+    if not spec.inputs or spec.inputs[0].layout is None:
+        return None
+    layout, shape = spec.inputs[0].layout, spec.inputs[0].shape
+    height, width = shape[2:4] if layout == "NCHW" else shape[1:3]
+    return PreprocessSpec(width=width, height=height, layout=layout)

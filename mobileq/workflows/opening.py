@@ -1,0 +1,206 @@
+"""Open whatever a person points at: a bundle, or a lone .onnx or .tflite file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mobileq.errors import InputError, UsageError
+from mobileq.spec import Artifact, ModelSpec, TensorSpec
+from mobileq.targets.base import Runner, load_target
+
+SUFFIXES = (".onnx", ".tflite", ".mnn")
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model file that can be run, and how to feed and read it."""
+
+    name: str
+    path: Path
+    target: str
+    spec: ModelSpec
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    notices: tuple[str, ...] = ()
+    onnx: bytes | None = None
+    """The prepared model, where `path` is an ONNX file."""
+
+    def open(self) -> Runner:
+        """A runner; close it."""
+        if self.target == "onnxruntime":
+            from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+
+            return OnnxRuntimeRunner(self.onnx or self.path, self.inputs, self.outputs)
+        return load_target(self.target).open(self.path, self.inputs, self.outputs)
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What a person says about a model that does not say it itself."""
+
+    family: str | None = None
+    spec_file: Path | None = None
+    labels: str | None = None
+    input_shapes: tuple[str, ...] = ()
+
+
+def file_kind(path: Path) -> str:
+    """The suffix that tells what the file is. Raises UsageError for one that says nothing."""
+    if not path.exists():
+        raise UsageError(f"There is no file {path}.", "Check the path.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(
+            f"{path} is no model that mobileq knows.",
+            f"Give a bundle or a file that ends in {', '.join(SUFFIXES)}.",
+        )
+    return suffix
+
+
+def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenModel:
+    """A lone model file, or one artifact of a bundle (by default its first).
+
+    Raises:
+        UsageError: There is nothing there, or no artifact of that name.
+        InputError: What is there cannot be read.
+    """
+    if path.is_dir():
+        from mobileq.bundle import read_bundle
+
+        bundle = read_bundle(path)
+        chosen = _chosen(bundle.manifest.artifacts, artifact, path)
+        return of_artifact(path, bundle.manifest.model, chosen)
+    if artifact is not None:
+        raise UsageError(f"{path} is a lone file.", "Leave out --artifact.")
+    kind = file_kind(path)
+    if kind == ".onnx":
+        return _onnx(path, overrides)
+    if kind == ".tflite":
+        return _tflite(path, overrides)
+    raise UsageError(f"{path.name}: .mnn files can't be run yet.", "Use the .tflite or .onnx file.")
+
+
+def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
+    """An artifact of a bundle."""
+    path = bundle / artifact.path
+    if not path.is_file():
+        raise InputError(f"{path} is missing.", "Make the bundle again with `mobileq convert`.")
+    return OpenModel(
+        name=artifact.name,
+        path=path,
+        target=artifact.target,
+        spec=spec,
+        inputs=artifact.inputs,
+        outputs=artifact.outputs,
+    )
+
+
+def reference_of(bundle: Path, spec: ModelSpec) -> OpenModel:
+    """The ONNX model that the bundle's files were verified against."""
+    path = bundle / "reference" / f"{spec.name}.onnx"
+    if not path.is_file():
+        raise InputError(f"{path} is missing.", "Make the bundle again with `mobileq convert`.")
+    return OpenModel(
+        name="onnx", path=path, target="onnxruntime", spec=spec, inputs=spec.inputs,
+        outputs=spec.outputs,
+    )  # fmt: skip
+
+
+def _chosen(artifacts: tuple[Artifact, ...], name: str | None, bundle: Path) -> Artifact:
+    for artifact in artifacts:
+        if name is None or name in (artifact.name, artifact.precision, Path(artifact.path).name):
+            return artifact
+    known = ", ".join(artifact.name for artifact in artifacts)
+    raise UsageError(f"{bundle} has no artifact {name!r}.", f"Choose of: {known}.")
+
+
+def _onnx(path: Path, overrides: Overrides) -> OpenModel:
+    from mobileq.graph.prepare import prepare
+
+    prepared = prepare(
+        path, overrides.input_shapes, overrides.family, overrides.spec_file, overrides.labels
+    )
+    return OpenModel(
+        name=path.name,
+        path=path,
+        target="onnxruntime",
+        spec=prepared.spec,
+        inputs=prepared.spec.inputs,
+        outputs=prepared.spec.outputs,
+        notices=prepared.notices,
+        onnx=prepared.model.SerializeToString(deterministic=True),
+    )
+
+
+def _tflite(path: Path, overrides: Overrides) -> OpenModel:
+    from mobileq.targets.tflite.flatbuffer import read_model
+    from mobileq.targets.tflite.metadata import embedded_spec
+    from mobileq.targets.tflite.tensors import file_tensors, match_tensors
+
+    inputs, outputs = file_tensors(read_model(path))
+    spec = embedded_spec(path)
+    notices: tuple[str, ...] = ()
+    if spec is None:
+        spec, notices = _recognised_tflite(path, inputs, outputs, overrides)
+    return OpenModel(
+        name=path.name,
+        path=path,
+        target="tflite",
+        spec=spec,
+        inputs=match_tensors(spec.inputs, inputs),
+        outputs=match_tensors(spec.outputs, outputs),
+        notices=notices,
+    )
+
+
+def _recognised_tflite(
+    path: Path,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    overrides: Overrides,
+) -> tuple[ModelSpec, tuple[str, ...]]:
+    """The spec of a file that mobileq did not write, by its shapes and others' metadata."""
+    from mobileq.graph.recognise import recognise_shapes
+    from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
+    from mobileq.targets.tflite.metadata import read_foreign_metadata
+
+    corrections = (
+        read_spec_file(overrides.spec_file) if overrides.spec_file else SpecOverrides(path=path)
+    )
+    found = recognise_shapes(
+        inputs,
+        outputs,
+        read_foreign_metadata(path),
+        family=overrides.family or corrections.family,
+        labels=overrides.labels if overrides.labels is not None else corrections.labels,
+    )
+    found = apply_overrides(found, corrections, inputs, outputs, None)
+    decode, notices = found.decode, found.notices
+    if decode is not None and decode.box_unit == "pixel" and _holds_fractions(outputs):
+        decode = msgspec.structs.replace(decode, box_unit="normalized")
+    spec = ModelSpec(
+        name=path.stem,
+        task=found.task,
+        family=found.family,
+        inputs=inputs,
+        outputs=outputs,
+        preprocess=found.preprocess,
+        decode=decode,
+        labels=found.labels,
+    )
+    return spec, notices
+
+
+def _holds_fractions(outputs: tuple[TensorSpec, ...]) -> bool:
+    """Whether a quantized output's range ends near 1, so that its boxes can't be pixels.
+
+    Ultralytics' TFLite exports give boxes as fractions of the picture.
+    """
+    levels = {"int8": 255, "uint8": 255, "int16": 32767}
+    return any(
+        output.quant is not None and output.quant.scale[0] * levels[output.dtype] < 4.0
+        for output in outputs
+    )

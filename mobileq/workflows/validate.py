@@ -1,0 +1,206 @@
+"""`mobileq validate`: every file of a bundle, and the ONNX model, measured on the same images."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mobileq.bundle import Bundle, BundleWriter, read_bundle
+from mobileq.errors import UsageError
+from mobileq.evaluate.coco import (
+    CocoResult,
+    agreement,
+    category_ids_for,
+    mean_average_precision,
+    to_coco_results,
+)
+from mobileq.evaluate.report import ArtifactScores, Report, Validation
+from mobileq.manifest import from_json, to_json
+from mobileq.progress import Progress, Silent, tracked
+from mobileq.spec import ModelSpec
+from mobileq.targets.base import Runner, Tensors
+from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
+
+if TYPE_CHECKING:
+    from mobileq.evaluate.dataset import GroundTruth
+    from mobileq.vision.detections import Detections
+
+LATENCY_RUNS = 20
+LATENCY_WARMUP = 3
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What one file found, per picture in the order of the pictures."""
+
+    model: OpenModel
+    interpreter: str
+    latency_ms: float
+    evaluated: list[Detections]
+    shown: list[Detections]
+
+
+def validate(
+    bundle: Path | str,
+    images: Path | str,
+    annotations: Path | str | None = None,
+    *,
+    output: Path | None = None,
+    progress: Progress | None = None,
+) -> Validation:
+    """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
+
+    Args:
+        bundle: A bundle's folder.
+        images: A folder of pictures.
+        annotations: COCO json or a data.yaml; without it there is no mAP, only agreement.
+        output: Where to write report.json; by default into the bundle, whose manifest then
+            repeats the figures.
+
+    Raises:
+        UsageError: The bundle's model can't be decoded, or there is nothing at a path.
+        InputError: No picture of the annotations is in the folder, or a file is damaged.
+    """
+    progress = progress or Silent()
+    opened = read_bundle(Path(bundle))
+    spec = opened.manifest.model
+    if spec.decode is None or spec.preprocess is None:
+        raise UsageError(
+            f"Detections of {spec.name} can't be decoded, so there is nothing to validate.",
+            "Convert it again with --family or --spec.",
+        )
+    truth = _ground_truth(annotations, Path(images), progress)
+    pictures = _pictures(truth, Path(images), progress)
+    candidates = [reference_of(opened.path, spec)]
+    candidates += [of_artifact(opened.path, spec, a) for a in opened.manifest.artifacts]
+    measured = [_measure(model, pictures, progress) for model in candidates]
+    validation = Validation(
+        images=len(pictures),
+        annotations=Path(annotations).name if annotations else None,
+        machine=f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}",
+        scores=tuple(_scores(each, measured[0], truth, pictures, progress) for each in measured),
+    )
+    _write(opened, validation, output)
+    return validation
+
+
+def _ground_truth(
+    annotations: Path | str | None, images: Path, progress: Progress
+) -> GroundTruth | None:
+    if annotations is None:
+        return None
+    from mobileq.evaluate.dataset import load_ground_truth
+
+    truth = load_ground_truth(Path(annotations), images)
+    for notice in truth.notices:
+        progress.notice(notice)
+    return truth
+
+
+def _pictures(
+    truth: GroundTruth | None, images: Path, progress: Progress
+) -> list[tuple[int, Path]]:
+    """(image id, path) of what is measured on."""
+    if truth is not None:
+        return list(truth.images)
+    from mobileq.calibration.image_files import folder_source
+
+    return list(enumerate(folder_source(images).paths))
+
+
+def _measure(model: OpenModel, pictures: list[tuple[int, Path]], progress: Progress) -> _Measured:
+    """Run one file over all pictures."""
+    from mobileq.vision.nms import Thresholds
+    from mobileq.vision.postprocess import postprocess
+    from mobileq.vision.preprocess import feed_picture, read_image
+
+    spec = model.spec
+    assert spec.decode is not None
+    evaluated, shown = [], []
+    feeds: Tensors = {}
+    runner = model.open()
+    try:
+        for _, path in tracked(pictures, progress, f"Running {model.name}", len(pictures)):
+            feeds, transform = feed_picture(spec, read_image(path))
+            outputs = runner.run(feeds)
+            evaluated.append(postprocess(spec.decode, outputs, transform, Thresholds.evaluation()))
+            shown.append(
+                postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))
+            )
+        return _Measured(model, runner.interpreter, _latency(runner, feeds), evaluated, shown)
+    finally:
+        runner.close()
+
+
+def _latency(runner: Runner, feeds: Tensors) -> float:
+    """Median milliseconds of an inference; fewer runs where one takes long."""
+    first = runner.latency(feeds, 1, 1)[0]
+    runs = LATENCY_RUNS if first < 0.25 else 3
+    return statistics.median(runner.latency(feeds, runs, LATENCY_WARMUP)) * 1000.0
+
+
+def _scores(
+    measured: _Measured,
+    reference: _Measured,
+    truth: GroundTruth | None,
+    pictures: list[tuple[int, Path]],
+    progress: Progress,
+) -> ArtifactScores:
+    accuracy = None
+    if truth is not None:
+        with progress.stage(f"Scoring {measured.model.name}"):
+            results = coco_results(measured.model.spec, measured.evaluated, truth, pictures)
+            accuracy = mean_average_precision(truth.coco, results, [i for i, _ in pictures])
+    agreed = None
+    if measured is not reference:
+        agreed = agreement(reference.shown, measured.shown)
+    return ArtifactScores(
+        name=measured.model.name,
+        interpreter=measured.interpreter,
+        size_bytes=measured.model.path.stat().st_size,
+        latency_ms=measured.latency_ms,
+        accuracy=accuracy,
+        agreement=agreed,
+    )
+
+
+def coco_results(
+    spec: ModelSpec,
+    detections: list[Detections],
+    truth: GroundTruth,
+    pictures: list[tuple[int, Path]],
+) -> list[CocoResult]:
+    """Detections of all pictures under the annotations' category ids."""
+    assert spec.decode is not None
+    ids = category_ids_for(spec.labels, spec.decode.class_count, truth.coco["categories"])
+    return [
+        result
+        for (image_id, _), found in zip(pictures, detections, strict=True)
+        for result in to_coco_results(found, image_id, ids)
+    ]
+
+
+def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
+    """report.json to `output`, or into the bundle, which is replaced as a whole."""
+    report_path = bundle.path / "report.json"
+    report = from_json(report_path.read_bytes(), Report, str(report_path))
+    report = msgspec.structs.replace(report, validation=validation)
+    if output is not None:
+        output.write_bytes(to_json(report))
+        return
+    names = [artifact.name for artifact in bundle.manifest.artifacts]
+    manifest = msgspec.structs.replace(
+        bundle.manifest, measurements={name: report.measurements(name) for name in names}
+    )
+    with BundleWriter(bundle.path, force=True) as writer:
+        for path in bundle.manifest.files:
+            if path != "report.json":
+                writer.add_file(path, bundle.path / path)
+        writer.add_bytes("report.json", to_json(report))
+        writer.finish(manifest)
