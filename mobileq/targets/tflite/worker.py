@@ -82,11 +82,13 @@ def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_bac
     kept = [spec.name for spec in inputs if len(spec.shape) != 4 or spec.layout == "NHWC"]
     if kept:
         options["keep_shape_absolutely_input_names"] = kept
-    onnx2tf.convert(
-        input_onnx_file_path=model,
-        output_folder_path=output,
-        tflite_backend=tflite_backend,
-        not_use_onnxsim=True,  # the model comes simplified
-        non_verbose=True,
-        **options,
-    )
+    with tempfile.TemporaryDirectory(dir=Path(model).parent) as folder:
+        onnx2tf.convert(
+            # A copy: it rewrites its input file in place (2.6.9).
+            input_onnx_file_path=shutil.copy(model, folder),
+            output_folder_path=output,
+            tflite_backend=tflite_backend,
+            not_use_onnxsim=True,  # the model comes simplified
+            non_verbose=True,
+            **options,
+        )
