@@ -47,6 +47,7 @@ def convert(
     from mobileq.spec import Engine, IoDtype, Precision
     from mobileq.workflows.convert import ConvertOptions
     from mobileq.workflows.convert import convert as run
+    from mobileq.workflows.opening import Overrides
 
     console = Console(json)
     options = ConvertOptions(
@@ -58,11 +59,8 @@ def convert(
         calib=calib,
         calib_count=calib_count,
         seed=seed,
-        input_shapes=tuple(input_shape or ()),
-        family=family,
-        spec_file=spec,
-        labels=labels,
         keep_float=tuple(keep_float or ()),
+        overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
     )
     manifest = run(
         model,

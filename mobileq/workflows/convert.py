@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
-
-import msgspec
+from typing import TYPE_CHECKING, get_args
 
 from mobileq import __version__
 from mobileq.bundle import BundleWriter
 from mobileq.cache import ResultCache
 from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.evaluate.report import Report
-from mobileq.evaluate.verify import Verification, run_reference, verify
-from mobileq.manifest import BundleManifest, CalibrationInfo, RunInfo, SourceInfo, to_json
+from mobileq.evaluate.verify import Verification, run_reference
+from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
-from mobileq.spec import (
-    Artifact,
-    Engine,
-    HeadKind,
-    IoDtype,
-    ModelSpec,
-    Precision,
-    QuantRecipe,
-    Spec,
-    TensorSpec,
-)
-from mobileq.targets.base import ConversionJob, Target, load_target
+from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
+from mobileq.targets.base import Target, load_target
 from mobileq.workflows.golden import add_golden
-from mobileq.workflows.inputs import guessed_preprocess, open_calibration, verification_samples
+from mobileq.workflows.inputs import open_calibration, verification_samples
+from mobileq.workflows.opening import Overrides
+from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mobileq.calibration.samples import SampleSet
     from mobileq.evaluate.verify import ReferenceSample
 
@@ -47,6 +33,8 @@ VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int16x8")
 DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
+LOST_AGREEMENT = 0.5
+"""Below this the person is told that a precision costs more than it is worth."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +48,8 @@ class ConvertOptions:
     calib: Path | None = None
     calib_count: int = 64
     seed: int = 0
-    input_shapes: tuple[str, ...] = ()
-    family: str | None = None
-    spec_file: Path | None = None
-    labels: str | None = None
     keep_float: tuple[str, ...] = ()
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 def convert(
@@ -102,8 +87,12 @@ def convert(
         BundleWriter(Path(output), force=force) as bundle,
         tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
     ):
-        job = _Conversion(Path(model), options, store, Path(scratch), progress)
-        return job.run(bundle, tuple(command))
+        stages = Stages(store, Path(scratch), progress)
+        results = _Conversion(Path(model), options, stages, progress).run()
+        manifest = _write(bundle, results, Path(model), options, tuple(command), progress)
+        if store.notice:
+            progress.notice(store.notice)
+        return manifest
 
 
 def _check(options: ConvertOptions) -> None:
@@ -117,6 +106,10 @@ def _check(options: ConvertOptions) -> None:
             raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
     if not options.precisions:
         raise UsageError("No precision was given.", "Add --precision fp32,fp16,dynamic.")
+    if not options.targets:
+        raise UsageError("No target was given.", "Add --target tflite.")
+    for target in options.targets:
+        load_target(target)
     calibrated = [name for name in options.precisions if name in CALIBRATED]
     if calibrated and options.calib is None:
         raise UsageError(
@@ -127,337 +120,163 @@ def _check(options: ConvertOptions) -> None:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
 
 
-class _Source(Spec, frozen=True, kw_only=True):
-    """The prepared model, as it is kept in the cache beside model.onnx."""
+@dataclass(frozen=True)
+class _Result:
+    """One file that was converted and compared."""
 
-    spec: ModelSpec
-    opset: int
-    source_sha256: str
-    notices: tuple[str, ...] = ()
+    artifact: Artifact
+    path: Path
+    verification: Verification
 
 
-class _Built(Spec, frozen=True, kw_only=True):
-    """What is kept in the cache beside a converted file."""
-
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    ops: dict[str, int]
-    notes: tuple[str, ...]
-    tool_versions: dict[str, str]
+@dataclass(frozen=True)
+class _Results:
+    source: Source
+    samples: SampleSet | None
+    files: list[_Result]
 
 
 class _Conversion:
-    """One run of `convert`."""
+    """One run: which files are made, by which engine, and whether they are good enough."""
 
     def __init__(
-        self,
-        model: Path,
-        options: ConvertOptions,
-        store: ResultCache,
-        scratch: Path,
-        progress: Progress,
+        self, model: Path, options: ConvertOptions, stages: Stages, progress: Progress
     ) -> None:
-        self._model, self._options = model, options
-        self._store, self._scratch, self._progress = store, scratch, progress
+        self._options, self._stages, self._progress = options, stages, progress
         self._engine: Engine = options.engine
-        self._results: list[tuple[Artifact, Path, Verification]] = []
-        self._reference: list[ReferenceSample] | None = None
+        self._source = stages.prepare(model, options.overrides)
+        for notice in self._source.info.notices:
+            progress.notice(notice)
+        self._samples = self._open_samples()
+        self._reference: list[ReferenceSample] = []
 
-    def run(self, bundle: BundleWriter, command: tuple[str, ...]) -> BundleManifest:
-        """Everything, in order."""
-        self._prepare()
-        self._open_samples()
+    def run(self) -> _Results:
+        """All files of all targets."""
+        files = []
         for name in self._options.targets:
-            self._convert_target(load_target(name))
-        if self._store.notice:
-            self._progress.notice(self._store.notice)
-        return self._write(bundle, command)
+            target = load_target(name)
+            # The float file first: the others are made from it, by the engine that got it right.
+            base = self._float_with_fallback(target)
+            for precision in self._options.precisions:
+                files.append(base if precision == "fp32" else self._result(target, precision))
+        return _Results(self._source, self._samples, files)
 
-    def _prepare(self) -> None:
+    def _open_samples(self) -> SampleSet | None:
         options = self._options
-        key = self._store.key(
-            "prepare",
-            mobileq=_code(),
-            model=_digest(self._model),
-            name=self._model.stem,
-            shapes=options.input_shapes,
-            family=options.family,
-            spec=_digest(options.spec_file) if options.spec_file else None,
-            labels=_digest_labels(options.labels),
+        if options.calib is not None:
+            return open_calibration(
+                self._source.spec, options.calib, options.calib_count, options.seed, self._progress
+            )
+        self._progress.notice(
+            "Without --calib the files are verified on drawn pictures only; give some typical "
+            "photos for a better check."
         )
-        folder = self._scratch / "source"
-        folder.mkdir()
-        with self._progress.stage(f"Preparing {self._model.name}"):
-            self._store.fetch(key, folder, self._prepare_into)
-        self._onnx = folder / "model.onnx"
-        self._source = msgspec.json.decode((folder / "source.json").read_bytes(), type=_Source)
-        self._spec = self._source.spec
-        self._onnx_sha256 = _digest(self._onnx)
-        for notice in self._source.notices:
-            self._progress.notice(notice)
+        return None
 
-    def _prepare_into(self, folder: Path) -> None:
-        from mobileq.graph.prepare import prepare
-
-        options = self._options
-        prepared = prepare(
-            self._model, options.input_shapes, options.family, options.spec_file, options.labels
-        )
-        spec, notices = prepared.spec, prepared.notices
-        if spec.preprocess is None and (guess := guessed_preprocess(spec)):
-            spec = msgspec.structs.replace(spec, preprocess=guess)
-            notices += (
-                "Pictures are fed as RGB, divided by 255, letterboxed, since the family is not "
-                "known; say otherwise with --spec.",
-            )
-        data = prepared.model.SerializeToString(deterministic=True)
-        (folder / "model.onnx").write_bytes(data)
-        source = _Source(
-            spec=spec,
-            opset=prepared.opset,
-            source_sha256=prepared.source_sha256,
-            notices=notices,
-        )
-        (folder / "source.json").write_bytes(msgspec.json.encode(source))
-
-    def _open_samples(self) -> None:
-        options = self._options
-        self._samples: SampleSet | None = None
-        if options.calib is None:
-            self._progress.notice(
-                "Without --calib the files are verified on drawn pictures only; give some typical "
-                "photos for a better check."
-            )
-        else:
-            self._samples = open_calibration(
-                self._spec, options.calib, options.calib_count, options.seed, self._progress
-            )
-        self._samples_key = self._samples.fingerprint() if self._samples else "drawn"
-
-    def _convert_target(self, target: Target) -> None:
-        """The float file first: the others are made from it, by the engine that got it right."""
-        base = self._float_with_fallback(target)
-        for precision in self._options.precisions:
-            self._results.append(
-                base if precision == "fp32" else self._verified(target, precision, self._engine)
-            )
-
-    def _float_with_fallback(self, target: Target) -> tuple[Artifact, Path, Verification]:
+    def _float_with_fallback(self, target: Target) -> _Result:
         try:
-            return self._verified(target, "fp32", self._engine)
+            return self._result(target, "fp32")
         except (VerificationError, ToolError) as error:
             if self._engine != "direct":
                 raise
             self._progress.notice(
-                f"The direct engine failed ({error.message.rstrip('.')}); using the engine "
+                f"The direct engine failed ({error.message.rstrip('.')}); trying the engine "
                 "`tensorflow`, which takes minutes."
             )
             self._engine = "tensorflow"
-        return self._verified(target, "fp32", self._engine)
+        return self._result(target, "fp32")
 
-    def _verified(
-        self, target: Target, precision: Precision, engine: Engine
-    ) -> tuple[Artifact, Path, Verification]:
+    def _result(self, target: Target, precision: Precision) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        recipe = self._recipe(precision, engine)
-        path, built = self._convert(target, recipe)
-        digest = _digest(path)
-        artifact = Artifact(
-            target=target.name,
-            precision=precision,
-            path=f"models/{path.name}",
-            sha256=digest,
-            size_bytes=path.stat().st_size,
-            inputs=built.inputs,
-            outputs=built.outputs,
-            recipe=recipe,
-            ops=built.ops,
-            tool_versions=built.tool_versions,
-            notes=built.notes,
+        samples = self._samples if precision in CALIBRATED else None
+        artifact, path = self._stages.convert(
+            self._source, target, self._recipe(precision), samples
         )
-        found = self._verify(target, artifact, path)
-        for note in built.notes:
-            self._progress.notice(note)
+        found = self._stages.verify(
+            self._source, target, artifact, path, self._reference_samples, self._reference_key()
+        )
         if found.problems:
             raise VerificationError(
                 f"{path.name} does not agree with the ONNX model: {found.problems[0]}.",
                 "Try the other --engine, or report the model.",
             )
-        return artifact, path, found
+        for note in artifact.notes:
+            self._progress.notice(note)
+        if found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
+            self._progress.notice(
+                f"{path.name} finds little of what the ONNX model finds (agreement "
+                f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
+                "with --keep-float, or use dynamic."
+            )
+        return _Result(artifact, path, found)
 
-    def _recipe(self, precision: Precision, engine: Engine) -> QuantRecipe:
-        integer = precision in CALIBRATED
-        head: HeadKind = "decoded"
+    def _recipe(self, precision: Precision) -> QuantRecipe:
+        if precision not in CALIBRATED:
+            return QuantRecipe(precision=precision, engine=self._engine)
         return QuantRecipe(
             precision=precision,
-            engine=engine,
-            calibrator="min-max" if integer else None,
-            keep_float=self._options.keep_float if integer else (),
-            head=head,
-            io=self._options.io if integer else "float32",
+            engine=self._engine,
+            calibrator="min-max",
+            keep_float=self._options.keep_float,
+            io=self._options.io,
         )
 
-    def _convert(self, target: Target, recipe: QuantRecipe) -> tuple[Path, _Built]:
-        samples = self._samples if recipe.precision in CALIBRATED else None
-        versions = target.tool_versions(recipe)
-        key = self._store.key(
-            "convert",
-            mobileq=_code(),
-            model=self._onnx_sha256,
-            spec=self._spec,
-            target=target.name,
-            recipe=recipe,
-            samples=self._samples_key if samples else None,
-            versions=versions,
-        )
-        folder = self._scratch / f"{target.name}-{recipe.engine}-{recipe.precision}"
-        folder.mkdir()
-        path = folder / f"{self._spec.name}-{recipe.precision}{target.suffix}"
-
-        def make(_: Path) -> None:
-            job = ConversionJob(
-                model=self._onnx,
-                spec=self._spec,
-                recipe=recipe,
-                samples=(lambda: _tensors(samples)) if samples else None,
-                sample_count=len(samples) if samples else 0,
-                output=path,
-                scratch=self._scratch,
-                progress=self._progress,
-            )
-            done = target.convert(job)
-            built = _Built(
-                inputs=done.inputs,
-                outputs=done.outputs,
-                ops=done.ops,
-                notes=done.notes,
-                tool_versions=versions,
-            )
-            (folder / "built.json").write_bytes(msgspec.json.encode(built))
-
-        self._store.fetch(key, folder, make)
-        return path, msgspec.json.decode((folder / "built.json").read_bytes(), type=_Built)
-
-    def _verify(self, target: Target, artifact: Artifact, path: Path) -> Verification:
-        key = self._store.key(
-            "verify",
-            mobileq=_code(),
-            model=self._onnx_sha256,
-            spec=self._spec,
-            file=artifact.sha256,
-            samples=self._samples_key,
-            seed=self._options.seed,
-            count=VERIFY_COUNT,
-        )
-        folder = path.parent / "verification"
-        folder.mkdir()
-
-        def make(folder: Path) -> None:
-            runner = target.open(path, artifact.inputs, artifact.outputs)
-            try:
-                found = verify(
-                    runner,
-                    self._reference_name,
-                    self._reference_samples(),
-                    self._spec,
-                    artifact.precision,
-                    self._progress,
-                )
-            finally:
-                runner.close()
-            (folder / "verification.json").write_bytes(msgspec.json.encode(found))
-
-        self._store.fetch(key, folder, make)
-        return msgspec.json.decode((folder / "verification.json").read_bytes(), type=Verification)
-
-    @property
-    def _reference_name(self) -> str:
-        from importlib.metadata import version
-
-        return f"onnxruntime {version('onnxruntime')}"
+    def _reference_key(self) -> str:
+        chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._options.seed}"
+        return f"{chosen}, first {VERIFY_COUNT}"
 
     def _reference_samples(self) -> list[ReferenceSample]:
-        if self._reference is None:
+        if not self._reference:
             from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
-            runner = OnnxRuntimeRunner(self._onnx, self._spec.inputs, self._spec.outputs)
-            feeds = verification_samples(
-                self._spec, self._samples, VERIFY_COUNT, self._options.seed
-            )
-            self._reference = run_reference(runner, self._spec, feeds, self._progress)
+            spec = self._source.spec
+            runner = OnnxRuntimeRunner(self._source.onnx, spec.inputs, spec.outputs)
+            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
+            self._reference = run_reference(runner, spec, feeds, self._progress)
             runner.close()
         return self._reference
 
-    def _write(self, bundle: BundleWriter, command: tuple[str, ...]) -> BundleManifest:
-        for artifact, path, _ in self._results:
-            bundle.add_file(artifact.path, path)
-        bundle.add_file(f"reference/{self._spec.name}.onnx", self._onnx)
-        if self._spec.labels:
-            bundle.add_bytes("labels.txt", ("\n".join(self._spec.labels) + "\n").encode())
-        with self._progress.stage("Writing golden vectors"):
-            add_golden(bundle, self._spec, self._onnx, self._first_sample())
-        report = Report(verifications={a.name: found for a, _, found in self._results})
-        bundle.add_bytes("report.json", to_json(report))
-        artifacts = tuple(artifact for artifact, _, _ in self._results)
-        manifest = BundleManifest(
-            model=self._spec,
-            source=SourceInfo(
-                file_name=self._model.name,
-                sha256=self._source.source_sha256,
-                opset=self._source.opset,
-                size_bytes=self._model.stat().st_size,
-            ),
-            artifacts=artifacts,
-            run=RunInfo(created=_now(), command=command),
-            measurements={a.name: report.measurements(a.name) for a in artifacts},
-            calibration=self._calibration_info(),
-            tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},
-        )
-        return bundle.finish(manifest).manifest
 
-    def _first_sample(self) -> Any:
-        feeds = verification_samples(self._spec, self._samples, 1, self._options.seed)
-        return next(iter(feeds))
+def _write(
+    bundle: BundleWriter,
+    results: _Results,
+    model: Path,
+    options: ConvertOptions,
+    command: tuple[str, ...],
+    progress: Progress,
+) -> BundleManifest:
+    from mobileq.calibration.samples import calibration_info
 
-    def _calibration_info(self) -> CalibrationInfo | None:
-        from mobileq.calibration.samples import calibration_info
-
-        if self._samples is None or self._options.calib is None:
-            return None
-        return calibration_info(self._samples, self._options.calib, self._options.seed)
-
-
-def _tensors(samples: SampleSet) -> Iterator[NDArray[Any]]:
-    for sample in samples:
-        yield sample.tensor
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
-        ) from error
-
-
-def _digest_labels(labels: str | None) -> str | None:
-    """Hash of a label file; the name itself of a set that is built in."""
-    if labels and Path(labels).is_file():
-        return _digest(Path(labels))
-    return labels
-
-
-@functools.cache
-def _code() -> str:
-    """Hash of mobileq's own sources: what other code made is not reused."""
-    package = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    source, spec = results.source, results.source.spec
+    for result in results.files:
+        bundle.add_file(result.artifact.path, result.path)
+    bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
+    if spec.labels:
+        bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
+    with progress.stage("Writing golden vectors"):
+        sample = next(verification_samples(spec, results.samples, 1, options.seed))
+        add_golden(bundle, spec, source.onnx, sample)
+    report = Report(verifications={r.artifact.name: r.verification for r in results.files})
+    bundle.add_bytes("report.json", to_json(report))
+    calibration = None
+    if results.samples is not None and options.calib is not None:
+        calibration = calibration_info(results.samples, options.calib, options.seed)
+    artifacts = tuple(result.artifact for result in results.files)
+    manifest = BundleManifest(
+        model=spec,
+        source=SourceInfo(
+            file_name=model.name,
+            sha256=source.info.source_sha256,
+            opset=source.info.opset,
+            size_bytes=model.stat().st_size,
+        ),
+        artifacts=artifacts,
+        run=RunInfo(created=_now(), command=command),
+        measurements={artifact.name: report.measurements(artifact.name) for artifact in artifacts},
+        calibration=calibration,
+        tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},
+    )
+    return bundle.finish(manifest).manifest
 
 
 def _now() -> str:
