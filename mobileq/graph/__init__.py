@@ -1,0 +1,1 @@
+"""ONNX models: load, check, fix shapes, simplify, and recognise how their outputs are read."""

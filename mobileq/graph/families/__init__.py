@@ -1,0 +1,1 @@
+"""One module per head family: each looks at a model's facts and says what it is, or why not."""

@@ -1,0 +1,109 @@
+"""From an ONNX file to a model that converters take, and the spec that says how to use it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobileq.graph.foreign_ops import require_standard_ops
+from mobileq.graph.labels import LabelSource, read_labels
+from mobileq.graph.load import load
+from mobileq.graph.outline import op_counts, opset, tensor_specs
+from mobileq.graph.precision import to_float32
+from mobileq.graph.recognise import recognise
+from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
+from mobileq.graph.simplify import simplify
+from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
+from mobileq.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedModel:
+    """A model ready to convert.
+
+    `model` is float32, with static inputs, simplified and verified. `source_sha256` is of the file
+    as it was given (without external data). `reasons`: family -> why it does not fit.
+    """
+
+    model: ModelProto
+    spec: ModelSpec
+    opset: int
+    source_sha256: str
+    op_counts: Mapping[str, int]
+    notices: tuple[str, ...] = ()
+    reasons: Mapping[str, str]
+
+
+def prepare(
+    path: str | Path,
+    input_shapes: Iterable[str] | Mapping[str, Shape] = (),
+    family: str | None = None,
+    spec_file: str | Path | None = None,
+    labels: LabelSource | None = None,
+) -> PreparedModel:
+    """Load, widen to float32, fix shapes, simplify and recognise. Same input, same bytes.
+
+    Args:
+        path: The .onnx file; its stem becomes the model's name.
+        input_shapes: `["images:1,3,640,640"]`, or name -> shape.
+        family: Insist on a family; goes before the spec file's.
+        spec_file: TOML that corrects what is recognised (see `spec_file`).
+        labels: Names of the classes; go before the spec file's.
+
+    Raises:
+        UsageError: An argument cannot be carried out.
+        InputError: The model, the labels or the spec file cannot be used.
+    """
+    path = Path(path)
+    overrides = read_spec_file(spec_file) if spec_file is not None else SpecOverrides(path=path)
+    source = labels if labels is not None else overrides.labels
+    names = read_labels(source) if source is not None else None
+    shapes = input_shapes if isinstance(input_shapes, Mapping) else parse_input_shapes(input_shapes)
+    model = _inline_functions(load(path))
+    foreign = require_standard_ops(model)
+    model, widened = to_float32(model)
+    model, fixed = fix_shapes(model, shapes)
+    model, simplified = simplify(model)
+    inputs, outputs = tensor_specs(model)
+    asked = family if family is not None else overrides.family
+    # A spec file may change the number of classes, so its names are compared after it is applied.
+    early = None if "class_count" in overrides.decode else names
+    recognition = recognise(model, asked, early)
+    recognition = apply_overrides(recognition, overrides, inputs, outputs, names)
+    spec = ModelSpec(
+        name=path.stem,
+        task=recognition.task,
+        family=recognition.family,
+        inputs=inputs,
+        outputs=outputs,
+        preprocess=recognition.preprocess,
+        decode=recognition.decode,
+        labels=recognition.labels,
+    )
+    notices = (
+        *foreign, *widened, *fixed, *simplified, *dynamic_outputs(model), *recognition.notices
+    )  # fmt: skip
+    return PreparedModel(
+        model=model,
+        spec=spec,
+        opset=opset(model),
+        source_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        op_counts=op_counts(model),
+        notices=notices,
+        reasons=recognition.reasons,
+    )
+
+
+def _inline_functions(model: ModelProto) -> ModelProto:
+    """The model with its own functions written out, since converters know only operators."""
+    if not model.functions:
+        return model
+    from onnx import inliner
+
+    return inliner.inline_local_functions(model)

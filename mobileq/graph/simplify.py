@@ -1,0 +1,153 @@
+"""Simplifies a graph with onnxslim and keeps the result only if it computes the same."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from mobileq.errors import InputError
+from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
+from mobileq.graph.shapes import infer_shapes, set_partial_shape
+from mobileq.graph.trial_run import random_inputs, run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from onnx import ModelProto
+
+    Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+_SEED = 20240229
+ATOL = 1e-5
+"""Of the largest absolute value of an output. Folding a batch normalization into a convolution
+moves float32 results by some 1e-6 of it."""
+RTOL = 1e-3
+
+
+def simplify(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
+    """A copy with constants folded and shapes inferred: same names, same order, same results.
+
+    Both graphs run in ONNX Runtime on the same seeded random inputs. If the simplified one fails or
+    differs by more than `ATOL` and `RTOL`, the model is returned as it was, with a notice. Output
+    shapes that the run disproves are opened up.
+
+    Args:
+        model: With static input shapes (see `fix_shapes`).
+
+    Returns:
+        The model and the notices.
+
+    Raises:
+        InputError: The model does not run in ONNX Runtime as it is.
+    """
+    inputs = random_inputs(model, _SEED)
+    before = run(model, inputs)
+    notices: list[str] = []
+    try:
+        simplified = _slim(model)
+        difference = _difference(before, run(simplified, inputs), model, simplified)
+    except _SlimError as error:
+        difference = f"onnxslim failed: {error}"
+    except InputError as error:
+        difference = error.message
+    if difference:
+        notices.append(f"The graph was not simplified: {difference.rstrip('.')}.")
+        simplified = model
+    result = infer_shapes(simplified)
+    notices.extend(_correct_outputs(result, before))
+    return result, tuple(notices)
+
+
+class _SlimError(Exception):
+    """onnxslim raised; it declares no exception types of its own."""
+
+
+def _slim(model: ModelProto) -> ModelProto:
+    import onnx
+
+    # onnxslim 0.1.98 removes inputs from the model it is given.
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    with _silence():
+        import onnxslim
+
+        try:
+            slimmed: ModelProto | None = onnxslim.slim(copy)
+        except Exception as error:
+            raise _SlimError(f"{type(error).__name__}: {str(error)[:200]}") from error
+    if slimmed is None:
+        raise _SlimError("it returned nothing")
+    # It writes its own name over the exporter's, which reports are to show.
+    slimmed.producer_name, slimmed.producer_version = model.producer_name, model.producer_version
+    del slimmed.metadata_props[:]
+    slimmed.metadata_props.extend(model.metadata_props)
+    return slimmed
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """onnxslim 0.1.98 prints, and adds a handler of its own that writes to stderr."""
+    import warnings
+
+    logger = logging.getLogger("onnxslim")
+    level, handlers = logger.level, list(logger.handlers)
+    quiet = io.StringIO()
+    # A handler that is there already stops onnxslim from adding one that outlives this block.
+    logger.addHandler(logging.NullHandler())
+    try:
+        with redirect_stdout(quiet), redirect_stderr(quiet), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+def _difference(
+    before: Arrays, after: Arrays, model: ModelProto, simplified: ModelProto
+) -> str | None:
+    """Why the simplified model must not be used, or None."""
+    import numpy as np
+
+    for kind, old, new in (
+        ("inputs", graph_inputs(model), graph_inputs(simplified)),
+        ("outputs", model.graph.output, simplified.graph.output),
+    ):
+        if [value.name for value in old] != [value.name for value in new]:
+            return f"the {kind} would be {', '.join(value.name for value in new) or 'none'}"
+    for name, reference in before.items():
+        candidate = after[name]
+        if candidate.shape != reference.shape or candidate.dtype != reference.dtype:
+            return (
+                f"the output '{name}' would be {candidate.dtype}{list(candidate.shape)}"
+                f" instead of {reference.dtype}{list(reference.shape)}"
+            )
+        if reference.dtype.kind != "f":
+            if not np.array_equal(candidate, reference):
+                return f"the output '{name}' would differ"
+            continue
+        finite = reference[np.isfinite(reference)]
+        largest = float(np.abs(finite).max()) if finite.size else 0.0
+        if not np.allclose(candidate, reference, RTOL, ATOL * largest, equal_nan=True):
+            worst = float(np.nanmax(np.abs(np.subtract(candidate, reference))))
+            return f"the output '{name}' would differ by {worst:.3g}"
+    return None
+
+
+def _correct_outputs(model: ModelProto, results: Arrays) -> Iterator[str]:
+    """Open up the declared output dimensions that a run has shown to be wrong."""
+    for value in model.graph.output:
+        shape, actual = dims(value), results[value.name].shape
+        if shape is None or len(shape) != len(actual):
+            set_partial_shape(value, (DYNAMIC,) * len(actual))
+            if shape is not None:
+                yield f"The output '{value.name}' is {list(actual)}, not {list(shape)} as declared."
+            continue
+        pairs = zip(shape, actual, strict=True)
+        corrected = tuple(old if old == new else DYNAMIC for old, new in pairs)
+        if corrected != shape:
+            set_partial_shape(value, corrected)
+            yield f"The output '{value.name}' is {list(actual)}, not {list(shape)} as declared."

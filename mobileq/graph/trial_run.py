@@ -1,0 +1,76 @@
+"""Runs a model once in ONNX Runtime on seeded random inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobileq.errors import InputError
+from mobileq.graph.outline import dims as dims_of
+from mobileq.graph.outline import graph_inputs
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from onnx import ModelProto
+
+_FATAL = 4
+"""ONNX Runtime's log severity: it writes lower ones to the terminal by itself."""
+_THREADS = 2
+
+
+def random_inputs(model: ModelProto, seed: int) -> dict[str, npt.NDArray[np.generic]]:
+    """Input name -> array of the model's own shape: floats in [0, 1), bytes over their whole range.
+
+    Wider integers are indices or sizes more often than pixels and stay 0 or 1.
+    """
+    import numpy as np
+    from onnx import helper
+
+    generator = np.random.default_rng(seed)
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    for value in graph_inputs(model):
+        dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        shape = dims_of(value) or ()
+        if dtype == np.uint8:
+            arrays[value.name] = generator.integers(0, 256, shape, dtype=np.uint8)
+        elif dtype.kind in "iub":
+            arrays[value.name] = generator.integers(0, 2, shape).astype(dtype)
+        elif dtype.kind == "f":
+            arrays[value.name] = generator.random(shape, dtype=np.float32).astype(dtype)
+        else:
+            raise InputError(
+                f"The input '{value.name}' is of the type {dtype}, which cannot be fed.",
+                "Export the model with a float32 or uint8 input.",
+            )
+    return arrays
+
+
+def run(
+    model: ModelProto, inputs: dict[str, npt.NDArray[np.generic]]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Output name -> array.
+
+    Raises:
+        InputError: ONNX Runtime refuses the model or fails to run it.
+    """
+    import numpy as np
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.intra_op_num_threads = _THREADS
+    try:
+        session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        names = [output.name for output in session.get_outputs()]
+        results = session.run(names, inputs)
+    except Exception as error:
+        # ONNX Runtime 1.26 raises a dozen exception types of its own without a common base.
+        first_line = (str(error).splitlines() or ["no details"])[0]
+        raise InputError(
+            f"ONNX Runtime cannot run the model: {first_line[:300].rstrip('. ')}.",
+            "Export the model again, with another opset if need be.",
+        ) from error
+    return {name: np.asarray(result) for name, result in zip(names, results, strict=True)}

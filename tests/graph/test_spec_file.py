@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from mobileq.errors import InputError, MobileqError, UsageError
+from mobileq.graph.prepare import prepare
+from mobileq.graph.spec_file import read_spec_file
+from mobileq.spec import HeadOutput
+
+from .builders import ints, model_of, yolov8
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    return tmp_path / "spec.toml"
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    path = tmp_path / "detector.onnx"
+    onnx.save(yolov8(), path)
+    return path
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> Path:
+    path = tmp_path / "unknown.onnx"
+    model = model_of(
+        "g (float[1,3,64,96] x) => (float[1,2048,9] rows) { rows = Reshape(x, s) }",
+        {"s": ints(1, 2048, 9)},
+    )
+    onnx.save(model, path)
+    return path
+
+
+def refused(spec: Path, text: str) -> UsageError:
+    spec.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_spec_file(spec)
+    assert "spec.toml" in caught.value.message
+    return caught.value
+
+
+def test_fields_given_replace_the_recognised_ones(spec: Path, detector: Path) -> None:
+    spec.write_text(
+        """[preprocess]
+        channel_order = "BGR"
+        image_mean = [1, 2.5, 3]
+        [decode]
+        score_threshold = 0.4
+        """
+    )
+    plain, changed = prepare(detector).spec, prepare(detector, spec_file=spec).spec
+    assert changed.preprocess is not None
+    assert plain.preprocess is not None
+    assert changed.preprocess.channel_order == "BGR"
+    assert changed.preprocess.image_mean == (1.0, 2.5, 3.0)
+    assert changed.preprocess.rescale_factor == plain.preprocess.rescale_factor
+    assert changed.decode is not None
+    assert plain.decode is not None
+    assert changed.decode.score_threshold == 0.4
+    assert changed.decode.outputs == plain.decode.outputs
+    assert changed.labels == plain.labels
+
+
+def test_unknown_model_can_be_described_wholly(spec: Path, unknown: Path) -> None:
+    assert prepare(unknown).spec.task == "unknown"
+    spec.write_text(
+        """labels = ["cat", "dog"]
+        [preprocess]
+        channel_order = "BGR"
+        [decode]
+        kind = "end2end"
+        class_count = 2
+        outputs = [{ name = "rows", role = "predictions" }]
+        box_format = "xyxy"
+        """
+    )
+    prepared = prepare(unknown, spec_file=spec)
+    assert prepared.spec.task == "detect"
+    assert prepared.spec.labels == ("cat", "dog")
+    assert prepared.spec.preprocess is not None
+    assert (prepared.spec.preprocess.width, prepared.spec.preprocess.height) == (96, 64)
+    assert prepared.spec.decode is not None
+    assert prepared.spec.decode.outputs == (HeadOutput(name="rows", role="predictions"),)
+    assert prepared.notices == ()
+
+
+def test_model_without_a_picture_input_needs_its_size(spec: Path, tmp_path: Path) -> None:
+    path = tmp_path / "flat.onnx"
+    model = model_of("g (float[1,2,6] x) => (float[1,2,6] rows) { rows = Relu(x) }")
+    onnx.save(model, path)
+    spec.write_text('[preprocess]\nchannel_order = "BGR"')
+    with pytest.raises(UsageError, match=r"\[preprocess\].*width"):
+        prepare(path, spec_file=spec)
+
+
+def test_incomplete_description_names_the_missing_field(spec: Path, unknown: Path) -> None:
+    spec.write_text('[decode]\nkind = "ssd"\nclass_count = 3')
+    with pytest.raises(UsageError, match=r"\[decode\].*outputs"):
+        prepare(unknown, spec_file=spec)
+
+
+def test_family_is_insisted_on(spec: Path, detector: Path) -> None:
+    spec.write_text('family = "ssd"')
+    with pytest.raises(UsageError, match="not of the family ssd"):
+        prepare(detector, spec_file=spec)
+    assert prepare(detector, family="yolov8", spec_file=spec).spec.family == "yolov8"
+
+
+def test_labels_file_is_beside_the_spec_file(spec: Path, detector: Path) -> None:
+    (spec.parent / "names.txt").write_text("a\nb\nc\nd\n")
+    spec.write_text('labels = "names.txt"')
+    assert prepare(detector, spec_file=spec).spec.labels == tuple("abcd")
+    assert prepare(detector, spec_file=spec, labels=list("wxyz")).spec.labels == tuple("wxyz")
+
+
+def test_changed_class_count_is_compared_with_the_labels(spec: Path, detector: Path) -> None:
+    spec.write_text("[decode]\nclass_count = 3")
+    assert len(prepare(detector, spec_file=spec).spec.labels) == 3
+    assert prepare(detector, spec_file=spec, labels=list("abc")).spec.labels == tuple("abc")
+    with pytest.raises(InputError, match="4 labels, but the model has 3 classes"):
+        prepare(detector, spec_file=spec, labels=list("abcd"))
+
+
+def test_class_count_as_recognised_still_takes_the_labels(spec: Path, detector: Path) -> None:
+    spec.write_text("[decode]\nclass_count = 4")
+    prepared = prepare(detector, spec_file=spec, labels=list("abcd"))
+    assert prepared.spec.labels == tuple("abcd")
+    assert prepared.notices == ()
+
+
+def test_output_that_the_model_does_not_have_is_refused(spec: Path, detector: Path) -> None:
+    spec.write_text('[decode]\noutputs = [{ name = "nope", role = "predictions" }]')
+    with pytest.raises(UsageError, match="no output 'nope'") as caught:
+        prepare(detector, spec_file=spec)
+    assert "output0" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("familly = 'x'", "unknown key 'familly'", "Did you mean 'family'?"),
+        ("[preprocess]\nwide = 3", "unknown key 'wide' in [preprocess]", "channel_order"),
+        ("[decode]\nzzz = 3", "unknown key 'zzz' in [decode]", "class_count"),
+        ("[preprocess]\nwidth = '3'", "preprocess.width", ""),
+        ("[preprocess]\nwidth = 3.5", "preprocess.width", ""),
+        ("[preprocess]\nimage_mean = [1, 2]", "preprocess.image_mean", ""),
+        ("[preprocess]\nchannel_order = 'GRB'", "preprocess.channel_order", ""),
+        ("[decode]\noutputs = [{ name = 'a', rolle = 'b' }]", "decode.outputs", ""),
+        ("preprocess = 1", "preprocess cannot be used", ""),
+        ("family = 1", "family cannot be used", ""),
+        ("labels = [1]", "labels cannot be used", ""),
+    ],
+)
+def test_wrong_key_or_type_is_a_usage_error(spec: Path, text: str, message: str, hint: str) -> None:
+    error = refused(spec, text)
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_missing_file_is_a_usage_error(spec: Path) -> None:
+    with pytest.raises(UsageError, match="no spec file"):
+        read_spec_file(spec)
+
+
+@pytest.mark.parametrize(
+    "data", [b"[decode", b"\xff\xfe", b"a = " + b"[" * 100_000, b"#" * (1 << 21)]
+)
+def test_file_that_is_no_toml_is_refused(spec: Path, data: bytes) -> None:
+    spec.write_bytes(data)
+    with pytest.raises(MobileqError):
+        read_spec_file(spec)
+
+
+def test_class_count_answers_the_notice_that_it_is_assumed(spec: Path, tmp_path: Path) -> None:
+    path = tmp_path / "final.onnx"
+    model = model_of(
+        "g (float[1,3,64,96] x) => (float[1,3072,6] rows) { rows = Reshape(x, s) }",
+        {"s": ints(1, 3072, 6)},
+    )
+    onnx.save(model, path)
+    assert any("80 are assumed" in notice for notice in prepare(path).notices)
+    spec.write_text("[decode]\nclass_count = 2")
+    notices = prepare(path, spec_file=spec, labels=["cat", "dog"]).notices
+    assert not any("assumed" in notice or "--labels" in notice for notice in notices)
