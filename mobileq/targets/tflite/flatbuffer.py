@@ -121,6 +121,31 @@ def transpose_output(model: Any, position: int, permutation: tuple[int, ...]) ->
     _redirect_signatures(model, source, target)
 
 
+def halve_constant(model: Any, index: int) -> Any:
+    """Move a float32 constant into a float16 tensor.
+
+    Returns the DEQUANTIZE op that widens it again, for the caller to put before its users.
+    """
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    wide = graph.tensors[index]
+    narrow, buffer = schema.TensorT(), schema.BufferT()
+    values = np.frombuffer(bytes(model.buffers[wide.buffer].data), "<f4")
+    buffer.data = np.frombuffer(values.astype("<f2").tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    narrow.name, narrow.shape = wide.name + b"_float16", wide.shape
+    narrow.type, narrow.buffer = schema.TensorType.FLOAT16, len(model.buffers) - 1
+    if not any(other.buffer == wide.buffer for other in graph.tensors if other is not wide):
+        model.buffers[wide.buffer].data = None
+    wide.buffer = 0  # computed now
+    op = schema.OperatorT()
+    op.opcodeIndex = _opcode_index(model, schema.BuiltinOperator.DEQUANTIZE, version=3)
+    op.inputs, op.outputs = [_add_tensor(graph, narrow)], [index]
+    return op
+
+
 def _add_tensor(graph: Any, tensor: Any) -> int:
     graph.tensors.append(tensor)
     return len(graph.tensors) - 1
@@ -147,16 +172,18 @@ def _add_op(model: Any, graph: Any, builtin: int, inputs: list[int], outputs: li
     graph.operators.append(op)
 
 
-def _opcode_index(model: Any, builtin: int) -> int:
+def _opcode_index(model: Any, builtin: int, version: int = 1) -> int:
+    """Where the op type stands in the list of those used; `version` is the oldest that will do."""
     from ai_edge_litert import schema_py_generated as schema
 
     for index, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
+            code.version = max(code.version, version)
             return index
     code = schema.OperatorCodeT()
     code.builtinCode = builtin
     code.deprecatedBuiltinCode = min(builtin, 127)
-    code.version = 1
+    code.version = version
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 

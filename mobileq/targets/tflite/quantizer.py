@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.float16 import halve_weights
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
@@ -34,12 +35,13 @@ def quantize_file(
     Returns:
         Notes for the user.
     """
+    if precision == "fp16":
+        halve_weights(Path(source), Path(output))
+        return []
     from ai_edge_quantizer import quantizer
 
     tool = quantizer.Quantizer(source)
-    if precision == "fp16":
-        _recipe_float16(tool)
-    elif precision == "dynamic":
+    if precision == "dynamic":
         _recipe_dynamic(tool)
     else:
         _recipe_static(tool, source, 16 if precision == "int16x8" else 8, io, keep_float)
@@ -52,17 +54,6 @@ def quantize_file(
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []
 
 
-def _recipe_float16(tool: Any) -> None:
-    from ai_edge_quantizer import algorithm_manager, qtyping
-
-    tool.add_weight_only_config(
-        ".*",
-        qtyping.TFLOperationName.ALL_SUPPORTED,
-        num_bits=16,
-        algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
-    )
-
-
 def _recipe_dynamic(tool: Any) -> None:
     from ai_edge_quantizer import qtyping
 
@@ -70,8 +61,8 @@ def _recipe_dynamic(tool: Any) -> None:
     tool.add_dynamic_config(".*", names.ALL_SUPPORTED, num_bits=8)
     # XNNPACK (LiteRT 2.1.2) has no dynamic kernel for depthwise convolutions, and the plain one
     # takes one scale for all channels of the activation: on yolox_nano it cost .12 of .374 mAP and
-    # doubled the latency. Weights in 8 bits, widened when the file is loaded, cost .002.
-    tool.add_weight_only_config(".*", names.DEPTHWISE_CONV_2D, num_bits=8)
+    # doubled the latency. They hold few weights, so float ones cost 3 % of the file.
+    _keep_float(tool, ".*", names.DEPTHWISE_CONV_2D)
 
 
 def _recipe_static(

@@ -154,9 +154,9 @@ def _file_samples(job: ConversionJob, inputs: tuple[TensorSpec, ...]) -> Iterato
 
 
 def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
-    if not find_spec_of("tensorflow"):
+    if not (find_spec_of("tensorflow") and find_spec_of("tf-keras")):
         raise MissingDependencyError(
-            "The engine `tensorflow` needs TensorFlow, which is not installed.",
+            "The engine `tensorflow` needs TensorFlow and tf-keras, which are not installed.",
             "Install it: pip install 'mobileq[tensorflow]'.",
         )
     base = job.scratch / "saved_model"
