@@ -75,12 +75,14 @@ class Stages:
             name=model.stem,
             shapes=overrides.input_shapes,
             family=overrides.family,
-            spec=digest(overrides.spec_file) if overrides.spec_file else None,
             labels=_digest_labels(overrides.labels),
         )
         folder = self._folder("source")
         with self._progress.stage(f"Preparing {model.name}"):
-            self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
+            if overrides.spec_file or _may_refer_to_files(model):
+                _prepare(model, overrides, folder)
+            else:
+                self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
         onnx = folder / "model.onnx"
         info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
         return Source(onnx, digest(onnx), info)
@@ -189,6 +191,11 @@ class Stages:
         folder = self._scratch / name
         folder.mkdir()
         return folder
+
+
+def _may_refer_to_files(model: Path) -> bool:
+    """Whether the ONNX file may keep tensors in other files, whose changes its hash can't tell."""
+    return b"location" in model.read_bytes()
 
 
 def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
