@@ -97,6 +97,8 @@ class DecodeSpec(Spec, frozen=True, kw_only=True):
 
     `anchors` holds, per stride, (width, height) pairs in input pixels (YOLOv5). `reg_max` is the
     number of bins of a box side's distance distribution (DFL: 16, NanoDet: 8), else 0.
+    `distance_bins`: the distance each bin stands for, in strides; 0, 1 ... reg_max - 1 where empty
+    (a model rebuilt from a quantized one may have 0.945 in place of 1).
     """
 
     kind: DecodeKind
@@ -106,6 +108,7 @@ class DecodeSpec(Spec, frozen=True, kw_only=True):
     strides: tuple[int, ...] = ()
     anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
     reg_max: int = 0
+    distance_bins: tuple[float, ...] = ()
     box_format: BoxFormat = "cxcywh"
     box_unit: BoxUnit = "pixel"
     score_threshold: float = 0.25

@@ -5,13 +5,18 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mobileq.graph.outline import constants, dims, dtype_name, producers
+from mobileq.graph.outline import attribute, constants, dims, dtype_name, producers
 from mobileq.graph.shapes import infer_shapes
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from onnx import ModelProto, NodeProto
 
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm"})
+_EXPECTATIONS = frozenset({"Conv", "Gemm", "MatMul", "Mul"})
+_CARRYING = frozenset({"Transpose", "Reshape", "QuantizeLinear", "DequantizeLinear"})
+"""What may stand between a distribution and its mean."""
 
 
 class Tail:
@@ -37,19 +42,42 @@ class Tail:
 
     def is_convolution(self, node: NodeProto) -> bool:
         """Whether the node has learnt weights, so that the tail ends before it."""
-        return node.op_type in _CONVOLUTIONS and not self._is_expectation(node)
+        return node.op_type in _CONVOLUTIONS and self.expectation_weights(node) is None
 
-    def _is_expectation(self, node: NodeProto) -> bool:
-        """The 1x1 convolution that takes the mean of a distribution: one channel out, behind a
-        softmax (DFL). Its weights are 0, 1, 2 ..., but no longer exactly so after a quantization.
+    def expectation_weights(self, node: NodeProto) -> npt.NDArray[np.generic] | None:
+        """The distances of the bins, if the node takes the mean of a distribution behind a softmax.
+
+        A 1x1 convolution to one channel (DFL), a product with a vector, or a multiplication before
+        a sum. The weights are 0, 1, 2 ..., but no longer exactly so after a quantization.
         """
-        weights = self.constants.get(node.input[1]) if node.op_type == "Conv" else None
-        if weights is None or weights.ndim != 4 or weights.size != weights.shape[1]:
-            return False
-        before = self.made_by.get(node.input[0])
-        while before is not None and before.op_type in ("Transpose", "Reshape"):
+        if node.op_type not in _EXPECTATIONS or len(node.input) < 2:
+            return None
+        weights = self.constant_value(node.input[1])
+        given = node.input[0]
+        if weights is None and node.op_type == "Mul":
+            weights, given = self.constant_value(node.input[0]), node.input[1]
+        if weights is None or weights.size < 2 or weights.size != max(weights.shape):
+            return None
+        if node.op_type == "Conv" and (weights.ndim != 4 or weights.size != weights.shape[1]):
+            return None
+        before = self.made_by.get(given)
+        while before is not None and before.op_type in _CARRYING:
             before = self.made_by.get(before.input[0])
-        return before is not None and before.op_type == "Softmax"
+        if before is None or before.op_type != "Softmax":
+            return None
+        return weights.reshape(-1)
+
+    def constant_value(self, name: str) -> npt.NDArray[np.generic] | None:
+        """A constant, or one that is stored as integers with a scale beside it."""
+        if name in self.constants:
+            return self.constants[name]
+        node = self.made_by.get(name)
+        if node is None or node.op_type != "DequantizeLinear":
+            return None
+        stored = [self.constants.get(item) for item in node.input if item]
+        if any(item is None for item in stored):
+            return None
+        return _dequantized(node, [item for item in stored if item is not None])
 
     def nodes_behind(self, name: str) -> list[NodeProto]:
         """All nodes that `name` is computed by, up to and without the convolutions."""
@@ -66,3 +94,22 @@ class Tail:
                 found.append(node)
                 waiting.extend(node.input)
         return found
+
+
+def _dequantized(
+    node: NodeProto, stored: list[npt.NDArray[np.generic]]
+) -> npt.NDArray[np.generic] | None:
+    """`(values - zero_point) * scale` of a DequantizeLinear per tensor or per index of an axis."""
+    import numpy as np
+
+    values, scale = stored[0].astype(np.float32), stored[1].astype(np.float32)
+    zero_point = np.zeros_like(scale) if len(stored) < 3 else stored[2].astype(np.float32)
+    if scale.size > 1:
+        axis = attribute(node, "axis")
+        along = [1] * values.ndim
+        if scale.ndim != 1 or values.ndim == 0:
+            return None
+        along[1 if axis is None else axis.i] = -1
+        scale, zero_point = scale.reshape(along), zero_point.reshape(along)
+    dequantized: npt.NDArray[np.generic] = (values - zero_point) * scale
+    return dequantized

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from onnx import ModelProto
+
+    Array = npt.NDArray[np.generic]
+    Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 _FATAL = 4
 """ONNX Runtime's log severity: it writes lower ones to the terminal by itself."""
@@ -53,6 +58,15 @@ def run(
     Raises:
         InputError: ONNX Runtime refuses the model or fails to run it.
     """
+    return open_run(model)(inputs)
+
+
+def open_run(model: ModelProto) -> Run:
+    """A function that runs the model, for more than one set of inputs.
+
+    Raises:
+        InputError: ONNX Runtime refuses the model. The function raises it where a run fails.
+    """
     import numpy as np
     import onnxruntime as ort
 
@@ -60,12 +74,24 @@ def run(
     options.log_severity_level = _FATAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = _THREADS
-    try:
+    with _as_input_error():
         session = ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        names = [output.name for output in session.get_outputs()]
-        results = session.run(names, inputs)
+    names = [output.name for output in session.get_outputs()]
+
+    def run_once(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        with _as_input_error():
+            results = session.run(names, dict(inputs))
+        return {name: np.asarray(result) for name, result in zip(names, results, strict=True)}
+
+    return run_once
+
+
+@contextmanager
+def _as_input_error() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         # ONNX Runtime 1.26 raises a dozen exception types of its own without a common base.
         first_line = (str(error).splitlines() or ["no details"])[0]
@@ -73,4 +99,3 @@ def run(
             f"ONNX Runtime cannot run the model: {first_line[:300].rstrip('. ')}.",
             "Export the model again, with another opset if need be.",
         ) from error
-    return {name: np.asarray(result) for name, result in zip(names, results, strict=True)}

@@ -150,15 +150,25 @@ def reaches(scores: FloatArray, score_threshold: float) -> BoolArray:
     return best
 
 
-def expected_distance(logits: FloatArray, bins: int) -> FloatArray:
+def expected_distance(logits: FloatArray, bins: int, distances: Sequence[float] = ()) -> FloatArray:
     """Mean of the distance distribution of each side: [N, 4 * bins] to [N, 4], in strides.
 
-    Softmax over the bins (largest logit subtracted), then the sum of `probability * bin`, all in
-    float64, rounded once to float32. Generalized Focal Loss, Li et al., 2020.
+    Softmax over the bins (largest logit subtracted), then the sum of `probability * distance`, all
+    in float64, rounded once to float32. Bin k stands for `distances[k]`, or for k where that is
+    empty. Generalized Focal Loss, Li et al., 2020.
+
+    Raises:
+        InputError: `distances` are not as many as the bins.
     """
+    if distances and len(distances) != bins:
+        raise InputError(
+            f"There are {len(distances)} distance bins for {bins} values of a box side.",
+            "Correct distance_bins or reg_max of the decode specification.",
+        )
     sides = logits.reshape(-1, 4, bins).astype(np.float64)
     weights = np.exp(sides - sides.max(axis=2, keepdims=True))
-    total = (weights * np.arange(bins, dtype=np.float64)).sum(axis=2)
+    values = np.array(distances or range(bins), np.float64)
+    total = (weights * values).sum(axis=2)
     distance: FloatArray = (total / weights.sum(axis=2)).astype(np.float32)
     return distance
 

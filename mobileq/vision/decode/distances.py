@@ -83,7 +83,8 @@ def decode_branches(
     `centre_offset` is where in its cell a box's distances start, in strides.
 
     Raises:
-        InputError: A branch has more or fewer cells than its stride makes.
+        InputError: A branch has more or fewer cells than its stride makes, or there are not as
+            many distance bins as values of a box side.
     """
     boxes: list[FloatArray] = [np.zeros((0, 4), np.float32)]
     scores: list[FloatArray] = [np.zeros((0, spec.class_count), np.float32)]
@@ -92,7 +93,7 @@ def decode_branches(
         check_rows(spec, branch.class_rows.shape[0], cells.shape[0])
         check_rows(spec, branch.box_rows.shape[0], cells.shape[0])
         passing, stride_scores = _passing_scores(branch, score_threshold)
-        distance = _distances(branch.box_rows[passing])
+        distance = _distances(spec, branch.box_rows[passing])
         centre = cells[passing] + np.float32(centre_offset)
         side = np.full((distance.shape[0], 1), branch.stride, np.float32)
         boxes.append(boxes_around(centre, distance, side))
@@ -100,10 +101,10 @@ def decode_branches(
     return np.concatenate(boxes), np.concatenate(scores)
 
 
-def _distances(box_rows: FloatArray) -> FloatArray:
+def _distances(spec: DecodeSpec, box_rows: FloatArray) -> FloatArray:
     """Distances [N, 4] in strides, from a distribution where there is one."""
     bins = box_rows.shape[1] // 4
-    return expected_distance(box_rows, bins) if bins > 1 else box_rows
+    return expected_distance(box_rows, bins, spec.distance_bins) if bins > 1 else box_rows
 
 
 def _passing_scores(branch: StrideBranches, score_threshold: float) -> tuple[BoolArray, FloatArray]:
