@@ -5,6 +5,7 @@ Results go to stdout, everything else to stderr; with `--json` stdout gets one J
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,7 @@ from mobileq.progress import Advance
 
 if TYPE_CHECKING:
     import rich.console
+    from rich.text import Text
 
 _PIPED_WIDTH = 120
 _STYLES = {"good": "green", "bad": "bold red", "quiet": "dim", "strong": "bold"}
@@ -29,7 +31,7 @@ class Console:
         self.json = json
         # Without a terminal rich assumes 80 columns, too few for our tables.
         self._out = rich.console.Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-        self._err = rich.console.Console(stderr=True)
+        self._err = _stderr()
         self._notices: list[str] = []
 
     @property
@@ -49,7 +51,8 @@ class Console:
         from rich.progress import TimeElapsedColumn as Elapsed
 
         count = (MofNCompleteColumn(),) if total else ()
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), *count, Elapsed())
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(bar_width=30), *count, Elapsed())
         with Progress(*columns, console=self._err, transient=True) as bar:
             task = bar.add_task(name, total=total)
             yield lambda: bar.advance(task)
@@ -60,16 +63,22 @@ class Console:
             return
         self._notices.append(text)
         if not self.json:
-            self._err.print(f"[yellow]Note:[/] {_plain(text)}", highlight=False)
+            _say(self._err, "Note:", "yellow", text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
         """A table on stdout; columns after the first that hold numbers are set to the right."""
+        if self.json:
+            return
         from rich.table import Table
 
-        table = Table(title=title or None, title_justify="left", header_style="bold")
+        table = Table(
+            title=_plain(title) if title else None, title_justify="left", header_style="bold"
+        )
         for index, column in enumerate(columns):
             numeric = index > 0 and all(_numeric(row[index]) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            table.add_column(
+                _plain(column), justify="right" if numeric else "left", overflow="fold"
+            )
         for row in rows:
             table.add_row(*(_plain(cell) for cell in row))
         self._out.print(table)
@@ -77,7 +86,7 @@ class Console:
     def line(self, text: str = "", style: str = "") -> None:
         """A line on stdout; `style` is one of good, bad, quiet, strong."""
         if not self.json:
-            self._out.print(_plain(text), style=_STYLES.get(style), highlight=False)
+            self._out.print(_plain(text, _STYLES.get(style, "")), soft_wrap=True)
 
     def document(self, value: Any) -> None:
         """The one JSON document of a command; `value` is a Spec or made of such."""
@@ -92,11 +101,33 @@ def _no_bar() -> Iterator[Advance]:
     yield lambda: None
 
 
-def _plain(text: str) -> str:
-    """`text` with its square brackets safe from rich's markup."""
-    from rich.markup import escape
+def _stderr() -> rich.console.Console:
+    import rich.console
 
-    return escape(text)
+    return rich.console.Console(stderr=True)
+
+
+def _say(console: rich.console.Console, head: str, style: str, text: str) -> None:
+    """A sentence in one line, however narrow the terminal: logs are searched."""
+    from rich.text import Text
+
+    console.print(Text.assemble((head, style), " ", _one_line(text)), soft_wrap=True)
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """`text` as it is: in a string, rich makes colours of `[red]` and a picture of `:car:`."""
+    from rich.text import Text
+
+    return Text(_one_line(text), style)
+
+
+def _one_line(text: str) -> str:
+    """`text` without line breaks, and with control characters escaped.
+
+    File names, labels and the messages of tools can hold both.
+    """
+    joined = re.sub(r"\s*[\r\n]\s*", " ", text.strip())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in joined)
 
 
 def _numeric(cell: str) -> bool:
@@ -110,22 +141,22 @@ def _numeric(cell: str) -> bool:
     return True
 
 
-def print_error(error: MobileqError) -> None:
-    """One sentence and its remedy on stderr."""
-    import rich.console
+def print_error(error: MobileqError, json: bool = False) -> None:
+    """One sentence and its remedy on stderr; `json` puts them on stdout too, as the document."""
+    import msgspec
 
-    console = rich.console.Console(stderr=True, soft_wrap=True)
-    console.print(f"[bold red]Error:[/] {_plain(error.message)}", highlight=False)
-    if error.hint:
-        console.print(f"[bold]Try:[/] {_plain(error.hint)}", highlight=False)
+    message, hint = _one_line(error.message), _one_line(error.hint)
+    console = _stderr()
+    _say(console, "Error:", "bold red", message)
+    if hint:
+        _say(console, "Try:", "bold", hint)
+    if json:
+        described = {"message": message, "hint": hint, "exit_code": error.exit_code}
+        text = msgspec.json.format(msgspec.json.encode({"error": described}), indent=2).decode()
+        sys.stdout.write(text + "\n")
 
 
-def print_bug(log: str) -> None:
+def print_bug(log: str, json: bool = False) -> None:
     """What a person sees of a bug."""
-    import rich.console
-
-    console = rich.console.Console(stderr=True, soft_wrap=True)
-    console.print(
-        f"[bold red]Error:[/] mobileq failed in a way it should not; the details are in {log}.",
-        highlight=False,
-    )
+    text = f"mobileq failed in a way it should not; the details are in {log}."
+    print_error(MobileqError(text, "Report it with that file."), json)

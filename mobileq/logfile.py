@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 KEPT_LOGS = 20
 """Older files are deleted, so that a year of use does not fill a disk."""
+_OUR_NAME = re.compile(r"\d{8}-\d{6}-\d+\.log")
 
 
 @cache
@@ -37,8 +40,11 @@ def log_path() -> Path:
 
 
 def _drop_old_logs(folder: Path) -> None:
-    for old in sorted(folder.glob("*-*.log"))[:-KEPT_LOGS]:
-        old.unlink(missing_ok=True)
+    # Nothing but our own: MOBILEQ_LOG_DIR may be a folder that others write to as well.
+    ours = sorted(path for path in folder.iterdir() if _OUR_NAME.fullmatch(path.name))
+    for old in ours[:-KEPT_LOGS]:
+        with suppress(OSError):  # another user's, in a shared folder; or already gone
+            old.unlink()
 
 
 @cache

@@ -20,6 +20,8 @@ _Pixels = Annotated[int, Meta(ge=1, le=1_000_000)]
 _Coordinate = Annotated[float, Meta(ge=-1e6, le=1e6)]
 _Side = Annotated[float, Meta(ge=0, le=1e6)]
 
+_HINT = "Give COCO annotations with boxes (instances)."
+
 
 class CocoImage(msgspec.Struct, frozen=True):
     """A picture; width and height are compared with the file where they are given."""
@@ -64,16 +66,14 @@ def read_coco(path: Path) -> CocoFile:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 2 GB, too much for annotations.")
+            raise InputError(f"{path} has more than 2 GB, too much for annotations.", _HINT)
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    content = from_json(data, CocoFile, str(path))
+        raise InputError(f"{path} cannot be read: {error.strerror}.", _HINT) from error
+    content = from_json(data, CocoFile, str(path), _HINT)
     problem = _problem(content)
     if problem:
-        raise InputError(
-            f"{path} cannot be used: {problem}.", "Give COCO annotations with boxes (instances)."
-        )
+        raise InputError(f"{path} cannot be used: {problem}.", _HINT)
     return content
 
 

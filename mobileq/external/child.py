@@ -38,10 +38,12 @@ class Child:
     """A child process with one handler object.
 
     Args:
-        handler: `module:Class`; made without arguments in the child.
+        handler: `module:Class`; made without arguments in the child, on the first request.
         stage: What is being done, for messages: "converting yolov5n.onnx".
         tool: The tool that does it, for messages: "onnx2tf".
         advice: What to try when the tool crashes.
+
+    Linux ends the child with the thread that made it: make it in one that lives as long.
     """
 
     def __init__(self, handler: str, *, stage: str, tool: str, advice: str = "") -> None:
@@ -80,8 +82,10 @@ class Child:
             MobileqError: What the handler raised as such.
             ToolError: The tool raised, aborted or was killed; its output is in the log file.
         """
+        if self._writer.closed:
+            raise self._crashed()
         try:
-            write_message(self._writer, {"command": command, **(fields or {})}, arrays)
+            write_message(self._writer, {"command": command, "fields": fields or {}}, arrays)
             answer, results = read_message(self._reader)
         except (Closed, OSError) as error:
             raise self._crashed() from error
@@ -99,11 +103,12 @@ class Child:
         )
 
     def _crashed(self) -> errors.ToolError:
-        self._close_pipes()
-        code = self._process.wait()
+        # It may live on, having sent something damaged.
+        self.close()
+        code = self._process.returncode
         how = f"ended with exit code {code}"
         if code < 0:
-            how = f"crashed ({signal.Signals(-code).name})"
+            how = f"crashed ({_signal_name(-code)})"
         return errors.ToolError(
             f"{self._tool} {how} while {self._stage}.",
             f"{self._advice} Its output is in {log_path()}.".strip(),
@@ -141,6 +146,13 @@ class Child:
         if kind is not None and not issubclass(kind, Exception):
             self._kill()  # Ctrl-C does not wait for a conversion to end
         self.close()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def call(

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from typing import NoReturn
 
 from mobileq.errors import MobileqError
 from mobileq.external.framing import Closed, Fields, read_message, write_message
@@ -33,14 +34,21 @@ def main() -> None:
         try:
             if handler is None:
                 handler = getattr(importlib.import_module(module_name), class_name)()
-            answer, results = getattr(handler, request.pop("command"))(request, arrays)
+            answer, results = getattr(handler, request["command"])(request["fields"], arrays)
         except Exception as error:
             traceback.print_exc()
             answer, results = {"error": _described(error)}, {}
+        except SystemExit as error:  # onnx2tf 2.6.9 ends the process on a model it can't convert
+            traceback.print_exc()
+            _leave(error.code if isinstance(error.code, int) else 1)
         write_message(writer, answer, results)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
     sys.stdout.flush()
     # Native libraries crash in their exit handlers (XNNPACK threads, two protobufs): skip them.
-    os._exit(0)
+    os._exit(code)
 
 
 def _described(error: Exception) -> Fields:

@@ -7,8 +7,10 @@ be able to run code in the parent.
 from __future__ import annotations
 
 import json
+import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -19,7 +21,12 @@ Fields = dict[str, Any]
 Arrays = dict[str, "NDArray[Any]"]
 
 _LENGTH = struct.Struct("<Q")
-_MESSAGE_LIMIT = 8 * 1024**3
+_HEADER_LIMIT = 64 * 1024**2
+_ARRAY_LIMIT = 8 * 1024**3
+_PIECE = 64 * 1024**2
+"""No more is set aside at once than this, so that a size that was lied about costs nothing."""
+_DTYPE = re.compile(r"[<>|=][biufc][0-9]{1,2}")
+"""Numbers and truth values only: numpy's full syntax can name objects, and warns or evaluates."""
 
 
 class Closed(Exception):
@@ -29,20 +36,24 @@ class Closed(Exception):
 def write_message(
     stream: BinaryIO, fields: Fields, arrays: Mapping[str, NDArray[np.generic]] | None = None
 ) -> None:
-    """Send `fields` (JSON values) and `arrays`. Raises OSError where the other side is gone."""
+    """Send `fields` (JSON values) and `arrays` (of numbers or truth values).
+
+    Raises:
+        OSError: The other side is gone.
+        TypeError: A field or an array cannot be sent; nothing was.
+    """
     import numpy as np
 
-    payload = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
-    described = [
-        # `shape` of the original: ascontiguousarray turns a scalar into [1].
-        {"name": name, "dtype": array.dtype.str, "shape": list((arrays or {})[name].shape)}
-        for name, array in payload.items()
-    ]
+    described = []
+    for name, array in (arrays or {}).items():
+        if not _DTYPE.fullmatch(array.dtype.str):
+            raise TypeError(f"{name}: arrays of {array.dtype} cannot be sent")
+        described.append({"name": name, "dtype": array.dtype.str, "shape": list(array.shape)})
     header = json.dumps({"fields": fields, "arrays": described}).encode()
     stream.write(_LENGTH.pack(len(header)))
     stream.write(header)
-    for array in payload.values():
-        stream.write(memoryview(array.reshape(-1).view(np.uint8)))
+    for array in (arrays or {}).values():
+        stream.write(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
     stream.flush()
 
 
@@ -50,26 +61,49 @@ def read_message(stream: BinaryIO) -> tuple[Fields, Arrays]:
     """Receive one message. Raises `Closed` at the end of the stream or on a damaged message."""
     import numpy as np
 
-    header_bytes = _read_exactly(stream, _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))[0])
+    header = _read_header(stream)
     arrays: Arrays = {}
     try:
-        header = json.loads(header_bytes)
-        for entry in header["arrays"]:
-            dtype = np.dtype(entry["dtype"])
-            if dtype.hasobject:
-                raise Closed("an object array was sent")
-            count = int(np.prod(entry["shape"], dtype=np.int64))
-            data = _read_exactly(stream, count * dtype.itemsize)
-            arrays[entry["name"]] = np.frombuffer(data, dtype).reshape(entry["shape"])
-        return header["fields"], arrays
+        fields = header["fields"]
+        if not isinstance(fields, dict):
+            raise TypeError("the fields are no object")
+        for name, dtype_text, shape in _described(header):
+            dtype = np.dtype(dtype_text)
+            data = _read_exactly(stream, math.prod(shape) * dtype.itemsize, _ARRAY_LIMIT)
+            arrays[name] = np.frombuffer(data, dtype).reshape(shape)
+        return fields, arrays
     except (ValueError, KeyError, TypeError) as error:
         raise Closed(f"damaged message: {error}") from error
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytes:
-    if size < 0 or size > _MESSAGE_LIMIT:
+def _read_header(stream: BinaryIO) -> Any:
+    size = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size, _LENGTH.size))[0]
+    text = _read_exactly(stream, size, _HEADER_LIMIT)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Closed(f"damaged message: {error}") from error
+
+
+def _described(header: Any) -> Iterator[tuple[str, str, list[int]]]:
+    """(name, dtype, shape) of each announced array. Raises ValueError where one can't be."""
+    for entry in header["arrays"]:
+        name, dtype, shape = entry["name"], entry["dtype"], entry["shape"]
+        if not isinstance(name, str) or not _DTYPE.fullmatch(dtype):
+            raise ValueError(f"array {name!r} of {dtype!r}")
+        if not isinstance(shape, list) or any(type(axis) is not int or axis < 0 for axis in shape):
+            raise ValueError(f"array {name!r} of shape {shape!r}")
+        yield name, dtype, shape
+
+
+def _read_exactly(stream: BinaryIO, size: int, limit: int) -> bytes:
+    if size > limit:
         raise Closed(f"a message part of {size} bytes")
-    data = stream.read(size)
-    if len(data) != size:
-        raise Closed("end of stream")
-    return data
+    pieces = []
+    while size > 0:
+        piece = stream.read(min(size, _PIECE))
+        if not piece:
+            raise Closed("end of stream")
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -8,10 +8,22 @@ system allows one, and, always, an audit hook (PEP 578) that refuses sockets and
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
-_INSTALLERS = ("pip", "pip3", "uv", "conda", "ensurepip", "easy_install")
+_INSTALLER = re.compile(r"(-m)?(pip[\d.]*|uv|conda|ensurepip|easy_install)")
+_BETWEEN_WORDS = re.compile(r"[\s;&|()'\"=,]+")
+_SOCKET_EVENTS = (
+    "socket.connect",
+    "socket.bind",
+    "socket.sendto",
+    "socket.sendmsg",
+    "socket.getaddrinfo",
+    "socket.getnameinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+)
 
 
 def deny_network() -> None:
@@ -34,7 +46,7 @@ def _enter_empty_network_namespace() -> None:
 
 
 def _refuse(event: str, args: tuple[Any, ...]) -> None:
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"):
+    if event in _SOCKET_EVENTS:
         raise PermissionError(f"mobileq keeps its tools off the network ({event})")
     if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system") and _installs(args):
         raise PermissionError("mobileq lets no tool install packages")
@@ -46,5 +58,5 @@ def _installs(args: tuple[Any, ...]) -> bool:
         parts = arg if isinstance(arg, (list, tuple)) else [arg]
         for part in parts:
             text = os.fsdecode(part) if isinstance(part, (str, bytes, os.PathLike)) else ""
-            words += text.split()
-    return any(os.path.basename(word) in _INSTALLERS for word in words)
+            words += _BETWEEN_WORDS.split(text)
+    return any(_INSTALLER.fullmatch(os.path.basename(word)) for word in words)

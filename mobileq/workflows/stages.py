@@ -17,7 +17,7 @@ from mobileq.errors import UsageError
 from mobileq.evaluate.verify import Verification, verify
 from mobileq.progress import Progress
 from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorSpec
-from mobileq.targets.base import ConversionJob, Target
+from mobileq.targets.base import ConversionJob, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides
 
@@ -169,7 +169,11 @@ class Stages:
 
         def make(folder: Path) -> None:
             wanted = reference()
-            runner = target.open(path, artifact.inputs, artifact.outputs)
+
+            def reopen() -> Runner:
+                return target.open(path, artifact.inputs, artifact.outputs)
+
+            runner = reopen()
             try:
                 found = verify(
                     runner,
@@ -178,6 +182,7 @@ class Stages:
                     source.spec,
                     artifact.precision,
                     self._progress,
+                    reopen=reopen,
                 )
             finally:
                 runner.close()

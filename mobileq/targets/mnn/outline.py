@@ -24,7 +24,7 @@ def read_outline(path: Path) -> MnnOutline:
     """Read a .mnn file in a child process.
 
     Raises:
-        InputError: It is no MNN file.
+        InputError: It is not an MNN file.
         ToolError: MNN crashed on it, as it does on damaged files.
     """
     found = call(

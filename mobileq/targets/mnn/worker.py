@@ -45,7 +45,7 @@ def _dumped(path: str) -> dict[str, Any]:
             graph: dict[str, Any] = json.loads(target.read_text(errors="replace"))
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{path} is not a MNN file, or a damaged one.", "Convert the model again."
+                f"{path} is not an MNN file, or a damaged one.", "Convert the model again."
             ) from error
     return graph
 
@@ -98,7 +98,7 @@ def _weight_types(graph: dict[str, Any]) -> dict[str, int]:
     return dict(kinds)
 
 
-_PACKING = {1: "int8 sparse", 2: "int8 table", 3: "float16", 4: "int8", 8: "int8 static"}
+_PACKING = {1: "int8 table", 2: "int8 sparse", 3: "float16", 4: "int8", 8: "int8 static"}
 
 
 def _quantized_tensors(graph: dict[str, Any]) -> dict[str, tuple[float, int]]:

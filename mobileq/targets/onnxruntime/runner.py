@@ -40,7 +40,7 @@ class OnnxRuntimeRunner:
                 providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # its error types derive from Exception, one per status code
-            reason = str(error).splitlines()[0]
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(
                 f"ONNX Runtime can't load the model: {reason}",
                 "Check that the model runs in ONNX Runtime, or export it again.",

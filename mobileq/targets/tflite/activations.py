@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mobileq.targets.tflite import flatbuffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +31,10 @@ class ActivationReader:
             )
         self._interpreter.allocate_tensors()
         self._inputs = self._interpreter.get_input_details()
+        # Not the constants: ai-edge-quantizer 0.5.1 takes a range given for a weight as its only
+        # one, and quantizes it per tensor instead of per channel.
+        model = flatbuffer.read_model(Path(path))
+        self._watched = frozenset(flatbuffer.activation_indices(model))
 
     def read(self, feeds: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """{tensor name: float array} after a run on `feeds`, in the file's order and axes."""
@@ -40,7 +47,7 @@ class ActivationReader:
         import numpy as np
 
         for detail in self._interpreter.get_tensor_details():
-            if detail["dtype"] is np.float32:
+            if detail["dtype"] is np.float32 and detail["index"] in self._watched:
                 try:
                     yield detail["name"], self._interpreter.get_tensor(detail["index"])
                 except ValueError:  # a tensor without data: an op's scratch space

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter
 from functools import cache
@@ -12,12 +13,41 @@ from mobileq.errors import InputError
 from mobileq.spec import QuantParams
 
 _IDENTIFIER = b"TFL3"
+_SPARE_READS = 10_000
+"""What a tiny file may be read more often than it has bytes; others take one read for two."""
+
+
+class _Metered:
+    """A file's bytes, which can be read about as often as there are any.
+
+    In an honest file every part is read once. In another, a thousand tables can be the same one
+    with a thousand tables in it, and so on, until memory is full.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._view = memoryview(data)
+        self._reads_left = self._bytes_left = len(data) + _SPARE_READS
+
+    def __buffer__(self, flags: int) -> memoryview:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise ValueError("tables within tables without end")
+        return self._view
+
+    def __getitem__(self, part: slice) -> memoryview:
+        found = self._view[part]  # a string, which is copied
+        self._bytes_left -= len(found)
+        if self._bytes_left < 0:
+            raise ValueError("more text than the file is long")
+        return found
 
 
 def read_model(path: Path) -> Any:
     """The file as the schema's mutable `ModelT`. Raises InputError where it is not a TFLite file.
 
-    What follows the flatbuffer (the zip with the metadata) is left behind.
+    Its first graph has tensors, every index points at something (or is negative: an input left
+    out), and lists that the file leaves out are empty. What follows the flatbuffer (the zip with
+    the metadata) is left behind.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -27,14 +57,65 @@ def read_model(path: Path) -> Any:
         raise InputError(f"{path} is not a TFLite file.", hint)
     try:
         # Depth-first reading of offsets that a damaged file may point anywhere.
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-        if not model.subgraphs or not model.subgraphs[0].tensors:
-            raise ValueError("no graph")
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(_Metered(data), 0))
+        _check(model)
     except (struct.error, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
         raise InputError(f"{path} is a damaged TFLite file.", hint) from e
-    except (UnicodeDecodeError, MemoryError, RecursionError) as e:
+    except (MemoryError, RecursionError) as e:
         raise InputError(f"{path} is a damaged TFLite file.", hint) from e
     return model
+
+
+def _check(model: Any) -> None:
+    """Raises ValueError (TypeError, AttributeError) where a model's parts don't fit together."""
+    model.operatorCodes = _each(model.operatorCodes)
+    model.buffers = _each(model.buffers)
+    model.subgraphs = _each(model.subgraphs)
+    if not model.subgraphs or not model.subgraphs[0].tensors:
+        raise ValueError("no graph")
+    for graph in model.subgraphs:
+        _check_graph(graph, len(model.operatorCodes))
+    for signature in model.signatureDefs or ():
+        signature.inputs, signature.outputs = _each(signature.inputs), _each(signature.outputs)
+
+
+def _check_graph(graph: Any, code_count: int) -> None:
+    graph.tensors, graph.operators = _each(graph.tensors), _each(graph.operators)
+    count = len(graph.tensors)
+    graph.inputs = _checked_indices(graph.inputs, 0, count)
+    graph.outputs = _checked_indices(graph.outputs, 0, count)
+    for tensor in graph.tensors:
+        _check_tensor(tensor)
+    for op in graph.operators:
+        if op.opcodeIndex >= code_count:
+            raise ValueError(f"operator code {op.opcodeIndex}")
+        op.inputs = _checked_indices(op.inputs, -1, count)
+        op.outputs = _checked_indices(op.outputs, 0, count)
+
+
+def _check_tensor(tensor: Any) -> None:
+    _checked_indices(tensor.shape, 0, 1 << 31)
+    quant = tensor.quantization
+    if quant is None or quant.scale is None or quant.zeroPoint is None:
+        return
+    if len(quant.zeroPoint) not in (0, len(quant.scale)):
+        raise ValueError(f"{len(quant.scale)} scales, {len(quant.zeroPoint)} zero-points")
+
+
+def _each(items: list[Any] | None) -> list[Any]:
+    """`items`, none of which may be missing; an empty list for a list that is."""
+    if any(item is None for item in items or ()):
+        raise ValueError("a table is missing")
+    return items or []
+
+
+def _checked_indices(indices: Any, least: int, count: int) -> Any:
+    """`indices`, all of which must be in least..count-1; an empty list for None."""
+    if indices is None:
+        return []
+    if len(indices) and not least <= int(min(indices)) <= int(max(indices)) < count:
+        raise ValueError(f"index out of {count}")
+    return indices
 
 
 def write_model(model: Any, path: Path) -> None:
@@ -88,7 +169,9 @@ def tensor_quant(tensor: Any) -> QuantParams | None:
     quant = tensor.quantization
     if quant is None or quant.scale is None or not len(quant.scale):
         return None
-    zero_points = quant.zeroPoint if quant.zeroPoint is not None else [0] * len(quant.scale)
+    zero_points: Any = quant.zeroPoint
+    if zero_points is None or not len(zero_points):
+        zero_points = [0] * len(quant.scale)
     return QuantParams(
         scale=tuple(float(value) for value in quant.scale),
         zero_point=tuple(int(value) for value in zero_points),
@@ -274,11 +357,11 @@ def outputs_after(model: Any, kind: str) -> tuple[str, ...]:
 def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
     if op_name(model, op) not in _WEIGHTY:
         return False
-    weights = graph.tensors[op.inputs[0 if op_name(model, op) == "TRANSPOSE_CONV" else 1]]
-    count = 1
-    for size in weights.shape:
-        count *= int(size)
-    return count >= _FEWEST_WEIGHTS
+    # In all of them the weights come second; TRANSPOSE_CONV starts with the output's shape.
+    if len(op.inputs) < 2 or op.inputs[1] < 0:
+        return False
+    shape = graph.tensors[op.inputs[1]].shape
+    return shape is not None and math.prod(map(int, shape)) >= _FEWEST_WEIGHTS
 
 
 def _reached(ops: Any, start: set[int], forward: bool) -> set[int]:
@@ -299,3 +382,10 @@ def tensor_types(model: Any) -> dict[str, int]:
     """{tensor type: how many}, most frequent first."""
     counted = Counter(dtype_name(tensor) for tensor in model.subgraphs[0].tensors)
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def activation_indices(model: Any) -> set[int]:
+    """The tensors that are computed, or fed: all but the constants."""
+    graph = model.subgraphs[0]
+    computed = (int(index) for op in graph.operators for index in op.outputs)
+    return {*computed, *map(int, graph.inputs)}

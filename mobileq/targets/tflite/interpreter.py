@@ -95,7 +95,7 @@ class TfliteRunner:
         try:
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise VerificationError(
                 f"The TFLite file loads but does not run: {reason}",
                 "Try --engine tensorflow, or another precision.",

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import struct
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,8 @@ from mobileq.spec import Artifact, ModelSpec
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
+_LITERAL_LIMIT = 256 * 1024
+"""Python's parser takes some hundred times the memory of the text."""
 
 
 def embed_metadata(path: Path, spec: ModelSpec, described: dict[str, Any]) -> None:
@@ -47,16 +53,31 @@ def _metadata(spec: ModelSpec, described: dict[str, Any]) -> dict[str, Any]:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata.json appended to the file, or {} where there is none that can be read."""
+    text = _entry(path, re.compile(r"metadata\.json"), _LIMIT)
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("metadata.json").file_size > _LIMIT:
-                return {}
-            found = json.loads(archive.read("metadata.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError, EOFError):
-        return {}
-    except RuntimeError:  # an encrypted entry
+        # Unlike the standard library's, this decoder takes no half characters (lone surrogates),
+        # which could not be written anywhere afterwards.
+        found = msgspec.json.decode(text) if text else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _entry(path: Path, name: re.Pattern[str], limit: int) -> bytes | None:
+    """The first entry so named, or None: there is none, it is damaged, or longer than `limit`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = next(info for info in archive.infolist() if name.fullmatch(info.filename))
+            # Other methods unpack without bounds, whatever size the entry says it has.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                return None
+            with archive.open(info) as file:
+                text = file.read(limit + 1)
+    except (zipfile.BadZipFile, StopIteration, OSError, ValueError, EOFError):
+        return None
+    except (zlib.error, struct.error, NotImplementedError, RuntimeError):  # also: encrypted
+        return None
+    return text if len(text) <= limit else None
 
 
 def read_foreign_metadata(path: Path) -> dict[str, str]:
@@ -65,22 +86,23 @@ def read_foreign_metadata(path: Path) -> dict[str, str]:
     Ultralytics writes a metadata.json (or, before 8.3, a Python literal in temp_meta.txt) whose
     `names`, `task` and so on are those of its ONNX files.
     """
-    found = read_metadata(path)
-    if not found:
-        found = _literal_metadata(path)
-    return {key: value if isinstance(value, str) else str(value) for key, value in found.items()}
-
-
-def _literal_metadata(path: Path) -> dict[str, Any]:
+    found = read_metadata(path) or _literal_metadata(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            entry = next(name for name in archive.namelist() if name.endswith("meta.txt"))
-            if archive.getinfo(entry).file_size > _LIMIT:
-                return {}
-            found = ast.literal_eval(archive.read(entry).decode())
-    except (StopIteration, zipfile.BadZipFile, OSError, ValueError, SyntaxError, MemoryError):
+        return {
+            str(key): value if isinstance(value, str) else str(value)
+            for key, value in found.items()
+        }
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists in lists
         return {}
-    except (NotImplementedError, EOFError, RuntimeError, RecursionError):
+
+
+def _literal_metadata(path: Path) -> dict[Any, Any]:
+    text = _entry(path, re.compile(r".*meta\.txt"), _LITERAL_LIMIT)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # "\\d" is for whoever wrote it
+            found = ast.literal_eval(text.decode()) if text else {}
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

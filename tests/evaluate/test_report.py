@@ -1,0 +1,100 @@
+"""The figures that a manifest repeats are the report's."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from mobileq.evaluate.coco import AgreementScores, DetectionScores
+from mobileq.evaluate.numeric import OutputComparison
+from mobileq.evaluate.report import ArtifactScores, Report, Validation
+from mobileq.evaluate.verify import Verification
+
+
+def comparison(sqnr_db: float | None, cosine: float) -> OutputComparison:
+    return OutputComparison(
+        name="y",
+        shape=(1,),
+        sqnr_db=sqnr_db,
+        cosine=cosine,
+        max_abs_error=0.0,
+        max_rel_error=0.0,
+        largest_excess=0.0,
+        finite=True,
+    )
+
+
+def verification(*outputs: OutputComparison, agreement: AgreementScores | None = None):
+    return Verification(
+        reference="onnxruntime",
+        interpreter="it",
+        sample_ids=("a",),
+        tolerance=None,
+        outputs=outputs,
+        agreement=agreement,
+    )
+
+
+AGREEMENT = AgreementScores(0.98765432, 0.99, 1.0, 1.0, 0.97, 0.5, 0.01, 3, 3, 3)
+SCORES = DetectionScores(0.3352111, 0.5432199, 0.35, 128)
+
+
+def scores(name: str, **fields) -> ArtifactScores:
+    return ArtifactScores(name=name, interpreter="it", size_bytes=10, latency_ms=2.34567, **fields)
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(
+        verifications={
+            "tflite-int8": verification(
+                comparison(31.239, 0.99999949), comparison(25.555, 0.98), agreement=AGREEMENT
+            ),
+            "tflite-fp32": verification(comparison(None, 1.0)),
+        },
+        validation=Validation(
+            images=128,
+            annotations="val.json",
+            machine="a machine",
+            scores=(scores("onnx", accuracy=SCORES), scores("tflite-int8", accuracy=SCORES)),
+        ),
+    )
+
+
+def test_worst_output_stands_for_the_file(report):
+    found = report.measurements("tflite-int8")
+    assert found["sqnr_db"] == 25.55
+    assert found["cosine"] == 0.98
+
+
+def test_validation_of_the_file_is_repeated(report):
+    found = report.measurements("tflite-int8")
+    assert found["latency_ms"] == 2.346
+    assert (found["map50_95"], found["map50"]) == (0.3352, 0.5432)
+    assert found["agreement_map50_95"] == 0.9877
+
+
+def test_what_was_not_measured_is_left_out(report):
+    assert report.measurements("tflite-fp32") == {"cosine": 1.0}
+    without = msgspec.structs.replace(report, validation=None)
+    assert set(without.measurements("tflite-int8")) == {"sqnr_db", "cosine", "agreement_map50_95"}
+
+
+def test_file_without_labels_has_a_latency_but_no_accuracy(report):
+    validation = msgspec.structs.replace(report.validation, scores=(scores("tflite-fp32"),))
+    found = msgspec.structs.replace(report, validation=validation)
+    assert found.measurements("tflite-fp32") == {"cosine": 1.0, "latency_ms": 2.346}
+
+
+def test_file_that_is_not_in_the_report_is_a_key_error(report):
+    with pytest.raises(KeyError):
+        report.measurements("tflite-fp16")
+
+
+def test_report_comes_back_from_json(report):
+    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+def test_verification_without_outputs_has_no_worst():
+    found = verification()
+    assert (found.worst_sqnr_db, found.worst_cosine) == (None, 1.0)

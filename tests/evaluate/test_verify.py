@@ -1,0 +1,310 @@
+"""A file is verified only where it gives what the reference gives, each time it is asked."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from mobileq.errors import MobileqError, ToolError
+from mobileq.evaluate.verify import (
+    FeedSample,
+    Verification,
+    detections_of,
+    run_reference,
+    verify,
+)
+from mobileq.progress import Silent
+from mobileq.spec import DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.vision.letterbox import LetterboxTransform
+
+SPEC = ModelSpec(
+    name="model",
+    task="unknown",
+    family=None,
+    inputs=(TensorSpec(name="x", shape=(1, 4), dtype="float32"),),
+    outputs=(
+        TensorSpec(name="twice", shape=(1, 4), dtype="float32"),
+        TensorSpec(name="sum", shape=(1,), dtype="float32"),
+    ),
+)
+
+
+class Right:
+    """Computes what the model does."""
+
+    interpreter = "right 1.0"
+    inputs, outputs = SPEC.inputs, SPEC.outputs
+
+    def __init__(self):
+        self.runs, self.closed = 0, False
+
+    def run(self, feeds):
+        self.runs += 1
+        x = feeds["x"]
+        return self.changed({"twice": x * 2, "sum": x.sum(axis=1)})
+
+    def changed(self, outputs):
+        return outputs
+
+    def latency(self, feeds, runs, warmup):
+        return [0.0] * runs
+
+    def close(self):
+        self.closed = True
+
+
+class Wrong(Right):
+    """Computes something else in one output; `change` takes the array and the count of runs."""
+
+    def __init__(self, change, name="sum"):
+        super().__init__()
+        self._change, self._name = change, name
+
+    def changed(self, outputs):
+        return {**outputs, self._name: self._change(outputs[self._name], self.runs)}
+
+
+def samples(count=3):
+    draw = np.random.default_rng(0)
+    return [
+        FeedSample(f"s{i}", {"x": draw.random((1, 4), np.float32) + 1}, None, None)
+        for i in range(count)
+    ]
+
+
+@pytest.fixture
+def reference():
+    return run_reference(Right(), SPEC, samples(), Silent())
+
+
+def verified(runner, reference, precision="fp32", spec=SPEC) -> Verification:
+    return verify(runner, "onnxruntime 1.0", reference, spec, precision, Silent())
+
+
+def test_right_file_has_no_problems(reference):
+    found = verified(Right(), reference)
+    assert found.problems == ()
+    assert found.sample_ids == ("s0", "s1", "s2")
+    assert (found.reference, found.interpreter) == ("onnxruntime 1.0", "right 1.0")
+    assert [output.name for output in found.outputs] == ["twice", "sum"]
+    assert (found.worst_sqnr_db, found.worst_cosine) == (None, pytest.approx(1.0))
+    assert found.agreement is None
+
+
+@pytest.mark.parametrize(
+    ("factor", "precision", "agrees"),
+    [
+        (1 + 1e-5, "fp32", True),
+        (1 + 1e-2, "fp32", False),
+        (1 + 1e-2, "fp16", True),
+        (1.1, "fp16", False),
+        (1.1, "int8", True),
+        (1.1, "dynamic", True),
+        (1.1, "int16x8", True),
+    ],
+)
+def test_tolerance_depends_on_the_precision(reference, factor, precision, agrees):
+    found = verified(Wrong(lambda array, _: array * np.float32(factor)), reference, precision)
+    assert (found.problems == ()) == agrees
+    assert found.worst_sqnr_db == pytest.approx(-20 * np.log10(factor - 1), abs=0.5)
+    if not agrees:
+        assert found.problems[0].startswith("'sum' ")
+
+
+def test_error_in_one_late_sample_is_found(reference):
+    late = Wrong(lambda array, runs: array + (0.5 if runs == 4 else 0))
+    assert len(verified(late, reference).problems) == 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "dynamic", "int16x8"])
+def test_other_shape_is_a_problem_in_every_precision(reference, precision):
+    found = verified(Wrong(lambda array, _: array[None]), reference, precision)
+    assert found.problems == ("'sum' comes out as [1, 1] where the ONNX model gives [1]",)
+    assert found.outputs == ()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_output_that_changes_from_run_to_run_is_a_problem(reference, precision):
+    found = verified(Wrong(lambda array, runs: array + runs * 1e-6), reference, precision)
+    assert found.problems == ("the same input gives different outputs from one run to the next",)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_output_that_depends_on_the_sample_before_is_a_problem(reference, precision):
+    last = [0.0]
+
+    def remember(array, _):
+        before, last[0] = last[0], float(array[0])
+        return array + np.float32(1e-5 * before)
+
+    found = verified(Wrong(remember), reference, precision)
+    assert found.problems == ("the same input gives different outputs from one run to the next",)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_output_that_depends_on_the_process_is_a_problem(reference, precision):
+    opened = []
+
+    def reopen(change):
+        opened.append(Wrong(change))
+        return opened[-1]
+
+    def found_with(change):
+        return verify(
+            Right(), "reference", reference, SPEC, precision, Silent(), lambda: reopen(change)
+        ).problems
+
+    assert found_with(lambda array, _: array) == ()
+    assert found_with(lambda array, _: array + np.float32(1e-5)) == (
+        "the same input gives different outputs from one run to the next",
+    )
+    assert [runner.closed for runner in opened] == [True, True]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "dynamic"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_a_problem(reference, precision, value):
+    found = verified(Wrong(lambda array, _: array * np.float32(value)), reference, precision)
+    assert found.problems == (
+        "'sum' has NaN or infinite values in other places than the ONNX model",
+    )
+    read_back = msgspec.json.decode(msgspec.json.encode(found), type=Verification)
+    assert read_back == found
+
+
+def test_nan_that_both_give_is_no_problem():
+    def nan(array, _):
+        return array * np.float32(np.nan)
+
+    reference = run_reference(Wrong(nan), SPEC, samples(), Silent())
+    assert verified(Wrong(nan), reference).problems == ()
+
+
+def test_nothing_to_compare_with_is_a_problem():
+    assert verified(Right(), []).problems == ("there was no sample to compare it on",)
+
+
+def test_error_of_the_runner_is_raised(reference):
+    def crash(array, runs):
+        raise ToolError("It crashed.")
+
+    with pytest.raises(ToolError, match="It crashed"):
+        verified(Wrong(crash), reference)
+
+
+def test_each_sample_is_run_once_and_the_first_twice(reference):
+    runner = Right()
+    verified(runner, reference)
+    assert runner.runs == 4
+
+
+def test_progress_hears_of_every_sample(reference):
+    heard = []
+
+    class Listener(Silent):
+        @contextmanager
+        def stage(self, name, total=None):
+            heard.append((name, total))
+            yield lambda: heard.append("piece")
+
+    verify(Right(), "reference", reference, SPEC, "fp32", Listener())
+    assert heard == [("Verifying", 3), "piece", "piece", "piece"]
+
+
+DETECTOR = ModelSpec(
+    name="detector",
+    task="detect",
+    family="end2end",
+    inputs=(TensorSpec(name="x", shape=(1, 3, 64, 64), dtype="float32", layout="NCHW"),),
+    outputs=(TensorSpec(name="y", shape=(1, 3, 6), dtype="float32"),),
+    preprocess=PreprocessSpec(width=64, height=64),
+    decode=DecodeSpec(
+        kind="end2end",
+        class_count=2,
+        outputs=(HeadOutput(name="y", role="predictions"),),
+        box_format="xyxy",
+    ),
+    labels=("cat", "dog"),
+)
+ROWS = np.array(
+    [[[2, 2, 20, 20, 0.9, 0], [30, 30, 60, 60, 0.89, 1], [0, 40, 20, 60, 0.5, 0]]], np.float32
+)
+
+
+class Detector(Right):
+    """Gives the same rows for every picture, in an order of its own."""
+
+    inputs, outputs = DETECTOR.inputs, DETECTOR.outputs
+
+    def __init__(self, rows):
+        super().__init__()
+        self._rows = rows
+
+    def run(self, feeds):
+        return {"y": self._rows}
+
+
+def detector_reference():
+    transform = LetterboxTransform.fit(64, 64, DETECTOR.preprocess)
+    sample = FeedSample("photo", {"x": np.zeros((1, 3, 64, 64), np.float32)}, transform, None)
+    return run_reference(Detector(ROWS), DETECTOR, [sample], Silent())
+
+
+def test_detections_are_those_of_the_outputs():
+    reference = detector_reference()
+    assert reference[0].detections is not None
+    assert len(reference[0].detections) == 3
+    assert detections_of(DETECTOR, {"y": ROWS}, None) is None
+    assert detections_of(SPEC, {}, reference[0].sample.transform) is None
+
+
+def test_sorted_rows_that_swap_places_still_agree():
+    found = verified(Detector(ROWS[:, [1, 0, 2]]), detector_reference(), "fp32", DETECTOR)
+    assert found.problems == ()
+    assert found.agreement is not None
+    assert (found.agreement.recall, found.agreement.precision) == (1.0, 1.0)
+    assert found.worst_sqnr_db is not None
+    assert found.worst_sqnr_db < 10
+
+
+def test_sorted_rows_that_are_other_boxes_do_not():
+    moved = ROWS.copy()
+    moved[0, 2, :4] = [40, 0, 60, 20]
+    found = verified(Detector(moved), detector_reference(), "fp32", DETECTOR)
+    assert found.problems == ("its detections agree only to 0.67 recall and 0.67 precision",)
+    assert verified(Detector(moved), detector_reference(), "int8", DETECTOR).problems == ()
+
+
+@pytest.mark.real_model
+def test_published_file_of_garbage_is_found_out(data_folder: Path):
+    """An int8 file of yolo11n as its authors published it: it gives what it finds in memory."""
+    from mobileq.targets.tflite.flatbuffer import read_model
+    from mobileq.targets.tflite.target import TfliteTarget
+    from mobileq.targets.tflite.tensors import file_tensors
+
+    path = data_folder / "peers" / "anu_yolo11n_int8.tflite"
+    inputs, outputs = file_tensors(read_model(path))
+    spec = ModelSpec(name="yolo11n", task="unknown", family=None, inputs=inputs, outputs=outputs)
+    draw = np.random.default_rng(0)
+    noise = [
+        FeedSample(str(i), {tensor.name: draw.random(tensor.shape, np.float32)}, None, None)
+        for i, tensor in enumerate(inputs * 2)
+    ]
+
+    def opened():
+        return TfliteTarget().open(path, inputs, outputs)
+
+    problems: tuple[str, ...]
+    try:
+        with closing(opened()) as first, closing(opened()) as second:
+            reference = run_reference(first, spec, noise, Silent())
+            problems = verify(
+                second, "itself", reference, spec, "int8", Silent(), reopen=opened
+            ).problems
+    except MobileqError as error:
+        problems = (error.message,)
+    assert problems

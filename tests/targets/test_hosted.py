@@ -1,0 +1,91 @@
+"""A hosted runner is the runner itself, except that its crash is only an error."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from mobileq.errors import InputError, ToolError
+from mobileq.external.child import Child
+from mobileq.spec import QuantParams, TensorSpec
+from mobileq.targets.hosted import HostedRunner
+
+INPUTS = (
+    TensorSpec(
+        name="x",
+        shape=(2, 3),
+        dtype="int8",
+        quant=QuantParams(scale=(0.5,), zero_point=(1,)),
+        permutation=(1, 0),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    found = (str(Path(__file__).parent / "child_side"), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, found)))
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "a model.bin"
+    path.touch()
+    return path
+
+
+def test_outputs_and_latency_come_from_the_child(file):
+    runner = HostedRunner("runners:Doubling", file, INPUTS, (), tool="It", factor=3)
+    try:
+        assert runner.interpreter == "doubling 1.0"
+        assert runner.inputs == INPUTS
+        feeds = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "y": np.array(4, np.int32)}
+        found = runner.run(feeds)
+        np.testing.assert_array_equal(found["x"], feeds["x"] * 3)
+        assert found["y"].shape == ()
+        assert runner.latency(feeds, runs=4, warmup=1) == [0.5] * 4
+    finally:
+        runner.close()
+
+
+def test_specs_arrive_as_they_were_sent(file):
+    with Child("mobileq.targets.hosted:RunnerHandler", stage="x", tool="It") as child:
+        fields = {"runner": "runners:Telling", "path": str(file), "options": {}}
+        specs = {"inputs": msgspec.to_builtins(INPUTS), "outputs": []}
+        assert child.request("open", {**fields, **specs})[0]["interpreter"] == repr((INPUTS, ()))
+
+
+def test_crash_is_an_error_that_names_the_file_and_stays_one(file):
+    runner = HostedRunner("runners:Crashing", file, (), (), tool="The interpreter")
+    try:
+        feeds = {"x": np.ones(3)}
+        np.testing.assert_array_equal(runner.run(feeds)["x"], [2, 2, 2])
+        for _ in range(2):
+            with pytest.raises(
+                ToolError, match=r"^The interpreter crashed \(SIGABRT\) while running a model.bin.$"
+            ):
+                runner.run(feeds)
+        with pytest.raises(ToolError):
+            runner.latency(feeds, 1, 0)
+    finally:
+        runner.close()
+
+
+def test_runner_that_cannot_be_made_leaves_no_child(tmp_path):
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(ToolError, match="none is missing"):
+        HostedRunner("runners:Doubling", tmp_path / "none", (), (), tool="It")
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_errors_for_people_pass_through(tmp_path):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="ONNX Runtime can't load"):
+        HostedRunner(
+            "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner", path, (), (), tool="It"
+        )

@@ -1,0 +1,231 @@
+"""Conversions of small models, run and held against ONNX Runtime."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from mobileq.errors import InputError, MobileqError, ToolError, UsageError, VerificationError
+from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
+from mobileq.targets.tflite.target import TfliteTarget
+
+from ..tiny import MODELS, TinyFile, sqnr_db
+
+LEAST_DB = {"fp32": 120, "fp16": 65, "dynamic": 40, "int8": 35, "int16x8": 40}
+"""A float32 file differs by rounding only (140 dB); each of the others shows its own error."""
+MOST_DB = {"fp32": np.inf, "fp16": 100, "dynamic": 75, "int8": 75, "int16x8": 75}
+VARIANTS = [
+    ("fp32", "float32"),
+    ("fp16", "float32"),
+    ("dynamic", "float32"),
+    ("int8", "float32"),
+    ("int8", "int8"),
+    ("int8", "uint8"),
+    ("int16x8", "float32"),
+]
+
+
+def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
+    runner = TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    try:
+        return runner.run({file.model.spec.inputs[0].name: file.model.samples[sample]})
+    finally:
+        runner.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "io"),
+    [
+        *((name, *variant) for name in ("anchors", "scores") for variant in VARIANTS),
+        *((name, *VARIANTS[at]) for name in ("conv", "pixels", "upsampled") for at in (0, 3)),
+        ("pixels", "int8", "uint8"),
+    ],
+)
+def test_file_gives_what_the_model_gives(convert, name, precision, io):
+    file = convert(name, precision, io)
+    found = outputs_of(file)
+    assert list(found) == [output.name for output in file.model.spec.outputs]
+    for key, wanted in file.model.wanted.items():
+        assert found[key].dtype == np.float32
+        assert found[key].shape == wanted.shape
+        assert LEAST_DB[precision] < sqnr_db(wanted, found[key]) < MOST_DB[precision]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_float_file_is_within_rounding_of_the_model(convert, name):
+    file = convert(name, "fp32")
+    for key, found in outputs_of(file).items():
+        wanted = file.model.wanted[key]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_input_is_told_as_the_file_takes_it(convert):
+    (found,) = convert("conv", "fp32").converted.inputs
+    assert (found.name, found.shape, found.dtype) == ("x", (1, 16, 12, 3), "float32")
+    assert (found.layout, found.permutation) == ("NHWC", (0, 2, 3, 1))
+
+
+def test_pixel_input_stays_as_it_is(convert):
+    for precision, io in (("fp32", "float32"), ("int8", "float32"), ("int8", "uint8")):
+        (found,) = convert("pixels", precision, io).converted.inputs
+        assert (found.shape, found.dtype) == ((1, 16, 12, 3), "uint8")
+        assert (found.layout, found.permutation, found.quant) == ("NHWC", None, None)
+
+
+@pytest.mark.parametrize("name", ["conv", "anchors", "upsampled"])
+def test_outputs_have_the_axes_of_the_model_in_the_file_itself(convert, name):
+    file = convert(name, "fp32")
+    for found, wanted in zip(file.converted.outputs, file.model.spec.outputs, strict=True):
+        assert found.shape == wanted.shape
+        assert found.permutation is None
+        assert found.layout == wanted.layout
+
+
+@pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
+def test_integer_file_takes_and_gives_the_type_that_was_asked_for(convert, io):
+    file = convert("scores", "int8", io)
+    for spec in (*file.converted.inputs, *file.converted.outputs):
+        assert spec.dtype == io
+        assert (spec.quant is not None) == (io != "float32")
+
+
+def test_uint8_file_is_the_int8_file_shifted_by_128(convert):
+    shifted, plain = convert("scores", "int8", "uint8"), convert("scores", "int8", "int8")
+    for ours, theirs in zip(
+        (*shifted.converted.inputs, *shifted.converted.outputs),
+        (*plain.converted.inputs, *plain.converted.outputs),
+        strict=True,
+    ):
+        assert ours.quant is not None
+        assert theirs.quant is not None
+        assert ours.quant.scale == theirs.quant.scale
+        assert ours.quant.zero_point[0] == theirs.quant.zero_point[0] + 128
+    for sample in range(4):
+        np.testing.assert_array_equal(
+            outputs_of(shifted, sample)["y"], outputs_of(plain, sample)["y"]
+        )
+
+
+def test_decoding_after_the_last_weights_stays_in_float(convert):
+    assert convert("anchors", "int8", "int8").converted.outputs[0].dtype == "float32"
+
+
+def test_ops_that_are_to_stay_in_float_do(convert):
+    kept = convert("scores", "int8", "int8", keep_float=(".*",))
+    assert kept.converted.inputs[0].dtype == "float32"
+    assert "QUANTIZE" not in kept.converted.ops
+    wanted = kept.model.wanted["y"]
+    np.testing.assert_allclose(outputs_of(kept)["y"], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_get_smaller_with_the_precision(convert):
+    files = {key: convert("scores", key) for key in ("fp32", "fp16", "int8")}
+    ops = {key: file.converted.ops for key, file in files.items()}
+    assert ops["fp32"]["CONV_2D"] == ops["fp16"]["CONV_2D"] == ops["int8"]["CONV_2D"] == 1
+    assert ops["fp16"]["DEQUANTIZE"] >= 2
+    assert files["fp32"].path.stat().st_size > files["fp16"].path.stat().st_size
+
+
+def test_slow_precision_comes_with_a_note(convert):
+    assert convert("conv", "int16x8").converted.notes == (REFERENCE_KERNELS_NOTE,)
+    assert convert("conv", "int8").converted.notes == ()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
+    first = convert("anchors", precision)
+    job = tiny("anchors").job(tmp_path, precision)
+    TfliteTarget().convert(job)
+    assert job.output.read_bytes() == first.path.read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_calibrated_precision_without_pictures_is_refused(tiny, tmp_path, precision):
+    job = tiny("conv").job(tmp_path, precision, calibrated=False)
+    with pytest.raises(UsageError, match="calibrate"):
+        TfliteTarget().convert(job)
+
+
+def test_model_of_another_shape_than_its_spec_is_refused(tiny, tmp_path):
+    job = tiny("anchors").job(tmp_path, "fp32")
+    (output,) = job.spec.outputs
+    wrong = type(output)(name="y", shape=(1, 80, 7), dtype="float32")
+    spec = ModelSpec(
+        name="x", task="unknown", family=None, inputs=job.spec.inputs, outputs=(wrong,)
+    )
+    job = type(job)(**{**vars(job), "spec": spec})
+    with pytest.raises(VerificationError, match=r"'y' has shape \[1, 6, 80\].*\[1, 80, 7\]"):
+        TfliteTarget().convert(job)
+
+
+def test_file_that_is_no_model_is_a_tool_error(tiny, tmp_path):
+    job = tiny("conv").job(tmp_path, "fp32")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model at all")
+    with pytest.raises(ToolError, match=r"onnx2tf .* while converting conv"):
+        TfliteTarget().convert(type(job)(**{**vars(job), "model": broken}))
+    assert not job.output.exists()
+
+
+def test_original_model_is_left_alone(tiny, convert):
+    model = tiny("conv")
+    before = model.path.read_bytes()
+    convert("conv", "fp32")
+    assert model.path.read_bytes() == before
+    assert not list(model.path.parent.glob("*/*.onnx"))
+
+
+def test_progress_tells_of_each_stage(tiny, tmp_path):
+    heard: list[tuple[str, int | None]] = []
+
+    class Listener:
+        @contextmanager
+        def stage(self, name, total=None):
+            heard.append((name, total))
+            yield lambda: None
+
+        def notice(self, text):
+            raise AssertionError(text)
+
+    TfliteTarget().convert(tiny("conv").job(tmp_path, "int8", progress=Listener()))
+    assert heard == [
+        ("Converting with onnx2tf (direct)", None),
+        ("Quantizing to int8", None),
+        ("Calibrating", 4),
+    ]
+
+
+def test_versions_are_those_of_the_packages_at_work():
+    found = TfliteTarget().tool_versions(QuantRecipe(precision="int8"))
+    assert found["onnx2tf"] == version("onnx2tf")
+    assert set(found) == {"onnx2tf", "ai-edge-quantizer", "ai-edge-litert"}
+
+
+@pytest.mark.parametrize("keep", [2000, 100, 8, 3, 0])
+def test_damaged_file_is_an_error_and_not_a_crash(convert, tmp_path, keep):
+    file = convert("conv", "fp32")
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(file.path.read_bytes()[:keep])
+    with pytest.raises(MobileqError) as caught:
+        TfliteTarget().open(damaged, file.converted.inputs, file.converted.outputs).close()
+    assert "damaged.tflite" in caught.value.message
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path):
+    pytest.importorskip("tensorflow", exc_type=ImportError)
+    job = tiny("anchors").job(tmp_path, "int8", engine="tensorflow")
+    file = TinyFile(tiny("anchors"), job.output, TfliteTarget().convert(job))
+    assert file.converted.outputs[0].shape == (1, 80, 6)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
+
+
+def test_error_of_a_missing_file_names_it(tiny, tmp_path):
+    model = tiny("conv")
+    with pytest.raises((VerificationError, InputError), match=r"none\.tflite"):
+        TfliteTarget().open(tmp_path / "none.tflite", model.spec.inputs, model.spec.outputs)

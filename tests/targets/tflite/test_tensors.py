@@ -1,0 +1,64 @@
+"""The file's tensors are found again under the model's names and in its order of axes."""
+
+from __future__ import annotations
+
+import pytest
+
+from mobileq.errors import VerificationError
+from mobileq.spec import QuantParams, TensorSpec
+from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.tensors import file_tensors, match_tensors, restore_output_layouts
+
+
+def tensor(name: str, *shape: int, **fields) -> TensorSpec:
+    return TensorSpec(name=name, shape=shape, dtype=fields.pop("dtype", "float32"), **fields)
+
+
+def test_tensors_correspond_by_place():
+    file = (tensor("a__1", 1, 8, 8, 3, artifact_name="a__1"), tensor("b", 4, artifact_name="b"))
+    found = match_tensors((tensor("a:1", 1, 3, 8, 8, layout="NCHW"), tensor("c", 4)), file)
+    assert [(spec.name, spec.artifact_name) for spec in found] == [("a:1", "a__1"), ("c", "b")]
+    assert (found[0].shape, found[0].permutation) == ((1, 8, 8, 3), (0, 2, 3, 1))
+    assert (found[0].layout, found[1].permutation) == ("NHWC", None)
+
+
+def test_type_and_scale_are_the_files_own():
+    quant = QuantParams(scale=(0.5,), zero_point=(3,))
+    (found,) = match_tensors((tensor("x", 4),), (tensor("y", 4, dtype="int8", quant=quant),))
+    assert (found.dtype, found.quant) == ("int8", quant)
+
+
+def test_other_number_of_tensors_is_refused():
+    with pytest.raises(VerificationError, match=r"2 tensors .* has 1"):
+        match_tensors((tensor("x", 4),), (tensor("x", 4), tensor("y", 4)))
+
+
+def test_other_shape_is_refused_by_name():
+    with pytest.raises(VerificationError, match=r"'x' has shape \[5\] where the model has \[4\]"):
+        match_tensors((tensor("x", 4),), (tensor("x", 5),))
+
+
+def test_only_quantized_tensors_have_a_scale(convert):
+    inputs, outputs = file_tensors(flatbuffer.read_model(convert("scores", "int8", "int8").path))
+    for spec in (*inputs, *outputs):
+        assert spec.quant is not None
+        assert (len(spec.quant.scale), spec.quant.axis) == (1, None)
+    inputs, outputs = file_tensors(flatbuffer.read_model(convert("scores", "int8").path))
+    assert [spec.quant for spec in (*inputs, *outputs)] == [None, None]
+
+
+def test_restored_outputs_are_not_touched_again(convert):
+    file = convert("anchors", "fp32")
+    before = file.path.read_bytes()
+    restore_output_layouts(file.path, file.model.spec.outputs)
+    assert file.path.read_bytes() == before
+
+
+def test_transposed_output_takes_over_the_name_and_the_signature(convert):
+    model = flatbuffer.read_model(convert("upsampled", "fp32").path)
+    graph = model.subgraphs[0]
+    names = [flatbuffer.tensor_name(graph.tensors[index]) for index in graph.outputs]
+    assert names == ["up", "down"]
+    (signature,) = model.signatureDefs
+    named = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
+    assert named == dict(zip(names, graph.outputs, strict=True))

@@ -1,0 +1,188 @@
+"""Models of a few weights that a second converts, and what ONNX Runtime makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper, parser
+
+from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorSpec
+from mobileq.targets.base import ConversionJob, Converted
+from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+
+SAMPLES = 4
+_DTYPES = {1: "float32", 2: "uint8"}
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """An ONNX file, its spec, samples for its one input, and its outputs on the first."""
+
+    path: Path
+    spec: ModelSpec
+    samples: tuple[np.ndarray, ...]
+    wanted: dict[str, np.ndarray]
+
+    @property
+    def feeds(self) -> dict[str, np.ndarray]:
+        return {self.spec.inputs[0].name: self.samples[0]}
+
+    def job(
+        self,
+        folder: Path,
+        precision: Precision,
+        io: IoDtype = "float32",
+        *,
+        calibrated: bool = True,
+        keep_float: tuple[str, ...] = (),
+        progress=None,
+        engine="direct",
+    ) -> ConversionJob:
+        from mobileq.progress import Silent
+
+        return ConversionJob(
+            model=self.path,
+            spec=self.spec,
+            recipe=QuantRecipe(precision=precision, io=io, keep_float=keep_float, engine=engine),
+            samples=(lambda: self.samples) if calibrated else None,
+            sample_count=len(self.samples),
+            output=folder / f"{precision}-{io}{len(keep_float)}.tflite",
+            scratch=folder,
+            progress=progress or Silent(),
+        )
+
+
+@dataclass(frozen=True)
+class TinyFile:
+    """A conversion of a TinyModel."""
+
+    model: TinyModel
+    path: Path
+    converted: Converted
+
+
+def weights(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.3, shape).astype(np.float32)
+
+
+MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
+    # The output is 4-D: onnx2tf leaves it NHWC.
+    "conv": (
+        """g (float[1,3,16,12] x) => (float[1,8,10,7] y) {
+            c = Conv<pads=[2,1,3,2], strides=[2,2]>(x, w, b)
+            y = Relu(c)
+        }""",
+        {"w": weights(8, 3, 3, 3), "b": weights(8)},
+    ),
+    # YOLOX's end: onnx2tf drops the transpose.
+    "anchors": (
+        """g (float[1,3,16,16] x) => (float[1,80,6] y) {
+            c = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w)
+            r = Relu(c)
+            fine = Conv(r, v)
+            coarse = Conv<strides=[2,2]>(r, v)
+            flat_fine = Reshape(fine, fine_shape)
+            flat_coarse = Reshape(coarse, coarse_shape)
+            all = Concat<axis=2>(flat_fine, flat_coarse)
+            t = Transpose<perm=[0,2,1]>(all)
+            y = Sigmoid(t)
+        }""",
+        {
+            "w": weights(12, 3, 3, 3),
+            "v": weights(6, 12, 1, 1),
+            "fine_shape": np.array([1, 6, 64]),
+            "coarse_shape": np.array([1, 6, 16]),
+        },
+    ),
+    # Pixels go in as they are, as in TensorFlow's SSDs.
+    "pixels": (
+        """g (uint8[1,16,12,3] x) => (float[1,8] y) {
+            f = Cast<to=1>(x)
+            t = Transpose<perm=[0,3,1,2]>(f)
+            c = Conv<pads=[1,1,1,1], strides=[2,2]>(t, w)
+            r = Relu(c)
+            p = GlobalAveragePool(r)
+            y = Flatten(p)
+        }""",
+        {"w": weights(8, 3, 3, 3)},
+    ),
+    # The last op has weights: with integer inputs and outputs nothing stays in float.
+    "scores": (
+        """g (float[1,3,8,8] x) => (float[1,5] y) {
+            c = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w)
+            r = Relu(c)
+            f = Flatten(r)
+            y = Gemm<transB=1>(f, v, b)
+        }""",
+        {"w": weights(8, 3, 3, 3), "v": weights(5, 128), "b": weights(5)},
+    ),
+    "depthwise": (
+        """g (float[1,3,8,10] x) => (float[1,16,8,10] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            r = Relu(c)
+            y = Conv<pads=[1,1,1,1], group=16>(r, v)
+        }""",
+        {"w": weights(16, 3, 3, 3), "v": weights(16, 1, 3, 3)},
+    ),
+    # Two outputs, one of them after a transposed convolution.
+    "upsampled": (
+        """g (float[1,3,8,8] x) => (float[1,4,16,17] up, float[1,9,8,8] down) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            r = Relu(c)
+            u = ConvTranspose<strides=[2,2], kernel_shape=[2,2]>(r, v)
+            z = Sigmoid(u)
+            up = Pad(z, pads)
+            d = Conv(r, k)
+            down = Sigmoid(d)
+        }""",
+        {
+            "w": weights(8, 3, 3, 3),
+            "v": weights(8, 4, 2, 2),
+            "k": weights(9, 8, 1, 1),
+            "pads": np.array([0, 0, 0, 0, 0, 0, 0, 1]),
+        },
+    ),
+}
+
+
+def make(name: str, folder: Path) -> TinyModel:
+    """Write the model `name` of `MODELS` into `folder` and run it."""
+    text, initializers = MODELS[name]
+    model = parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
+    for key, array in initializers.items():
+        model.graph.initializer.append(numpy_helper.from_array(array, key))
+    onnx.checker.check_model(model, full_check=True)
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    inputs = tuple(_tensor(value) for value in model.graph.input)
+    outputs = tuple(_tensor(value) for value in model.graph.output)
+    spec = ModelSpec(name=name, task="unknown", family=None, inputs=inputs, outputs=outputs)
+    samples = _samples(inputs[0])
+    runner = OnnxRuntimeRunner(path, inputs, outputs)
+    wanted = runner.run({inputs[0].name: samples[0]})
+    runner.close()
+    return TinyModel(path, spec, samples, wanted)
+
+
+def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
+    kind = value.type.tensor_type
+    shape = tuple(axis.dim_value for axis in kind.shape.dim)
+    layout = None
+    if len(shape) == 4:
+        layout = "NHWC" if shape[3] == 3 else "NCHW"
+    return TensorSpec(name=value.name, shape=shape, dtype=_DTYPES[kind.elem_type], layout=layout)
+
+
+def _samples(spec: TensorSpec) -> tuple[np.ndarray, ...]:
+    draw = np.random.default_rng(1)
+    if spec.dtype == "uint8":
+        return tuple(draw.integers(0, 256, spec.shape, np.uint8) for _ in range(SAMPLES))
+    return tuple(draw.random(spec.shape, np.float32) for _ in range(SAMPLES))
+
+
+def sqnr_db(wanted: np.ndarray, found: np.ndarray) -> float:
+    noise = float(((found - wanted) ** 2).sum())
+    return 10 * np.log10(float((wanted**2).sum()) / noise) if noise else np.inf
