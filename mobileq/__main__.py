@@ -1,86 +1,196 @@
-"""`mobileq` and `python -m mobileq`: run the command line, turn errors into exit codes."""
+"""`mobileq` and `python -m mobileq`: run the command line, turn errors into exit codes.
+
+Whatever goes wrong ends as one sentence and its remedy on stderr. With `--json` the same is on
+stdout as the one document, so that a script has a single place to look:
+
+    {"error": {"message": "...", "hint": "...", "exit_code": 2}}
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from mobileq.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, MobileqError
+from mobileq.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    MobileqError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from typer.exceptions import TyperException
+
+_REPEATED_S = 2.0
+"""A second Ctrl-C within this time is impatience; obeying it would leave the tidying half done."""
+_HINTS = {
+    errno.ENOSPC: "Free some disk space; TMPDIR names the folder for temporary files.",
+    errno.EDQUOT: "Free some disk space; TMPDIR names the folder for temporary files.",
+    errno.EACCES: "Choose a folder you may write to, or change its permissions.",
+    errno.EPERM: "Choose a folder you may write to, or change its permissions.",
+    errno.EROFS: "Choose a folder you may write to.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; see `mobileq.errors`."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _make_streams_safe()
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except SystemExit as error:  # rich and typer end the process where stdout is closed
+        code = error.code if isinstance(error.code, int) else EXIT_FAILED
+        _leave_stdout()
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:  # `mobileq ... | head`
+            _leave_stdout()
+            return EXIT_FAILED
+        code = _report(error, "--json" in arguments)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     from mobileq.cli import app
 
-    try:
-        code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
-    except MobileqError as error:
-        from mobileq.console import print_error
-
-        print_error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return _interrupted()
-    except OSError as error:
-        return _system_error(error)
-    except Exception as error:
-        return _other(error)
+    code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
+    if code == EXIT_INTERRUPTED:  # typer 0.29 makes this of KeyboardInterrupt
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _interrupted() -> int:
-    sys.stderr.write("\nStopped; nothing was changed.\n")
-    return EXIT_INTERRUPTED
+class _Stopped(MobileqError):
+    exit_code = EXIT_INTERRUPTED
 
 
-def _system_error(error: OSError) -> int:
-    import errno
+def _report(error: BaseException, json: bool) -> int:
+    from mobileq.console import print_bug, print_error
 
-    from mobileq.console import print_error
+    known = _known(error)
+    try:
+        if known is not None:
+            print_error(known, json)
+        else:
+            print_bug(_logged(error), json)
+        sys.stdout.flush()
+    except (OSError, SystemExit):  # nobody reads any more, or the disk under stdout is full
+        _leave_stdout()
+    return known.exit_code if known else EXIT_FAILED
 
-    if error.errno == errno.EPIPE:  # `mobileq ... | head`
-        import os
 
+def _known(error: BaseException) -> MobileqError | None:
+    """What a person is told of it; None for a bug."""
+    from typer.exceptions import Abort, TyperException
+
+    if isinstance(error, MobileqError):
+        return error
+    if isinstance(error, (KeyboardInterrupt, Abort)):
+        return _Stopped("Stopped; no file was left half-written.")
+    if isinstance(error, TyperException):
+        return _usage_error(error)
+    if isinstance(error, OSError):
+        _logged(error)
+        place = f": {error.filename}" if error.filename else ""
+        hint = _HINTS.get(error.errno or 0, "Check the path and try again.")
+        return MobileqError(f"{error.strerror or error}{place}.", hint)
+    if isinstance(error, MemoryError):
+        _logged(error)
+        return MobileqError("There is not enough memory.", "Close other programs and try again.")
+    return None
+
+
+def _usage_error(error: TyperException) -> UsageError:
+    """The parser's message in our form, with the command whose help lists what there is."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "mobileq"
+    message = " ".join(error.format_message().split())
+    if not message.endswith((".", "?", ")")):
+        message += "."
+    return UsageError(message, f"`{command} --help` lists what can be given.")
+
+
+def _make_streams_safe() -> None:
+    """A closed stdout (`>&-`) takes nothing; a name that is no valid text is shown escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _leave_stdout() -> None:
+    """Let Python's own flush at the end go nowhere, where it would fail and be reported."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    what = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."
-    hint = {
-        errno.ENOSPC: "Free some disk space, or choose another output folder.",
-        errno.EACCES: "Choose a folder you may write to, or change its permissions.",
-        errno.EROFS: "Choose a folder you may write to.",
-    }.get(error.errno or 0, "Check the path and try again.")
-    _log_traceback()
-    print_error(MobileqError(what, hint))
-    return EXIT_FAILED
 
 
-def _other(error: Exception) -> int:
-    import click
+def _logged(error: BaseException) -> str:
+    """Put the traceback into the log file; its path."""
+    import logging
 
-    if isinstance(error, click.exceptions.Abort):
-        return _interrupted()
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    from mobileq.console import print_bug
-    from mobileq.logfile import log_path
+    from mobileq.logfile import log_path, logger
 
-    _log_traceback()
-    print_bug(str(log_path()))
-    return EXIT_FAILED
+    logging.raiseExceptions = False  # a log that cannot be written is no news for the screen
+    logger().error("command line: %s", sys.argv, exc_info=error)
+    return str(log_path())
 
 
-def _log_traceback() -> None:
-    from mobileq.logfile import logger
+def _obey_once() -> None:
+    """Ctrl-C raises KeyboardInterrupt, but not again while what was begun is being tidied."""
+    import signal
+    import time
 
-    logger().exception("command line: %s", sys.argv)
+    last = float("-inf")
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > _REPEATED_S:
+            raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+
+
+def _log_warnings() -> None:
+    """Python's warnings are for those who write code: into the log file with them."""
+    import warnings
+
+    def log(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: object = None,
+        line: str | None = None,
+    ) -> None:
+        from mobileq.logfile import logger
+
+        logger().warning("%s:%d: %s: %s", filename, lineno, category.__name__, message)
+
+    if not sys.warnoptions:
+        warnings.showwarning = log
 
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(main())
+    import signal
+
+    _obey_once()
+    _log_warnings()
+    code = main()
+    # All is said and done: Python's own end is not to be cut off with another exit code.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ renamed. An existing bundle stays as it is until that moment.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -277,7 +278,7 @@ def verify_bundle(path: Path) -> VerifyReport:
         ]
     except OSError as error:
         raise InputError(f"{error.filename or path} cannot be read: {error.strerror}.") from error
-    if content_hash(manifest) != manifest.content_sha256:
+    if content_hash(json.loads((path / MANIFEST_NAME).read_bytes())) != manifest.content_sha256:
         changed.append(MANIFEST_NAME)
     return VerifyReport(
         missing=tuple(sorted(manifest.files.keys() - found)),

@@ -266,6 +266,8 @@ class ResultCache:
     def _turn_off(self, error: OSError) -> None:
         self.enabled = False
         reason = error.strerror or str(error)
+        if isinstance(error, shutil.Error):  # a list of (source, target, message), one a file
+            reason = re.sub(r"^\[Errno \d+\] |: '.*", "", str(error.args[0][0][2]))
         self.notice = f"Nothing more is cached in {self.folder}: {reason}."
 
 

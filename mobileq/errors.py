@@ -39,6 +39,10 @@ class VerificationError(MobileqError):
     """A converted file does not load, does not run, or does not agree with its reference."""
 
 
+class UnsupportedOperatorError(VerificationError):
+    """The target has no counterpart of an operator; the message names it and its node."""
+
+
 class ToolError(MobileqError):
     """A native tool failed or crashed; the message names the stage, the hint the log file."""
 

@@ -21,6 +21,7 @@ from mobileq.spec import Artifact, ModelSpec, Spec
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 1
 
+_UNHASHED = ("run", "content_sha256")
 _MAX_BYTES = 64 * 1024 * 1024
 _REMAKE = "Make the bundle again with `mobileq convert`."
 
@@ -90,13 +91,16 @@ def to_json(value: object) -> bytes:
     return text.encode() + b"\n"
 
 
-def from_json[SpecT: msgspec.Struct](data: bytes, kind: type[SpecT], what: str) -> SpecT:
+def from_json[SpecT: msgspec.Struct](
+    data: bytes, kind: type[SpecT], what: str, hint: str = ""
+) -> SpecT:
     """Read a Spec strictly: unknown fields and values of the wrong type are errors.
 
     Args:
         data: UTF-8 JSON, from anywhere.
         kind: The type to read.
         what: How the error calls the file.
+        hint: What the error says to do.
 
     Raises:
         InputError: One sentence that names `what` and the field.
@@ -104,13 +108,17 @@ def from_json[SpecT: msgspec.Struct](data: bytes, kind: type[SpecT], what: str) 
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{what} cannot be used: {_reason(error)}.") from error
+        raise InputError(f"{what} cannot be used: {_reason(error)}.", hint) from error
 
 
-def content_hash(manifest: BundleManifest) -> str:
-    """SHA-256 of the canonical JSON without `run` and `content_sha256`."""
-    content: dict[str, Any] = _builtins(manifest)
-    del content["run"], content["content_sha256"]
+def content_hash(manifest: BundleManifest | dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON without `run` and `content_sha256`.
+
+    Give the JSON as read to check a file: a manifest of an older version lacks fields that this
+    one would write.
+    """
+    plain: dict[str, Any] = _builtins(manifest)
+    content = {key: value for key, value in plain.items() if key not in _UNHASHED}
     return hashlib.sha256(to_json(content)).hexdigest()
 
 
@@ -150,9 +158,9 @@ def read_manifest(path: Path) -> BundleManifest:
             raise InputError(f"{path} has more than 64 MB, too much for a manifest.", _REMAKE)
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}.", _REMAKE) from error
     _check_version(data, path)
-    manifest = from_json(data, BundleManifest, str(path))
+    manifest = from_json(data, BundleManifest, str(path), _REMAKE)
     problem = _contradiction(manifest)
     if problem:
         raise InputError(f"{path} cannot be used: {problem}.", _REMAKE)

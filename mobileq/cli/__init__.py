@@ -12,10 +12,12 @@ from mobileq.cli import convert, demo, detect, inspect, validate, verify
 app = typer.Typer(
     name="mobileq",
     help="Take a trained vision model from ONNX to a phone: convert, quantize, verify.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # Plain help: typer 0.29 imports a Markdown parser for boxes around it, half of its time.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -27,6 +29,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -35,6 +38,8 @@ def root(
     ] = False,
 ) -> None:
     """Take a trained vision model from ONNX to a phone: convert, quantize, verify."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 for command in (

@@ -14,15 +14,26 @@ from mobileq.cli.options import Family, InputShape, Json, Labels, NoCache, SpecF
 def convert(
     model: Annotated[Path, typer.Argument(help="The ONNX file.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
-    target: Annotated[str, typer.Option(help="Runtimes to convert for: tflite.")] = "tflite",
+    target: Annotated[
+        str, typer.Option(help="Runtimes to convert for: tflite.", metavar="NAMES")
+    ] = "tflite",
     precision: Annotated[
-        str, typer.Option(help="Of fp32, fp16, dynamic, int8, int16x8; separated by commas.")
+        str,
+        typer.Option(
+            help="Of fp32, fp16, dynamic, int8, int16x8; separated by commas.", metavar="LIST"
+        ),
     ] = "fp32,fp16,dynamic",
     engine: Annotated[
-        str, typer.Option(help="direct (seconds), or tensorflow (minutes; needs the extra).")
+        str,
+        typer.Option(
+            help="direct (seconds), or tensorflow (minutes; needs the extra).", metavar="NAME"
+        ),
     ] = "direct",
     io: Annotated[
-        str, typer.Option(help="Type of an int8 file's inputs and outputs: float32, int8, uint8.")
+        str,
+        typer.Option(
+            help="Type of an int8 file's inputs and outputs: float32, int8, uint8.", metavar="TYPE"
+        ),
     ] = "float32",
     calib: Annotated[
         Path | None,
@@ -36,7 +47,9 @@ def convert(
     labels: Labels = None,
     keep_float: Annotated[
         list[str] | None,
-        typer.Option(help="Regular expression of tensors whose ops stay float in int8 files."),
+        typer.Option(
+            help="Tensors whose ops stay float in int8 files. Can be repeated.", metavar="REGEX"
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     no_cache: NoCache = False,

@@ -39,7 +39,7 @@ def detect(
     input_shape: InputShape = None,
     json: Json = False,
 ) -> None:
-    """Find objects in pictures: print them, draw them, write COCO results."""
+    """Find objects in pictures: print, draw, write COCO results."""
     from mobileq.console import Console
     from mobileq.workflows.detect import detect as run
     from mobileq.workflows.opening import Overrides

@@ -18,7 +18,7 @@ def inspect(
     labels: Labels = None,
     json: Json = False,
 ) -> None:
-    """Print what a model takes and gives, what it is made of, and how to feed it."""
+    """Print a model's inputs, outputs and ops, and how to feed it."""
     from mobileq.console import Console
     from mobileq.workflows.inspect import inspect as run
     from mobileq.workflows.opening import Overrides

@@ -19,7 +19,11 @@ InputShape = Annotated[
 ]
 Family = Annotated[
     str | None,
-    typer.Option(help="Head family, if it is not recognised: yolov5, yolov8, yolox, nanodet, ..."),
+    typer.Option(
+        help="Head family, if it is not recognised: "
+        "yolov5, yolov8, yolov10, yolo26, yolox, nanodet, ssd.",
+        metavar="NAME",
+    ),
 ]
 SpecFile = Annotated[
     Path | None,
@@ -27,7 +31,10 @@ SpecFile = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option(help="Class names: a text file (one a line), a data.yaml, coco80 or coco91."),
+    typer.Option(
+        help="Class names: a text file (one a line), a data.yaml, coco80 or coco91.",
+        metavar="FILE|SET",
+    ),
 ]
 
 

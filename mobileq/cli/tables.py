@@ -11,6 +11,8 @@ from mobileq.spec import DecodeSpec, PreprocessSpec, QuantParams, TensorSpec
 from mobileq.workflows.detect import DetectionRun
 from mobileq.workflows.inspect import Inspection
 
+_LABELS_SHOWN = 8
+
 
 def print_manifest(console: Console, manifest: BundleManifest, output: Path) -> None:
     """What `convert` wrote."""
@@ -19,7 +21,7 @@ def print_manifest(console: Console, manifest: BundleManifest, output: Path) -> 
         measured = manifest.measurements[artifact.name]
         rows.append(
             (
-                artifact.path,
+                Path(artifact.path).name,
                 _megabytes(artifact.size_bytes),
                 _number(measured.get("sqnr_db"), ".1f", "exact"),
                 _number(measured.get("cosine"), ".6f"),
@@ -46,13 +48,14 @@ def print_validation(console: Console, validation: Validation) -> None:
             _number(scores.agreement.map50_95 if scores.agreement else None, ".4f"),
             _megabytes(scores.size_bytes),
             f"{scores.latency_ms:.1f}",
-            scores.interpreter,
         )
         for scores in validation.scores
     ]
-    columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms", "interpreter")
+    columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms")
     against = f" ({validation.annotations})" if validation.annotations else ", no labels"
     console.table(columns, rows, f"{validation.images} images{against}; {validation.machine}")
+    interpreters = dict.fromkeys(scores.interpreter for scores in validation.scores)
+    console.line(f"Run by {', '.join(interpreters)}.", "quiet")
 
 
 def print_detections(console: Console, run: DetectionRun) -> None:
@@ -83,9 +86,9 @@ def print_inspection(console: Console, found: Inspection) -> None:
     tensors += [("output", tensor) for tensor in found.outputs]
     rows = [(kind, *_tensor_row(tensor)) for kind, tensor in tensors]
     console.table(("", "name", "shape", "type", "layout", "scale", "zero-point"), rows)
-    ops = ", ".join(f"{count} {op}" for op, count in found.ops.items())
+    ops = ", ".join(f"{count} {op}" for op, count in _most_first(found.ops))
     console.line(f"Ops: {ops}")
-    types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())
+    types = ", ".join(f"{count} {name}" for name, count in _most_first(found.tensor_types))
     console.line(f"Tensors: {types}")
     if found.model:
         console.line(f"Family: {found.model.family or 'not known'}; task: {found.model.task}")
@@ -94,9 +97,20 @@ def print_inspection(console: Console, found: Inspection) -> None:
         if found.model.decode:
             console.line(f"Decoding: {_decoding(found.model.decode)}")
         if found.model.labels:
-            console.line(f"Labels: {', '.join(found.model.labels)}")
+            console.line(f"Labels: {_shortened(found.model.labels)}")
     for notice in found.notices:
         console.notice(notice)
+
+
+def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _shortened(labels: tuple[str, ...]) -> str:
+    """The first labels; `--json` has them all."""
+    if len(labels) <= _LABELS_SHOWN:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:_LABELS_SHOWN])}, ... {len(labels)} in all"
 
 
 def _tensor_row(tensor: TensorSpec) -> tuple[str, ...]:

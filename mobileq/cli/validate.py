@@ -22,7 +22,7 @@ def validate(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, agreement with the ONNX model, and latency of every file of a bundle."""
+    """Measure accuracy, agreement and latency of a bundle's files."""
     from mobileq.console import Console
     from mobileq.workflows.validate import validate as run
 

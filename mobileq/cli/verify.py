@@ -14,7 +14,7 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
     json: Json = False,
 ) -> int:
-    """Check every file of a bundle against the hashes in its manifest."""
+    """Check a bundle's files against the hashes in its manifest."""
     from mobileq.bundle import verify_bundle
     from mobileq.console import Console
     from mobileq.errors import EXIT_FAILED, EXIT_OK

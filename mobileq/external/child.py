@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,12 +43,22 @@ class Child:
         stage: What is being done, for messages: "converting yolov5n.onnx".
         tool: The tool that does it, for messages: "onnx2tf".
         advice: What to try when the tool crashes.
+        temporary: Where it keeps its temporary files; some tools leave theirs behind.
 
     Linux ends the child with the thread that made it: make it in one that lives as long.
     """
 
-    def __init__(self, handler: str, *, stage: str, tool: str, advice: str = "") -> None:
+    def __init__(
+        self,
+        handler: str,
+        *,
+        stage: str,
+        tool: str,
+        advice: str = "",
+        temporary: Path | None = None,
+    ) -> None:
         self._stage, self._tool, self._advice = stage, tool, advice
+        place = {"TMPDIR": str(temporary)} if temporary else {}
         to_child, our_writer = os.pipe()
         our_reader, from_child = os.pipe()
         with log_path().open("ab") as log:
@@ -61,7 +72,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 pass_fds=(to_child, from_child),
-                env={**os.environ, **_QUIET},
+                env={**os.environ, **_QUIET, **place},
                 # Ctrl-C is for the parent, which then ends the child: no second traceback.
                 start_new_session=True,
             )

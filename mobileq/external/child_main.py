@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import importlib
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from contextlib import suppress
 from typing import NoReturn
@@ -51,9 +53,18 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
 def _described(error: Exception) -> Fields:
     if isinstance(error, MobileqError):
         return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+        return {
+            "type": "MobileqError",
+            "message": f"The disk of the temporary folder {tempfile.gettempdir()} is full.",
+            "hint": "Free some space, or name another folder in TMPDIR.",
+        }
     lines = str(error).strip().splitlines() or [""]
     return {"type": "", "message": f"{type(error).__name__}: {lines[0]}"[:500], "hint": ""}
 

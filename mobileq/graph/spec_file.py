@@ -149,6 +149,7 @@ def apply_overrides(
     if overrides.preprocess:
         base: object = preprocess or _size_of(inputs)
         preprocess = _merge(base, overrides.preprocess, PreprocessSpec, "preprocess", overrides)
+        _check_preprocess(preprocess, inputs, overrides)
     if overrides.decode:
         decode = _merge(decode or {}, overrides.decode, DecodeSpec, "decode", overrides)
         _check_outputs(decode, outputs, overrides)
@@ -166,6 +167,22 @@ def apply_overrides(
         labels=labels,
         notices=notices,
     )
+
+
+def _check_preprocess(
+    preprocess: PreprocessSpec, inputs: tuple[TensorSpec, ...], overrides: SpecOverrides
+) -> None:
+    """The picture must fit the input, and a deviation divides."""
+    if 0.0 in preprocess.image_std:
+        raise _wrong(overrides.path, "preprocess.image_std", "it can't hold zero")
+    size = preprocess.height, preprocess.width
+    shape = (1, 3, *size) if preprocess.layout == "NCHW" else (1, *size, 3)
+    if inputs and inputs[0].shape != shape:
+        raise _wrong(
+            overrides.path,
+            "preprocess",
+            f"it makes a tensor of {list(shape)} where the model takes {list(inputs[0].shape)}",
+        )
 
 
 def _unanswered(recognition: Recognition, overrides: SpecOverrides, named: bool) -> tuple[str, ...]:

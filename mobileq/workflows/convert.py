@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,11 +15,18 @@ from typing import TYPE_CHECKING, get_args
 from mobileq import __version__
 from mobileq.bundle import BundleWriter
 from mobileq.cache import ResultCache
-from mobileq.errors import ToolError, UsageError, VerificationError
+from mobileq.errors import (
+    MobileqError,
+    ToolError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
 from mobileq.evaluate.report import Report
 from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
+from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
 from mobileq.targets.base import Target, load_target
 from mobileq.workflows.golden import add_golden
@@ -33,6 +42,8 @@ VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int16x8")
 DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
+_LEAST_SPACE = 8_000_000
+"""Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
 """Below this the person is told that a precision costs more than it is worth."""
 
@@ -116,8 +127,38 @@ def _check(options: ConvertOptions) -> None:
             f"{calibrated[0]} needs pictures to calibrate on.",
             "Add --calib FOLDER with some dozens of typical photos.",
         )
+    for pattern in options.keep_float:
+        _check_pattern(pattern)
     if options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise UsageError(
+            f"--keep-float {pattern!r} is no regular expression: {error}.",
+            "Give a Python regular expression on the ONNX model's tensor names.",
+        ) from error
+
+
+def _require_disk_space() -> None:
+    """A tool that ran out of space says so in ways of its own, or not at all."""
+    folder = tempfile.gettempdir()
+    if shutil.disk_usage(folder).free < _LEAST_SPACE:
+        raise MobileqError(
+            f"The disk of the temporary folder {folder} is full.",
+            "Free some space, or name another folder in TMPDIR.",
+        )
+
+
+def _ignored(options: ConvertOptions) -> list[str]:
+    """Options that these precisions have no use for."""
+    if any(precision in CALIBRATED for precision in options.precisions):
+        return []
+    given = [("--io", options.io != "float32"), ("--keep-float", bool(options.keep_float))]
+    return [option for option, is_given in given if is_given]
 
 
 @dataclass(frozen=True)
@@ -147,8 +188,11 @@ class _Conversion:
         self._source = stages.prepare(model, options.overrides)
         for notice in self._source.info.notices:
             progress.notice(notice)
+        for option in _ignored(options):
+            progress.notice(f"{option} is for int8 and int16x8 and changes nothing here.")
         self._samples = self._open_samples()
         self._reference: list[ReferenceSample] = []
+        self._plan: QuantPlan | None = None
 
     def run(self) -> _Results:
         """All files of all targets."""
@@ -179,19 +223,28 @@ class _Conversion:
         except (VerificationError, ToolError) as error:
             if self._engine != "direct":
                 raise
-            self._progress.notice(
-                f"The direct engine failed ({error.message.rstrip('.')}); trying the engine "
-                "`tensorflow`, which takes minutes."
-            )
-            self._engine = "tensorflow"
-        return self._result(target, "fp32")
+            first = error
+        _require_disk_space()
+        self._progress.notice(
+            f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
+            "`tensorflow`, which takes minutes."
+        )
+        self._engine = "tensorflow"
+        try:
+            return self._result(target, "fp32")
+        except (VerificationError, ToolError) as second:
+            # Which operator is at fault says more than what TensorFlow makes of it.
+            if isinstance(first, UnsupportedOperatorError):
+                raise first from second
+            raise
 
     def _result(self, target: Target, precision: Precision) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        samples = self._samples if precision in CALIBRATED else None
-        artifact, path = self._stages.convert(
-            self._source, target, self._recipe(precision), samples
-        )
+        plan, samples = None, None
+        if precision in CALIBRATED:
+            plan, samples = self._quant_plan(), self._samples
+        recipe = self._recipe(precision, plan)
+        artifact, path = self._stages.convert(self._source, target, recipe, plan, samples)
         found = self._stages.verify(
             self._source, target, artifact, path, self._reference_samples, self._reference_key()
         )
@@ -210,15 +263,20 @@ class _Conversion:
             )
         return _Result(artifact, path, found)
 
-    def _recipe(self, precision: Precision) -> QuantRecipe:
-        if precision not in CALIBRATED:
-            return QuantRecipe(precision=precision, engine=self._engine)
+    def _quant_plan(self) -> QuantPlan | None:
+        """Made once; TensorFlow's converter calibrates by itself and takes none."""
+        if self._plan is None and self._samples is not None and self._engine == "direct":
+            patterns = self._options.keep_float
+            self._plan = self._stages.plan(self._source, self._samples, patterns)
+        return self._plan
+
+    def _recipe(self, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
         return QuantRecipe(
             precision=precision,
             engine=self._engine,
-            calibrator="min-max",
-            keep_float=self._options.keep_float,
-            io=self._options.io,
+            calibrator=plan.calibrator if plan else None,
+            keep_float=plan.keep_float if plan else (),
+            io=self._options.io if precision in CALIBRATED else "float32",
         )
 
     def _reference_key(self) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mobileq.errors import MissingDependencyError
+from mobileq.bundle import read_bundle
+from mobileq.errors import MissingDependencyError, UsageError
 from mobileq.evaluate.report import Validation
-from mobileq.manifest import BundleManifest
+from mobileq.manifest import MANIFEST_NAME, BundleManifest
 from mobileq.progress import Progress, Silent
 from mobileq.workflows.convert import ConvertOptions, convert
 from mobileq.workflows.validate import validate
+
+_MODEL = "demo.onnx"
 
 
 def demo(
@@ -18,14 +21,13 @@ def demo(
     """Convert the demo detector in all precisions and validate them on its held-out pictures."""
     progress = progress or Silent()
     assets = demo_assets()
+    _require_not_anothers(Path(output))
     options = ConvertOptions(
         precisions=("fp32", "fp16", "dynamic", "int8", "int16x8"),
         calib=assets / "calibration" / "images",
         calib_count=32,
     )
-    manifest = convert(
-        assets / "demo.onnx", output, options, force=True, cache=cache, progress=progress
-    )
+    manifest = convert(assets / _MODEL, output, options, force=True, cache=cache, progress=progress)
     validation = validate(
         output,
         assets / "validation" / "images",
@@ -35,11 +37,20 @@ def demo(
     return manifest, validation
 
 
+def _require_not_anothers(output: Path) -> None:
+    """The demo replaces what an earlier one left, and nothing that took somebody hours."""
+    if not (output / MANIFEST_NAME).is_file():
+        return
+    made_from = read_bundle(output).manifest.source.file_name
+    if made_from != _MODEL:
+        raise UsageError(f"{output} is a bundle of {made_from}.", "Choose another --output.")
+
+
 def demo_assets() -> Path:
     """The folder with the demo detector: in the installed package, or in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "assets" / "demo", package.parent / "assets" / "demo"):
-        if (folder / "demo.onnx").is_file():
+        if (folder / _MODEL).is_file():
             return folder
     raise MissingDependencyError(
         "The demo detector is not in this installation.", "Install mobileq again."

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mobileq.calibration.image_files import IMAGE_SUFFIXES
+from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import DecodeSpec, Spec
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
+from mobileq.workflows.results import require_file_place, require_folder_place, written_whole
 
 if TYPE_CHECKING:
     from mobileq.evaluate.dataset import GroundTruth
@@ -76,6 +79,11 @@ def detect(
         InputError: No picture can be read.
     """
     progress = progress or Silent()
+    paths = _picture_paths([Path(image) for image in images])
+    if coco is not None:
+        require_file_place(coco, "--coco")
+    if draw_to is not None:
+        require_folder_place(draw_to, "--output")
     opened = open_model(Path(model), artifact, overrides or Overrides())
     for notice in opened.notices:
         progress.notice(notice)
@@ -85,7 +93,6 @@ def detect(
             f"Detections of {opened.name} can't be decoded: its family is not known.",
             "Say it with --family, or describe it with --spec FILE.toml.",
         )
-    paths = _picture_paths([Path(image) for image in images])
     truth = _truth(annotations, paths, progress)
     shown = _display(decode, score, iou)
     run = _Run(opened, shown, _evaluated(shown, score), draw_to, coco is not None)
@@ -93,8 +100,8 @@ def detect(
     if coco is not None:
         import json
 
-        coco.parent.mkdir(parents=True, exist_ok=True)
-        coco.write_text(json.dumps(run.results))
+        with written_whole(coco, "--coco") as file:
+            file.write_text(json.dumps(run.results))
     return DetectionRun(
         model=opened.name,
         interpreter=run.interpreter,
@@ -130,6 +137,8 @@ class _Run:
         progress: Progress,
     ) -> None:
         """Run all pictures; those that can't be read are skipped with a notice."""
+        from mobileq.vision.preprocess import read_image
+
         names = _drawing_names(paths)
         runner = self._model.open()
         self.interpreter = runner.interpreter
@@ -137,26 +146,33 @@ class _Run:
             pairs = zip(paths, image_ids, names, strict=True)
             for path, image_id, name in tracked(pairs, progress, "Detecting", len(paths)):
                 try:
-                    self._one(runner, path, image_id, name, category_ids)
+                    image = read_image(path)
                 except InputError as error:
-                    self.skipped.append((str(path), error.message))
+                    self.skipped.append((printable(str(path)), printable(error.message)))
                     progress.notice(f"Skipped: {error.message}")
+                    continue
+                self._one(runner, image, path, image_id, name, category_ids)
         finally:
             runner.close()
         if not self.pictures:
             raise InputError(
-                f"None of the {len(paths)} pictures can be read.", "Give JPEG or PNG files."
+                "None of the pictures can be read.", "Give JPEG or PNG files that are whole."
             )
 
     def _one(
-        self, runner: Runner, path: Path, image_id: int, name: str, category_ids: Sequence[int]
+        self,
+        runner: Runner,
+        image: ByteArray,
+        path: Path,
+        image_id: int,
+        name: str,
+        category_ids: Sequence[int],
     ) -> None:
         from mobileq.vision.postprocess import postprocess
-        from mobileq.vision.preprocess import feed_picture, read_image
+        from mobileq.vision.preprocess import feed_picture
 
         spec = self._model.spec
         assert spec.decode is not None
-        image = read_image(path)
         feeds, transform = feed_picture(spec, image)
         outputs = runner.run(feeds)
         if self._keep_results:
@@ -165,7 +181,7 @@ class _Run:
         found = postprocess(spec.decode, outputs, transform, self._shown)
         drawn = self._draw(image, found, name) if self._draw_to else None
         self.pictures.append(
-            PictureDetections(image=str(path), objects=self._objects(found), drawn=drawn)
+            PictureDetections(image=printable(str(path)), objects=self._objects(found), drawn=drawn)
         )
 
     def _objects(self, found: Detections) -> tuple[DetectedObject, ...]:
@@ -184,10 +200,10 @@ class _Run:
         from mobileq.vision.image_file import write_image
 
         assert self._draw_to is not None
-        self._draw_to.mkdir(parents=True, exist_ok=True)
         target = self._draw_to / name
-        write_image(target, draw_detections(image, found, self._model.spec.labels))
-        return str(target)
+        with written_whole(target, "--output") as file:
+            write_image(file, draw_detections(image, found, self._model.spec.labels))
+        return printable(str(target))
 
 
 def _display(decode: DecodeSpec, score: float | None, iou: float | None) -> Thresholds:
@@ -264,9 +280,12 @@ def _drawing_names(paths: Sequence[Path]) -> list[str]:
     """File names for the drawings; pictures of one name from two folders stay apart."""
     names: list[str] = []
     for path in paths:
-        name, number = path.name, 2
+        suffix, number = path.suffix, 2
+        if suffix.lower() not in IMAGE_SUFFIXES:  # a picture all the same, by its contents
+            suffix += ".png"
+        name = path.stem + suffix
         while name in names:
-            name = f"{path.stem}-{number}{path.suffix}"
+            name = f"{path.stem}-{number}{suffix}"
             number += 1
         names.append(name)
     return names

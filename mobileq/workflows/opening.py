@@ -49,14 +49,24 @@ class Overrides:
 
 def file_kind(path: Path) -> str:
     """The suffix that tells what the file is. Raises UsageError for one that says nothing."""
-    if not path.exists():
-        raise UsageError(f"There is no file {path}.", "Check the path.")
+    try:
+        empty = path.stat().st_size == 0
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"There is no file {path}.", "Check the path.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a folder.", "Give a file; those of a bundle are in its folder `models`."
+        )
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(
             f"{path} is no model that mobileq knows.",
-            f"Give a bundle or a file that ends in {', '.join(SUFFIXES)}.",
+            f"Give a file that ends in {', '.join(SUFFIXES)}.",
         )
+    if empty:
+        raise InputError(f"{path} is empty (0 bytes).", "Export or download the model again.")
     return suffix
 
 
@@ -70,6 +80,11 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
     if path.is_dir():
         from mobileq.bundle import read_bundle
 
+        if overrides != Overrides():
+            raise UsageError(
+                f"{path} is a bundle, which says itself how it is fed and read.",
+                "Leave out --family, --spec, --labels and --input-shape, or convert with them.",
+            )
         bundle = read_bundle(path)
         chosen = _chosen(bundle.manifest.artifacts, artifact, path)
         return of_artifact(path, bundle.manifest.model, chosen)

@@ -16,6 +16,7 @@ from mobileq.cache import ResultCache
 from mobileq.errors import UsageError
 from mobileq.evaluate.verify import Verification, verify
 from mobileq.progress import Progress
+from mobileq.quantize.plan import QuantPlan, plan_quantization
 from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
@@ -87,10 +88,41 @@ class Stages:
         info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
         return Source(onnx, digest(onnx), info)
 
+    def plan(self, source: Source, samples: SampleSet, patterns: tuple[str, ...]) -> QuantPlan:
+        """Ranges and float ops for the integer precisions. Raises as `plan_quantization`."""
+        key = self._store.key(
+            "plan",
+            code=_code(),
+            model=source.sha256,
+            samples=samples.fingerprint(),
+            patterns=patterns,
+            versions=reference_name(),
+        )
+        folder = self._folder("plan")
+        name = source.spec.inputs[0].name
+
+        def make(folder: Path) -> None:
+            plan = plan_quantization(
+                source.onnx.read_bytes(),
+                lambda: ({name: tensor} for tensor in _tensors(samples)),
+                len(samples),
+                patterns,
+                self._progress,
+            )
+            (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
+
+        self._store.fetch(key, folder, make)
+        return msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+
     def convert(
-        self, source: Source, target: Target, recipe: QuantRecipe, samples: SampleSet | None
+        self,
+        source: Source,
+        target: Target,
+        recipe: QuantRecipe,
+        plan: QuantPlan | None,
+        samples: SampleSet | None,
     ) -> tuple[Artifact, Path]:
-        """One file in one precision; `samples` only where the recipe needs them.
+        """One file in one precision; `plan` and `samples` only where the recipe needs them.
 
         Raises:
             As `Target.convert`.
@@ -103,6 +135,7 @@ class Stages:
             spec=source.spec,
             target=target.name,
             recipe=recipe,
+            plan=plan,
             samples=samples.fingerprint() if samples else None,
             versions=versions,
         )
@@ -114,6 +147,8 @@ class Stages:
                 model=source.onnx,
                 spec=source.spec,
                 recipe=recipe,
+                ranges=plan.ranges if plan else {},
+                keep_float=plan.keep_float if plan else (),
                 samples=(lambda: _tensors(samples)) if samples else None,
                 sample_count=len(samples) if samples else 0,
                 output=path,

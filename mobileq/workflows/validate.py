@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mobileq.bundle import Bundle, BundleWriter, read_bundle
-from mobileq.errors import UsageError
+from mobileq.bundle import Bundle, BundleWriter, read_bundle, verify_bundle
+from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.coco import (
     CocoResult,
     agreement,
@@ -21,11 +21,12 @@ from mobileq.evaluate.coco import (
     to_coco_results,
 )
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
-from mobileq.manifest import from_json, to_json
+from mobileq.manifest import MANIFEST_NAME, from_json, to_json
 from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
+from mobileq.workflows.results import require_file_place, written_whole
 
 if TYPE_CHECKING:
     from mobileq.evaluate.dataset import GroundTruth
@@ -65,10 +66,14 @@ def validate(
 
     Raises:
         UsageError: The bundle's model can't be decoded, or there is nothing at a path.
-        InputError: No picture of the annotations is in the folder, or a file is damaged.
+        InputError: No picture of the annotations is in the folder, or a file is damaged, or the
+            bundle is not as it was written.
     """
     progress = progress or Silent()
     opened = read_bundle(Path(bundle))
+    _require_whole(opened)
+    if output is not None:
+        require_file_place(output, "--output")
     spec = opened.manifest.model
     if spec.decode is None or spec.preprocess is None:
         raise UsageError(
@@ -88,6 +93,24 @@ def validate(
     )
     _write(opened, validation, output)
     return validation
+
+
+def _require_whole(bundle: Bundle) -> None:
+    """Figures of a file that was changed would be wrong, and its new hash would be written.
+
+    The manifest itself may differ: it is read strictly, and an older version may have written it.
+    """
+    found = verify_bundle(bundle.path)
+    for names, what in (
+        (found.missing, "is missing"),
+        (tuple(name for name in found.changed if name != MANIFEST_NAME), "was changed"),
+        (found.unexpected, "is not one of its files"),
+    ):
+        if names:
+            raise InputError(
+                f"{bundle.path} is not as it was written: {names[0]} {what}.",
+                "See `mobileq verify`; make the bundle again with `mobileq convert`.",
+            )
 
 
 def _ground_truth(
@@ -111,6 +134,8 @@ def _pictures(
         return list(truth.images)
     from mobileq.calibration.image_files import folder_source
 
+    if not images.is_dir():
+        raise UsageError(f"There is no folder {images}.", "Give the folder of the pictures.")
     return list(enumerate(folder_source(images).paths))
 
 
@@ -189,10 +214,11 @@ def coco_results(
 def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
     """report.json to `output`, or into the bundle, which is replaced as a whole."""
     report_path = bundle.path / "report.json"
-    report = from_json(report_path.read_bytes(), Report, str(report_path))
+    report = from_json(report_path.read_bytes(), Report, str(report_path), "Make the bundle again.")
     report = msgspec.structs.replace(report, validation=validation)
     if output is not None:
-        output.write_bytes(to_json(report))
+        with written_whole(output, "--output") as file:
+            file.write_bytes(to_json(report))
         return
     names = [artifact.name for artifact in bundle.manifest.artifacts]
     manifest = msgspec.structs.replace(

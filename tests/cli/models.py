@@ -1,0 +1,75 @@
+"""Small models that cannot be converted, or not without help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper, parser
+
+
+def model(graph: str, domains: str = "") -> onnx.ModelProto:
+    """A model with a convolution's weights `w`, 3 channels to 4."""
+    made = parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17{domains}]>\n{graph}')
+    weights = np.random.default_rng(0).normal(0, 0.5, (4, 3, 1, 1)).astype(np.float32)
+    made.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    return made
+
+
+def saved(made: onnx.ModelProto, path: Path) -> Path:
+    onnx.save(made, path)
+    return path
+
+
+def plain(path: Path) -> Path:
+    """x [1, 3, 8, 8] -> y [1, 4, 8, 8]; no detector."""
+    return saved(model("g (float[1,3,8,8] x) => (float[1,4,8,8] y) { y = Conv(x, w) }"), path)
+
+
+def dynamic(path: Path) -> Path:
+    """Height and width of `images` are open."""
+    return saved(
+        model("g (float[1,3,h,v] images) => (float[1,4,h,v] y) { y = Conv(images, w) }"), path
+    )
+
+
+def custom(path: Path) -> Path:
+    """The node `align` is of mmcv's own operator."""
+    made = model(
+        "g (float[1,3,8,8] x) => (float[1,4,8,8] y) { c = Conv(x, w) y = mmcv.RoiAlign(c) }",
+        ', "mmcv" : 1',
+    )
+    made.graph.node[1].name = "align"
+    return saved(made, path)
+
+
+def unconvertible(path: Path) -> Path:
+    """The node `volume` is of an operator that ONNX Runtime knows and no converter does."""
+    made = model("g (float[1,4,4] x) => (float[1] y) { y = Det(x) }")
+    made.graph.node[0].name = "volume"
+    return saved(made, path)
+
+
+def without_data(demo: Path, path: Path) -> Path:
+    """Its weights were in `weights.bin`, which is gone."""
+    onnx.save_model(
+        onnx.load(demo),
+        str(path),
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=16,
+    )
+    (path.parent / "weights.bin").unlink()
+    return path
+
+
+def eighty_classes(path: Path) -> Path:
+    """An output of 4 sides and 80 classes for each of 64 cells, all zero."""
+    made = model(
+        "g (float[1,3,8,8] images) => (float[1,84,64] y) {"
+        "c = Conv(images, v) s = Constant<value = int64[3] {1, 84, 64}>() y = Reshape(c, s) }"
+    )
+    weights = np.zeros((84, 3, 1, 1), np.float32)
+    made.graph.initializer.append(numpy_helper.from_array(weights, "v"))
+    return saved(made, path)

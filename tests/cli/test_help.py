@@ -1,0 +1,105 @@
+"""Help, versions and slips of the keyboard."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+import typer
+
+import mobileq
+from mobileq.cli import app
+
+from .commands import Cli, Result, assert_explained, command_line
+
+COMMANDS = ("convert", "inspect", "validate", "detect", "verify", "demo")
+HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from mobileq.__main__ import main\n"
+        "main(['--help']); main(['convert', '--help'])\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage: mobileq" in done.stdout
+    assert done.stderr.split() == []
+
+
+def test_help_takes_less_than_a_quarter_of_a_second() -> None:
+    # Processor time, which a busy machine does not stretch as it does the clock's.
+    def seconds() -> float:
+        child = subprocess.Popen(command_line("--help"), stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        return used.ru_utime + used.ru_stime
+
+    assert min(seconds() for _ in range(4)) < 0.25
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_lists_the_commands(cli: Cli, arguments: tuple[str, ...]) -> None:
+    result = cli(*arguments)
+    assert (result.code, result.err) == (0, "")
+    assert all(f"  {command} " in result.out for command in COMMANDS)
+    assert "..." not in result.out.replace("[ARGS]...", ""), "a summary was cut off"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_its_options(cli: Cli, command: str) -> None:
+    result = cli(command, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert "--json" in result.out
+
+
+def test_every_option_has_help() -> None:
+    group = typer.main.get_command(app)
+    assert tuple(group.commands) == COMMANDS  # type: ignore[attr-defined]
+    for command in group.commands.values():  # type: ignore[attr-defined]
+        assert command.help
+        for parameter in command.params:
+            assert parameter.help, f"{command.name} {parameter.name}"
+
+
+def test_help_names_every_family_and_precision(cli: Cli) -> None:
+    from mobileq.graph.recognise import FAMILIES
+    from mobileq.spec import Precision
+
+    words = set(re.findall(r"\w+", cli("convert", "--help").out))
+    assert words >= {*FAMILIES, *get_args(Precision)}
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version") == Result(0, f"mobileq {mobileq.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("conver",), "No such command 'conver'. Did you mean 'convert'? Try: `mobileq --help`"),
+        (("convert", "--forse", "a", "-o", "b"), "No such option: --forse (Possible options: --fo"),
+        (("convert", "a.onnx"), "Missing option '--output' / '-o'. Try: `mobileq convert --help`"),
+        (("detect", "a.onnx"), "Missing argument 'IMAGES...'."),
+        (("validate", "bundle"), "Missing option '--images'."),
+        (("verify", "bundle", "another"), "unexpected extra argument(s) (another)"),
+        (("convert", "a", "-o", "b", "--calib-count", "x"), "'--calib-count'"),
+        (("detect", "a", "b", "--score", "1.5"), "'--score'"),
+        (("detect", "a", "b", "--iou", "nan"), "'--iou'"),
+        (("detect", "a", "b", "--score"), "'--score' requires an argument."),
+        (("--json",), "No such option: --json"),
+    ],
+)
+def test_slips_are_usage_errors(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
+    result = cli(*arguments)
+    if "--json" in arguments:
+        assert result.document["error"]["exit_code"] == 2
+        result = Result(result.code, "", result.err)
+    assert_explained(result, 2)
+    assert words in " ".join(result.errors)

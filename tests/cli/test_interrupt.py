@@ -1,0 +1,220 @@
+"""Ctrl-C in any stage: exit code 130, one sentence, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .commands import command_line, fingerprint, names_in
+from .terminal import OnTerminal, start_on_a_terminal
+
+STAGES = (
+    "Preparing demo.onnx",
+    "Reading calibration pictures",
+    "Converting with onnx2tf",
+    "Verifying",
+    "Quantizing to fp16",
+    "int8",
+)
+INT8_STAGES = ("Calibrating", "Collecting statistics", "Quantizing to int8")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+def _children(parent: int) -> set[int]:
+    """Processes below `parent`, by Linux's /proc."""
+    found: set[int] = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has just ended
+                continue
+            if int(fields[1]) == parent:
+                found |= {int(entry.name)} | _children(int(entry.name))
+    return found
+
+
+def _assert_stopped(command: OnTerminal, children: set[int]) -> None:
+    assert command.end() == 130, command.shown
+    assert "Error: Stopped; no file was left half-written." in command.text
+    assert "Traceback" not in command.shown
+    assert "KeyboardInterrupt" not in command.shown
+    assert "Exception ignored" not in command.shown
+    deadline = time.monotonic() + 5
+    while (alive := {pid for pid in children if _runs(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_convert_stops_in_every_stage(
+    demo: Path, bundle: Path, temporary: Path, stage: str
+) -> None:
+    before = fingerprint(bundle)
+    arguments = ["convert", str(demo / "demo.onnx"), "-o", str(bundle), "--force", "--no-cache"]
+    arguments += ["--calib", str(demo / "calibration" / "images"), "--calib-count", "4"]
+    precision = "int8" if stage == "int8" else "fp32,fp16"
+    arguments += ["--precision", precision]
+    command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
+    command.until(*(INT8_STAGES if stage == "int8" else (stage,)))
+    children = _children(command.process.pid)
+    command.interrupt()
+    _assert_stopped(command, children)
+    assert fingerprint(bundle) == before
+    assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
+    assert names_in(temporary) == []
+
+
+@linux
+def test_impatience_does_not_stop_the_tidying(demo: Path, bundle: Path, temporary: Path) -> None:
+    before = fingerprint(bundle)
+    arguments = ["convert", str(demo / "demo.onnx"), "-o", str(bundle), "--force", "--no-cache"]
+    command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
+    command.until("Converting with onnx2tf")
+    children = _children(command.process.pid)
+    for _ in range(6):
+        command.interrupt()
+        time.sleep(0.02)
+    _assert_stopped(command, children)
+    assert fingerprint(bundle) == before
+    assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
+    assert names_in(temporary) == []
+
+
+@linux
+@pytest.mark.parametrize("stage", ["Running onnx", "Running tflite-fp16"])
+def test_validate_stops(demo: Path, bundle: Path, stage: str) -> None:
+    before = fingerprint(bundle)
+    arguments = ["validate", str(bundle), "--images", str(demo / "validation" / "images")]
+    command = start_on_a_terminal(arguments)
+    command.until(stage)
+    children = _children(command.process.pid)
+    command.interrupt()
+    _assert_stopped(command, children)
+    assert fingerprint(bundle) == before
+    assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
+
+
+@linux
+def test_detect_stops_and_leaves_whole_pictures_only(
+    demo: Path, bundle: Path, tmp_path: Path
+) -> None:
+    coco, drawn = tmp_path / "results.json", tmp_path / "drawn"
+    arguments = ["detect", str(bundle), str(demo / "validation" / "images")]
+    arguments += ["--coco", str(coco), "-o", str(drawn)]
+    command = start_on_a_terminal(arguments)
+    command.until("Detecting")
+    children = _children(command.process.pid)
+    command.interrupt()
+    _assert_stopped(command, children)
+    assert not coco.exists()
+    assert all(path.suffix == ".jpg" for path in drawn.iterdir()) if drawn.exists() else True
+
+
+@pytest.fixture
+def commands() -> Iterator[list[subprocess.Popen[str]]]:
+    """Whatever is still running is ended."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.slow
+def test_an_interruption_at_any_moment_leaves_nothing(
+    demo: Path, bundle: Path, temporary: Path, commands: list[subprocess.Popen[str]]
+) -> None:
+    before = fingerprint(bundle)
+    for delay in (0.4, 0.9, 1.5):
+        child = subprocess.Popen(
+            command_line("convert", demo / "demo.onnx", "-o", bundle, "--force", "--no-cache"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+        commands.append(child)
+        time.sleep(delay)
+        assert child.poll() is None, "over before the signal: choose a shorter delay"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+        assert child.returncode == 130, err
+        assert out == ""
+        assert "Traceback" not in err
+        assert "Error: Stopped; no file was left half-written." in err
+        assert fingerprint(bundle) == before
+        assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
+        assert names_in(temporary) == []
+
+
+def test_with_json_the_interruption_is_the_document(
+    demo: Path, tmp_path: Path, commands: list[subprocess.Popen[str]]
+) -> None:
+    import json
+
+    arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--no-cache", "--json")
+    child = subprocess.Popen(
+        command_line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    commands.append(child)
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert json.loads(out)["error"]["exit_code"] == 130
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_killed_run_left_is_cleared_by_the_next(
+    demo: Path, tmp_path: Path, commands: list[subprocess.Popen[str]]
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    arguments = command_line("convert", demo / "demo.onnx", "-o", place / "out")
+    child = subprocess.Popen([*arguments, "--no-cache"], stderr=subprocess.PIPE, text=True)
+    commands.append(child)
+    deadline = time.monotonic() + 30
+    while not names_in(place) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.kill()
+    child.communicate()
+    assert [name for name in names_in(place) if name.startswith(".mobileq-")]
+    done = subprocess.run([*arguments, "--precision", "fp32"], capture_output=True)
+    assert done.returncode == 0
+    assert names_in(place) == ["out"]
+
+
+def test_the_signal_is_not_touched_where_main_is_called_as_a_function() -> None:
+    code = (
+        "import signal\n"
+        "from mobileq.__main__ import main\n"
+        "main(['--version'])\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

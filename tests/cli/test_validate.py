@@ -1,0 +1,169 @@
+"""`mobileq validate`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .commands import Cli, fingerprint, names_in
+
+
+@pytest.fixture
+def images(demo: Path, tmp_path: Path) -> Path:
+    """Two labelled pictures."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("000.jpg", "001.jpg"):
+        shutil.copy(demo / "validation" / "images" / name, folder)
+    return folder
+
+
+def test_accuracy_agreement_and_latency_are_measured(
+    cli: Cli, bundle: Path, images: Path, demo: Path
+) -> None:
+    annotations = demo / "validation.json"
+    result = cli("validate", bundle, "--images", images, "--annotations", annotations)
+    assert result.code == 0
+    assert result.errors == []
+    assert "2 images (validation.json)" in result.out
+    for name in ("onnx", "tflite-fp32", "tflite-fp16", "tflite-dynamic"):
+        assert name in result.out
+    report = json.loads((bundle / "report.json").read_text())
+    assert report["validation"]["images"] == 2
+    assert cli("verify", bundle).code == 0
+    assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
+
+
+def test_json_is_one_document(cli: Cli, bundle: Path, images: Path, demo: Path) -> None:
+    result = cli(
+        *("validate", bundle, "--images", images, "--annotations", demo / "validation.json"),
+        "--json",
+    )
+    assert result.code == 0
+    names = [score["name"] for score in result.document["scores"]]
+    assert names == ["onnx", "tflite-fp32", "tflite-fp16", "tflite-dynamic"]
+
+
+def test_output_leaves_the_bundle_alone(
+    cli: Cli, bundle: Path, images: Path, tmp_path: Path
+) -> None:
+    before = fingerprint(bundle)
+    output = tmp_path / "new" / "report.json"
+    result = cli("validate", bundle, "--images", images, "-o", output)
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(output.read_text())["validation"]["annotations"] is None
+    assert names_in(output.parent) == ["report.json"]
+    assert fingerprint(bundle) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "words"),
+    [
+        (".", 2, "is a folder. Try: Give --output the name of a file."),
+        ("images/000.jpg/report.json", 1, "cannot be written: Not a directory."),
+        ("/proc/report.json", 1, "/proc/report.json cannot be written"),
+    ],
+)
+def test_a_place_that_cannot_be_written(
+    cli: Cli, bundle: Path, images: Path, tmp_path: Path, place: str, code: int, words: str
+) -> None:
+    if place.startswith("/proc") and not Path("/proc/self").exists():
+        pytest.skip("this system has no /proc")
+    said = cli.fails(code, "validate", bundle, "--images", images, "-o", tmp_path / place)
+    assert words in said
+
+
+def test_missing_paths(cli: Cli, bundle: Path, images: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert f"There is no folder {missing}." in cli.fails(2, "validate", missing, "--images", images)
+    assert f"There is no folder {missing}." in cli.fails(2, "validate", bundle, "--images", missing)
+    arguments = ("validate", bundle, "--images", images, "--annotations", missing)
+    assert f"There is no file {missing}." in cli.fails(2, *arguments)
+
+
+def test_a_folder_without_pictures(cli: Cli, bundle: Path, tmp_path: Path, demo: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "holds no images." in cli.fails(1, "validate", bundle, "--images", empty)
+    arguments = ("validate", bundle, "--images", empty, "--annotations", demo / "validation.json")
+    assert "holds no images." in cli.fails(1, *arguments)
+
+
+def test_a_folder_without_annotated_pictures(
+    cli: Cli, bundle: Path, images: Path, demo: Path
+) -> None:
+    for path in list(images.iterdir()):
+        path.rename(images / f"other-{path.name}")
+    before = fingerprint(bundle)
+    arguments = ("validate", bundle, "--images", images, "--annotations", demo / "validation.json")
+    said = cli.fails(1, *arguments)
+    assert "None of the 32 pictures of" in said
+    assert "Try: Give the folder that holds the annotated pictures." in said
+    assert fingerprint(bundle) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "input data was truncated"),
+        ('{"images": [], "annotations": [], "categories": []}', "`images` is empty"),
+        ('{"images": 3}', "field `images`: expected `array`, got `int`"),
+        ("[1, 2]", "expected `object`, got `array`"),
+    ],
+)
+def test_wrong_annotations(
+    cli: Cli, bundle: Path, images: Path, tmp_path: Path, text: str, words: str
+) -> None:
+    annotations = tmp_path / "annotations.json"
+    annotations.write_text(text)
+    said = cli.fails(1, "validate", bundle, "--images", images, "--annotations", annotations)
+    assert f"{annotations} cannot be used: {words}." in said
+
+
+def test_annotations_of_other_classes(
+    cli: Cli, bundle: Path, images: Path, demo: Path, tmp_path: Path
+) -> None:
+    known = json.loads((demo / "validation.json").read_text())
+    for category in known["categories"]:
+        category["name"] += " of another set"
+    known["categories"].append({"id": 99, "name": "hexagon"})
+    annotations = tmp_path / "annotations.json"
+    annotations.write_text(json.dumps(known))
+    before = fingerprint(bundle)
+    said = cli.fails(1, "validate", bundle, "--images", images, "--annotations", annotations)
+    assert "categor" in said
+    assert fingerprint(bundle) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("models/demo-fp16.tflite", b"damaged", "models/demo-fp16.tflite was changed."),
+        ("reference/demo.onnx", b"damaged", "reference/demo.onnx was changed."),
+        ("report.json", None, "report.json is missing."),
+        ("labels.txt", None, "labels.txt is missing."),
+        ("labels.txt", b"a\nb\nc\nd\n", "labels.txt was changed."),
+        ("mine.txt", b"mine", "mine.txt is not one of its files."),
+    ],
+)
+def test_a_bundle_that_was_changed_is_not_measured_nor_sealed_again(
+    cli: Cli, bundle: Path, images: Path, name: str, content: bytes | None, words: str
+) -> None:
+    if content is None:
+        (bundle / name).unlink()
+    else:
+        (bundle / name).write_bytes(content)
+    before = fingerprint(bundle)
+    said = cli.fails(1, "validate", bundle, "--images", images)
+    assert f"{bundle} is not as it was written: {words}" in said
+    assert fingerprint(bundle) == before
+
+
+def test_an_unreadable_picture_is_named(cli: Cli, bundle: Path, images: Path) -> None:
+    (images / "zero.jpg").touch()
+    before = fingerprint(bundle)
+    assert "zero.jpg is empty." in cli.fails(1, "validate", bundle, "--images", images)
+    assert fingerprint(bundle) == before
