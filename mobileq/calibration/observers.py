@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+BIN_COUNT = 4096
+MOMENTUM = 0.9
+_MIN_EXPONENT = -120
+"""Bins are at least 2 ** this wide, so that their inverse is a float32."""
+_LARGE = 2.0**40
+"""Sums of the squares of larger values may be no float32."""
 
 
 class MinMaxObserver:
@@ -32,3 +42,231 @@ class MinMaxObserver:
     def ranges(self) -> dict[str, tuple[float, float]]:
         """{tensor name: (min, max)} over what was seen."""
         return dict(self._ranges)
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """About `counts[i]` values lie in `[(first + i) * width, (first + i + 1) * width)`.
+
+    `width` is a power of two and the smallest with which `BIN_COUNT` bins reach from min to max,
+    zero included; 0 is an edge. So at least half of the bins are in use, and the histogram of a
+    set of values does not depend on the order they came in. The counts are no whole numbers where
+    they were told from a subsample.
+    """
+
+    width: float
+    first: int
+    counts: NDArray[np.float64]
+
+    def centers(self) -> NDArray[np.float64]:
+        """The middle of each bin."""
+        import numpy as np
+
+        bins = np.arange(self.first, self.first + len(self.counts), dtype=np.float64)
+        return (bins + 0.5) * self.width
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelStatistics:
+    """Of each index along axis 1 of a 4-D tensor: float64 arrays [channels]."""
+
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TensorStatistics:
+    """What is known of one activation tensor over all samples.
+
+    `min`, `max` and the channels' are over every value; `mean` and `variance` are over the
+    subsample that was given as values, `histogram` over this and the extremes. `average_min` and
+    `average_max` are the samples' own, averaged as they come with a momentum of 0.9.
+    """
+
+    min: float
+    max: float
+    average_min: float
+    average_max: float
+    mean: float
+    variance: float
+    histogram: Histogram
+    channels: ChannelStatistics | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some samples of one tensor.
+
+    `values` is float32 [samples, channels, values], a subsample of `value_count` values in each
+    sample; `low` and `high`, float32 [samples, channels], are the extremes over all of these. A
+    tensor without channels has one.
+    """
+
+    values: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    value_count: int
+
+
+class HistogramObserver:
+    """A histogram that widens as values come.
+
+    When a value lies outside, the bins become two, four ... times as wide, by adding up
+    neighbours; since widths are powers of two and zero is an edge, the counts stay exact.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._low = self._high = 0.0
+        self._exponent, self._first = _MIN_EXPONENT, 0
+        self._counts = np.zeros(BIN_COUNT)
+
+    def update(
+        self, values: NDArray[np.float32], low: float, high: float, weight: float = 1.0
+    ) -> None:
+        """Count finite float32 values; those that rounding put outside [low, high] as its ends.
+
+        Args:
+            values: Of any shape.
+            low: The smallest value of the tensor, not only of these.
+            high: The largest.
+            weight: How many values one of them stands for.
+        """
+        import numpy as np
+
+        if low < self._low or high > self._high:
+            self._widen(min(low, self._low), max(high, self._high))
+        bins = values.reshape(-1) * np.float32(2.0**-self._exponent)  # exact: a power of two
+        np.floor(bins, out=bins)
+        bins -= np.float32(self._first)
+        np.clip(bins, 0, self._used() - 1, out=bins)
+        counts = np.bincount(bins.astype(np.intp), minlength=BIN_COUNT)
+        self._counts += counts if weight == 1 else counts * weight
+
+    def histogram(self) -> Histogram:
+        """What was counted, cut to the bins from min (or 0) to max (or 0)."""
+        return Histogram(2.0**self._exponent, self._first, self._counts[: self._used()].copy())
+
+    def _used(self) -> int:
+        """Number of bins from the lowest to the highest that may hold something."""
+        return math.floor(self._high / 2.0**self._exponent) - self._first + 1
+
+    def _widen(self, low: float, high: float) -> None:
+        import numpy as np
+
+        exponent = self._exponent
+        while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= BIN_COUNT:
+            exponent += 1
+        first = math.floor(low / 2.0**exponent)
+        counts = np.zeros(BIN_COUNT)
+        used = np.flatnonzero(self._counts)
+        # numpy leaves a shift by 64 or more bits undefined.
+        moved = ((self._first + used) >> min(exponent - self._exponent, 63)) - first
+        np.add.at(counts, moved, self._counts[used])
+        self._low, self._high = low, high
+        self._exponent, self._first, self._counts = exponent, first, counts
+
+
+class TensorObserver:
+    """Everything `TensorStatistics` says of one tensor, batch by batch."""
+
+    def __init__(self) -> None:
+        self._histogram = HistogramObserver()
+        self._sums: NDArray[np.float64] | None = None
+        self._low: NDArray[np.float32]
+        self._high: NDArray[np.float32]
+        self._average = (math.nan, math.nan)
+        self._squares = 0.0
+        self._value_count = 0
+        self._channel_value_count = 0
+
+    def update(self, batch: Batch) -> None:
+        """Take in samples, of which each has at least one value.
+
+        NaN and infinite values are no part of any range: a sample that has them is left out.
+        """
+        import numpy as np
+
+        # Some reductions of ONNX Runtime skip NaN, so the values tell as well.
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = batch.values.sum(axis=2)
+        finite = (np.isfinite(batch.low) & np.isfinite(batch.high) & np.isfinite(sums)).all(axis=1)
+        if not finite.all():
+            values, low, high = batch.values[finite], batch.low[finite], batch.high[finite]
+            batch = Batch(values, low, high, batch.value_count)
+            sums = sums[finite]
+        if len(sums) == 0:
+            return
+        self._add_extremes(batch)
+        self._add_sums(batch.values, sums)
+        self._add_counts(batch)
+
+    def statistics(self, per_channel: bool) -> TensorStatistics | None:
+        """What was seen; None where no sample was finite."""
+        if self._sums is None:
+            return None
+        mean = float(self._sums.sum()) / self._value_count
+        channels = ChannelStatistics(
+            self._low.astype(float),
+            self._high.astype(float),
+            self._sums / self._channel_value_count,
+        )
+        return TensorStatistics(
+            min=float(self._low.min()),
+            max=float(self._high.max()),
+            average_min=self._average[0],
+            average_max=self._average[1],
+            mean=mean,
+            variance=max(0.0, self._squares / self._value_count - mean * mean),
+            histogram=self._histogram.histogram(),
+            channels=channels if per_channel else None,
+        )
+
+    def _add_extremes(self, batch: Batch) -> None:
+        import numpy as np
+
+        low, high = batch.low.min(axis=0), batch.high.max(axis=0)
+        if self._sums is not None:
+            low, high = np.minimum(low, self._low), np.maximum(high, self._high)
+        self._low, self._high = low, high
+        ends = zip(batch.low.min(axis=1).tolist(), batch.high.max(axis=1).tolist(), strict=True)
+        for end in ends:
+            if math.isnan(self._average[0]):
+                self._average = end
+            self._average = (
+                MOMENTUM * self._average[0] + (1 - MOMENTUM) * end[0],
+                MOMENTUM * self._average[1] + (1 - MOMENTUM) * end[1],
+            )
+
+    def _add_counts(self, batch: Batch) -> None:
+        """The extremes are single values; those of the subsample stand for all the others.
+
+        Without the extremes, clipping would be decided by the few outliers in the subsample, if
+        any: with 1 value in 100 the MSE estimator lost 5 dB and more on some tensors.
+        """
+        import numpy as np
+
+        low, high = float(batch.low.min()), float(batch.high.max())
+        known = batch.low[0].size + batch.high[0].size
+        counted = batch.values[0].size
+        if counted >= batch.value_count or known >= batch.value_count:
+            self._histogram.update(batch.values, low, high, batch.value_count / counted)
+            return
+        self._histogram.update(batch.values, low, high, (batch.value_count - known) / counted)
+        self._histogram.update(np.concatenate([batch.low, batch.high]), low, high)
+
+    def _add_sums(self, values: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+        import numpy as np
+
+        total = sums.sum(axis=0, dtype=np.float64)
+        self._sums = total if self._sums is None else self._sums + total
+        flat = values.reshape(len(values), -1)
+        if max(-float(self._low.min()), float(self._high.max())) > _LARGE:
+            flat = flat.astype(np.float64)
+        # Not numpy.dot: OpenBLAS would start threads beside ONNX Runtime's.
+        squares = np.einsum("sv,sv->s", flat, flat)
+        self._squares += float(squares.sum(dtype=np.float64))
+        self._value_count += values.size
+        self._channel_value_count += values.shape[0] * values.shape[2]

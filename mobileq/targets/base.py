@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.errors import UsageError
 from mobileq.progress import Progress
-from mobileq.spec import ModelSpec, QuantRecipe, TensorSpec
+from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +47,10 @@ class ConversionJob:
     Attributes:
         model: The prepared ONNX file: float32, static shapes, simplified.
         recipe: What to make of it.
-        samples: Finished input tensors, as often as asked, one in memory at a time; None where
-            the recipe needs none. `sample_count` is their number.
+        ranges: Of the model's activations, and
+        keep_float: the tensors whose ops stay float, for the integer precisions.
+        samples: Finished input tensors, as often as asked, one in memory at a time, for tools
+            that insist on calibrating themselves. `sample_count` is their number.
         output: The file to write.
         scratch: A folder that outlives the job: conversions of the same model share what they
             have in common there.
@@ -57,6 +59,8 @@ class ConversionJob:
     model: Path
     spec: ModelSpec
     recipe: QuantRecipe
+    ranges: TensorRanges
+    keep_float: tuple[str, ...]
     samples: Callable[[], Iterable[NDArray[Any]]] | None
     sample_count: int
     output: Path

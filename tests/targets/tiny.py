@@ -9,7 +9,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper, parser
 
-from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorSpec
+from mobileq.calibration.ranges import estimate
+from mobileq.calibration.statistics import collect
+from mobileq.progress import Silent
+from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
@@ -30,6 +33,13 @@ class TinyModel:
     def feeds(self) -> dict[str, np.ndarray]:
         return {self.spec.inputs[0].name: self.samples[0]}
 
+    def ranges(self) -> TensorRanges:
+        """Smallest and largest value of every activation over all samples."""
+        name = self.spec.inputs[0].name
+        feeds = ({name: sample} for sample in self.samples)
+        statistics = collect(self.path.read_bytes(), None, feeds, Silent())
+        return estimate(statistics, "min_max")
+
     def job(
         self,
         folder: Path,
@@ -41,12 +51,12 @@ class TinyModel:
         progress=None,
         engine="direct",
     ) -> ConversionJob:
-        from mobileq.progress import Silent
-
         return ConversionJob(
             model=self.path,
             spec=self.spec,
             recipe=QuantRecipe(precision=precision, io=io, keep_float=keep_float, engine=engine),
+            ranges=self.ranges() if calibrated and precision in ("int8", "int16x8") else {},
+            keep_float=keep_float,
             samples=(lambda: self.samples) if calibrated else None,
             sample_count=len(self.samples),
             output=folder / f"{precision}-{io}{len(keep_float)}.tflite",

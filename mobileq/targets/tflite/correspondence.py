@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
 
 Range = tuple[float, float]
+
+REPORT_SUFFIX = ".correspondence.json"
+"""Beside a float file: which of its tensors is which of the ONNX model's."""
 
 _MOVING = frozenset(
     {"PAD", "TRANSPOSE", "RESHAPE", "STRIDED_SLICE", "SLICE", "MAX_POOL_2D", "SPLIT", "SQUEEZE"}
@@ -18,14 +21,26 @@ _MOVING = frozenset(
 """Ops that give the values they take: one scale for both, and the precision of their neighbours."""
 
 
-def read_correspondence(report: Path) -> dict[str, str]:
-    """{ONNX tensor: TFLite tensor} from the report that onnx2tf (2.6.9) writes beside its file."""
-    records = json.loads(report.read_text())["records"]
-    return {
-        record["onnx_output_name"]: record["resolved_tflite_tensor_name"]
-        for record in records
-        if record.get("exists_in_final_model") and record.get("resolved_tflite_tensor_name")
-    }
+def read_correspondence(report: Path, model: Any, onnx_names: Iterable[str]) -> dict[str, str]:
+    """{ONNX tensor: TFLite tensor} from the report that onnx2tf (2.6.9) writes beside its file.
+
+    The report has colons replaced, calls tensors missing that are there under the name of their
+    op, and names the transposed copy of a convolution's output instead of the output.
+    """
+    present = {flatbuffer.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
+    by_written = {name.replace(":", "__"): name for name in onnx_names}
+    found = {}
+    for record in json.loads(report.read_text())["records"]:
+        written = record["onnx_output_name"]
+        candidates = (
+            f"{record['onnx_op_name'] or None}_output_nhwc",
+            record.get("resolved_tflite_tensor_name"),
+            written,
+        )
+        known = next((each for each in candidates if each in present), None)
+        if known is not None and written in by_written:
+            found[by_written[written]] = known
+    return found
 
 
 def file_ranges(
@@ -39,7 +54,13 @@ def file_ranges(
         ranges: By ONNX name.
     """
     found = {names[name]: value for name, value in ranges.items() if name in names}
-    for _, sources, results in _moving_ops(model):
+    moving = list(_moving_ops(model))
+    for _, sources, results in reversed(moving):
+        # The other way round for what the model's output was before its axes were put in order.
+        known = next((found[name] for name in results if name in found), None)
+        if known is not None and sources:
+            found.setdefault(sources[0], known)
+    for _, sources, results in moving:
         known = next((found[name] for name in sources if name in found), None)
         if known is not None:
             # Also where the file's tensor has a range of its own: the kernels copy integers.

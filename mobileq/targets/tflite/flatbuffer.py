@@ -340,20 +340,6 @@ def tail_tensors(model: Any) -> tuple[str, ...]:
     )
 
 
-def outputs_after(model: Any, kind: str) -> tuple[str, ...]:
-    """Output tensors of the ops that take what an op of type `kind` gives."""
-    graph = model.subgraphs[0]
-    given = {
-        int(index) for op in graph.operators if op_name(model, op) == kind for index in op.outputs
-    }
-    return tuple(
-        tensor_name(graph.tensors[index])
-        for op in graph.operators
-        if given.intersection(int(index) for index in op.inputs)
-        for index in op.outputs
-    )
-
-
 def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
     if op_name(model, op) not in _WEIGHTY:
         return False
@@ -389,3 +375,9 @@ def activation_indices(model: Any) -> set[int]:
     graph = model.subgraphs[0]
     computed = (int(index) for op in graph.operators for index in op.outputs)
     return {*computed, *map(int, graph.inputs)}
+
+
+def custom_ops(model: Any) -> tuple[str, ...]:
+    """Names of the ops that no TFLite runtime has by itself."""
+    known = set(_enum_names("BuiltinOperator").values())
+    return tuple(name for name in op_counts(model) if name not in known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def quantize_file(
     precision: str,
     io: str = "float32",
     ranges: dict[str, tuple[float, float]] | None = None,
-    keep_float: tuple[str, ...] = (),
+    float_tensors: Sequence[str] = (),
 ) -> list[str]:
     """Write `output`, the float32 file `source` in another precision.
 
@@ -30,7 +31,7 @@ def quantize_file(
         precision: "fp16", "dynamic", "int8" or "int16x8".
         io: Type of inputs and outputs of the integer precisions: "float32", "int8", "uint8".
         ranges: (min, max) of each activation tensor, for the integer precisions.
-        keep_float: Regular expressions; ops with an output tensor they match stay in float.
+        float_tensors: Ops that give one of these stay in float.
 
     Returns:
         Notes for the user.
@@ -44,7 +45,7 @@ def quantize_file(
     if precision == "dynamic":
         _recipe_dynamic(tool)
     else:
-        _recipe_static(tool, source, 16 if precision == "int16x8" else 8, io, keep_float)
+        _recipe_static(tool, 16 if precision == "int16x8" else 8, io, float_tensors)
     result = tool.quantize(_statistics(source, ranges) if ranges else None)
     Path(output).write_bytes(result.quantized_model)
     if io == "uint8" and precision == "int8":
@@ -65,20 +66,15 @@ def _recipe_dynamic(tool: Any) -> None:
     _keep_float(tool, ".*", names.DEPTHWISE_CONV_2D)
 
 
-def _recipe_static(
-    tool: Any, source: str, activation_bits: int, io: str, keep_float: tuple[str, ...]
-) -> None:
+def _recipe_static(tool: Any, activation_bits: int, io: str, float_tensors: Sequence[str]) -> None:
     from ai_edge_quantizer import qtyping
 
     names = qtyping.TFLOperationName
     tool.add_static_config(
         ".*", names.ALL_SUPPORTED, activation_num_bits=activation_bits, weight_num_bits=8
     )
-    model = flatbuffer.read_model(Path(source))
-    # What follows a padding with the lowest float (a MaxPool's) has a range that no scale covers.
-    names_kept = (*flatbuffer.tail_tensors(model), *flatbuffer.outputs_after(model, "PADV2"))
-    for regex in (*map(_whole_name, names_kept), *keep_float):
-        _keep_float(tool, regex, names.ALL_SUPPORTED)
+    for name in float_tensors:
+        _keep_float(tool, _whole_name(name), names.ALL_SUPPORTED)
     for operation in _UNSUPPORTED:
         _keep_float(tool, ".*", names(operation))
     if io == "float32":

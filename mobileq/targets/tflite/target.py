@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.errors import MissingDependencyError, UsageError
+from mobileq.errors import MissingDependencyError, UnsupportedOperatorError, UsageError
 from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.layout import find_permutation
+from mobileq.targets.tflite.correspondence import (
+    REPORT_SUFFIX,
+    file_ranges,
+    float_outputs,
+    read_correspondence,
+)
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.tensors import file_tensors, match_tensors, restore_output_layouts
 
@@ -90,25 +95,56 @@ def _convert_direct(job: ConversionJob) -> tuple[str, ...]:
     base = job.scratch / "direct-float32.tflite"
     if not base.exists():
         _convert_base(job, "convert_direct", base)
+        _require_known_ops(job, flatbuffer.read_model(base))
         restore_output_layouts(base, job.spec.outputs)
     if job.recipe.precision == "fp32":
         job.output.write_bytes(base.read_bytes())
         return ()
-    fields = {
+    fields: dict[str, Any] = {
         "source": str(base),
         "output": str(job.output),
         "precision": job.recipe.precision,
         "io": job.recipe.io,
-        "keep_float": job.recipe.keep_float,
     }
+    if job.recipe.precision in _CALIBRATED:
+        fields.update(_file_plan(job, base))
     stage = f"quantizing {job.spec.name} to {job.recipe.precision}"
     with (
         job.progress.stage(f"Quantizing to {job.recipe.precision}"),
-        _child(stage, "ai-edge-quantizer") as child,
+        _child(job, stage, "ai-edge-quantizer") as child,
     ):
-        if job.recipe.precision in _CALIBRATED:
-            fields["ranges"] = _observe(job, base, child)
         return tuple(child.request("quantize", fields)[0]["notes"])
+
+
+def _require_known_ops(job: ConversionJob, model: Any) -> None:
+    """onnx2tf 2.6.9 writes what it can't translate as a custom op, ONNX_DET, and calls it done."""
+    unknown = {name.removeprefix("ONNX_") for name in flatbuffer.custom_ops(model)}
+    if not unknown:
+        return
+    import onnx
+
+    nodes = onnx.load(job.model, load_external_data=False).graph.node
+    named = [
+        f"{node.op_type} (node {node.name!r})" for node in nodes if node.op_type.upper() in unknown
+    ]
+    listed = ", ".join(named[:3]) or ", ".join(sorted(unknown))
+    raise UnsupportedOperatorError(
+        f"TFLite has no counterpart of the operator {listed}.",
+        "Export the model without it, or cut the graph before it.",
+    )
+
+
+def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
+    """Ranges and float ops under the float file's tensor names."""
+    model = flatbuffer.read_model(base)
+    names = read_correspondence(base.with_suffix(REPORT_SUFFIX), model, job.ranges)
+    inputs = zip(job.spec.inputs, file_tensors(model)[0], strict=True)
+    names.update({wanted.name: found.name for wanted, found in inputs})
+    known = {name: (found.min, found.max) for name, found in job.ranges.items()}
+    ranges = file_ranges(model, names, known)
+    kept = {names[name] for name in job.keep_float if name in names}
+    kept.update(flatbuffer.tail_tensors(model))
+    return {"ranges": ranges, "float_tensors": sorted(float_outputs(model, kept, ranges))}
 
 
 def _convert_base(job: ConversionJob, command: str, output: Path) -> None:
@@ -119,38 +155,19 @@ def _convert_base(job: ConversionJob, command: str, output: Path) -> None:
     }
     with (
         job.progress.stage(f"Converting with onnx2tf ({job.recipe.engine})"),
-        _child(f"converting {job.spec.name}", "onnx2tf") as child,
+        _child(job, f"converting {job.spec.name}", "onnx2tf") as child,
     ):
         child.request(command, fields)
 
 
-def _child(stage: str, tool: str) -> Child:
+def _child(job: ConversionJob, stage: str, tool: str) -> Child:
     return Child(
         "mobileq.targets.tflite.worker:TfliteWorker",
         stage=stage,
         tool=tool,
         advice="Try the other --engine.",
+        temporary=job.scratch,
     )
-
-
-def _observe(job: ConversionJob, base: Path, child: Child) -> Any:
-    child.request("watch", {"source": str(base), "threads": os.cpu_count() or 1})
-    for tensor in _file_samples(job, file_tensors(flatbuffer.read_model(base))[0]):
-        child.request("observe", arrays={"input": tensor})
-    return child.request("ranges")[0]["ranges"]
-
-
-def _file_samples(job: ConversionJob, inputs: tuple[TensorSpec, ...]) -> Iterator[NDArray[Any]]:
-    """The calibration samples in the file's order of axes."""
-    if len(inputs) != 1:
-        raise UsageError(
-            f"{job.spec.name} has {len(inputs)} inputs; only models with one are calibrated.",
-            "Choose --precision fp32,fp16,dynamic.",
-        )
-    order = find_permutation(job.spec.inputs[0].shape, inputs[0].shape)
-    samples: Iterable[NDArray[Any]] = job.samples() if job.samples else ()
-    for tensor in tracked(samples, job.progress, "Calibrating", job.sample_count):
-        yield tensor.transpose(order) if order else tensor
 
 
 def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
@@ -172,7 +189,7 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         fields["samples"] = str(_write_samples(job))
     with (
         job.progress.stage(f"TFLiteConverter: {job.recipe.precision}"),
-        _child(f"converting {job.spec.name} to {job.recipe.precision}", "TensorFlow") as child,
+        _child(job, f"converting {job.spec.name} to {job.recipe.precision}", "TensorFlow") as child,
     ):
         child.request("saved_model_to_tflite", fields)
     return ()

@@ -12,18 +12,14 @@ from typing import Any
 
 import msgspec
 
-from mobileq.calibration.observers import MinMaxObserver
 from mobileq.errors import ToolError
 from mobileq.external.framing import Arrays, Fields
 from mobileq.spec import TensorSpec
-from mobileq.targets.tflite.activations import ActivationReader
+from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 
 
 class TfliteWorker:
     """Handler for `mobileq.external.child.Child`."""
-
-    _reader: ActivationReader
-    _observer: MinMaxObserver
 
     def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
@@ -34,6 +30,10 @@ class TfliteWorker:
             if not written:
                 raise ToolError("onnx2tf wrote no float32 file.", "Try --engine tensorflow.")
             shutil.move(written[0], fields["output"])
+            report = written[0].with_name(
+                written[0].name.replace("_float32.tflite", "_tensor_correspondence_report.json")
+            )
+            shutil.move(report, Path(fields["output"]).with_suffix(REPORT_SUFFIX))
         return {}, {}
 
     def convert_saved_model(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
@@ -50,21 +50,6 @@ class TfliteWorker:
 
         convert_saved_model(**fields)
         return {}, {}
-
-    def watch(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Open the float file whose activations `observe` is to see."""
-        self._reader = ActivationReader(fields["source"], fields["threads"])
-        self._observer = MinMaxObserver()
-        return {}, {}
-
-    def observe(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Take in one calibration sample: the file's inputs, in its order and axes."""
-        self._observer.update(self._reader.read(list(arrays.values())))
-        return {}, {}
-
-    def ranges(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """{tensor name: (min, max)} over all observed samples."""
-        return {"ranges": self._observer.ranges()}, {}
 
     def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """float32 .tflite -> fp16, dynamic, int8 or int16x8 with ai-edge-quantizer."""

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mobileq.external.child import Child
+from mobileq.spec import TensorRange
 from mobileq.targets.tflite import flatbuffer
-
-WORKER = "mobileq.targets.tflite.worker:TfliteWorker"
-
-
-@pytest.fixture
-def worker():
-    with Child(WORKER, stage="testing", tool="It") as child:
-        yield child
+from mobileq.targets.tflite.target import TfliteTarget
 
 
 def types_of(path: Path) -> dict[str, str]:
@@ -25,35 +18,11 @@ def types_of(path: Path) -> dict[str, str]:
     return {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
 
 
-def ranges_of(worker: Child, source: Path, samples) -> dict[str, tuple[float, float]]:
-    worker.request("watch", {"source": str(source), "threads": 1})
-    for sample in samples:
-        worker.request("observe", arrays={"input": np.ascontiguousarray(sample)})
-    found = worker.request("ranges")[0]["ranges"]
-    return {name: tuple(pair) for name, pair in found.items()}
-
-
-def test_observed_ranges_span_all_samples(worker, convert):
-    file = convert("scores", "fp32")
-    samples = [sample.transpose(0, 2, 3, 1) for sample in file.model.samples]
-    found = ranges_of(worker, file.path, samples)
-    assert found["x"] == pytest.approx((np.min(samples), np.max(samples)))
-    single = ranges_of(worker, file.path, samples[:1])
-    assert single["y"] == pytest.approx(
-        (file.model.wanted["y"].min(), file.model.wanted["y"].max()), rel=1e-4
-    )
-    assert found["y"][0] <= single["y"][0]
-    assert found["y"][1] >= single["y"][1]
-
-
-def test_scales_follow_the_ranges_that_were_given(worker, convert, tmp_path):
-    file = convert("scores", "fp32")
-    samples = [sample.transpose(0, 2, 3, 1) for sample in file.model.samples]
-    ranges = {**ranges_of(worker, file.path, samples), "x": (-2.0, 3.1)}
-    fields = {"source": str(file.path), "precision": "int8", "io": "int8", "ranges": ranges}
-    worker.request("quantize", {**fields, "output": str(tmp_path / "q.tflite")})
-    graph = flatbuffer.read_model(tmp_path / "q.tflite").subgraphs[0]
-    quant = flatbuffer.tensor_quant(graph.tensors[graph.inputs[0]])
+def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
+    job = tiny("scores").job(tmp_path, "int8", "int8")
+    ranges = {**job.ranges, "x": TensorRange(min=-2.0, max=3.1)}
+    converted = TfliteTarget().convert(dataclasses.replace(job, ranges=ranges))
+    quant = converted.inputs[0].quant
     assert quant is not None
     assert quant.scale[0] == pytest.approx(5.1 / 255, rel=1e-6)
     assert quant.zero_point == (-28,)  # -128 + 2.0 / scale
@@ -67,6 +36,28 @@ def test_tail_is_in_float_and_what_comes_before_is_not(convert):
     kinds = Counter(found.values())
     assert kinds["int32"] >= 3  # biases and shapes
     assert kinds["int8"] >= 4  # weights and activations
+
+
+def test_weights_have_a_scale_per_channel(convert):
+    graph = flatbuffer.read_model(convert("scores", "int8").path).subgraphs[0]
+    scales = [
+        len(tensor.quantization.scale)
+        for tensor in graph.tensors
+        if flatbuffer.dtype_name(tensor) == "int8" and len(tensor.shape) == 4
+        if flatbuffer.tensor_name(tensor).endswith("filter")
+    ]
+    assert scales == [8]
+
+
+def test_op_without_a_range_stays_in_float(tiny, tmp_path):
+    job = tiny("scores").job(tmp_path, "int8")
+    known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
+    converted = TfliteTarget().convert(dataclasses.replace(job, ranges=known))
+    graph = flatbuffer.read_model(job.output).subgraphs[0]
+    kinds = {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
+    filters = [kind for name, kind in kinds.items() if name.endswith("filter")]
+    assert filters == ["float32"]
+    assert converted.ops["CONV_2D"] == 1
 
 
 def test_depthwise_convolutions_stay_in_float_in_dynamic_files(convert):

@@ -1,0 +1,87 @@
+"""Time of the calibration statistics against plain inference over the same pictures.
+
+    python benchmarks/statistics_speed.py MODEL.onnx PHOTOS [--count 16] [--runs 5]
+
+Plain is an ONNX Runtime session with its default optimisations and two threads, one picture after
+the other; the statistics are of all float activations, with two threads as well. Both include
+loading the model and take the same finished tensors. The two sides alternate; the medians, the
+fastest runs and the ratio of each are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import onnxruntime
+
+from mobileq.calibration.samples import open_samples
+from mobileq.calibration.statistics import collect
+from mobileq.progress import Silent
+from mobileq.spec import PreprocessSpec, TensorSpec
+
+THREADS = 2
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--count", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    model = options.model.read_bytes()
+    session = load(model)
+    feeds = read(session, options.photos, options.count)
+    session.run(None, feeds[0])
+    plain, pass_ = [], []
+    for _ in range(options.runs):
+        plain.append(measure_plain(model, feeds))
+        start = time.perf_counter()
+        found = collect(model, None, feeds, Silent(), len(feeds), THREADS)
+        pass_.append(time.perf_counter() - start)
+    print(f"{options.model.name}, {len(feeds)} pictures, {len(found.tensors)} tensors, in seconds")
+    for name, choose in (("median", statistics.median), ("fastest", min)):
+        one, other = choose(plain), choose(pass_)
+        print(f"{name:8} plain {one:6.3f}   statistics {other:6.3f}   ratio {other / one:.2f}")
+
+
+def load(model: bytes) -> onnxruntime.InferenceSession:
+    """The plain side's session."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def measure_plain(model: bytes, feeds: list[dict[str, object]]) -> float:
+    """Seconds to load the model and run it on all pictures."""
+    start = time.perf_counter()
+    session = load(model)
+    for each in feeds:
+        session.run(None, each)
+    return time.perf_counter() - start
+
+
+def read(
+    session: onnxruntime.InferenceSession, photos: Path, count: int
+) -> list[dict[str, object]]:
+    """The first pictures, letterboxed to the model's input."""
+    (value,) = session.get_inputs()
+    channels_last = value.shape[-1] in (1, 3)
+    height, width = value.shape[1:3] if channels_last else value.shape[2:]
+    layout = "NHWC" if channels_last else "NCHW"
+    dtype = "uint8" if "uint8" in value.type else "float32"
+    samples = open_samples(
+        photos,
+        PreprocessSpec(width=width, height=height, layout=layout),
+        TensorSpec(name=value.name, shape=tuple(value.shape), dtype=dtype, layout=layout),
+    )
+    return [{value.name: sample.tensor} for sample, _ in zip(samples, range(count), strict=False)]
+
+
+if __name__ == "__main__":
+    main()

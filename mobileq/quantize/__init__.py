@@ -1,0 +1,1 @@
+"""Which ops can be 8-bit integers, what that costs, and which must stay float."""

@@ -1,0 +1,149 @@
+"""The ops of a float ONNX graph whose precision is decided one by one.
+
+An op that only selects or moves values (Reshape, MaxPool, Slice ...) adds no error of its own: it
+belongs to no group and is integer wherever its neighbours are. An activation function that an
+exporter wrote as two nodes (x * sigmoid(x)) is one op.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
+
+GroupKind = Literal["convolution", "activation", "arithmetic"]
+
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+_ACTIVATIONS = frozenset(
+    {"Sigmoid", "Relu", "LeakyRelu", "PRelu", "Clip", "HardSigmoid", "HardSwish", "Tanh", "Elu"}
+    | {"Softplus", "Mish", "Erf", "Gelu", "Softmax"}
+)
+_TRANSPARENT = frozenset(
+    {"Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity"}
+    | {"MaxPool", "Gather", "Expand", "Pad", "DepthToSpace", "SpaceToDepth", "Dropout", "Tile"}
+)
+
+
+@dataclass(frozen=True)
+class OpGroup:
+    """Nodes that are quantized together.
+
+    `name` is the name of the tensor that the group gives; `tensors` are all that its nodes give, in
+    order; `inputs` the activations it takes; `weights` the name of its constant weights, if any.
+    """
+
+    name: str
+    kind: GroupKind
+    op_type: str
+    nodes: tuple[int, ...]
+    tensors: tuple[str, ...]
+    inputs: tuple[str, ...]
+    weights: str | None = None
+
+
+def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
+    """The groups of a prepared model, in the order they run, up to the last weighty ops.
+
+    What follows the last convolutions (a head's decoding) is never quantized: pixel boxes and
+    scores have no common scale.
+    """
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    constants |= {n.output[0] for n in graph.node if n.op_type == "Constant"}
+    weighty = {at for at, node in enumerate(graph.node) if _weights(node, constants, graph)}
+    tail = _tail(graph, weighty)
+    users = _users(graph)
+    groups: list[OpGroup] = []
+    taken: set[int] = set()
+    for at, node in enumerate(graph.node):
+        if at in tail or at in taken or node.op_type in _TRANSPARENT:
+            continue
+        if not _takes_activation(node, constants):
+            continue
+        nodes = _fused(graph, at, users)
+        taken.update(nodes)
+        groups.append(_group(graph, nodes, constants))
+    return tuple(groups)
+
+
+def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | None:
+    """Name of the constant weights of a weighty op; arithmetic in disguise (a DFL) has few."""
+    if node.op_type not in _CONVOLUTIONS or len(node.input) < 2:
+        return None
+    name = node.input[1]
+    if name not in constants:
+        return None
+    for tensor in graph.initializer:
+        if tensor.name == name:
+            count = 1
+            for size in tensor.dims:
+                count *= size
+            return name if count > 32 and tensor.dims[0] > 1 else None
+    return None
+
+
+def _users(graph: GraphProto) -> dict[str, list[int]]:
+    users: dict[str, list[int]] = {}
+    for at, node in enumerate(graph.node):
+        for name in node.input:
+            users.setdefault(name, []).append(at)
+    return users
+
+
+def _tail(graph: GraphProto, weighty: set[int]) -> set[int]:
+    """Nodes with no weighty op behind them on any path."""
+    leads: set[str] = set()
+    tail: set[int] = set()
+    for at in reversed(range(len(graph.node))):
+        node = graph.node[at]
+        if at in weighty or any(name in leads for name in node.output):
+            leads.update(node.input)
+        else:
+            tail.add(at)
+    return tail
+
+
+def _takes_activation(node: NodeProto, constants: set[str]) -> bool:
+    return node.op_type != "Constant" and any(name and name not in constants for name in node.input)
+
+
+def _fused(graph: GraphProto, at: int, users: dict[str, list[int]]) -> tuple[int, ...]:
+    """`at`, and the multiplication that makes SiLU of a sigmoid."""
+    node = graph.node[at]
+    if node.op_type not in ("Sigmoid", "HardSigmoid"):
+        return (at,)
+    following = users.get(node.output[0], [])
+    if len(following) != 1 or graph.node[following[0]].op_type != "Mul":
+        return (at,)
+    if node.input[0] not in graph.node[following[0]].input:
+        return (at,)
+    return (at, following[0])
+
+
+def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> OpGroup:
+    members = [graph.node[at] for at in nodes]
+    given = [name for node in members for name in node.output]
+    taken = [
+        name
+        for node in members
+        for name in node.input
+        if name and name not in constants and name not in given
+    ]
+    first = members[0]
+    weights = _weights(first, constants, graph)
+    kind: GroupKind = "arithmetic"
+    if weights:
+        kind = "convolution"
+    elif first.op_type in _ACTIVATIONS:
+        kind = "activation"
+    return OpGroup(
+        name=members[-1].output[0],
+        kind=kind,
+        op_type="SiLU" if len(members) > 1 else first.op_type,
+        nodes=nodes,
+        tensors=tuple(given),
+        inputs=tuple(dict.fromkeys(taken)),
+        weights=weights,
+    )

@@ -1,0 +1,443 @@
+"""The statistics pass: what it finds is what numpy finds in the activations themselves."""
+
+import gc
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import numpy_helper, parser
+
+from mobileq.calibration.ranges import estimate, quantization_noise
+from mobileq.calibration.samples import open_samples
+from mobileq.calibration.statistics import Statistics, collect
+from mobileq.calibration.taps import flat_step, strides
+from mobileq.errors import InputError
+from mobileq.progress import Silent
+from mobileq.spec import PreprocessSpec, TensorSpec
+
+ACTIVATIONS = """
+    s = Sigmoid(c)
+    silu = Mul(c, s)
+    silu2 = Mul(s, c)
+    t = Tanh(c)
+    r = Relu(c)
+    l = LeakyRelu<alpha = 0.1>(c)
+    six = Clip(c, zero, half)
+    h = HardSigmoid<alpha = 0.1666667, beta = 0.5>(c)
+    swish = Mul(c, h)
+    pool = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(silu)
+    sum = Add(pool, r)
+    joined = Concat<axis = 1>(silu, t, sum)
+    stacked = Concat<axis = 2>(silu, t)
+    same = Identity(silu)
+    turned = Transpose<perm = [0, 2, 3, 1]>(silu)
+    flat = Reshape(joined, shape)
+    logits = Sigmoid(flat)
+    cut = Slice(logits, from, to)
+    mean = ReduceMean(cut)
+    y = Add(mean, one)
+"""
+DERIVED = {"s", "t", "r", "l", "six", "h", "silu", "silu2", "swish", "joined", "same", "flat"}
+
+
+def model_of(
+    body: str,
+    side: int = 0,
+    opset: int = 13,
+    *,
+    inputs: str = "",
+    output: str = "float y",
+    **weights: np.ndarray,
+) -> bytes:
+    inputs = inputs or f"float[1, 3, {side}, {side}] x"
+    model = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : {opset}]> g ({inputs}) => ({output}) {{ {body} }}'
+    )
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")  # the parser takes `float y` for a scalar
+    for name, array in weights.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def network(side: int, opset: int = 13) -> bytes:
+    random = np.random.default_rng(0)
+    return model_of(
+        "c = Conv<pads = [1, 1, 1, 1]>(x, w) " + ACTIVATIONS,
+        side,
+        opset,
+        w=random.normal(0, 1, (16, 3, 3, 3)).astype(np.float32),
+        zero=np.float32(0),
+        half=np.float32(0.5),
+        one=np.float32(1),
+        shape=np.array([1, -1]),
+        **{"from": np.array([0, 1]), "to": np.array([1, 40])},
+    )
+
+
+def pictures(count: int, *shape: int, seed: int = 1) -> list[dict[str, np.ndarray]]:
+    random = np.random.default_rng(seed)
+    return [{"x": random.normal(size=shape).astype(np.float32)} for _ in range(count)]
+
+
+def everything(model: bytes, feeds: list[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:
+    """Each float activation of each sample, as outputs of a model that is not optimised."""
+    copy = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model))
+    fed = {value.name for value in copy.graph.input}
+    names = [n for node in copy.graph.node for n in node.output if node.op_type != "Constant"]
+    del copy.graph.output[:]
+    copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(copy.SerializeToString(), options)
+    found: dict[str, list[np.ndarray]] = {}
+    for each in feeds:
+        outputs = dict(zip(names, session.run(names, each), strict=True))
+        for name, array in (each | outputs).items():
+            if array.dtype == np.float32 and (name in outputs or name in fed):
+                found.setdefault(name, []).append(array)
+    return found
+
+
+def run(model: bytes, feeds: Any, names: list[str] | None = None) -> Statistics:
+    return collect(model, names, feeds, Silent())
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18, 21])
+def test_extremes_are_those_of_all_values(opset: int) -> None:
+    model, feeds = network(48, opset), pictures(5, 1, 3, 48, 48)
+    found, exact = run(model, feeds), everything(model, feeds)
+    assert found.sample_count == 5
+    assert set(found.tensors) == set(exact)
+    assert set(found.tensors) >= DERIVED
+    for name, arrays in exact.items():
+        array = np.stack(arrays)
+        tensor = found.tensors[name]
+        assert tensor.min == pytest.approx(array.min(), rel=1e-5, abs=1e-5), name
+        assert tensor.max == pytest.approx(array.max(), rel=1e-5, abs=1e-5), name
+        if array.ndim == 5:
+            assert tensor.channels is not None, name
+            np.testing.assert_allclose(
+                tensor.channels.min, array.min(axis=(0, 1, 3, 4)), atol=2e-3, err_msg=name
+            )
+            np.testing.assert_allclose(
+                tensor.channels.max, array.max(axis=(0, 1, 3, 4)), atol=1e-5, err_msg=name
+            )
+        else:
+            assert tensor.channels is None, name
+
+
+def test_small_tensors_are_counted_whole() -> None:
+    model, feeds = network(2), pictures(21, 1, 3, 2, 2)
+    found, exact = run(model, feeds), everything(model, feeds)
+    for name, arrays in exact.items():
+        array, tensor = np.stack(arrays).astype(float), found.tensors[name]
+        assert tensor.histogram.counts.sum() == array.size, name
+        assert tensor.mean == pytest.approx(array.mean(), rel=1e-4, abs=1e-5), name
+        assert tensor.variance == pytest.approx(array.var(), rel=1e-3, abs=1e-6), name
+        bins = np.floor(array / tensor.histogram.width).astype(int) - tensor.histogram.first
+        expected = np.bincount(
+            bins.clip(0, len(tensor.histogram.counts) - 1).reshape(-1),
+            minlength=len(tensor.histogram.counts),
+        )
+        # Other kernels round otherwise, so a value may lie in the next bin.
+        difference = np.abs(np.cumsum(expected - tensor.histogram.counts)).sum()
+        assert difference <= 0.005 * array.size + 1, name
+        if tensor.channels is not None:
+            np.testing.assert_allclose(
+                tensor.channels.mean, array.mean(axis=(0, 1, 3, 4)), atol=1e-5, err_msg=name
+            )
+
+
+def test_moving_average_is_over_the_samples_in_their_order() -> None:
+    model, feeds = network(8), pictures(20, 1, 3, 8, 8)
+    for index, each in enumerate(feeds):
+        each["x"] *= index + 1  # reversed, they would give something else
+    found = run(model, feeds)
+    for name, arrays in everything(model, feeds).items():
+        low, high = float(arrays[0].min()), float(arrays[0].max())
+        for array in arrays[1:]:
+            low, high = 0.9 * low + 0.1 * array.min(), 0.9 * high + 0.1 * array.max()
+        if name not in ("silu", "silu2", "swish", "joined", "same", "flat", "logits", "turned"):
+            assert found.tensors[name].average_min == pytest.approx(low, rel=1e-4, abs=1e-5), name
+        assert found.tensors[name].average_max == pytest.approx(high, rel=1e-4, abs=1e-5), name
+
+
+def test_subsample_has_the_positions_it_is_said_to_have() -> None:
+    model = model_of("y = Neg(x)", inputs="float[2, 3, 90, 70] x")
+    feeds = pictures(3, 2, 3, 90, 70)
+    steps = strides((2, 3, 90, 70))
+    assert steps is not None
+    (rows, columns), all_ = steps, np.stack([each["x"] for each in feeds])
+    part = all_[..., 89 % rows // 2 :: rows, 69 % columns // 2 :: columns].astype(float)
+    assert part.size < all_.size / 20
+    found = run(model, feeds).tensors["x"]
+    assert found.histogram.counts.sum() == pytest.approx(all_.size)
+    assert found.mean == pytest.approx(part.mean(), abs=1e-6)
+    assert found.variance == pytest.approx(part.var(), abs=1e-5)
+    assert found.channels is not None
+    np.testing.assert_allclose(found.channels.mean, part.mean(axis=(0, 1, 3, 4)), atol=1e-6)
+
+
+@given(st.integers(1, 1024), st.integers(1, 700), st.integers(1, 700))
+def test_strides_are_odd_and_leave_enough_positions(channels: int, height: int, width: int) -> None:
+    steps = strides((1, channels, height, width))
+    assert steps is not None
+    rows, columns = steps
+    assert rows % 2 == columns % 2 == 1
+    count = -(-height // rows) * -(-width // columns)
+    assert count >= min(height * width, 8)
+    assert count >= 0.4 * (height * width) ** 0.5
+    assert count * channels >= min(height * width * channels, 256)
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=4))
+def test_flat_step_visits_every_index_of_every_axis(shape: list[int]) -> None:
+    size = int(np.prod(shape))
+    step = flat_step(size, shape)
+    assert -(-size // step) <= 2048
+    if size < 40 * 2048:
+        taken = np.unravel_index(np.arange(0, size, step), shape)
+        for indices, length in zip(taken, shape, strict=True):
+            if len(indices) > 4 * length:
+                assert len(np.unique(indices)) == length
+
+
+def test_upsampled_phases_are_all_sampled() -> None:
+    # Every other row and column is 1, the rest 0: with even steps the mean would be 0 or 1.
+    array = np.zeros((1, 1, 128, 128), np.float32)
+    array[..., ::2, ::2] = 1
+    model = model_of("y = Neg(x)", inputs="float[1, 1, 128, 128] x")
+    found = run(model, [{"x": array}]).tensors["x"]
+    assert found.mean == pytest.approx(0.25, abs=0.1)
+
+
+def test_concatenation_of_narrow_and_wide_tensors() -> None:
+    model = model_of(
+        "a = Relu(x) b = Conv(x, w) y = Concat<axis = 1>(a, b)",
+        52,
+        w=np.random.default_rng(3).normal(size=(80, 3, 1, 1)).astype(np.float32),
+    )
+    assert strides((1, 3, 52, 52)) != strides((1, 80, 52, 52))
+    feeds = pictures(2, 1, 3, 52, 52)
+    found, exact = run(model, feeds).tensors["y"], np.stack(everything(model, feeds)["y"])
+    assert found.channels is not None
+    np.testing.assert_allclose(found.channels.max, exact.max(axis=(0, 1, 3, 4)), rtol=1e-5)
+
+
+def test_only_the_wanted_tensors_are_told_of() -> None:
+    model, feeds = network(8), pictures(2, 1, 3, 8, 8)
+    found = run(model, feeds, ["sum", "silu"])
+    assert list(found.tensors) == ["silu", "sum"]
+    whole = run(model, feeds)
+    for name in found.tensors:
+        one, other = found.tensors[name], whole.tensors[name]
+        assert (one.min, one.max) == pytest.approx((other.min, other.max), rel=1e-6)
+
+
+def test_constants_weights_and_integers_are_no_activations() -> None:
+    model = model_of(
+        """k = Constant<value = float[1] {3.0}>()
+           k2 = Mul(k, w)
+           i = Cast<to = 7>(x)
+           f = Cast<to = 1>(i)
+           y = Mul(f, k2)""",
+        inputs="float[1, 4] x",
+        w=np.float32([2]),
+    )
+    assert list(run(model, pictures(1, 1, 4)).tensors) == ["x", "f", "y"]
+
+
+def test_integer_input_is_fed_and_not_told_of() -> None:
+    model = model_of("y = Cast<to = 1>(x)", inputs="uint8[1, 2, 2, 3] x")
+    found = run(model, [{"x": np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)}])
+    assert list(found.tensors) == ["y"]
+    assert (found.tensors["y"].min, found.tensors["y"].max) == (0, 11)
+
+
+def test_random_numbers_are_no_constants() -> None:
+    model = model_of("n = RandomNormal<shape = [4]>() y = Add(x, n)", inputs="float[1, 4] x")
+    assert list(run(model, pictures(1, 1, 4)).tensors) == ["x", "n", "y"]
+
+
+def test_tensors_whose_shape_is_known_only_at_run_time() -> None:
+    model = model_of(
+        """mask = Greater(x, zero)
+           where = NonZero(mask)
+           picked = Compress<axis = 0>(x, mask)
+           y = Sigmoid(picked)""",
+        inputs="float[n] x",
+        zero=np.float32(0),
+    )
+    feeds = [{"x": np.float32([-1, 2, 3])}, {"x": np.float32([-5, -4])}, {"x": np.float32([9])}]
+    found = run(model, feeds).tensors
+    assert list(found) == ["x", "picked", "y"]
+    assert (found["x"].min, found["x"].max) == (-5, 9)
+    assert (found["picked"].min, found["picked"].max) == (2, 9)
+    assert found["picked"].histogram.counts.sum() == 3
+    assert found["y"].max == pytest.approx(1 / (1 + np.exp(-9)))
+
+
+def test_tensor_that_is_never_a_number_is_left_out() -> None:
+    model = model_of("l = Log(x) y = Relu(x)", inputs="float[1, 4] x", output="float l, float y")
+    feeds = [{"x": np.float32([[-1, 2, 3, 4]])}]
+    assert list(run(model, feeds).tensors) == ["x", "y"]
+    feeds.append({"x": np.float32([[1, 1, 1, 1]])})
+    found = run(model, feeds).tensors
+    assert (found["l"].min, found["l"].max) == (0, 0)
+    assert found["x"].min == -1
+
+
+def test_names_that_shape_inference_does_not_know_do_not_break_the_pass() -> None:
+    model = onnx.load_model_from_string(network(8))
+    node = onnx.helper.make_node("QuickGelu", ["sum"], ["own"], domain="com.microsoft", alpha=1.0)
+    model.graph.node.append(node)
+    model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
+    found = run(model.SerializeToString(), pictures(2, 1, 3, 8, 8)).tensors
+    assert found["own"].max == pytest.approx(found["sum"].max, rel=0.2)
+
+
+def test_unknown_tensor_is_refused() -> None:
+    with pytest.raises(InputError, match="no float32 activation 'nothing'"):
+        run(network(8), pictures(1, 1, 3, 8, 8), ["nothing"])
+
+
+def test_no_samples_are_refused() -> None:
+    with pytest.raises(InputError, match="no calibration samples"):
+        run(network(8), [])
+
+
+def test_sample_of_another_shape_is_refused() -> None:
+    with pytest.raises(InputError, match="can't run the model") as caught:
+        run(network(8), pictures(3, 1, 3, 9, 9))
+    assert caught.value.hint
+
+
+def test_model_that_does_not_load_is_refused() -> None:
+    model = onnx.load_model_from_string(network(8))
+    model.graph.node[0].op_type = "Convolve"
+    with pytest.raises(InputError, match="can't load the model"):
+        run(model.SerializeToString(), pictures(1, 1, 3, 8, 8))
+
+
+def test_given_model_is_not_changed() -> None:
+    model = network(8)
+    run(model, pictures(1, 1, 3, 8, 8))
+    assert model == network(8)
+
+
+class Listener(Silent):
+    """Counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, int | None]] = []
+        self.advanced = 0
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Any]:
+        self.told.append((name, total))
+        yield self._advance
+
+    def _advance(self) -> None:
+        self.advanced += 1
+
+
+def test_progress_is_told_of_every_sample() -> None:
+    listener = Listener()
+    collect(network(8), None, iter(pictures(19, 1, 3, 8, 8)), listener, 19)
+    assert listener.told == [("Collecting statistics", 19)]
+    assert listener.advanced == 19
+
+
+def test_few_samples_are_in_memory_at_a_time() -> None:
+    alive, most = 0, 0
+
+    class Tracked(dict[str, np.ndarray]):
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def feeds() -> Iterator[Tracked]:
+        nonlocal alive, most
+        for each in pictures(30, 1, 3, 8, 8):
+            alive += 1
+            most = max(most, alive)
+            yield Tracked(each)
+            del each
+
+    run(network(8), feeds())
+    assert most <= 5
+
+
+def test_memory_does_not_grow_with_the_samples() -> None:
+    model = network(24)
+
+    def feeds(count: int) -> Iterator[dict[str, np.ndarray]]:
+        random = np.random.default_rng(0)
+        for _ in range(count):
+            yield {"x": random.normal(size=(1, 3, 24, 24)).astype(np.float32)}
+
+    def peak(count: int) -> int:
+        gc.collect()
+        tracemalloc.start()
+        run(model, feeds(count))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(20)
+    few, many = peak(40), peak(200)
+    assert many < few * 1.05 + 50_000
+
+
+def test_threads_end_with_the_pass() -> None:
+    run(network(8), pictures(4, 1, 3, 8, 8))
+    deadline = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
+
+
+@pytest.mark.real_model
+def test_yolox_nano_statistics_are_those_of_its_activations(data_folder: Path) -> None:
+    model = (data_folder / "models" / "yolox_nano.onnx").read_bytes()
+    samples = open_samples(
+        data_folder / "coco128" / "images",
+        PreprocessSpec(width=416, height=416, channel_order="BGR", rescale_factor=1.0),
+        TensorSpec(name="images", shape=(1, 3, 416, 416), dtype="float32", layout="NCHW"),
+        count=4,
+    )
+    feeds = [{"images": sample.tensor} for sample in samples]
+    statistics, exact = run(model, feeds), everything(model, feeds)
+    assert set(statistics.tensors) == set(exact)
+    ranges = estimate(statistics, "mse")
+    expected = quantization_noise(statistics, ranges)
+    off = []
+    for name, arrays in exact.items():
+        array, tensor = np.stack(arrays), statistics.tensors[name]
+        slack = 1e-3 * float(np.abs(array).max())
+        assert tensor.max == pytest.approx(array.max(), abs=slack), name
+        assert array.min() - 2e-3 - slack <= tensor.min <= array.min() + slack, name
+        scale = (ranges[name].max - ranges[name].min) / 255
+        zero = round(-ranges[name].min / scale)
+        quantized = (np.clip(np.rint(array / scale) + zero, 0, 255) - zero) * scale
+        noise = float(np.mean((quantized - array) ** 2))
+        if noise > 0:  # the picture holds whole numbers from 0 to 255: nothing is lost
+            true = 10 * np.log10(float(np.mean(array.astype(float) ** 2)) / noise)
+            off.append(abs(true - expected[name]))
+    assert len(off) > 350
+    assert np.median(off) < 0.3
+    assert np.percentile(off, 95) < 2
