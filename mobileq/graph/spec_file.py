@@ -180,7 +180,7 @@ def _check_preprocess(
     if inputs and inputs[0].shape != shape:
         raise _wrong(
             overrides.path,
-            "preprocess",
+            "preprocess (width, height, layout)",
             f"it makes a tensor of {list(shape)} where the model takes {list(inputs[0].shape)}",
         )
 
