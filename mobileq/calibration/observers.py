@@ -191,7 +191,7 @@ class TensorObserver:
 
         # Some reductions of ONNX Runtime skip NaN, so the values tell as well.
         with np.errstate(invalid="ignore", over="ignore"):
-            sums = batch.values.sum(axis=2)
+            sums = np.einsum("scv->sc", batch.values)  # sum() takes five times as long here
         finite = (np.isfinite(batch.low) & np.isfinite(batch.high) & np.isfinite(sums)).all(axis=1)
         if not finite.all():
             values, low, high = batch.values[finite], batch.low[finite], batch.high[finite]

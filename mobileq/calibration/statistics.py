@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _BUFFERED_SAMPLES = 16
 """numpy's cost per call is shared by this many samples."""
 
+_PENDING_PER_THREAD = 3
+"""Samples that wait, are run or have been, so that no thread idles while numpy has its turn."""
+
 _ERRORS_ONLY = 3
 
 
@@ -77,7 +80,7 @@ def collect(
         model_bytes: An ONNX file.
         tensor_names: Which tensors; None for graph inputs and all node outputs that are not
             constant.
-        samples: {input name: array} for each run. Up to `threads + 1` are in memory at a time.
+        samples: {input name: array} for each run. Up to `3 * threads + 1` are in memory at a time.
         progress: Is told of every sample.
         count: Number of samples, if known.
         threads: How many samples are run at the same time.
@@ -109,7 +112,7 @@ def _in_parallel[T, R](
         pending: deque[tuple[T, Future[R]]] = deque()
         for item in items:
             pending.append((item, pool.submit(function, item)))
-            if len(pending) > threads:
+            if len(pending) >= _PENDING_PER_THREAD * threads:
                 done, future = pending.popleft()
                 yield done, future.result()
         while pending:

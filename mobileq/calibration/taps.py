@@ -138,6 +138,7 @@ def instrument(model: ModelProto, plan: Plan) -> ModelProto:
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    copy.ir_version = max(model.ir_version, 4)  # before, each constant had to be an input as well
     graph = copy.graph
     flat = onnx.numpy_helper.from_array(np.array([1, 1, -1]), _PREFIX + "flat")
     graph.initializer.append(flat)

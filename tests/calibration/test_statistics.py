@@ -139,6 +139,53 @@ def test_extremes_are_those_of_all_values(opset: int) -> None:
             assert tensor.channels is None, name
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = LeakyRelu<alpha = 2.0>(x)",
+        "y = LeakyRelu(x)",
+        "two = Add(x, x) bound = ReduceMax<keepdims = 0>(two) y = Clip(x, , bound)",
+        "y = Clip(x, half)",
+        "k = Constant<value = float {0.25}>() y = Clip(x, , k)",
+        "y = Clip(x)",
+        "y = HardSigmoid<alpha = -0.5>(x)",
+        "g = HardSigmoid<alpha = -0.5>(x) y = Mul(g, x)",
+        "g = HardSigmoid<alpha = 0.3, beta = 0.2>(x) y = Mul(g, x)",
+        "g = HardSigmoid<alpha = 0.3, beta = -0.2>(x) y = Mul(g, x)",
+        "n = Neg(x) g = Sigmoid(n) y = Mul(g, x)",
+        "t = Tanh(x) y = Mul(t, x)",
+        "y = HardSwish(x)",
+        "y = Mul(x, x)",
+        "y = Mul(half, x)",
+        "y = Concat<axis = -3>(x, x)",
+        "y = Concat<axis = -1>(x, x)",
+        "y = Transpose(x)",
+    ],
+)
+def test_extremes_of_functions_that_only_look_like_known_ones(body: str) -> None:
+    model, feeds = model_of(body, 12, 17, half=np.float32(0.5)), pictures(2, 1, 3, 12, 12)
+    for name, arrays in everything(model, feeds).items():
+        tensor, array = run(model, feeds).tensors[name], np.stack(arrays)
+        assert tensor.min == pytest.approx(array.min(), abs=1e-3), name
+        assert tensor.max == pytest.approx(array.max(), abs=1e-5), name
+
+
+@pytest.mark.parametrize("ir_version", [3, 8])
+def test_old_models(ir_version: int) -> None:
+    model = onnx.load_model_from_string(
+        model_of("c = Clip<min = -0.5, max = 0.25>(x) y = Concat<axis = 1>(c, x, k)", 12, 8)
+    )
+    constant = numpy_helper.from_array(np.full((1, 1, 12, 12), 9, np.float32), "k")
+    model.graph.initializer.append(constant)
+    model.graph.input.append(onnx.helper.make_tensor_value_info("k", 1, (1, 1, 12, 12)))
+    model.ir_version = ir_version
+    found = run(model.SerializeToString(), [{"x": np.float32([[[[-1, 1] * 6] * 12] * 3])}]).tensors
+    assert list(found) == ["x", "c", "y"]
+    assert (found["c"].min, found["c"].max) == (-0.5, 0.25)
+    assert found["y"].channels is not None
+    assert found["y"].channels.max.tolist() == [0.25] * 3 + [1] * 3 + [9]
+
+
 def test_small_tensors_are_counted_whole() -> None:
     model, feeds = network(2), pictures(21, 1, 3, 2, 2)
     found, exact = run(model, feeds), everything(model, feeds)
@@ -176,12 +223,12 @@ def test_moving_average_is_over_the_samples_in_their_order() -> None:
 
 
 def test_subsample_has_the_positions_it_is_said_to_have() -> None:
-    model = model_of("y = Neg(x)", inputs="float[2, 3, 90, 70] x")
-    feeds = pictures(3, 2, 3, 90, 70)
-    steps = strides((2, 3, 90, 70))
+    model = model_of("y = Neg(x)", inputs="float[2, 3, 90, 270] x")
+    feeds = pictures(3, 2, 3, 90, 270)
+    steps = strides((2, 3, 90, 270))
     assert steps is not None
     (rows, columns), all_ = steps, np.stack([each["x"] for each in feeds])
-    part = all_[..., 89 % rows // 2 :: rows, 69 % columns // 2 :: columns].astype(float)
+    part = all_[..., 89 % rows // 2 :: rows, 269 % columns // 2 :: columns].astype(float)
     assert part.size < all_.size / 20
     found = run(model, feeds).tensors["x"]
     assert found.histogram.counts.sum() == pytest.approx(all_.size)
@@ -379,7 +426,7 @@ def test_few_samples_are_in_memory_at_a_time() -> None:
             del each
 
     run(network(8), feeds())
-    assert most <= 5
+    assert most <= 8
 
 
 def test_memory_does_not_grow_with_the_samples() -> None:
