@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,16 @@ def data_folder() -> Path:
     if not (folder / "models").is_dir():
         pytest.skip(f"the data folder {folder} is missing (set MOBILEQ_TEST_DATA)")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[pytest.TestReport]:
+    """With MOBILEQ_TEST_STRICT=1, as CI sets it, a test that is skipped has failed."""
+    report: pytest.TestReport = yield
+    if os.environ.get("MOBILEQ_TEST_STRICT") == "1" and report.skipped:
+        reason = call.excinfo.exconly() if call.excinfo else "no reason given"
+        report.outcome = "failed"
+        report.longrepr = f"Skipped where nothing may be: {reason}"
+    return report

@@ -7,6 +7,7 @@ exporter wrote as two nodes (x * sigmoid(x)) is one op.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +32,8 @@ class OpGroup:
     """Nodes that are quantized together.
 
     `name` is the name of the tensor that the group gives; `tensors` are all that its nodes give, in
-    order; `inputs` the activations it takes; `weights` the name of its constant weights, if any.
+    order; `inputs` the activations it takes; `weights` the name of its constant weights, if any,
+    and `weight_count` their number.
     """
 
     name: str
@@ -41,6 +43,7 @@ class OpGroup:
     tensors: tuple[str, ...]
     inputs: tuple[str, ...]
     weights: str | None = None
+    weight_count: int = 0
 
 
 def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
@@ -77,10 +80,7 @@ def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | N
         return None
     for tensor in graph.initializer:
         if tensor.name == name:
-            count = 1
-            for size in tensor.dims:
-                count *= size
-            return name if count > 32 and tensor.dims[0] > 1 else None
+            return name if math.prod(tensor.dims) > 32 and tensor.dims[0] > 1 else None
     return None
 
 
@@ -133,6 +133,7 @@ def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> Op
     ]
     first = members[0]
     weights = _weights(first, constants, graph)
+    sizes = [math.prod(tensor.dims) for tensor in graph.initializer if tensor.name == weights]
     kind: GroupKind = "arithmetic"
     if weights:
         kind = "convolution"
@@ -146,4 +147,5 @@ def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> Op
         tensors=tuple(given),
         inputs=tuple(dict.fromkeys(taken)),
         weights=weights,
+        weight_count=sum(sizes),
     )

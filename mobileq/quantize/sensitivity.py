@@ -28,6 +28,7 @@ class GroupSensitivity(Spec, frozen=True, kw_only=True):
     kind: str
     op_type: str
     sqnr_db: float
+    weight_count: int = 0
 
     @property
     def noise(self) -> float:
@@ -58,6 +59,7 @@ def rank_groups(
                 kind=group.kind,
                 op_type=group.op_type,
                 sqnr_db=output_sqnr(reference, outputs),
+                weight_count=group.weight_count,
             )
         )
     return tuple(sorted(found, key=lambda each: (each.sqnr_db, each.name)))
@@ -84,6 +86,7 @@ def keep_float(
 ) -> tuple[str, ...]:
     """The fewest groups, most sensitive first, without which little noise is left.
 
+    A group must make more of the noise than of the file: float weights take four times the space.
     A model whose noise comes from everywhere (each op a little) gains nothing from a few float
     ops, so where `most` of the groups do not bring the noise down to `remaining`, those that
     stand out are kept all the same, but no more.
@@ -94,10 +97,13 @@ def keep_float(
         most: Share of the groups that may be float.
     """
     total = sum(group.noise for group in ranked)
+    weights = sum(group.weight_count for group in ranked)
     left, kept = total, []
     for group in ranked[: math.ceil(most * len(ranked))]:
         if left <= remaining * total:
             break
+        if group.noise * weights < group.weight_count * total:
+            continue
         kept.append(group.name)
         left -= group.noise
     return tuple(kept)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mobileq.calibration.observers import Batch, TensorObserver
+from mobileq.calibration.quantization_error import ErrorModel
 from mobileq.calibration.ranges import METHODS, estimate, quantization_noise
 from mobileq.calibration.statistics import Statistics
 from mobileq.errors import UsageError
@@ -192,29 +193,40 @@ def test_admm_lowers_the_error_where_the_extremes_are_a_poor_start() -> None:
     assert squared_error(values, found, 2) < squared_error(values, range_of(values, "min_max"), 2)
 
 
-def test_entropy_matches_a_plain_search_over_the_maximum() -> None:
-    values = np.abs(HEAVY)
+def divergence(counts: np.ndarray, start: int, stop: int) -> float:
+    """Kullback-Leibler, of merging the bins from start to stop into 256, the plain way."""
+    clipped = counts[start:stop].copy()
+    clipped[0] += counts[:start].sum()
+    clipped[-1] += counts[stop:].sum()
+    merged = np.zeros(stop - start)
+    for one, other in itertools.pairwise(np.round(np.linspace(0, stop - start, 257)).astype(int)):
+        part = counts[start + one : start + other]
+        merged[one:other] = max(part.sum(), 1e-12) / max(1, np.count_nonzero(part))
+    merged /= counts[start:stop].sum()
+    used = clipped > 0
+    return float(np.sum(clipped[used] * np.log(clipped[used] / merged[used])))
+
+
+@pytest.mark.parametrize("values", [np.abs(HEAVY), np.abs(NORMAL), np.abs(NORMAL) ** 3])
+def test_entropy_matches_a_plain_search_over_the_maximum(values: np.ndarray) -> None:
     histogram = statistics_of(x=values).tensors["x"].histogram
     counts = histogram.counts / histogram.counts.sum()
-
-    def divergence(stop: int) -> float:
-        clipped = counts[:stop].copy()
-        clipped[-1] += counts[stop:].sum()
-        merged = np.zeros(stop)
-        edges = np.round(np.linspace(0, stop, 257)).astype(int)
-        for start, end in itertools.pairwise(edges):
-            part = counts[start:end]
-            spread = max(part.sum(), 1e-12) / max(1, np.count_nonzero(part))
-            merged[start:end] = spread
-        merged /= counts[:stop].sum()
-        used = clipped > 0
-        return float(np.sum(clipped[used] * np.log(clipped[used] / merged[used])))
-
     stops = np.unique(np.linspace(1, len(counts), 128).astype(int))
-    found = {stop: divergence(stop) for stop in stops if stop >= 256}
+    found = {stop: divergence(counts, 0, stop) for stop in stops if stop >= 256}
     chosen = round(range_of(values, "entropy").max / histogram.width)
     assert found[chosen] == pytest.approx(min(found.values()), rel=1e-6)
-    assert found[chosen] < 0.5 * found[len(counts)]
+    assert found[chosen] < found[len(counts)]
+
+
+@pytest.mark.parametrize("values", [-np.abs(HEAVY), -np.abs(NORMAL), -(np.abs(NORMAL) ** 3)])
+def test_entropy_matches_a_plain_search_over_the_minimum(values: np.ndarray) -> None:
+    histogram = statistics_of(x=values).tensors["x"].histogram
+    counts, last = histogram.counts / histogram.counts.sum(), len(histogram.counts)
+    starts = np.unique(np.linspace(0, -histogram.first, 128).astype(int))
+    found = {start: divergence(counts, start, last) for start in starts if start <= last - 256}
+    chosen = round(range_of(values, "entropy").min / histogram.width) - histogram.first
+    assert found[chosen] == pytest.approx(min(found.values()), rel=1e-6)
+    assert found[chosen] < found[0]
 
 
 @settings(deadline=None)
@@ -243,6 +255,15 @@ def test_expected_noise_of_sixteen_bits_is_finer_than_the_histogram() -> None:
     expected = quantization_noise(statistics, chosen, 16)["x"]
     assert expected == pytest.approx(sqnr(NORMAL, chosen["x"], 16), abs=0.3)
     assert expected > 80
+
+
+@pytest.mark.parametrize("low", [-1, -1.001, -1.002, -1.003, 0])
+def test_coarser_histogram_of_the_error_model_is_not_shifted(low: float) -> None:
+    values = np.linspace(low, 3, 400_000).astype(np.float32)
+    tensor = statistics_of(x=values).tensors["x"]
+    assert len(tensor.histogram.counts) > 2048
+    exact = float(np.mean(values.astype(float) ** 2))
+    assert ErrorModel(tensor, 8).power == pytest.approx(exact, rel=1e-4)
 
 
 def test_noise_is_told_of_tensors_with_both_statistics_and_a_range() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mobileq.graph.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
-from mobileq.quantize.sensitivity import keep_float, output_sqnr, rank_groups
+from mobileq.quantize.sensitivity import GroupSensitivity, keep_float, output_sqnr, rank_groups
 from mobileq.quantize.simulate import Simulator, affine
 from mobileq.spec import TensorRange
 
@@ -66,7 +66,24 @@ def test_keep_float_takes_few_groups_where_few_make_the_noise(
     ranked = rank_groups(simulator, samples, Silent())
     kept = keep_float(ranked)
     assert 0 < len(kept) <= 0.15 * len(ranked) + 1
-    assert kept == tuple(each.name for each in ranked[: len(kept)])
+    assert kept[0] == ranked[0].name
+
+
+def _group(name: str, sqnr_db: float, weight_count: int) -> GroupSensitivity:
+    return GroupSensitivity(
+        name=name, kind="convolution", op_type="Conv", sqnr_db=sqnr_db, weight_count=weight_count
+    )
+
+
+def test_keep_float_stops_when_little_noise_is_left() -> None:
+    quiet = [_group(f"quiet {index}", 40.0, 100) for index in range(20)]
+    assert keep_float([_group("loud", 10.0, 100), *quiet]) == ("loud",)
+
+
+def test_keep_float_passes_over_what_makes_more_of_the_file_than_of_the_noise() -> None:
+    quiet = [_group(f"quiet {index}", 20.0, 100) for index in range(20)]
+    ranked = [_group("large", 15.0, 1_000_000), _group("small", 16.0, 10), *quiet]
+    assert keep_float(ranked)[0] == "small"
 
 
 def test_group_without_a_range_is_never_quantized(
