@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,31 +16,6 @@ _MIN_EXPONENT = -120
 """Bins are at least 2 ** this wide, so that their inverse is a float32."""
 _LARGE = 2.0**40
 """Sums of the squares of larger values may be no float32."""
-
-
-class MinMaxObserver:
-    """The smallest and largest value of each tensor over all samples.
-
-    Source: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
-    Integer-Arithmetic-Only Inference", section 3.1 (without the moving average).
-    """
-
-    def __init__(self) -> None:
-        self._ranges: dict[str, tuple[float, float]] = {}
-
-    def update(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Take in one sample's {tensor name: float array}."""
-        for name, array in tensors.items():
-            if array.size == 0:
-                continue
-            low, high = float(array.min()), float(array.max())
-            if name in self._ranges:
-                low, high = min(low, self._ranges[name][0]), max(high, self._ranges[name][1])
-            self._ranges[name] = low, high
-
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """{tensor name: (min, max)} over what was seen."""
-        return dict(self._ranges)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ from mobileq.calibration.observers import (
     Batch,
     Histogram,
     HistogramObserver,
-    MinMaxObserver,
     TensorObserver,
     TensorStatistics,
 )
@@ -47,13 +46,6 @@ def observe(array: np.ndarray, chunk: int = 1000) -> TensorStatistics:
     found = observer.statistics(per_channel=True)
     assert found is not None
     return found
-
-
-def test_min_max_is_over_all_samples_and_passes_over_empty_tensors() -> None:
-    observer = MinMaxObserver()
-    observer.update({"a": np.float32([1, 2]), "b": np.float32([])})
-    observer.update({"a": np.float32([-3, 0]), "b": np.float32([5])})
-    assert observer.ranges() == {"a": (-3.0, 2.0), "b": (5.0, 5.0)}
 
 
 @given(VALUES)
