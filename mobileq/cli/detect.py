@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Json, Labels, SpecFile
+from mobileq.cli.options import Family, InputShape, Interpreter, Json, Labels, SpecFile
 
 
 def detect(
@@ -37,6 +37,7 @@ def detect(
     spec: SpecFile = None,
     labels: Labels = None,
     input_shape: InputShape = None,
+    interpreter: Interpreter = "auto",
     json: Json = False,
 ) -> None:
     """Find objects in pictures: print, draw, write COCO results."""
@@ -55,6 +56,7 @@ def detect(
         score=score,
         iou=iou,
         overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
+        interpreter=interpreter,
         progress=console,
     )
     if json:

@@ -38,6 +38,12 @@ Labels = Annotated[
 ]
 
 
+Interpreter = Annotated[
+    str,
+    typer.Option(help="Runs .tflite files: ai_edge_litert, tensorflow, or auto (what is there)."),
+]
+
+
 def split_list(text: str) -> tuple[str, ...]:
     """`fp32,fp16` -> ("fp32", "fp16"); repeats are dropped.
 

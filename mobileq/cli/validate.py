@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Json
+from mobileq.cli.options import Interpreter, Json
 
 
 def validate(
@@ -20,6 +20,7 @@ def validate(
         Path | None,
         typer.Option("--output", "-o", help="Write report.json there, not into the bundle."),
     ] = None,
+    interpreter: Interpreter = "auto",
     json: Json = False,
 ) -> None:
     """Measure accuracy, agreement and latency of a bundle's files."""
@@ -27,7 +28,14 @@ def validate(
     from mobileq.workflows.validate import validate as run
 
     console = Console(json)
-    found = run(bundle, images, annotations, output=output, progress=console)
+    found = run(
+        bundle,
+        images,
+        annotations,
+        output=output,
+        interpreter=interpreter,
+        progress=console,
+    )
     if json:
         console.document(found)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,7 @@ def detect(
     score: float | None = None,
     iou: float | None = None,
     overrides: Overrides | None = None,
+    interpreter: str = "auto",
     progress: Progress | None = None,
 ) -> DetectionRun:
     """Run a bundle's artifact or a lone file on pictures.
@@ -73,6 +75,7 @@ def detect(
             ids are class indices, and image ids the number in the file name, else the position.
         draw_to: Folder for the pictures with boxes.
         score, iou: Instead of the model's display thresholds.
+        interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
 
     Raises:
         UsageError: No pictures, or the model's outputs can't be decoded.
@@ -94,6 +97,7 @@ def detect(
             "Say it with --family, or describe it with --spec FILE.toml.",
         )
     truth = _truth(annotations, paths, progress)
+    opened = dataclasses.replace(opened, interpreter=interpreter)
     shown = _display(decode, score, iou)
     run = _Run(opened, shown, _evaluated(shown, score), draw_to, coco is not None)
     run.over(paths, _image_ids(paths, truth), _category_ids(opened, truth), progress)

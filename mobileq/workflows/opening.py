@@ -25,6 +25,8 @@ class OpenModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     notices: tuple[str, ...] = ()
+    interpreter: str = "auto"
+    """Of .tflite files: `ai_edge_litert`, `tensorflow`, or whichever is installed."""
     onnx: bytes | None = None
     """The prepared model, where `path` is an ONNX file."""
 
@@ -34,7 +36,12 @@ class OpenModel:
             from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
             return OnnxRuntimeRunner(self.onnx or self.path, self.inputs, self.outputs)
-        return load_target(self.target).open(self.path, self.inputs, self.outputs)
+        target = load_target(self.target)
+        if self.target == "tflite":
+            from mobileq.targets.tflite.target import TfliteTarget
+
+            target = TfliteTarget(self.interpreter)
+        return target.open(self.path, self.inputs, self.outputs)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import statistics
@@ -53,6 +54,7 @@ def validate(
     annotations: Path | str | None = None,
     *,
     output: Path | None = None,
+    interpreter: str = "auto",
     progress: Progress | None = None,
 ) -> Validation:
     """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
@@ -63,6 +65,7 @@ def validate(
         annotations: COCO json or a data.yaml; without it there is no mAP, only agreement.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
+        interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
 
     Raises:
         UsageError: The bundle's model can't be decoded, or there is nothing at a path.
@@ -84,6 +87,7 @@ def validate(
     pictures = _pictures(truth, Path(images), progress)
     candidates = [reference_of(opened.path, spec)]
     candidates += [of_artifact(opened.path, spec, a) for a in opened.manifest.artifacts]
+    candidates = [dataclasses.replace(model, interpreter=interpreter) for model in candidates]
     measured = [_measure(model, pictures, progress) for model in candidates]
     validation = Validation(
         images=len(pictures),

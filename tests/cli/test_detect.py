@@ -198,3 +198,23 @@ def test_an_mnn_file_cannot_be_run(cli: Cli, picture: Path, tmp_path: Path) -> N
     (tmp_path / "model.mnn").write_text("anything")
     said = cli.fails(2, "detect", tmp_path / "model.mnn", picture)
     assert ".mnn files can't be run yet. Try: Use the .tflite or .onnx file." in said
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ai_edge_litert", "ai_edge_litert"),
+        pytest.param("tensorflow", "tf.lite.Interpreter", marks=pytest.mark.tensorflow),
+    ],
+)
+def test_either_interpreter_serves_and_is_named(
+    cli: Cli, made_bundle: Path, picture: Path, name: str, said: str
+) -> None:
+    result = cli("detect", made_bundle, picture, "--interpreter", name, "--json")
+    assert json.loads(result.out)["interpreter"].startswith(said)
+
+
+def test_an_interpreter_that_there_is_not(cli: Cli, made_bundle: Path, picture: Path) -> None:
+    said = cli.fails(2, "detect", made_bundle, picture, "--interpreter", "tvm")
+    assert "'tvm'" in said
+    assert "ai_edge_litert, tensorflow" in said

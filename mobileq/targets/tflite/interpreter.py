@@ -39,7 +39,9 @@ def make_interpreter(path: Path, threads: int, which: str = "auto") -> tuple[Any
                 return made, f"tf.lite.Interpreter {tensorflow.__version__}"
         except ImportError:
             continue
-        raise UsageError(f"There is no interpreter {name!r}.", f"Choose of {INTERPRETERS}.")
+        raise UsageError(
+            f"There is no interpreter {name!r}.", f"Choose of: {', '.join(INTERPRETERS)}."
+        )
     raise MissingDependencyError(
         f"No TFLite interpreter is installed ({' or '.join(candidates)}).",
         "Install one: pip install ai-edge-litert==2.1.2, or pip install 'mobileq[tensorflow]'.",
