@@ -23,18 +23,6 @@ def cache(tmp_path: Path) -> Iterator[ResultCache]:
         yield opened
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("file systems cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def store(cache: ResultCache, name: str, content: bytes = b"result") -> str:
     key = cache.key("test", name=name)
     with cache.put(key) as folder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import importlib
 import os
 import signal
@@ -16,6 +15,7 @@ from typing import NoReturn
 from mobileq.errors import MobileqError
 from mobileq.external.framing import Closed, Fields, read_message, write_message
 from mobileq.external.network import deny_network
+from mobileq.staging import is_full_disk
 
 _PR_SET_PDEATHSIG = 1
 
@@ -53,13 +53,10 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-
-
 def _described(error: Exception) -> Fields:
     if isinstance(error, MobileqError):
         return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-    if isinstance(error, OSError) and error.errno in _FULL_DISK:
+    if isinstance(error, OSError) and is_full_disk(error):
         return {
             "type": "MobileqError",
             "message": f"The disk of the temporary folder {tempfile.gettempdir()} is full.",
