@@ -30,7 +30,7 @@ OutputRole = Literal[
     "scores",  # [1, N]
     "count",  # [1]
 ]
-Precision = Literal["fp32", "fp16", "dynamic", "int8", "int16x8"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "w8"]
 IoDtype = Literal["float32", "int8", "uint8"]
 Engine = Literal["direct", "tensorflow"]
 
@@ -151,7 +151,11 @@ TensorRanges = dict[str, TensorRange]
 
 
 class Artifact(Spec, frozen=True, kw_only=True):
-    """One converted file. `path` is relative to the bundle; `ops` counts op types."""
+    """One converted file. `path` is relative to the bundle; `ops` counts op types.
+
+    `decode` says how its outputs become detections where it has another head than the model in
+    the manifest (`recipe.head` "raw": the convolutions' outputs); None where it has the same.
+    """
 
     target: str
     precision: Precision
@@ -161,6 +165,7 @@ class Artifact(Spec, frozen=True, kw_only=True):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     recipe: QuantRecipe
+    decode: DecodeSpec | None = None
     ops: dict[str, int] = {}
     tool_versions: dict[str, str] = {}
     notes: tuple[str, ...] = ()

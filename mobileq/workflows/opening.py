@@ -110,6 +110,8 @@ def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
     path = bundle / artifact.path
     if not path.is_file():
         raise InputError(f"{path} is missing.", "Make the bundle again with `mobileq convert`.")
+    if artifact.decode is not None:
+        spec = msgspec.structs.replace(spec, decode=artifact.decode, outputs=artifact.outputs)
     return OpenModel(
         name=artifact.name,
         path=path,
