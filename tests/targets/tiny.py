@@ -107,6 +107,26 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "coarse_shape": np.array([1, 6, 16]),
         },
     ),
+    # All axes of the outputs are equal, as of a head's 80 classes on 80 x 80 cells: onnx2tf makes
+    # NHWC of the first and drops the other's transpose.
+    "cube": (
+        """g (float[1,3,16,16] x) => (float[1,8,8,8] y, float[1,8,8] z) {
+            c = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w)
+            y = Relu(c)
+            p = MaxPool<kernel_shape=[8,1], strides=[8,1]>(y)
+            f = Reshape(p, s)
+            z = Transpose<perm=[0,2,1]>(f)
+        }""",
+        {"w": weights(8, 3, 3, 3), "s": np.array([1, 8, 8])},
+    ),
+    # The same of the input.
+    "cube_in": (
+        """g (float[1,8,8,8] x) => (float[1,5,4,4] y) {
+            c = Conv<strides=[2,2]>(x, w)
+            y = Sigmoid(c)
+        }""",
+        {"w": weights(5, 8, 2, 2)},
+    ),
     # Pixels go in as they are, as in TensorFlow's SSDs.
     "pixels": (
         """g (uint8[1,16,12,3] x) => (float[1,8] y) {
@@ -170,9 +190,14 @@ def make(name: str, folder: Path) -> TinyModel:
     inputs = tuple(_tensor(value) for value in model.graph.input)
     outputs = tuple(_tensor(value) for value in model.graph.output)
     spec = ModelSpec(name=name, task="unknown", family=None, inputs=inputs, outputs=outputs)
-    samples = _samples(inputs[0])
-    runner = OnnxRuntimeRunner(path, inputs, outputs)
-    wanted = runner.run({inputs[0].name: samples[0]})
+    return of_file(path, spec)
+
+
+def of_file(path: Path, spec: ModelSpec) -> TinyModel:
+    """A model that is there already."""
+    name, samples = spec.inputs[0].name, _samples(spec.inputs[0])
+    runner = OnnxRuntimeRunner(path, spec.inputs, spec.outputs)
+    wanted = runner.run({name: samples[0]})
     runner.close()
     return TinyModel(path, spec, samples, wanted)
 

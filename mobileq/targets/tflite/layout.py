@@ -4,28 +4,56 @@ from __future__ import annotations
 
 from itertools import permutations
 
-_PREFERRED = ((0, 2, 3, 1), (0, 3, 1, 2), (0, 2, 1))
+from mobileq.spec import TensorSpec
+
+Order = tuple[int, ...]
+"""Of axes: `file_array = model_array.transpose(order)`."""
+
+_USUAL: tuple[Order, ...] = ((0, 2, 3, 1), (0, 3, 1, 2), (0, 2, 1))
 """NCHW to NHWC, back, and channels swapped with anchors: what converters do."""
 
 
-def find_permutation(model: tuple[int, ...], file: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The axis order with which `model`'s shape becomes `file`'s, the identity preferred.
+def fitting_orders(model: tuple[int, ...], file: tuple[int, ...]) -> tuple[Order, ...]:
+    """The axis orders with which `model`'s shape becomes `file`'s, the likeliest first.
 
-    Returns None where no order does. Where several do (equal axes), numbers decide later: the
-    comparison with ONNX Runtime fails if this choice was wrong.
+    They are the identity and what converters usually do, where any of those fits. Several fit where
+    axes are equal: only the numbers tell which it is. Orders that differ in where they put axes of
+    size 1 are the same, and one of them is given.
 
-    >>> find_permutation((1, 3, 640, 640), (1, 640, 640, 3))
-    (0, 2, 3, 1)
+    >>> fitting_orders((1, 3, 640, 640), (1, 640, 640, 3))
+    ((0, 2, 3, 1),)
+    >>> fitting_orders((1, 84, 84), (1, 84, 84))
+    ((0, 1, 2), (0, 2, 1))
     """
     if len(model) != len(file) or sorted(model) != sorted(file):
-        return None
+        return ()
     identity = tuple(range(len(model)))
-    for order in (identity, *_PREFERRED, *permutations(identity)):
-        if len(order) == len(model) and tuple(model[axis] for axis in order) == file:
-            return order
-    return None
+    distinct: dict[tuple[int, ...], Order] = {}
+    for order in (identity, *_USUAL):
+        if len(order) == len(model) and _reordered(model, order) == file:
+            distinct.setdefault(tuple(axis for axis in order if model[axis] != 1), order)
+    if distinct:
+        return tuple(distinct.values())
+    return (next(order for order in permutations(identity) if _reordered(model, order) == file),)
 
 
-def inverse(permutation: tuple[int, ...]) -> tuple[int, ...]:
-    """The order that undoes `permutation`."""
-    return tuple(permutation.index(axis) for axis in range(len(permutation)))
+def file_order(spec: TensorSpec) -> Order:
+    """The order that an input of the ONNX model gets in the file.
+
+    NCHW becomes NHWC. All else stays, and so does what is of equal axes (a [1, 8, 8, 8]): the
+    file's shape would not tell.
+    """
+    identity = tuple(range(len(spec.shape)))
+    if len(spec.shape) != 4 or spec.layout == "NHWC":
+        return identity
+    swapped = _USUAL[0]
+    return swapped if _reordered(spec.shape, swapped) != spec.shape else identity
+
+
+def _reordered(shape: tuple[int, ...], order: Order) -> tuple[int, ...]:
+    return tuple(shape[axis] for axis in order)
+
+
+def inverse(order: Order) -> Order:
+    """The order that undoes `order`."""
+    return tuple(order.index(axis) for axis in range(len(order)))

@@ -15,7 +15,7 @@ from mobileq.errors import MissingDependencyError, UnsupportedOperatorError, Usa
 from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import QuantRecipe, TensorSpec
-from mobileq.targets.base import ConversionJob, Converted, Runner
+from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.correspondence import (
@@ -24,8 +24,14 @@ from mobileq.targets.tflite.correspondence import (
     float_outputs,
     read_correspondence,
 )
+from mobileq.targets.tflite.layout import Order, file_order
 from mobileq.targets.tflite.metadata import embed_metadata
-from mobileq.targets.tflite.tensors import file_tensors, match_tensors, restore_output_layouts
+from mobileq.targets.tflite.tensors import (
+    file_tensors,
+    match_tensors,
+    output_orders,
+    restore_output_layouts,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +41,8 @@ _PACKAGES = {
     "tensorflow": ("onnx2tf", "tensorflow"),
 }
 _CALIBRATED = ("int8", "int16x8")
+_SEED = 20240229
+"""Of the input on which a file is compared whose shapes don't tell the order of its axes."""
 
 
 class TfliteTarget:
@@ -72,7 +80,6 @@ class TfliteTarget:
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
         notes = _ENGINES[job.recipe.engine](job)
-        restore_output_layouts(job.output, job.spec.outputs)
         model = flatbuffer.read_model(job.output)
         found_inputs, found_outputs = file_tensors(model)
         inputs = match_tensors(job.spec.inputs, found_inputs)
@@ -96,7 +103,7 @@ def _convert_direct(job: ConversionJob) -> tuple[str, ...]:
     if not base.exists():
         _convert_base(job, "convert_direct", base)
         _require_known_ops(job, flatbuffer.read_model(base))
-        restore_output_layouts(base, job.spec.outputs)
+        restore_output_layouts(base, _output_orders(job, base))
     if job.recipe.precision == "fp32":
         job.output.write_bytes(base.read_bytes())
         return ()
@@ -114,6 +121,29 @@ def _convert_direct(job: ConversionJob) -> tuple[str, ...]:
         _child(job, stage, "ai-edge-quantizer") as child,
     ):
         return tuple(child.request("quantize", fields)[0]["notes"])
+
+
+def _output_orders(job: ConversionJob, float_file: Path) -> tuple[Order, ...]:
+    """The order of axes that the converter gave each output; `float_file` is as it left it."""
+
+    def run_both() -> tuple[Tensors, Tensors]:
+        import onnx
+
+        from mobileq.graph.trial_run import random_inputs, run
+
+        model = onnx.load(job.model)
+        feeds = random_inputs(model, _SEED)
+        inputs, outputs = file_tensors(flatbuffer.read_model(float_file))
+        named = zip(job.spec.outputs, outputs, strict=True)
+        as_they_are = tuple(msgspec.structs.replace(found, name=spec.name) for spec, found in named)
+        fed = match_tensors(job.spec.inputs, inputs)
+        runner = TfliteTarget().open(float_file, fed, as_they_are)
+        try:
+            return run(model, feeds), runner.run(feeds)
+        finally:
+            runner.close()
+
+    return output_orders(float_file, job.spec.outputs, run_both)
 
 
 def _require_known_ops(job: ConversionJob, model: Any) -> None:
@@ -176,23 +206,29 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
             "The engine `tensorflow` needs TensorFlow and tf-keras, which are not installed.",
             "Install it: pip install 'mobileq[tensorflow]'.",
         )
-    base = job.scratch / "saved_model"
-    if not base.exists():
+    base, float_file = job.scratch / "saved_model", job.scratch / "tensorflow-float32.tflite"
+    if not float_file.exists():
         _convert_base(job, "convert_saved_model", base)
-    fields = {
-        "saved_model": str(base),
-        "output": str(job.output),
-        "precision": job.recipe.precision,
-        "io": job.recipe.io,
-    }
-    if job.recipe.precision in _CALIBRATED:
-        fields["samples"] = str(_write_samples(job))
-    with (
-        job.progress.stage(f"TFLiteConverter: {job.recipe.precision}"),
-        _child(job, f"converting {job.spec.name} to {job.recipe.precision}", "TensorFlow") as child,
-    ):
-        child.request("saved_model_to_tflite", fields)
+        _convert_saved_model(job, float_file, {"precision": "fp32"})
+    if job.recipe.precision == "fp32":
+        job.output.write_bytes(float_file.read_bytes())
+    else:
+        fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
+        if job.recipe.precision in _CALIBRATED:
+            fields["samples"] = str(_write_samples(job))
+        _convert_saved_model(job, job.output, fields)
+    restore_output_layouts(job.output, _output_orders(job, float_file))
     return ()
+
+
+def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str]) -> None:
+    precision = fields["precision"]
+    with (
+        job.progress.stage(f"TFLiteConverter: {precision}"),
+        _child(job, f"converting {job.spec.name} to {precision}", "TensorFlow") as child,
+    ):
+        paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
+        child.request("saved_model_to_tflite", {**paths, **fields})
 
 
 def _write_samples(job: ConversionJob) -> Path:
@@ -203,7 +239,7 @@ def _write_samples(job: ConversionJob) -> Path:
     if path.exists():
         return path
     spec = job.spec.inputs[0]
-    order = (0, 2, 3, 1) if spec.layout == "NCHW" else tuple(range(len(spec.shape)))
+    order = file_order(spec)
     shape = tuple(spec.shape[axis] for axis in order[1:])
     tensors = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         path, mode="w+", dtype=spec.dtype, shape=(job.sample_count, *shape)

@@ -16,6 +16,7 @@ from mobileq.errors import ToolError
 from mobileq.external.framing import Arrays, Fields
 from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
+from mobileq.targets.tflite.layout import file_order
 
 
 class TfliteWorker:
@@ -64,7 +65,7 @@ def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_bac
     options: dict[str, Any] = {}
     # It takes every 4-D input for NCHW and would turn an SSD's [1, 300, 300, 3] into
     # [1, 300, 3, 300] (2.6.9).
-    kept = [spec.name for spec in inputs if len(spec.shape) != 4 or spec.layout == "NHWC"]
+    kept = [spec.name for spec in inputs if file_order(spec) == tuple(range(len(spec.shape)))]
     if kept:
         options["keep_shape_absolutely_input_names"] = kept
     with tempfile.TemporaryDirectory(dir=Path(model).parent) as folder:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from importlib.metadata import version
 
+import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from mobileq.errors import InputError, MobileqError, ToolError, UsageError, VerificationError
+from mobileq.graph.outline import tensor_specs
+from mobileq.graph.prepare import prepare
+from mobileq.graph.raw_head import raw_head
 from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import MODELS, TinyFile, sqnr_db
+from ..tiny import MODELS, TinyFile, of_file, sqnr_db
 
 LEAST_DB = {"fp32": 120, "fp16": 65, "dynamic": 40, "int8": 35, "int16x8": 40}
 """A float32 file differs by rounding only (140 dB); each of the others shows its own error."""
@@ -41,7 +46,11 @@ def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
     ("name", "precision", "io"),
     [
         *((name, *variant) for name in ("anchors", "scores") for variant in VARIANTS),
-        *((name, *VARIANTS[at]) for name in ("conv", "pixels", "upsampled") for at in (0, 3)),
+        *(
+            (name, *VARIANTS[at])
+            for name in ("conv", "cube", "pixels", "upsampled")
+            for at in (0, 3)
+        ),
         ("pixels", "int8", "uint8"),
     ],
 )
@@ -76,7 +85,7 @@ def test_pixel_input_stays_as_it_is(convert):
         assert (found.layout, found.permutation, found.quant) == ("NHWC", None, None)
 
 
-@pytest.mark.parametrize("name", ["conv", "anchors", "upsampled"])
+@pytest.mark.parametrize("name", ["conv", "anchors", "cube", "upsampled"])
 def test_outputs_have_the_axes_of_the_model_in_the_file_itself(convert, name):
     file = convert(name, "fp32")
     for found, wanted in zip(file.converted.outputs, file.model.spec.outputs, strict=True):
@@ -213,14 +222,44 @@ def test_damaged_file_is_an_error_and_not_a_crash(convert, tmp_path, keep):
     assert "damaged.tflite" in caught.value.message
 
 
+def test_input_of_equal_axes_keeps_its_order(convert):
+    (found,) = convert("cube_in", "fp32").converted.inputs
+    assert (found.shape, found.permutation) == ((1, 8, 8, 8), None)
+
+
 @pytest.mark.tensorflow
 @pytest.mark.slow
-def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path):
+@pytest.mark.parametrize("name", ["anchors", "cube"])
+def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path, name):
     pytest.importorskip("tensorflow", exc_type=ImportError)
-    job = tiny("anchors").job(tmp_path, "int8", engine="tensorflow")
-    file = TinyFile(tiny("anchors"), job.output, TfliteTarget().convert(job))
-    assert file.converted.outputs[0].shape == (1, 80, 6)
-    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
+    job = tiny(name).job(tmp_path, "int8", engine="tensorflow")
+    file = TinyFile(tiny(name), job.output, TfliteTarget().convert(job))
+    for found, wanted in zip(file.converted.outputs, file.model.spec.outputs, strict=True):
+        assert found.shape == wanted.shape
+    for key, array in outputs_of(file).items():
+        assert sqnr_db(file.model.wanted[key], array) > 30
+
+
+@pytest.mark.real_model
+@pytest.mark.slow
+def test_raw_head_with_as_many_classes_as_cells_keeps_its_axes(data_folder, tmp_path):
+    """yolov8n at 640: the scores at stride 8 are [1, 80, 80, 80]."""
+    prepared = prepare(data_folder / "models" / "yolov8n_320_deq.onnx")
+    model, spec = raw_head(prepared.model, prepared.spec)
+    model.graph.ClearField("value_info")
+    for value in (*model.graph.input, *model.graph.output):
+        for axis in value.type.tensor_type.shape.dim[2:]:
+            axis.dim_value *= 2
+    inputs, outputs = tensor_specs(model)
+    assert (1, 80, 80, 80) in [output.shape for output in outputs]
+    spec = msgspec.structs.replace(spec, inputs=inputs, outputs=outputs)
+    path = tmp_path / "raw.onnx"
+    onnx.save(model, path)
+    raw = of_file(path, spec)
+    job = raw.job(tmp_path, "fp32")
+    file = TinyFile(raw, job.output, TfliteTarget().convert(job))
+    for key, array in outputs_of(file).items():
+        assert sqnr_db(file.model.wanted[key], array) > 60
 
 
 def test_error_of_a_missing_file_names_it(tiny, tmp_path):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mobileq.errors import VerificationError
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.tensors import file_tensors, match_tensors, restore_output_layouts
+from mobileq.targets.tflite.tensors import (
+    file_tensors,
+    match_tensors,
+    output_orders,
+    restore_output_layouts,
+)
 
 
 def tensor(name: str, *shape: int, **fields) -> TensorSpec:
@@ -47,11 +53,29 @@ def test_only_quantized_tensors_have_a_scale(convert):
     assert [spec.quant for spec in (*inputs, *outputs)] == [None, None]
 
 
-def test_restored_outputs_are_not_touched_again(convert):
+def no_run():
+    raise AssertionError("the shapes tell")
+
+
+def test_outputs_in_the_order_of_the_model_are_left_alone(convert):
     file = convert("anchors", "fp32")
     before = file.path.read_bytes()
-    restore_output_layouts(file.path, file.model.spec.outputs)
+    orders = output_orders(file.path, file.model.spec.outputs, no_run)
+    assert orders == ((0, 1, 2),)
+    restore_output_layouts(file.path, orders)
     assert file.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)])
+def test_numbers_tell_the_order_where_axes_are_equal(convert, order):
+    file = convert("cube", "fp32")
+    wanted = file.model.wanted
+    noise = np.random.default_rng(2).normal(0, 0.01, wanted["y"].shape)
+
+    def run_both():
+        return wanted, {**wanted, "y": (wanted["y"] + noise).transpose(order)}
+
+    assert output_orders(file.path, file.model.spec.outputs, run_both) == (order, (0, 1, 2))
 
 
 def test_transposed_output_takes_over_the_name_and_the_signature(convert):
