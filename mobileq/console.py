@@ -58,7 +58,8 @@ class Console:
             yield lambda: bar.advance(task)
 
     def notice(self, text: str) -> None:
-        """One sentence on stderr, once."""
+        """One sentence, once: on stderr, or in the document."""
+        text = _one_line(text)
         if text in self._notices:
             return
         self._notices.append(text)
@@ -89,10 +90,16 @@ class Console:
             self._out.print(_plain(text, _STYLES.get(style, "")), soft_wrap=True)
 
     def document(self, value: Any) -> None:
-        """The one JSON document of a command; `value` is a Spec or made of such."""
+        """The one JSON document of a command, with all notices.
+
+        Args:
+            value: A Spec, or a dict made of such; notices of its own come first.
+        """
         import msgspec
 
-        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        fields = msgspec.to_builtins(value)
+        fields["notices"] = [*fields.get("notices", ()), *self._notices]
+        text = msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
         sys.stdout.write(text + "\n")
 
 

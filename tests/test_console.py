@@ -110,6 +110,7 @@ def test_json_leaves_stdout_to_the_document(capsys):
     assert json.loads(out) == {
         "quant": {"scale": [0.5], "zero_point": [1], "axis": None},
         "ü": None,
+        "notices": ["a notice"],
     }
 
 
