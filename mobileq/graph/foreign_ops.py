@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
-from mobileq.graph.outline import all_nodes
+from mobileq.graph.outline import all_nodes, node_label
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -24,7 +24,7 @@ _RUNTIME_DOMAINS = ("com.microsoft", "ai.onnx.ml")
 class ForeignOp:
     """A node whose operator is not of the ONNX standard."""
 
-    name: str
+    label: str
     op_type: str
     domain: str
     runtime_only: bool
@@ -39,7 +39,7 @@ def foreign_ops(model: ModelProto) -> tuple[ForeignOp, ...]:
     own = {(function.domain, function.name) for function in model.functions}
     return tuple(
         ForeignOp(
-            name=node.name,
+            label=node_label(node),
             op_type=node.op_type,
             domain=node.domain,
             runtime_only=node.domain in _RUNTIME_DOMAINS,
@@ -60,7 +60,7 @@ def require_standard_ops(model: ModelProto) -> tuple[str, ...]:
         if not op.runtime_only:
             raise InputError(
                 f"The model has the custom operator {op.domain}::{op.op_type}"
-                f" (node '{op.name}'), which is not part of ONNX.",
+                f" ({op.label}), which is not part of ONNX.",
                 "Export the model again without it: for a TensorRT or mmcv plug-in, switch off the"
                 " post-processing or plug-in option of the exporter.",
             )

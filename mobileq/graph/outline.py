@@ -80,6 +80,14 @@ def attribute(node: NodeProto, name: str) -> AttributeProto | None:
     return next((item for item in node.attribute if item.name == name), None)
 
 
+def node_label(node: NodeProto) -> str:
+    """How messages call a node: by its name, or by what it gives where it has none.
+
+    PyTorch names all nodes; models that were edited or written by hand may not.
+    """
+    return f"node {node.name!r}" if node.name else f"the node that gives {node.output[0]!r}"
+
+
 def subgraphs(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
     """The bodies of If, Loop and Scan among `nodes`, and theirs, outermost first."""
     for node in nodes:

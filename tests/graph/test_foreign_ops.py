@@ -22,7 +22,9 @@ def test_standard_model_has_none() -> None:
 
 def test_custom_operator_is_listed_and_refused() -> None:
     model = one_op("TRT", "EfficientNMS_TRT")
-    op = ForeignOp(name="last", op_type="EfficientNMS_TRT", domain="TRT", runtime_only=False)
+    op = ForeignOp(
+        label="node 'last'", op_type="EfficientNMS_TRT", domain="TRT", runtime_only=False
+    )
     assert foreign_ops(model) == (op,)
     with pytest.raises(InputError, match=r"TRT::EfficientNMS_TRT \(node 'last'\)") as caught:
         require_standard_ops(model)
