@@ -99,8 +99,19 @@ class Target(Protocol):
         ...
 
     def open(
-        self, path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
-    ) -> Runner: ...
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        interpreter: str = "auto",
+    ) -> Runner:
+        """A runner; close it.
+
+        Args:
+            interpreter: Which one, where there are several for the target's files; "auto" takes
+                what is installed.
+        """
+        ...
 
 
 _TARGETS = {

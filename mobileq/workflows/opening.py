@@ -27,6 +27,8 @@ class OpenModel:
     notices: tuple[str, ...] = ()
     interpreter: str = "auto"
     """Of .tflite files: `ai_edge_litert`, `tensorflow`, or whichever is installed."""
+    is_verified: bool = True
+    """Whether its outputs are known to be the same from one process to the next."""
     onnx: bytes | None = None
     """The prepared model, where `path` is an ONNX file."""
 
@@ -37,11 +39,7 @@ class OpenModel:
 
             return OnnxRuntimeRunner(self.onnx or self.path, self.inputs, self.outputs)
         target = load_target(self.target)
-        if self.target == "tflite":
-            from mobileq.targets.tflite.target import TfliteTarget
-
-            target = TfliteTarget(self.interpreter)
-        return target.open(self.path, self.inputs, self.outputs)
+        return target.open(self.path, self.inputs, self.outputs, self.interpreter)
 
 
 @dataclass(frozen=True)
@@ -177,6 +175,7 @@ def _tflite(path: Path, overrides: Overrides) -> OpenModel:
         inputs=match_tensors(spec.inputs, inputs),
         outputs=match_tensors(spec.outputs, outputs),
         notices=notices,
+        is_verified=False,
     )
 
 

@@ -51,13 +51,14 @@ class TfliteTarget:
     name = "tflite"
     suffix = ".tflite"
 
-    def __init__(self, interpreter: str = "auto") -> None:
-        self._interpreter = interpreter
-
     def open(
-        self, path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        interpreter: str = "auto",
     ) -> Runner:
-        """A runner in a child process."""
+        """A runner in a child process. See `Target.open`."""
         return HostedRunner(
             "mobileq.targets.tflite.interpreter:TfliteRunner",
             path,
@@ -65,7 +66,7 @@ class TfliteTarget:
             outputs,
             tool="The TFLite interpreter",
             threads=os.cpu_count() or 1,
-            interpreter=self._interpreter,
+            interpreter=interpreter,
         )
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
@@ -153,9 +154,11 @@ def _require_known_ops(job: ConversionJob, model: Any) -> None:
         return
     import onnx
 
+    from mobileq.graph.outline import node_label
+
     nodes = onnx.load(job.model, load_external_data=False).graph.node
     named = [
-        f"{node.op_type} (node {node.name!r})" for node in nodes if node.op_type.upper() in unknown
+        f"{node.op_type} ({node_label(node)})" for node in nodes if node.op_type.upper() in unknown
     ]
     listed = ", ".join(named[:3]) or ", ".join(sorted(unknown))
     raise UnsupportedOperatorError(
