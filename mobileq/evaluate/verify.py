@@ -16,7 +16,7 @@ from mobileq.evaluate.numeric import (
 )
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
-from mobileq.targets.base import Runner
+from mobileq.targets.base import Runner, Tensors
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
 
@@ -78,11 +78,16 @@ class ReferenceSample:
 
 
 def run_reference(
-    runner: Runner, spec: ModelSpec, samples: Iterable[FeedSample], progress: Progress
+    runner: Runner,
+    spec: ModelSpec,
+    samples: Iterable[FeedSample],
+    progress: Progress,
+    count: int | None = None,
 ) -> list[ReferenceSample]:
-    """The reference's outputs and detections (at the display thresholds) for each sample."""
+    """The reference's outputs and detections (at the display thresholds) for each of `count`
+    samples."""
     done = []
-    for sample in tracked(samples, progress, "Running the ONNX model", None):
+    for sample in tracked(samples, progress, "Running the ONNX model", count):
         outputs = runner.run(sample.feeds)
         found = detections_of(spec, outputs, sample.transform)
         done.append(ReferenceSample(sample, outputs, found))
@@ -129,7 +134,7 @@ def verify(
                 return _stopped(runner, reference_name, problem)
             comparer.update(wanted.outputs[name], outputs[name])
         found.append(detections_of(spec, outputs, wanted.sample.transform))
-    if reference and not _repeats(runner, reopen, reference[0].sample.feeds, first):
+    if reference and not repeats(runner, reopen, reference[0].sample.feeds, first):
         problems.append("the same input gives different outputs from one run to the next")
     compared = tuple(comparer.result() for comparer in comparers.values())
     scores = _agreement(reference, found)
@@ -165,11 +170,11 @@ def _stopped(runner: Runner, reference_name: str, problem: str) -> Verification:
     )
 
 
-def _repeats(
+def repeats(
     runner: Runner,
     reopen: Callable[[], Runner] | None,
-    feeds: dict[str, NDArray[Any]],
-    wanted: dict[str, NDArray[Any]],
+    feeds: Tensors,
+    wanted: Tensors,
 ) -> bool:
     """Whether `feeds` give `wanted` again: after the other samples, and in another process."""
     if not _same(wanted, runner.run(feeds)):
@@ -183,7 +188,7 @@ def _repeats(
         other.close()
 
 
-def _same(first: dict[str, NDArray[Any]], second: dict[str, NDArray[Any]]) -> bool:
+def _same(first: Tensors, second: Tensors) -> bool:
     import numpy as np
 
     return all(np.array_equal(first[name], second[name], equal_nan=True) for name in first)

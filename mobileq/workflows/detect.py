@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mobileq.calibration.image_files import IMAGE_SUFFIXES
 from mobileq.calibration.sources import printable
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import DecodeSpec, Spec
@@ -19,7 +19,7 @@ from mobileq.workflows.results import require_file_place, require_folder_place, 
 
 if TYPE_CHECKING:
     from mobileq.evaluate.dataset import GroundTruth
-    from mobileq.targets.base import Runner
+    from mobileq.targets.base import Runner, Tensors
     from mobileq.vision.detections import ByteArray, Detections
     from mobileq.vision.nms import Thresholds
 
@@ -80,6 +80,7 @@ def detect(
     Raises:
         UsageError: No pictures, or the model's outputs can't be decoded.
         InputError: No picture can be read.
+        VerificationError: A lone file's outputs change from one run to the next.
     """
     progress = progress or Silent()
     paths = _picture_paths([Path(image) for image in images])
@@ -179,6 +180,8 @@ class _Run:
         assert spec.decode is not None
         feeds, transform = feed_picture(spec, image)
         outputs = runner.run(feeds)
+        if not self.pictures and not self._model.is_verified:
+            _require_repeatable(self._model, runner, feeds, outputs)
         if self._keep_results:
             ranked = postprocess(spec.decode, outputs, transform, self._evaluated)
             self.results += to_coco_results(ranked, image_id, category_ids)
@@ -208,6 +211,17 @@ class _Run:
         with written_whole(target, "--output") as file:
             write_image(file, draw_detections(image, found, self._model.spec.labels))
         return printable(str(target))
+
+
+def _require_repeatable(model: OpenModel, runner: Runner, feeds: Tensors, outputs: Tensors) -> None:
+    """Refuse a file that reads memory which nobody wrote: what it finds is made up."""
+    from mobileq.evaluate.verify import repeats
+
+    if not repeats(runner, model.open, feeds, outputs):
+        raise VerificationError(
+            f"{model.name} gives other outputs for the same picture from one run to the next.",
+            "The file is broken: convert its ONNX model with `mobileq convert`.",
+        )
 
 
 def _display(decode: DecodeSpec, score: float | None, iou: float | None) -> Thresholds:

@@ -50,6 +50,19 @@ def test_json_is_one_document_and_names_what_was_skipped(
     assert [Path(each["image"]).name for each in result.document["pictures"]] == ["000.jpg"]
     assert result.document["pictures"][0]["objects"]
     assert result.document["skipped"][0][0] == str(damaged)
+    assert result.document["notices"] == [
+        f"Skipped: {damaged} is not a picture that can be decoded."
+    ]
+
+
+@pytest.mark.real_model
+def test_a_file_whose_outputs_change_is_refused(
+    cli: Cli, data_folder: Path, picture: Path, tmp_path: Path
+) -> None:
+    model = data_folder / "peers" / "anu_yolo11n_int8.tflite"
+    said = cli.fails(1, "detect", model, picture, "--labels", "coco80", "-o", tmp_path / "drawn")
+    assert "anu_yolo11n_int8.tflite gives other outputs for the same picture" in said
+    assert not (tmp_path / "drawn").exists()
 
 
 def test_unreadable_pictures_are_skipped_with_a_note(
