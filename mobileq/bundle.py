@@ -19,7 +19,7 @@ from typing import BinaryIO, Self
 
 import msgspec
 
-from mobileq.errors import InputError, MobileqError, UsageError
+from mobileq.errors import InputError, MobileqError, UsageError, unreadable
 from mobileq.manifest import (
     MANIFEST_NAME,
     BundleManifest,
@@ -134,7 +134,7 @@ class BundleWriter:
         try:
             reader = source.open("rb")
         except OSError as error:
-            raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+            raise unreadable(source, error) from error
         with reader:
             needed = os.fstat(reader.fileno()).st_size
             try:
@@ -186,7 +186,7 @@ class BundleWriter:
         try:
             names = os.listdir(output)
         except OSError as error:
-            raise InputError(f"{output} cannot be read: {error.strerror}.") from error
+            raise unreadable(output, error) from error
         if os.path.ismount(output):  # renaming would fail, but only after all the work
             raise UsageError(f"{output} is a mount point.", "Choose a folder inside it.")
         if not names:
@@ -277,7 +277,7 @@ def verify_bundle(path: Path) -> VerifyReport:
             if _differs(path / name, manifest.files[name])
         ]
     except OSError as error:
-        raise InputError(f"{error.filename or path} cannot be read: {error.strerror}.") from error
+        raise unreadable(error.filename or path, error) from error
     if content_hash(json.loads((path / MANIFEST_NAME).read_bytes())) != manifest.content_sha256:
         changed.append(MANIFEST_NAME)
     return VerifyReport(

@@ -69,3 +69,10 @@ class DeviceError(MobileqError):
     """A phone is missing, refuses a command, or runs out of space."""
 
     exit_code = EXIT_DEVICE
+
+
+def unreadable(path: object, error: OSError) -> InputError:
+    """What a person is told where the system does not let a file or folder be read."""
+    return InputError(
+        f"{path} cannot be read: {error.strerror or error}.", "Check the path and its permissions."
+    )

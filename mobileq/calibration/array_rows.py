@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.sources import Reading, SourceKind
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
 from mobileq.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ArrayRows:
             row = np.array(self._rows[position].transpose(self._axes), order="C")
             row = row.astype(row.dtype.newbyteorder("="), copy=False)
             if row.dtype.kind == "f" and not np.isfinite(row).all():
-                yield Reading(position, None, "The row holds NaN or infinite values.")
+                yield Reading(position, None, "holds NaN or infinite values.")
             else:
                 yield Reading(position, row if self._shape is None else row.reshape(self._shape))
 
@@ -78,7 +78,10 @@ def array_source(path: Path, input_spec: TensorSpec) -> ArrayRows:
     """
     rows = _load(path)
     if rows.size == 0:
-        raise InputError(f"{path} holds no samples: its shape is {list(rows.shape)}.")
+        raise InputError(
+            f"{path} holds no samples: its shape is {list(rows.shape)}.",
+            "Save an array with one sample a row.",
+        )
     if rows.dtype.kind == "u" and rows.dtype.itemsize == 1 and rows.shape[3:] == (3,):
         return ArrayRows("pictures", rows)
     if rows.dtype.kind == "f" and rows.dtype.itemsize == 4:
@@ -121,7 +124,7 @@ def _load(path: Path) -> npt.NDArray[Any]:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise unreadable(path, error) from error
     except Exception as error:  # numpy 2.2 reads the header as Python and lets its errors through
         raise InputError(
             f"{path} is not a .npy array of numbers, or is cut short.",

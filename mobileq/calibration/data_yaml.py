@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 
 _MAX_BYTES = 4 * 1024 * 1024
+_HINT = "Give a data.yaml with `train:`, `val:` and `names:`, as Ultralytics describes it."
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL", "None"})
 _NO_SPLIT: tuple[object, ...] = (None, [], {}, *_NOTHING)
 
@@ -84,27 +85,27 @@ def _load(file: Path) -> dict[object, object]:
 
     try:
         if file.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{file} has more than 4 MB, too much for a data.yaml.")
+            raise InputError(f"{file} has more than 4 MB, too much for a data.yaml.", _HINT)
         text = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+        raise unreadable(file, error) from error
     try:
         # BaseLoader keeps every scalar as it is written: a class may be called `no` or `1e3`.
         content = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{file} is not valid YAML{line}: {error.problem}.") from error
+        raise InputError(f"{file} is not valid YAML{line}: {error.problem}.", _HINT) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{file} is not valid YAML.") from error
+        raise InputError(f"{file} is not valid YAML.", _HINT) from error
     if not isinstance(content, dict):
-        raise InputError(f"{file} is not a data.yaml: it holds no `train:` or `val:`.")
+        raise InputError(f"{file} is not a data.yaml: it holds no `train:` or `val:`.", _HINT)
     return content
 
 
 def _texts(file: Path, field: str, value: object) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(entry, str) and entry not in _NOTHING for entry in values):
-        raise InputError(f"{file}: `{field}` is not a path or a list of paths.")
+        raise InputError(f"{file}: `{field}` is not a path or a list of paths.", _HINT)
     return tuple(str(entry) for entry in values)
 
 
@@ -122,7 +123,7 @@ def _names(file: Path, value: object) -> dict[int, str]:
         index is not None and isinstance(name, str) and name for index, name in names.items()
     ):
         return {index: str(names[index]) for index in sorted(i for i in names if i is not None)}
-    raise InputError(f"{file}: `names` is not a list of class names.")
+    raise InputError(f"{file}: `names` is not a list of class names.", _HINT)
 
 
 def _index(key: object) -> int | None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mobileq.calibration.data_yaml import DataYaml
-from mobileq.calibration.sources import Reading, SourceKind, file_digest, printable, some
-from mobileq.errors import InputError
+from mobileq.calibration.sources import Reading, SourceKind, printable, some
+from mobileq.errors import InputError, unreadable
+from mobileq.hashing import file_digest
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _MAX_LIST_BYTES = 256 * 1024 * 1024
+_LIST_HINT = "Give a text file with the path of one image a line."
 
 
 class ImageFiles:
@@ -44,7 +46,7 @@ class ImageFiles:
                 yield Reading(position, read_image(path))
             except InputError as error:
                 # Reasons go into manifests, where this machine's folders have no place.
-                yield Reading(position, None, error.message.replace(str(path), path.name))
+                yield Reading(position, None, error.message.removeprefix(f"{path} "))
 
     def digests(self, positions: Sequence[int]) -> Iterator[str]:
         for position in positions:
@@ -119,7 +121,7 @@ def _images_below(folder: Path, root: Path, notices: _Notices) -> Iterator[tuple
 
     def closed(error: OSError) -> None:
         if error.filename == str(folder):
-            raise InputError(f"{folder} cannot be read: {error.strerror}.") from error
+            raise unreadable(folder, error) from error
         notices.closed.append(printable(os.path.relpath(error.filename, folder)))
 
     visited = set()
@@ -160,16 +162,20 @@ def _listed(file: Path, root: Path) -> Iterator[tuple[str, Path]]:
     """The paths in a list file, one a line, relative to the list's folder or to the root."""
     try:
         if file.stat().st_size > _MAX_LIST_BYTES:
-            raise InputError(f"{file} has more than 256 MB, too much for a list of images.")
+            raise InputError(
+                f"{file} has more than 256 MB, too much for a list of images.", _LIST_HINT
+            )
         lines = os.fsdecode(file.read_bytes()).removeprefix("\ufeff").splitlines()
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+        raise unreadable(file, error) from error
     for line in lines:
         text = line.strip().replace("\\", "/")
         if not text:
             continue
         if "\0" in text or Path(text).suffix.lower() not in IMAGE_SUFFIXES:
-            raise InputError(f"{file} is not a list of images: it has the line {text[:80]!r}.")
+            raise InputError(
+                f"{file} is not a list of images: it has the line {text[:80]!r}.", _LIST_HINT
+            )
         path = file.parent / text
         if not os.path.lexists(path) and os.path.lexists(root / text):
             path = root / text

@@ -24,6 +24,7 @@ from mobileq.calibration.sources import Reading, Source, SourceKind, printable, 
 from mobileq.calibration.video_frames import VIDEO_SUFFIXES, VideoFrames
 from mobileq.errors import InputError, UsageError
 from mobileq.manifest import CalibrationInfo, to_json
+from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import PreprocessSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -65,11 +66,12 @@ class SampleSet:
         positions: Sequence[int],
         preprocess: PreprocessSpec | None,
         input_spec: TensorSpec,
+        progress: Progress,
     ) -> None:
         self._source = source
         self._preprocess = preprocess
         self._input_spec = input_spec
-        self._positions, self.skipped = _readable(source, positions)
+        self._positions, self.skipped = _readable(source, positions, progress)
         self.ids = tuple(source.id(position) for position in self._positions)
         self.kind: SourceKind = source.kind
         self.notices = source.notices
@@ -113,7 +115,7 @@ class SampleSet:
         name = self._source.id(reading.position)
         if reading.array is None:
             raise InputError(
-                f"{name} cannot be read any more: {reading.problem}",
+                f"{name} could be read at first; now it {reading.problem}",
                 "Leave the samples as they are while the command runs.",
             )
         if self.kind == "tensors" or self._preprocess is None:
@@ -135,6 +137,7 @@ def open_samples(
     count: int | None = None,
     seed: int = 0,
     split: str = "train",
+    progress: Progress | None = None,
 ) -> SampleSet:
     """Choose samples and make sure that they can be read.
 
@@ -152,6 +155,7 @@ def open_samples(
         seed: Of the choice. The same on every platform; frames of a video are spread evenly
             instead.
         split: Of a `data.yaml`: "train", "val" or "test".
+        progress: Who listens.
 
     Raises:
         UsageError: There is nothing at `path`, it is of no known kind, or pictures are given but
@@ -163,17 +167,13 @@ def open_samples(
     source = _open_source(path, input_spec, split)
     if source.kind != "tensors":
         _check_preprocess(path, preprocess, input_spec)
-    samples = SampleSet(source, _choose(source, count, seed), preprocess, input_spec)
-    chosen = len(samples) + len(samples.skipped)
-    if 2 * len(samples) < chosen:
-        reasons = some([f"{name} ({reason})" for name, reason in samples.skipped])
+    chosen = _choose(source, count, seed)
+    samples = SampleSet(source, chosen, preprocess, input_spec, progress or Silent())
+    if 2 * len(samples) < len(chosen):
+        reasons = some([f"{name} {reason.rstrip('.')}" for name, reason in samples.skipped])
         raise InputError(
-            f"Only {len(samples)} of {chosen} samples of {path} can be read; not {reasons}.",
+            f"Only {len(samples)} of {len(chosen)} samples of {path} can be read: {reasons}.",
             "Replace or remove the damaged files.",
-        )
-    if count is not None and count > chosen:
-        samples.notices += (
-            f"{count} samples were asked for; {path.name} has {chosen}, which are all used.",
         )
     return samples
 
@@ -238,12 +238,13 @@ def _choose(source: Source, count: int | None, seed: int) -> Sequence[int]:
 
 
 def _readable(
-    source: Source, positions: Sequence[int]
+    source: Source, positions: Sequence[int], progress: Progress
 ) -> tuple[tuple[int, ...], tuple[tuple[str, str], ...]]:
     """The positions that can be read, and (name, reason) of the others."""
     readable: list[int] = []
     skipped: list[tuple[str, str]] = []
-    for reading in source.read(positions):
+    readings = source.read(positions)
+    for reading in tracked(readings, progress, "Reading calibration pictures", len(positions)):
         if reading.array is None:
             skipped.append((source.id(reading.position), reading.problem))
         else:

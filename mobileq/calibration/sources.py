@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from mobileq.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,7 +15,7 @@ SourceKind = Literal["folder", "data_yaml", "image", "video", "pictures", "tenso
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One thing that was read, or the reason why it could not be.
+    """One thing that was read, or the reason why it could not be, which follows its name.
 
     `array` is a picture, uint8 [H, W, 3] RGB; from a source of kind "tensors" it is a finished
     tensor of the model's input shape.
@@ -57,19 +54,6 @@ class Source(Protocol):
 
     def digests(self, positions: Sequence[int]) -> Iterator[str]:
         """SHA-256 of the content at each position, or of the one file that holds them all."""
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, read in pieces.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def printable(text: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mobileq.calibration.sources import Reading, SourceKind, file_digest
+from mobileq.calibration.sources import Reading, SourceKind
 from mobileq.errors import InputError
+from mobileq.hashing import file_digest
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
@@ -55,10 +56,10 @@ class VideoFrames:
             if decoded and frame is not None and frame.ndim == 3:
                 yield Reading(position, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
             else:
-                yield Reading(position, None, "The frame cannot be decoded.")
+                yield Reading(position, None, "cannot be decoded.")
             position = next(wanted, None)
         while position is not None:
-            yield Reading(position, None, "The video ended before this frame.")
+            yield Reading(position, None, "lies behind the end of the video.")
             position = next(wanted, None)
 
     def digests(self, positions: Sequence[int]) -> Iterator[str]:

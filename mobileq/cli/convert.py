@@ -20,7 +20,8 @@ def convert(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.", metavar="LIST"
+            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.",
+            metavar="LIST",
         ),
     ] = "fp32,fp16,dynamic",
     engine: Annotated[
@@ -39,7 +40,9 @@ def convert(
         Path | None,
         typer.Option(help="Typical pictures: a folder, data.yaml, video or .npy."),
     ] = None,
-    calib_count: Annotated[int, typer.Option(help="How many of them to use.")] = 64,
+    calib_count: Annotated[
+        int | None, typer.Option(help="How many of them to use, if not 64.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of pictures.")] = 0,
     input_shape: InputShape = None,
     family: Family = None,

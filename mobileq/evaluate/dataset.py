@@ -14,7 +14,7 @@ from typing import Any
 from mobileq.calibration.data_yaml import read_data_yaml
 from mobileq.calibration.image_files import ImageFiles, data_yaml_source, folder_source
 from mobileq.calibration.sources import some
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.evaluate.coco_annotations import CocoBox, CocoImage, read_coco
 from mobileq.evaluate.yolo_labels import LabelBox, label_path, read_labels
 
@@ -83,7 +83,7 @@ def image_dimensions(path: Path) -> tuple[int, int]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
     dimensions = header_dimensions(content)
     if dimensions is None or any(mark in content for mark in (b"Exif", b"EXIF", b"eXIf")):
         height, width, _ = read_image(path).shape
@@ -102,7 +102,10 @@ def _from_coco(annotations: Path, folder: Path) -> GroundTruth:
         )
     twice = [source.id(at) for at, count in Counter(positions.values()).items() if count > 1]
     if twice:
-        raise InputError(f"{annotations} has several entries for {some(twice)} of {folder}.")
+        raise InputError(
+            f"{annotations} has several entries for {some(twice)} of {folder}.",
+            "Remove all but one of them.",
+        )
     paths = {image_id: source.path(position) for image_id, position in positions.items()}
     images, skipped = _measure(paths, folder)
     _check_dimensions(content.images, images, annotations)

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
 
 _MAX_BYTES = 64 * 1024 * 1024
+_HINT = "Correct the file: a line is a class and a box (or polygon) as parts of the picture."
 _TOLERANCE = 0.01
 """How far outside 0..1 rounding and loose labelling put a coordinate."""
 
@@ -50,12 +51,12 @@ def read_labels(path: Path, class_ids: frozenset[int]) -> tuple[LabelBox, ...] |
         return None
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 64 MB, too much for labels.")
+            raise InputError(f"{path} has more than 64 MB, too much for labels.", _HINT)
         lines = path.read_bytes().decode().splitlines()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file of labels.") from error
+        raise InputError(f"{path} is not a text file of labels.", _HINT) from error
     boxes = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -63,7 +64,7 @@ def read_labels(path: Path, class_ids: frozenset[int]) -> tuple[LabelBox, ...] |
         try:
             boxes.append(_parse(line.split(), class_ids))
         except ValueError as error:
-            raise InputError(f"{path}, line {number}: {error}.") from error
+            raise InputError(f"{path}, line {number}: {error}.", _HINT) from error
     return tuple(dict.fromkeys(boxes))
 
 

@@ -54,7 +54,7 @@ def read_image(path: Path | str) -> ByteArray:
 def _read_bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise InputError(f"There is no file {path}.", "Check the path to the picture.")
+            raise InputError(f"{path} does not exist.", "Check the path to the picture.")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InputError(
                 f"{path} has {path.stat().st_size} bytes, too many for a picture.",

@@ -30,7 +30,7 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
 from mobileq.targets.base import Target, load_target
 from mobileq.workflows.golden import add_golden
-from mobileq.workflows.inputs import open_calibration, verification_samples
+from mobileq.workflows.inputs import open_calibration, verification_count, verification_samples
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.stages import Source, Stages
 
@@ -57,7 +57,8 @@ class ConvertOptions:
     engine: Engine = "direct"
     io: IoDtype = "float32"
     calib: Path | None = None
-    calib_count: int = 64
+    calib_count: int | None = None
+    """None: 64, or as many as there are."""
     seed: int = 0
     keep_float: tuple[str, ...] = ()
     overrides: Overrides = field(default_factory=Overrides)
@@ -129,7 +130,7 @@ def _check(options: ConvertOptions) -> None:
         )
     for pattern in options.keep_float:
         _check_pattern(pattern)
-    if options.calib_count < 1:
+    if options.calib_count is not None and options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
 
 
@@ -290,7 +291,8 @@ class _Conversion:
             spec = self._source.spec
             runner = OnnxRuntimeRunner(self._source.onnx, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
-            self._reference = run_reference(runner, spec, feeds, self._progress)
+            count = verification_count(self._samples, VERIFY_COUNT)
+            self._reference = run_reference(runner, spec, feeds, self._progress, count)
             runner.close()
         return self._reference
 

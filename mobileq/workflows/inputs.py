@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
     from mobileq.calibration.samples import SampleSet
 
+DEFAULT_COUNT = 64
 DRAWN_COUNT = 2
 
 
 def open_calibration(
-    spec: ModelSpec, path: Path, count: int, seed: int, progress: Progress
+    spec: ModelSpec, path: Path, count: int | None, seed: int, progress: Progress
 ) -> SampleSet:
     """The calibration samples, with notices about what was skipped.
+
+    Args:
+        count: How many were asked for; None for `DEFAULT_COUNT`, or all where there are fewer.
 
     Raises:
         UsageError: The model has several inputs, which pictures can't feed.
@@ -35,10 +39,16 @@ def open_calibration(
             f"{spec.name} has {len(spec.inputs)} inputs, so pictures alone can't feed it.",
             "Convert without --calib to fp32, fp16 or dynamic.",
         )
-    with progress.stage("Reading calibration pictures"):
-        samples = open_samples(path, spec.preprocess, spec.inputs[0], count, seed)
+    samples = open_samples(
+        *(path, spec.preprocess, spec.inputs[0], count or DEFAULT_COUNT, seed), progress=progress
+    )
+    chosen = len(samples) + len(samples.skipped)
+    if count is not None and count > chosen:
+        progress.notice(
+            f"{count} samples were asked for; {path.name} has {chosen}, which are all used."
+        )
     for name, reason in samples.skipped:
-        progress.notice(f"Skipped {name}: {reason}")
+        progress.notice(f"Skipped: {name} {reason}")
     for notice in samples.notices:
         progress.notice(notice)
     return samples
@@ -47,13 +57,19 @@ def open_calibration(
 def verification_samples(
     spec: ModelSpec, samples: SampleSet | None, count: int, seed: int
 ) -> Iterator[FeedSample]:
-    """`count` of the calibration samples, or a few drawn pictures where there are none."""
+    """`verification_count` calibration samples, or drawn pictures where there are none."""
+    count = verification_count(samples, count)
     if samples is None:
-        yield from islice(_drawn(spec, seed), min(count, DRAWN_COUNT))
+        yield from islice(_drawn(spec, seed), count)
         return
     name = spec.inputs[0].name
     for sample in islice(samples, count):
         yield FeedSample(sample.id, {name: sample.tensor}, sample.transform, sample.image)
+
+
+def verification_count(samples: SampleSet | None, count: int) -> int:
+    """How many of `count` there are."""
+    return min(count, DRAWN_COUNT if samples is None else len(samples))
 
 
 def _drawn(spec: ModelSpec, seed: int) -> Iterator[FeedSample]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mobileq.cache import ResultCache
-from mobileq.errors import UsageError
 from mobileq.evaluate.verify import Verification, verify
+from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.plan import QuantPlan, plan_quantization
 from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorSpec
@@ -72,7 +72,7 @@ class Stages:
         key = self._store.key(
             "prepare",
             code=_code(),
-            model=digest(model),
+            model=file_digest(model),
             name=model.stem,
             shapes=overrides.input_shapes,
             family=overrides.family,
@@ -86,7 +86,7 @@ class Stages:
                 self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
         onnx = folder / "model.onnx"
         info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
-        return Source(onnx, digest(onnx), info)
+        return Source(onnx, file_digest(onnx), info)
 
     def plan(self, source: Source, samples: SampleSet, patterns: tuple[str, ...]) -> QuantPlan:
         """Ranges and float ops for the integer precisions. Raises as `plan_quantization`."""
@@ -165,7 +165,7 @@ class Stages:
             target=target.name,
             precision=recipe.precision,
             path=f"models/{path.name}",
-            sha256=digest(path),
+            sha256=file_digest(path),
             size_bytes=path.stat().st_size,
             inputs=built.inputs,
             outputs=built.outputs,
@@ -272,21 +272,10 @@ def reference_name() -> str:
     return f"onnxruntime {version('onnxruntime')}"
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file. Raises UsageError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
-        ) from error
-
-
 def _digest_labels(labels: str | None) -> str | None:
     """Hash of a label file; the name itself of a set that is built in."""
     if labels and Path(labels).is_file():
-        return digest(Path(labels))
+        return file_digest(Path(labels))
     return labels
 
 

@@ -27,6 +27,12 @@ def plain(path: Path) -> Path:
     return saved(model("g (float[1,3,8,8] x) => (float[1,4,8,8] y) { y = Conv(x, w) }"), path)
 
 
+def cube(path: Path) -> Path:
+    """All axes of y are 4, so that its shape does not tell whether it is NCHW."""
+    graph = "g (float[1,3,64,64] x) => (float[1,4,4,4] y) { y = Conv<strides=[16,16]>(x, w) }"
+    return saved(model(graph), path)
+
+
 def dynamic(path: Path) -> Path:
     """Height and width of `images` are open."""
     return saved(

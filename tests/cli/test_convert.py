@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 
 from . import models
@@ -66,6 +67,8 @@ def test_json_is_one_document_also_where_there_are_notes(convert: Convert) -> No
     assert result.code == 0
     assert result.errors == []
     assert result.document["model"]["name"] == "demo"
+    (notice,) = result.document["notices"]
+    assert notice.startswith("Without --calib the files are verified on drawn pictures only")
     assert [each["path"] for each in result.document["artifacts"]] == ["models/demo-fp32.tflite"]
 
 
@@ -79,8 +82,8 @@ def test_unreadable_pictures_are_skipped_with_a_note(convert: Convert, photos: P
     (photos / "readme.txt").write_text("no picture")
     result = convert("--calib", photos)
     assert result.code == 0
-    assert "Note: Skipped zero.jpg: zero.jpg is empty." in result.err
-    assert "Note: Skipped text.png: text.png is not a picture that can be decoded." in result.err
+    assert "Note: Skipped: zero.jpg is empty." in result.err
+    assert "Note: Skipped: text.png is not a picture that can be decoded." in result.err
     assert "readme.txt" in result.err
     manifest = json.loads((convert.output / "manifest.json").read_text())
     assert [name for name, _ in manifest["calibration"]["skipped"]] == ["text.png", "zero.jpg"]
@@ -93,6 +96,21 @@ def test_fewer_than_half_readable_is_an_error(convert: Convert, photos: Path) ->
     said = convert.fails(1, "--calib", photos)
     assert "Only 4 of 9 samples" in said
     assert "Try: Replace or remove the damaged files." in said
+
+
+def test_a_lone_picture_that_cannot_be_read_is_named_once(convert: Convert, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    said = convert.fails(1, "--calib", tmp_path / "text.png")
+    assert f"samples of {tmp_path}/text.png can be read: text.png is not a picture that" in said
+
+
+def test_fewer_pictures_than_asked_for_are_noted_and_fewer_than_by_default_are_not(
+    convert: Convert, photos: Path
+) -> None:
+    asked = "were asked for"
+    assert asked not in convert("--calib", photos).err
+    noted = convert("--calib", photos, "--calib-count", 64, "--force").err
+    assert "Note: 64 samples were asked for; photos has 4, which are all used." in noted
 
 
 def test_an_empty_calibration_folder(convert: Convert, tmp_path: Path) -> None:
@@ -232,6 +250,13 @@ def test_a_wrong_input_shape(convert: Convert, tmp_path: Path, shape: str) -> No
 def test_a_custom_operator_is_named_with_its_node(convert: Convert, tmp_path: Path) -> None:
     convert.model = models.custom(tmp_path / "custom.onnx")
     assert "the custom operator mmcv::RoiAlign (node 'align')" in convert.fails(1)
+
+
+def test_a_node_without_a_name_is_named_by_what_it_gives(convert: Convert, tmp_path: Path) -> None:
+    made = onnx.load(models.custom(tmp_path / "custom.onnx"))
+    made.graph.node[1].name = ""
+    convert.model = models.saved(made, tmp_path / "unnamed.onnx")
+    assert "mmcv::RoiAlign (the node that gives 'y'), which is not" in convert.fails(1)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from . import models
 from .commands import Cli, command_line, fingerprint, names_in, process
 
 PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
@@ -121,6 +122,17 @@ def test_no_other_command_opens_a_socket(
         done = process(*command, env=watched.environment)
         assert done.returncode == 0, done.stderr
     assert len(watched.processes) > len(commands), "the children were watched too"
+    assert watched.sockets == ""
+
+
+def test_convert_opens_no_socket(demo: Path, watched: Watched, tmp_path: Path) -> None:
+    model, output = models.cube(tmp_path / "cube.onnx"), tmp_path / "bundle"
+    calibration = ("--calib", demo / "calibration" / "images", "--calib-count", 2)
+    options = ("--precision", "fp32,int8", "--no-cache")
+    done = process("convert", model, "-o", output, *calibration, *options, env=watched.environment)
+    assert done.returncode == 0, done.stderr
+    assert names_in(output / "models") == ["cube-fp32.tflite", "cube-int8.tflite"]
+    assert len(watched.processes) > 4, "the converter, the quantizer and the runners too"
     assert watched.sockets == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,9 @@ def test_progress_is_shown_on_a_terminal_and_gone_at_the_end(demo: Path, tmp_pat
     code, shown = on_a_terminal(arguments, width=80)
     assert code == 0
     assert "Converting with onnx2tf" in shown
-    assert "/4" in shown, "pieces are counted"
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    for stage in ("Reading calibration pictures", "Running the ONNX model", "Verifying"):
+        assert re.search(rf"{stage} .*\d/4", plain), f"pieces of {stage} are counted"
     end = shown[shown.rindex("compared with ONNX Runtime") :]
     assert "Writing" not in end
     table = [line for line in end.splitlines() if "│" in line or "┃" in line]

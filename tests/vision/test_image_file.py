@@ -89,7 +89,7 @@ def test_files_that_are_no_pictures_are_named(tmp_path: Path, content, message):
 
 def test_missing_files_and_folders_are_named(tmp_path: Path):
     for path in (tmp_path, tmp_path / "nothing.jpg"):
-        with pytest.raises(InputError, match="There is no file"):
+        with pytest.raises(InputError, match="does not exist"):
             read_image(path)
 
 
