@@ -72,7 +72,7 @@ def test_help_names_every_family_and_precision(cli: Cli) -> None:
     from mobileq.graph.recognise import FAMILIES
     from mobileq.spec import Precision
 
-    words = set(re.findall(r"\w+", cli("convert", "--help").out))
+    words = set(re.findall(r"[\w-]+", cli("convert", "--help").out))
     assert words >= {*FAMILIES, *get_args(Precision)}
 
 

@@ -16,7 +16,7 @@ def test_a_bundle_as_it_was_written(cli: Cli, bundle: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert "every file is as it was written" in result.out
     assert cli("verify", bundle, "--json").document == {
-        "ok": True, "missing": [], "changed": [], "unexpected": [],
+        "ok": True, "missing": [], "changed": [], "unexpected": [], "notices": [],
     }  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def test_changed_missing_and_unexpected_files_are_listed(cli: Cli, bundle: Path)
         "missing": ["models/demo-fp16.tflite"],
         "changed": ["labels.txt"],
         "unexpected": ["models/mine.txt"],
+        "notices": [],
     }
 
 
