@@ -129,13 +129,18 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
 
 
 class QuantRecipe(Spec, frozen=True, kw_only=True):
-    """What was asked of a conversion, enough to repeat it."""
+    """How a file was made, enough to make it again from the same model and calibration samples.
+
+    `keep_float` names, for each group of ops that stays float, the tensor that it gives; `repairs`
+    the steps that prepared the weights (see `mobileq.quantize.repairs`), in order.
+    """
 
     precision: Precision
     engine: Engine = "direct"
     calibrator: str | None = None
     per_channel: bool = True
     keep_float: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
     head: HeadKind = "decoded"
     io: IoDtype = "float32"
 
@@ -151,7 +156,8 @@ TensorRanges = dict[str, TensorRange]
 
 
 class Artifact(Spec, frozen=True, kw_only=True):
-    """One converted file. `path` is relative to the bundle; `ops` counts op types.
+    """One converted file. `path` is relative to the bundle; `ops` counts ops by their
+    type and the number type of what they give: {"CONV_2D int8": 60}.
 
     `decode` says how its outputs become detections where it has another head than the model in
     the manifest (`recipe.head` "raw": the convolutions' outputs); None where it has the same.

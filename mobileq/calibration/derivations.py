@@ -126,7 +126,7 @@ def pointwise(
     """
     source = node.input[0]
     if node.op_type == "Sigmoid":
-        return Pointwise(source, _sigmoid)
+        return Pointwise(source, sigmoid)
     if node.op_type == "Tanh":
         return Pointwise(source, _tanh)
     if node.op_type == "Relu":
@@ -164,7 +164,8 @@ _SILU_VALLEY, _SILU_BOTTOM = -1.2784645427610738, -0.27846454276107374
 """Where x * sigmoid(x) is smallest, the root of 1 + x * (1 - sigmoid(x)), and its value there."""
 
 
-def _sigmoid(values: Array) -> Array:
+def sigmoid(values: Array) -> Array:
+    """1 / (1 + exp(-x)), in float32."""
     import numpy as np
 
     # With tanh nothing overflows, however far from zero the values are.

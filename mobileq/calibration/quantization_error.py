@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mobileq.calibration.observers import TensorStatistics
@@ -9,6 +10,8 @@ from mobileq.calibration.observers import TensorStatistics
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 _MAX_BINS = 2048
 
@@ -19,12 +22,19 @@ class ErrorModel:
     Values are taken as spread evenly over their bin. Histograms are made coarser first, to at most
     2048 bins: still at least four to a level of 8 bits.
 
+    Args:
+        tensor: What is quantized.
+        bits: At most 8 for histograms as they are.
+        function: All that the values are used for; then the error is that of its result.
+
     Attributes:
         top: The highest quantized value; the lowest is 0.
         power: Mean square of the values.
     """
 
-    def __init__(self, tensor: TensorStatistics, bits: int) -> None:
+    def __init__(
+        self, tensor: TensorStatistics, bits: int, function: Function | None = None
+    ) -> None:
         import numpy as np
 
         histogram = tensor.histogram
@@ -40,6 +50,11 @@ class ErrorModel:
         self._width = width
         self.top = 2**bits - 1
         self.power = self._real(float(self._weights @ self._values**2) + 1 / 12)
+        self._function = function
+        if function is not None:
+            self._results = self._apply(function, self._values)
+            rise = self._apply(function, self._values + 0.5)
+            self._slopes = rise - self._apply(function, self._values - 0.5)
 
     def grid(self, low: float, high: float) -> tuple[float, int]:
         """(scale, zero point) of a range that includes zero."""
@@ -67,6 +82,8 @@ class ErrorModel:
         wanted = self._values / step
         levels = np.rint(wanted)
         clipped = np.clip(levels, -zero, self.top - zero)
+        if self._function is not None:
+            return self._error_of_results(step, levels, clipped)
         squares = (clipped - wanted) ** 2
         # Within a bin wider than a level, the middle says nothing of the rounding of the others.
         wide = (step < 1) & (clipped == levels)
@@ -74,6 +91,26 @@ class ErrorModel:
         squares = np.where(wide, step * step / 12, squares)
         error: NDArray[np.float64] = self._real(squares @ self._weights)
         return error
+
+    def _error_of_results(
+        self, step: NDArray[np.float64], levels: NDArray[np.float64], clipped: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        import numpy as np
+
+        assert self._function is not None
+        squares = (self._apply(self._function, clipped * step) - self._results) ** 2
+        spread = self._slopes**2 / 12
+        wide = (step < 1) & (clipped == levels)
+        squares = np.where(wide, spread * step * step, squares + spread)
+        error: NDArray[np.float64] = squares @ self._weights
+        return error
+
+    def _apply(self, function: Function, in_bins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of real values that are given in bins."""
+        import numpy as np
+
+        real = (in_bins * self._width).astype(np.float32)
+        return function(real).astype(np.float64)
 
     def best_scale(self, scale: float, zero_point: int) -> float:
         """The scale with the least error for the integers that `scale` gives."""

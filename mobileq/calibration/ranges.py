@@ -7,10 +7,11 @@ zero is one of the levels. The pass over the samples is the same for all, see `s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from mobileq.calibration.observers import Histogram, TensorStatistics
+from mobileq.calibration.purposes import Purpose
 from mobileq.calibration.quantization_error import ErrorModel
 from mobileq.calibration.statistics import Statistics
 from mobileq.errors import UsageError
@@ -75,8 +76,12 @@ def percentile(
     return max(low, tensor.min), min(high, tensor.max)
 
 
-def mse(tensor: TensorStatistics, bits: int = 8) -> tuple[float, float]:
+def mse(
+    tensor: TensorStatistics, bits: int = 8, purpose: Purpose | None = None
+) -> tuple[float, float]:
     """The range with the smallest expected squared error of rounding and clipping.
+
+    Where the values are for one function only, the error is that of its result.
 
     Minimum and maximum are multiplied by fractions from a geometric grid between 1/256 and 1, in
     turn until neither gets better, then from a finer grid around the best.
@@ -90,7 +95,7 @@ def mse(tensor: TensorStatistics, bits: int = 8) -> tuple[float, float]:
     low, high = _with_zero(tensor.min, tensor.max)
     if low == high:
         return low, high
-    model = ErrorModel(tensor, bits)
+    model = ErrorModel(tensor, bits, purpose.function if purpose else None)
     grid = np.geomspace(1.0, _SMALLEST_FRACTION, _FRACTIONS)
     ratio = grid[1] / grid[0]
     fine = ratio ** np.linspace(-1.0, 1.0, _FINE_STEPS)
@@ -176,8 +181,15 @@ METHODS: dict[Method, Estimator] = {
 }
 
 
-def estimate(statistics: Statistics, method: Method, bits: int = 8) -> TensorRanges:
+def estimate(
+    statistics: Statistics,
+    method: Method,
+    bits: int = 8,
+    purposes: Mapping[str, Purpose] | None = None,
+) -> TensorRanges:
     """{tensor name: range} by one of `METHODS`.
+
+    With `purposes`, ends of a range are cut off where the function that a tensor is for is flat.
 
     Each range includes zero, and min < max: a tensor that is always zero gets [0, 1].
 
@@ -188,10 +200,23 @@ def estimate(statistics: Statistics, method: Method, bits: int = 8) -> TensorRan
         raise UsageError(
             f"There is no calibrator '{method}'.", f"Take one of {', '.join(METHODS)}."
         )
-    estimator = METHODS[method]
+    known = purposes or {}
     return {
-        name: tensor_range(*estimator(tensor, bits)) for name, tensor in statistics.tensors.items()
+        name: tensor_range(*_estimated(tensor, method, bits, known.get(name)))
+        for name, tensor in statistics.tensors.items()
     }
+
+
+def _estimated(
+    tensor: TensorStatistics, method: Method, bits: int, purpose: Purpose | None
+) -> tuple[float, float]:
+    if purpose is None:
+        return METHODS[method](tensor, bits)
+    if purpose.keep_extremes:
+        return purpose.sensible(*_with_zero(tensor.min, tensor.max))
+    if method == "mse":
+        return purpose.sensible(*_with_zero(*mse(tensor, bits, purpose)))
+    return purpose.sensible(*_with_zero(*METHODS[method](tensor, bits)))
 
 
 def quantization_noise(

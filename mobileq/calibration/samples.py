@@ -86,7 +86,11 @@ class SampleSet:
         Raises:
             InputError: A sample that was readable at first is not any more.
         """
-        for reading in self._source.read(self._positions):
+        return self.between(0, len(self))
+
+    def between(self, start: int, stop: int) -> Iterator[Sample]:
+        """Those from the index `start` up to `stop`, in order. Raises as iterating does."""
+        for reading in self._source.read(self._positions[start:stop]):
             yield self._sample(reading)
 
     def fingerprint(self) -> str:

@@ -269,7 +269,7 @@ def _derivations(
 ) -> dict[str, Derivation]:
     """Those of `shapes` that need not be looked at, in graph order."""
     producers = {name: node for node in model.graph.node for name in node.output if name}
-    constants = _small_constants(model)
+    constants = small_constants(model)
     found: dict[str, Derivation] = {}
     for name, node in producers.items():
         if shapes.get(name) is None or node.domain not in _STANDARD or name != node.output[0]:
@@ -342,7 +342,7 @@ def _has_bodies(node: NodeProto) -> bool:
     return any(item.HasField("g") or len(item.graphs) > 0 for item in node.attribute)
 
 
-def _small_constants(model: ModelProto) -> dict[str, NDArray[Any]]:
+def small_constants(model: ModelProto) -> dict[str, NDArray[Any]]:
     """Values of the constants that have just one, such as the bounds of a Clip."""
     import onnx
 

@@ -48,6 +48,42 @@ def convert(
     family: Family = None,
     spec: SpecFile = None,
     labels: Labels = None,
+    head: Annotated[
+        str,
+        typer.Option(
+            help="raw ends the graph at its last convolutions, decoded keeps the decoding in it; "
+            "auto: raw for the int8 kinds where it is known how to decode.",
+            metavar="NAME",
+        ),
+    ] = "auto",
+    calibrator: Annotated[
+        str,
+        typer.Option(
+            help="How ranges are chosen: min_max, moving_average, percentile, mse, entropy, admm; "
+            "auto tries them all.",
+            metavar="NAME",
+        ),
+    ] = "auto",
+    budget: Annotated[
+        float | None,
+        typer.Option(help="mAP50-95 that int8 may lose, such as 0.005; exit code 3 if it can't."),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labels to hold the budget on: COCO json or data.yaml. Half the pictures "
+            "decide, half are reported on."
+        ),
+    ] = None,
+    eval_images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures of --annotations.")
+    ] = None,
+    no_search: Annotated[
+        bool, typer.Option("--no-search", help="Quantize all ops with mse ranges; try nothing.")
+    ] = False,
+    recipe: Annotated[
+        Path | None, typer.Option(help="The recipe.json of a bundle, to make its int8 files again.")
+    ] = None,
     keep_float: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,10 +96,12 @@ def convert(
 ) -> None:
     """Convert an ONNX model and verify every file that comes out."""
     from mobileq.console import Console
+    from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Engine, IoDtype, Precision
-    from mobileq.workflows.convert import ConvertOptions
+    from mobileq.workflows.convert import ConvertOptions, Head
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
+    from mobileq.workflows.quantization import QuantOptions
 
     console = Console(json)
     options = ConvertOptions(
@@ -75,7 +113,13 @@ def convert(
         calib=calib,
         calib_count=calib_count,
         seed=seed,
-        keep_float=tuple(keep_float or ()),
+        head=cast(Head, head),
+        quantization=QuantOptions(
+            cast(Calibrator, calibrator), not no_search, budget, tuple(keep_float or ())
+        ),
+        eval_images=eval_images,
+        annotations=annotations,
+        recipe=recipe,
         overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
     )
     manifest = run(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mobileq.evaluate.coco import AgreementScores, DetectionScores
 from mobileq.evaluate.verify import Verification
+from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
 
 
@@ -31,10 +34,33 @@ class Validation(Spec, frozen=True, kw_only=True):
     scores: tuple[ArtifactScores, ...]
 
 
+class BudgetReport(Spec, frozen=True, kw_only=True):
+    """Whether a file keeps within the mAP50-95 that it may lose.
+
+    With labels it is the float model's mAP less the file's; without, 1 less the mAP of the file's
+    detections with the float model's taken for the truth, which is more severe.
+
+    Attributes:
+        met: On the pictures that decided.
+        decided_lost: There, by the best file.
+        reported_lost: On pictures that decided nothing.
+    """
+
+    budget: float
+    met: bool
+    labelled: bool
+    decided_on: str
+    decided_lost: float | None
+    reported_images: int
+    reported_lost: float | None
+
+
 class Report(Spec, frozen=True, kw_only=True):
     """report.json."""
 
     verifications: dict[str, Verification]
+    plans: dict[str, QuantPlan] = msgspec.field(default_factory=dict)
+    budgets: dict[str, BudgetReport] = msgspec.field(default_factory=dict)
     validation: Validation | None = None
 
     def measurements(self, artifact: str) -> dict[str, float | int | str]:
@@ -46,6 +72,9 @@ class Report(Spec, frozen=True, kw_only=True):
         found["cosine"] = round(verification.worst_cosine, 6)
         if verification.agreement:
             found["agreement_map50_95"] = round(verification.agreement.map50_95, 4)
+        budget = self.budgets.get(artifact)
+        if budget and budget.reported_lost is not None:
+            found["lost_map50_95"] = round(budget.reported_lost, 4)
         for scores in self.validation.scores if self.validation else ():
             if scores.name == artifact:
                 found["latency_ms"] = round(scores.latency_ms, 3)

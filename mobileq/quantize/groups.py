@@ -1,8 +1,9 @@
 """The ops of a float ONNX graph whose precision is decided one by one.
 
 An op that only selects or moves values (Reshape, MaxPool, Slice ...) adds no error of its own: it
-belongs to no group and is integer wherever its neighbours are. An activation function that an
-exporter wrote as two nodes (x * sigmoid(x)) is one op.
+belongs to no group and is integer wherever its neighbours are. A convolution and the activation
+function that alone takes its output are one group: one in float without the other would round the
+values between them for nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
     weighty = {at for at, node in enumerate(graph.node) if _weights(node, constants, graph)}
     tail = _tail(graph, weighty)
     users = _users(graph)
-    groups: list[OpGroup] = []
+    groups: list[tuple[int, ...]] = []
     taken: set[int] = set()
     for at, node in enumerate(graph.node):
         if at in tail or at in taken or node.op_type in _TRANSPARENT:
@@ -67,8 +68,12 @@ def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
             continue
         nodes = _fused(graph, at, users)
         taken.update(nodes)
-        groups.append(_group(graph, nodes, constants))
-    return tuple(groups)
+        groups.append(nodes)
+    outputs = {output.name for output in graph.output}
+    return tuple(
+        _group(graph, nodes, constants)
+        for nodes in _with_activations(graph, groups, weighty, users, outputs)
+    )
 
 
 def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | None:
@@ -122,6 +127,32 @@ def _fused(graph: GraphProto, at: int, users: dict[str, list[int]]) -> tuple[int
     return (at, following[0])
 
 
+def _with_activations(
+    graph: GraphProto,
+    groups: list[tuple[int, ...]],
+    weighty: set[int],
+    users: dict[str, list[int]],
+    outputs: set[str],
+) -> list[tuple[int, ...]]:
+    """Each convolution joined with the activation that is all its output is for."""
+    activations = {nodes[0]: nodes for nodes in groups if _is_activation(graph, nodes)}
+    joined: dict[int, tuple[int, ...]] = {}
+    for nodes in groups:
+        given = graph.node[nodes[-1]].output[0]
+        following = sorted(set(users.get(given, ())))
+        if nodes[0] not in weighty or given in outputs or not following:
+            continue
+        activation = activations.get(following[0])
+        if activation and set(following) <= set(activation):
+            joined[nodes[0]] = (*nodes, *activation)
+    absorbed = {at for nodes in joined.values() for at in nodes[1:]}
+    return [joined.get(nodes[0], nodes) for nodes in groups if nodes[0] not in absorbed]
+
+
+def _is_activation(graph: GraphProto, nodes: tuple[int, ...]) -> bool:
+    return graph.node[nodes[0]].op_type in _ACTIVATIONS
+
+
 def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> OpGroup:
     members = [graph.node[at] for at in nodes]
     given = [name for node in members for name in node.output]
@@ -142,10 +173,19 @@ def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> Op
     return OpGroup(
         name=members[-1].output[0],
         kind=kind,
-        op_type="SiLU" if len(members) > 1 else first.op_type,
+        op_type=" + ".join(_op_types(members)),
         nodes=nodes,
         tensors=tuple(given),
         inputs=tuple(dict.fromkeys(taken)),
         weights=weights,
         weight_count=sum(sizes),
     )
+
+
+def _op_types(members: list[NodeProto]) -> list[str]:
+    """x * sigmoid(x) is what everyone calls SiLU (or HardSwish)."""
+    types = [node.op_type for node in members]
+    for gate, name in (("Sigmoid", "SiLU"), ("HardSigmoid", "HardSwish")):
+        if types[-2:] == [gate, "Mul"]:
+            return [*types[:-2], name]
+    return types

@@ -3,81 +3,73 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
+from mobileq.calibration.purposes import purposes
+from mobileq.calibration.ranges import METHODS, Method, estimate
 from mobileq.errors import UsageError
-from mobileq.progress import Progress
-from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.sensitivity import GroupSensitivity, keep_float, rank_groups
-from mobileq.quantize.simulate import Simulator
-from mobileq.spec import Spec, TensorRange
+from mobileq.quantize.groups import OpGroup
+from mobileq.quantize.search import Trial
+from mobileq.quantize.sensitivity import GroupSensitivity
+from mobileq.spec import ModelSpec, OutputRole, Spec, TensorRange, TensorRanges
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from onnx import ModelProto
 
-    Feeds = Mapping[str, npt.NDArray[Any]]
+    from mobileq.calibration.statistics import Statistics
 
-CALIBRATOR: Final = "mse"
-"""The range with the least expected squared error, over the histogram of each tensor."""
-_RANKED_SAMPLES = 2
+Calibrator = Literal["auto", Method]
+TRIED: Final[tuple[Method, ...]] = tuple(METHODS)
+"""What `auto` chooses from."""
+_LOGITS: frozenset[OutputRole] = frozenset({"class_logits", "objectness_logits"})
 
 
 class QuantPlan(Spec, frozen=True, kw_only=True):
     """What to quantize and how, by the ONNX model's tensor names.
 
-    `keep_float` names, for each op that stays float, the tensor that it gives.
+    Attributes:
+        keep_float: For each group that stays float, the name of the tensor that it gives.
+        float_tensors: All tensors of these groups.
+        sensitivities: The most sensitive group first; empty where nothing was searched.
+        trials: What was tried on the decision pictures.
+        decided_on: Which these are, and by what they were judged.
+        budget_met: Whether the budget holds on them; None without one.
     """
 
     calibrator: str
     ranges: dict[str, TensorRange]
-    keep_float: tuple[str, ...]
+    repairs: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] = ()
+    float_tensors: tuple[str, ...] = ()
     sensitivities: tuple[GroupSensitivity, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    decided_on: str = ""
+    budget_met: bool | None = None
 
 
-def plan_quantization(
-    model_bytes: bytes,
-    samples: Callable[[], Iterable[Feeds]],
-    count: int,
-    patterns: Sequence[str],
-    progress: Progress,
-) -> QuantPlan:
-    """Collect statistics, choose ranges, and find the few ops that make most of the noise.
+def model_ranges(
+    model: ModelProto, spec: ModelSpec, statistics: Statistics, method: Method, bits: int = 8
+) -> TensorRanges:
+    """Ranges of all tensors by one method, errors counted where they matter.
 
-    Args:
-        model_bytes: The prepared float model.
-        samples: Gives the calibration inputs, as often as asked.
-        count: How many there are.
-        patterns: Regular expressions (`re.search`) on tensor names; ops that give a tensor that
-            one of them matches stay float whatever they cost.
+    A raw head's logits go through a sigmoid in the decoding; YOLOv5's boxes do as well.
+    """
+    decode = spec.decode
+    logits: list[str] = []
+    if decode is not None and decode.head == "raw":
+        whole = decode.kind == "yolov5"
+        logits = [output.name for output in decode.outputs if whole or output.role in _LOGITS]
+    return estimate(statistics, method, bits, purposes(model, logits))
+
+
+def matching_groups(groups: Sequence[OpGroup], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Names of the groups that give a tensor which one of the patterns matches (`re.search`).
 
     Raises:
         UsageError: A pattern matches nothing.
         re.error: A pattern is no regular expression.
     """
-    import onnx
-
-    from mobileq.calibration.ranges import estimate
-    from mobileq.calibration.statistics import collect
-
-    model = onnx.load_model_from_string(model_bytes)
-    groups = find_groups(model)
-    wanted = _matching(groups, patterns)
-    statistics = collect(model_bytes, None, samples(), progress, count)
-    ranges = estimate(statistics, CALIBRATOR)
-    simulator = Simulator(model, groups, ranges)
-    ranked = rank_groups(simulator, list(islice(samples(), _RANKED_SAMPLES)), progress)
-    kept = {*keep_float(ranked), *wanted}
-    return QuantPlan(
-        calibrator=CALIBRATOR,
-        ranges=ranges,
-        keep_float=tuple(group.name for group in groups if group.name in kept),
-        sensitivities=ranked,
-    )
-
-
-def _matching(groups: Sequence[OpGroup], patterns: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for pattern in patterns:
         expression = re.compile(pattern)
@@ -90,4 +82,10 @@ def _matching(groups: Sequence[OpGroup], patterns: Sequence[str]) -> set[str]:
                 "Use the names of the ONNX model's tensors.",
             )
         found |= names
-    return found
+    return tuple(group.name for group in groups if group.name in found)
+
+
+def tensors_of(groups: Sequence[OpGroup], names: Sequence[str]) -> tuple[str, ...]:
+    """All tensors that the groups of these names give."""
+    chosen = set(names)
+    return tuple(tensor for group in groups if group.name in chosen for tensor in group.tensors)

@@ -7,103 +7,139 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mobileq.progress import Progress, tracked
+from mobileq.quantize.distance import Distance, noise
+from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.simulate import Simulator
-from mobileq.spec import Spec
+from mobileq.quantize.suffixes import Prefixes, suffixes
+from mobileq.spec import Spec, TensorRange
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from onnx import ModelProto
+
+    from mobileq.calibration.statistics import Statistics
 
     Feeds = Mapping[str, npt.NDArray[Any]]
     Outputs = Mapping[str, npt.NDArray[Any]]
+
+SUFFIX_COUNT = 10
+_SILENT_DB = 200.0
+"""Stands for no error at all."""
+_WIDE_CHANNELS = 8.0
+"""Ratio of the widest channel to the middle one from which few levels are left for the others."""
 
 
 class GroupSensitivity(Spec, frozen=True, kw_only=True):
     """One group, quantized alone.
 
-    `sqnr_db` is the lowest of the outputs' signal to quantization noise ratios; `noise` the same as
-    a share of the signal's power, 10^(-sqnr/10), which adds up over groups as long as it is small.
+    Attributes:
+        name: The tensor that it gives.
+        error: At the outputs, see `quantize.distance`; it adds up over groups as long as it is
+            small.
+        share: Of the summed error of all groups.
+        sqnr_db: Signal to quantization noise ratio of the outputs, their noise shares averaged.
+        weight_count: Constant weights.
+        low, high: The range its output is quantized with, and
+        channel_spread: how many times wider its widest channel is than its middle one; None where
+            channels were not looked at.
     """
 
     name: str
     kind: str
     op_type: str
+    error: float
+    share: float
     sqnr_db: float
     weight_count: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    channel_spread: float | None = None
 
     @property
-    def noise(self) -> float:
-        """Noise power over signal power."""
-        return float(10.0 ** (-self.sqnr_db / 10.0))
-
-
-_SILENT_DB = 200.0
-"""Stands for no error at all."""
+    def why(self) -> str:
+        """What it looks like, in a few words."""
+        found = f"{self.low:.3g} .. {self.high:.3g}"
+        if self.channel_spread is not None and self.channel_spread >= _WIDE_CHANNELS:
+            levels = max(1, round(256 / self.channel_spread))
+            found += (
+                f"; its widest channel is {self.channel_spread:.0f} times the middle one, "
+                f"which has {levels} levels left"
+            )
+        return found
 
 
 def rank_groups(
-    simulator: Simulator, samples: Sequence[Feeds], progress: Progress
+    model: ModelProto,
+    groups: Sequence[OpGroup],
+    ranges: Mapping[str, TensorRange],
+    samples: Sequence[Feeds],
+    distance: Distance,
+    progress: Progress,
+    statistics: Statistics | None = None,
 ) -> tuple[GroupSensitivity, ...]:
-    """All groups, the most sensitive first.
+    """All groups that have ranges, the most sensitive first.
 
     Args:
-        simulator: With ranges that would be used.
-        samples: A few inputs; 4 are enough to find the groups that matter.
+        model: The prepared float model.
+        groups: From `find_groups`.
+        ranges: That would be used.
+        samples: A few inputs; 2 are enough to find the groups that matter.
+        distance: From `output_distance`.
+        statistics: Of the calibration, to say why.
     """
-    reference = [simulator.run(feeds, ()) for feeds in samples]
-    found = []
-    for group in tracked(simulator.groups, progress, "Sensitivity", len(simulator.groups)):
-        outputs = [simulator.run(feeds, (group.name,)) for feeds in samples]
-        found.append(
-            GroupSensitivity(
-                name=group.name,
-                kind=group.kind,
-                op_type=group.op_type,
-                sqnr_db=output_sqnr(reference, outputs),
-                weight_count=group.weight_count,
-            )
+    parts = suffixes(model, groups, SUFFIX_COUNT)
+    prefixes = Prefixes(model, parts)
+    runs = [prefixes.run(feeds) for feeds in samples]
+    found: list[tuple[OpGroup, float, float]] = []
+    total = sum(len(part.groups) for part in parts)
+    each = ((at, part, group) for at, part in enumerate(parts) for group in part.groups)
+    simulator, opened = None, -1
+    for at, part, group in tracked(each, progress, "Sensitivity", total):
+        if opened != at:
+            simulator, opened = Simulator(part.model, part.groups, ranges), at
+        assert simulator is not None
+        if group not in simulator.groups:
+            continue
+        errors, noises = [], []
+        for reference, taken in runs:
+            outputs = {**reference, **simulator.run(taken[at], (group.name,))}
+            errors.append(distance(reference, outputs))
+            noises.append(noise(reference, outputs))
+        found.append((group, _mean(errors), _mean(noises)))
+    whole = math.fsum(error for _, error, _ in found) or 1.0
+    ranked = [
+        GroupSensitivity(
+            name=group.name,
+            kind=group.kind,
+            op_type=group.op_type,
+            error=error,
+            share=error / whole,
+            sqnr_db=decibels(noisy),
+            weight_count=group.weight_count,
+            low=ranges[group.name].min,
+            high=ranges[group.name].max,
+            channel_spread=_channel_spread(statistics, group.name),
         )
-    return tuple(sorted(found, key=lambda each: (each.sqnr_db, each.name)))
+        for group, error, noisy in found
+    ]
+    return tuple(sorted(ranked, key=lambda group: (-group.error, group.name)))
 
 
-def output_sqnr(reference: Sequence[Outputs], outputs: Sequence[Outputs]) -> float:
-    """Lowest SQNR of the outputs over all samples, dB, at most 200."""
+def decibels(share: float) -> float:
+    """SQNR of a noise share of the signal's power, at most 200 dB."""
+    return min(_SILENT_DB, -10.0 * math.log10(share)) if share > 0.0 else _SILENT_DB
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _channel_spread(statistics: Statistics | None, name: str) -> float | None:
     import numpy as np
 
-    worst = _SILENT_DB
-    for name in reference[0]:
-        signal = noise = 0.0
-        for wanted, found in zip(reference, outputs, strict=True):
-            exact = wanted[name].astype(np.float64)
-            signal += float((exact**2).sum())
-            noise += float(((found[name] - exact) ** 2).sum())
-        if noise > 0.0 and signal > 0.0:
-            worst = min(worst, 10.0 * math.log10(signal / noise))
-    return worst
-
-
-def keep_float(
-    ranked: Sequence[GroupSensitivity], remaining: float = 0.1, most: float = 0.15
-) -> tuple[str, ...]:
-    """The fewest groups, most sensitive first, without which little noise is left.
-
-    A group must make more of the noise than of the file: float weights take four times the space.
-    A model whose noise comes from everywhere (each op a little) gains nothing from a few float
-    ops, so where `most` of the groups do not bring the noise down to `remaining`, those that
-    stand out are kept all the same, but no more.
-
-    Args:
-        ranked: From `rank_groups`.
-        remaining: Share of the summed noise that may stay.
-        most: Share of the groups that may be float.
-    """
-    total = sum(group.noise for group in ranked)
-    weights = sum(group.weight_count for group in ranked)
-    left, kept = total, []
-    for group in ranked[: math.ceil(most * len(ranked))]:
-        if left <= remaining * total:
-            break
-        if group.noise * weights < group.weight_count * total:
-            continue
-        kept.append(group.name)
-        left -= group.noise
-    return tuple(kept)
+    tensor = statistics.tensors.get(name) if statistics else None
+    if tensor is None or tensor.channels is None:
+        return None
+    widths = tensor.channels.max - tensor.channels.min
+    middle = float(np.median(widths))
+    return float(widths.max()) / middle if middle > 0.0 else None

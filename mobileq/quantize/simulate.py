@@ -133,8 +133,7 @@ def _switch(
             if tensor in group.tensors:
                 copy.input[at] = f"{tensor}/float"
         plain.append(copy)
-    # Only what is used outside needs to leave the branches; giving all is simpler and cheap.
-    results = list(group.tensors)
+    results = list(members[-1].output)  # nothing else is used outside the group
 
     def branch(kind: str, nodes: list[NodeProto], ending: str) -> GraphProto:
         outputs = [

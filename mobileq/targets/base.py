@@ -48,7 +48,8 @@ class ConversionJob:
         model: The prepared ONNX file: float32, static shapes, simplified.
         recipe: What to make of it.
         ranges: Of the model's activations, and
-        keep_float: the tensors whose ops stay float, for the integer precisions.
+        keep_float: the tensors whose ops stay float, for the integer precisions: all that these
+            ops give.
         samples: Finished input tensors, as often as asked, one in memory at a time, for tools
             that insist on calibrating themselves. `sample_count` is their number.
         output: The file to write.
@@ -86,6 +87,10 @@ class Target(Protocol):
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """Name and version of the packages that `convert` uses for the recipe."""
+        ...
+
+    def close(self) -> None:
+        """End child processes that are kept from one conversion to the next."""
         ...
 
     def convert(self, job: ConversionJob) -> Converted:

@@ -7,40 +7,56 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
+
+import msgspec
 
 from mobileq import __version__
 from mobileq.bundle import BundleWriter
 from mobileq.cache import ResultCache
 from mobileq.errors import (
+    BudgetMissedError,
     MobileqError,
     ToolError,
     UnsupportedOperatorError,
     UsageError,
     VerificationError,
 )
-from mobileq.evaluate.report import Report
+from mobileq.evaluate.dataset import load_ground_truth
+from mobileq.evaluate.report import BudgetReport, Report
 from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
-from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.plan import Calibrator, QuantPlan
+from mobileq.quantize.recipe import RecipeFile, read_recipes
 from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
 from mobileq.targets.base import Target, load_target
+from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.workflows.decision import Decision, Pictures, split_labelled
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import open_calibration, verification_count, verification_samples
 from mobileq.workflows.opening import Overrides
+from mobileq.workflows.quantization import (
+    Quantization,
+    QuantOptions,
+    as_options,
+    unlabelled,
+)
 from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
     from mobileq.evaluate.verify import ReferenceSample
 
+Head = Literal["auto", "raw", "decoded"]
+
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
-CALIBRATED: tuple[Precision, ...] = ("int8", "int16x8")
+CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
 DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
@@ -60,7 +76,13 @@ class ConvertOptions:
     calib_count: int | None = None
     """None: 64, or as many as there are."""
     seed: int = 0
-    keep_float: tuple[str, ...] = ()
+    head: Head = "auto"
+    """auto: raw for the integer precisions where the family's decoding is known, else decoded."""
+    quantization: QuantOptions = field(default_factory=QuantOptions)
+    eval_images: Path | None = None
+    annotations: Path | None = None
+    """Labelled pictures to hold the budget on: half of them to decide, half to report."""
+    recipe: Path | None = None
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -94,17 +116,20 @@ def convert(
     """
     options, progress = options or ConvertOptions(), progress or Silent()
     _check(options)
+    recipes = read_recipes(options.recipe) if options.recipe else {}
     with (
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
         tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
     ):
         stages = Stages(store, Path(scratch), progress)
-        results = _Conversion(Path(model), options, stages, progress).run()
+        with _Conversion(Path(model), options, recipes, stages, progress) as conversion:
+            results = conversion.run()
         manifest = _write(bundle, results, Path(model), options, tuple(command), progress)
         if store.notice:
             progress.notice(store.notice)
-        return manifest
+    _require_budget(results.budgets)
+    return manifest
 
 
 def _check(options: ConvertOptions) -> None:
@@ -112,6 +137,8 @@ def _check(options: ConvertOptions) -> None:
         *((precision, Precision, "--precision") for precision in options.precisions),
         (options.engine, Engine, "--engine"),
         (options.io, IoDtype, "--io"),
+        (options.head, Head, "--head"),
+        (options.quantization.calibrator, Calibrator, "--calibrator"),
     ):
         if value not in get_args(kind):
             known = ", ".join(get_args(kind))
@@ -128,10 +155,25 @@ def _check(options: ConvertOptions) -> None:
             f"{calibrated[0]} needs pictures to calibrate on.",
             "Add --calib FOLDER with some dozens of typical photos.",
         )
-    for pattern in options.keep_float:
-        _check_pattern(pattern)
+    _check_quantization(options)
     if options.calib_count is not None and options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
+
+
+def _check_quantization(options: ConvertOptions) -> None:
+    for pattern in options.quantization.keep_float:
+        _check_pattern(pattern)
+    budget = options.quantization.budget
+    if budget is not None and not 0.0 <= budget < 1.0:
+        raise UsageError(
+            f"--budget can't be {budget:g}.", "Give the mAP that may be lost, such as 0.005."
+        )
+    if budget is not None and not options.quantization.search:
+        raise UsageError("--budget needs a search.", "Leave out --no-search.")
+    if options.annotations is not None and budget is None:
+        raise UsageError("--annotations is for a budget.", "Add --budget 0.005.")
+    if options.eval_images is not None and options.annotations is None:
+        raise UsageError("--eval-images come without labels.", "Add --annotations FILE.")
 
 
 def _check_pattern(pattern: str) -> None:
@@ -158,7 +200,13 @@ def _ignored(options: ConvertOptions) -> list[str]:
     """Options that these precisions have no use for."""
     if any(precision in CALIBRATED for precision in options.precisions):
         return []
-    given = [("--io", options.io != "float32"), ("--keep-float", bool(options.keep_float))]
+    quantization = options.quantization
+    given = [
+        ("--io", options.io != "float32"),
+        ("--keep-float", bool(quantization.keep_float)),
+        ("--calibrator", quantization.calibrator != "auto"),
+        ("--budget", quantization.budget is not None),
+    ]
     return [option for option, is_given in given if is_given]
 
 
@@ -169,6 +217,7 @@ class _Result:
     artifact: Artifact
     path: Path
     verification: Verification
+    plan: QuantPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -176,35 +225,56 @@ class _Results:
     source: Source
     samples: SampleSet | None
     files: list[_Result]
+    budgets: dict[str, BudgetReport]
 
 
 class _Conversion:
     """One run: which files are made, by which engine, and whether they are good enough."""
 
     def __init__(
-        self, model: Path, options: ConvertOptions, stages: Stages, progress: Progress
+        self,
+        model: Path,
+        options: ConvertOptions,
+        recipes: Mapping[Precision, QuantRecipe],
+        stages: Stages,
+        progress: Progress,
     ) -> None:
         self._options, self._stages, self._progress = options, stages, progress
-        self._engine: Engine = options.engine
+        self._recipes = recipes
+        self._targets = {name: load_target(name) for name in options.targets}
         self._source = stages.prepare(model, options.overrides)
         for notice in self._source.info.notices:
             progress.notice(notice)
         for option in _ignored(options):
             progress.notice(f"{option} is for int8 and int16x8 and changes nothing here.")
         self._samples = self._open_samples()
-        self._reference: list[ReferenceSample] = []
-        self._plan: QuantPlan | None = None
+        self._raw: Source | None = None
+        self._float_files: dict[tuple[str, str], _Result] = {}
+        self._engines: dict[tuple[str, str], Engine] = {}
+        self._references: dict[str, list[ReferenceSample]] = {}
+        self._quantizations: dict[str, Quantization] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for target in self._targets.values():
+            target.close()
 
     def run(self) -> _Results:
         """All files of all targets."""
-        files = []
-        for name in self._options.targets:
-            target = load_target(name)
-            # The float file first: the others are made from it, by the engine that got it right.
-            base = self._float_with_fallback(target)
-            for precision in self._options.precisions:
-                files.append(base if precision == "fp32" else self._result(target, precision))
-        return _Results(self._source, self._samples, files)
+        pairs = [
+            (target, precision)
+            for target in self._targets.values()
+            for precision in self._options.precisions
+        ]
+        files = [self._result(target, precision) for target, precision in pairs]
+        budgets = {
+            result.artifact.name: self._budget_report(target, result)
+            for (target, _), result in zip(pairs, files, strict=True)
+            if result.plan is not None and result.plan.budget_met is not None
+        }
+        return _Results(self._source, self._samples, files, budgets)
 
     def _open_samples(self) -> SampleSet | None:
         options = self._options
@@ -218,11 +288,50 @@ class _Conversion:
         )
         return None
 
-    def _float_with_fallback(self, target: Target) -> _Result:
+    @cached_property
+    def _pictures(self) -> tuple[Pictures, Pictures | None]:
+        """To decide on, and to report on; None: the verification's own."""
+        options = self._options
+        if options.annotations is not None:
+            truth = load_ground_truth(options.annotations, options.eval_images)
+            for notice in truth.notices:
+                self._progress.notice(notice)
+            return split_labelled(truth)
+        assert self._samples is not None
+        return unlabelled(self._samples, VERIFY_COUNT), None
+
+    def _source_for(self, precision: Precision) -> Source:
+        """With the head that the precision gets."""
+        head = self._options.head
+        if precision in self._recipes:
+            head = self._recipes[precision].head
+        wants_raw = head == "raw" or (head == "auto" and precision in CALIBRATED)
+        if not wants_raw or self._source.head == "raw":
+            return self._source
+        if self._raw is None:
+            try:
+                self._raw = self._stages.raw(self._source)
+            except UsageError as error:
+                if head == "raw":
+                    raise
+                self._progress.notice(f"{error.message} The decoding stays in the graph, in float.")
+                self._raw = self._source
+        return self._raw
+
+    def _float_file(self, target: Target, source: Source) -> _Result:
+        """The others are made from it, by the engine that got it right."""
+        key = target.name, source.sha256
+        if key not in self._float_files:
+            self._engines[key] = self._options.engine
+            self._float_files[key] = self._float_with_fallback(target, source)
+        return self._float_files[key]
+
+    def _float_with_fallback(self, target: Target, source: Source) -> _Result:
+        key = target.name, source.sha256
         try:
-            return self._result(target, "fp32")
+            return self._made(target, source, self._recipe(target, source, "fp32"), None)
         except (VerificationError, ToolError) as error:
-            if self._engine != "direct":
+            if self._engines[key] != "direct":
                 raise
             first = error
         _require_disk_space()
@@ -230,9 +339,9 @@ class _Conversion:
             f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
             "`tensorflow`, which takes minutes."
         )
-        self._engine = "tensorflow"
+        self._engines[key] = "tensorflow"
         try:
-            return self._result(target, "fp32")
+            return self._made(target, source, self._recipe(target, source, "fp32"), None)
         except (VerificationError, ToolError) as second:
             # Which operator is at fault says more than what TensorFlow makes of it.
             if isinstance(first, UnsupportedOperatorError):
@@ -241,13 +350,35 @@ class _Conversion:
 
     def _result(self, target: Target, precision: Precision) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        plan, samples = None, None
-        if precision in CALIBRATED:
-            plan, samples = self._quant_plan(), self._samples
-        recipe = self._recipe(precision, plan)
-        artifact, path = self._stages.convert(self._source, target, recipe, plan, samples)
+        source = self._source_for(precision)
+        float_file = self._float_file(target, source)
+        if precision == "fp32":
+            return float_file
+        recipe = self._recipe(target, source, precision)
+        plan = None
+        # TensorFlow's converter calibrates by itself and takes no plan.
+        if precision in CALIBRATED and recipe.engine == "direct":
+            plan = self._plan(target, source, recipe)
+            recipe = msgspec.structs.replace(
+                recipe,
+                calibrator=plan.calibrator,
+                keep_float=plan.keep_float,
+                repairs=plan.repairs,
+            )
+        return self._made(target, source, recipe, plan)
+
+    def _made(
+        self, target: Target, source: Source, recipe: QuantRecipe, plan: QuantPlan | None
+    ) -> _Result:
+        samples = self._samples if recipe.precision in CALIBRATED else None
+        artifact, path = self._stages.convert(source, target, recipe, plan, samples)
         found = self._stages.verify(
-            self._source, target, artifact, path, self._reference_samples, self._reference_key()
+            source,
+            target,
+            artifact,
+            path,
+            lambda: self._reference_samples(source),
+            self._reference_key(),
         )
         if found.problems:
             raise VerificationError(
@@ -262,39 +393,106 @@ class _Conversion:
                 f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
                 "with --keep-float, or use dynamic."
             )
-        return _Result(artifact, path, found)
+        return _Result(artifact, path, found, plan)
 
-    def _quant_plan(self) -> QuantPlan | None:
-        """Made once; TensorFlow's converter calibrates by itself and takes none."""
-        if self._plan is None and self._samples is not None and self._engine == "direct":
-            patterns = self._options.keep_float
-            self._plan = self._stages.plan(self._source, self._samples, patterns)
-        return self._plan
-
-    def _recipe(self, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
+    def _recipe(self, target: Target, source: Source, precision: Precision) -> QuantRecipe:
+        io: IoDtype = "float32"
+        if precision in CALIBRATED:
+            io = self._recipes[precision].io if precision in self._recipes else self._options.io
+        if precision == "int8-full" and io == "float32":
+            io = "int8"
         return QuantRecipe(
             precision=precision,
-            engine=self._engine,
-            calibrator=plan.calibrator if plan else None,
-            keep_float=plan.keep_float if plan else (),
-            io=self._options.io if precision in CALIBRATED else "float32",
+            engine=self._engines[target.name, source.sha256],
+            head=source.head,
+            io=io,
         )
+
+    def _plan(self, target: Target, source: Source, recipe: QuantRecipe) -> QuantPlan:
+        assert self._samples is not None
+        options = self._options.quantization
+        if recipe.precision in self._recipes:
+            options = as_options(self._recipes[recipe.precision])
+        decide, _ = self._pictures
+        inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
+        quantization = self._quantization(source)
+        return self._stages.plan(source, target, recipe, options, quantization, inputs)
+
+    def _quantization(self, source: Source) -> Quantization:
+        if source.sha256 not in self._quantizations:
+            assert self._samples is not None
+            self._quantizations[source.sha256] = Quantization(
+                source.onnx,
+                source.spec,
+                self._samples,
+                self._pictures[0],
+                self._stages.workspace(source),
+                self._progress,
+            )
+        return self._quantizations[source.sha256]
+
+    def _budget_report(self, target: Target, result: _Result) -> BudgetReport:
+        """What the file loses on pictures that decided nothing."""
+        assert result.plan is not None
+        assert result.plan.budget_met is not None
+        decide, report = self._pictures
+        budget = self._options.quantization.budget or 0.0
+        agreed = result.verification.agreement
+        lost = 1.0 - agreed.map50_95 if agreed else None
+        count = len(result.verification.sample_ids)
+        if report is not None:
+            lost, count = self._lost(target, result.artifact, result.path, report), len(report)
+        decided = min(
+            (trial.lost for trial in result.plan.trials if trial.lost is not None), default=None
+        )
+        return BudgetReport(
+            budget=budget,
+            met=result.plan.budget_met,
+            labelled=report is not None,
+            decided_on=decide.description,
+            decided_lost=decided,
+            reported_images=count,
+            reported_lost=lost,
+        )
+
+    def _lost(
+        self, target: Target, artifact: Artifact, path: Path, pictures: Pictures
+    ) -> float | None:
+        source = self._source_for(artifact.precision)
+        reference = OnnxRuntimeRunner(source.onnx, source.spec.inputs, source.spec.outputs)
+        runner = target.open(path, artifact.inputs, artifact.outputs)
+        try:
+            return Decision(reference, source.spec, pictures, self._progress).score(runner).lost
+        finally:
+            runner.close()
+            reference.close()
 
     def _reference_key(self) -> str:
         chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._options.seed}"
         return f"{chosen}, first {VERIFY_COUNT}"
 
-    def _reference_samples(self) -> list[ReferenceSample]:
-        if not self._reference:
-            from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-
-            spec = self._source.spec
-            runner = OnnxRuntimeRunner(self._source.onnx, spec.inputs, spec.outputs)
+    def _reference_samples(self, source: Source) -> list[ReferenceSample]:
+        if source.sha256 not in self._references:
+            spec = source.spec
+            runner = OnnxRuntimeRunner(source.onnx, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
             count = verification_count(self._samples, VERIFY_COUNT)
-            self._reference = run_reference(runner, spec, feeds, self._progress, count)
+            self._references[source.sha256] = run_reference(
+                runner, spec, feeds, self._progress, count
+            )
             runner.close()
-        return self._reference
+        return self._references[source.sha256]
+
+
+def _require_budget(budgets: Mapping[str, BudgetReport]) -> None:
+    for name, found in budgets.items():
+        if not found.met:
+            lost = "an unknown part" if found.decided_lost is None else f"{found.decided_lost:.4f}"
+            raise BudgetMissedError(
+                f"{name} loses {lost} of mAP50-95 at best ({found.decided_on}), more than the "
+                f"budget of {found.budget:g}; the bundle holds the best that was found.",
+                "Allow more with --budget, or use fp16.",
+            )
 
 
 def _write(
@@ -316,7 +514,14 @@ def _write(
     with progress.stage("Writing golden vectors"):
         sample = next(verification_samples(spec, results.samples, 1, options.seed))
         add_golden(bundle, spec, source.onnx, sample)
-    report = Report(verifications={r.artifact.name: r.verification for r in results.files})
+    report = Report(
+        verifications={r.artifact.name: r.verification for r in results.files},
+        plans={r.artifact.name: _reported(r.plan) for r in results.files if r.plan},
+        budgets=results.budgets,
+    )
+    recipes = [r.artifact.recipe for r in results.files if r.artifact.precision in CALIBRATED]
+    if recipes:
+        bundle.add_bytes("recipe.json", to_json(RecipeFile(recipes=tuple(recipes))))
     bundle.add_bytes("report.json", to_json(report))
     calibration = None
     if results.samples is not None and options.calib is not None:
@@ -337,6 +542,11 @@ def _write(
         tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},
     )
     return bundle.finish(manifest).manifest
+
+
+def _reported(plan: QuantPlan) -> QuantPlan:
+    """Without the ranges, which are in the file itself."""
+    return msgspec.structs.replace(plan, ranges={}, float_tensors=())
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
@@ -16,11 +17,12 @@ from mobileq.cache import ResultCache
 from mobileq.evaluate.verify import Verification, verify
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.plan import QuantPlan, plan_quantization
-from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorSpec
+from mobileq.quantize.plan import QuantPlan
+from mobileq.spec import Artifact, HeadKind, ModelSpec, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides
+from mobileq.workflows.quantization import Quantization, QuantOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,11 +47,18 @@ class Source:
     onnx: Path
     sha256: str
     info: PreparedInfo
+    is_cut: bool = False
+    """Whether it ends at the last convolutions, unlike the model that was given."""
 
     @property
     def spec(self) -> ModelSpec:
         """How to feed and read it."""
         return self.info.spec
+
+    @property
+    def head(self) -> HeadKind:
+        """What it ends in."""
+        return self.spec.decode.head if self.spec.decode else "decoded"
 
 
 class _Built(Spec, frozen=True, kw_only=True):
@@ -84,35 +93,55 @@ class Stages:
                 _prepare(model, overrides, folder)
             else:
                 self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
-        onnx = folder / "model.onnx"
-        info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
-        return Source(onnx, file_digest(onnx), info)
+        return _read_source(folder)
 
-    def plan(self, source: Source, samples: SampleSet, patterns: tuple[str, ...]) -> QuantPlan:
-        """Ranges and float ops for the integer precisions. Raises as `plan_quantization`."""
+    def raw(self, source: Source) -> Source:
+        """The model up to its last convolutions. Raises as `mobileq.graph.raw_head.raw_head`."""
+        key = self._store.key("raw", code=_code(), model=source.sha256, spec=source.spec)
+        folder = self._folder("raw")
+        with self._progress.stage("Cutting at the last convolutions"):
+            self._store.fetch(key, folder, lambda into: _cut(source, into))
+        return dataclasses.replace(_read_source(folder), is_cut=True)
+
+    def plan(
+        self,
+        source: Source,
+        target: Target,
+        recipe: QuantRecipe,
+        options: QuantOptions,
+        quantization: Quantization,
+        inputs: str,
+    ) -> QuantPlan:
+        """Ranges and float ops of one integer file. Raises as `Quantization.plan`.
+
+        Args:
+            inputs: Fingerprint of the pictures that it depends on.
+        """
         key = self._store.key(
             "plan",
             code=_code(),
             model=source.sha256,
-            samples=samples.fingerprint(),
-            patterns=patterns,
-            versions=reference_name(),
+            spec=source.spec,
+            target=target.name,
+            recipe=recipe,
+            options=msgspec.to_builtins(options),
+            inputs=inputs,
+            versions=(reference_name(), target.tool_versions(recipe)),
         )
-        folder = self._folder("plan")
-        name = source.spec.inputs[0].name
+        folder = self._folder(f"plan-{target.name}-{recipe.precision}-{recipe.head}")
 
         def make(folder: Path) -> None:
-            plan = plan_quantization(
-                source.onnx.read_bytes(),
-                lambda: ({name: tensor} for tensor in _tensors(samples)),
-                len(samples),
-                patterns,
-                self._progress,
-            )
+            plan = quantization.plan(target, recipe, options)
             (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
 
         self._store.fetch(key, folder, make)
         return msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+
+    def workspace(self, source: Source) -> Path:
+        """A folder that all conversions of one model share."""
+        folder = self._scratch / source.sha256[:16]
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def convert(
         self,
@@ -139,7 +168,7 @@ class Stages:
             samples=samples.fingerprint() if samples else None,
             versions=versions,
         )
-        folder = self._folder(f"{target.name}-{recipe.engine}-{recipe.precision}")
+        folder = self._folder(f"{target.name}-{recipe.engine}-{recipe.precision}-{source.head}")
         path = folder / f"{source.spec.name}-{recipe.precision}{target.suffix}"
 
         def make(folder: Path) -> None:
@@ -148,11 +177,11 @@ class Stages:
                 spec=source.spec,
                 recipe=recipe,
                 ranges=plan.ranges if plan else {},
-                keep_float=plan.keep_float if plan else (),
+                keep_float=plan.float_tensors if plan else (),
                 samples=(lambda: _tensors(samples)) if samples else None,
                 sample_count=len(samples) if samples else 0,
                 output=path,
-                scratch=self._scratch,
+                scratch=self.workspace(source),
                 progress=self._progress,
             )
             done = target.convert(job)
@@ -170,6 +199,7 @@ class Stages:
             inputs=built.inputs,
             outputs=built.outputs,
             recipe=recipe,
+            decode=source.spec.decode if source.is_cut else None,
             ops=built.ops,
             tool_versions=versions,
             notes=built.notes,
@@ -260,6 +290,23 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
         spec=spec, opset=prepared.opset, source_sha256=prepared.source_sha256, notices=notices
     )
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
+
+
+def _cut(source: Source, folder: Path) -> None:
+    import onnx
+
+    from mobileq.graph.raw_head import raw_head
+
+    model, spec = raw_head(onnx.load(source.onnx), source.spec)
+    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    info = msgspec.structs.replace(source.info, spec=spec, notices=())
+    (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
+
+
+def _read_source(folder: Path) -> Source:
+    onnx = folder / "model.onnx"
+    info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
+    return Source(onnx, file_digest(onnx), info)
 
 
 def _tensors(samples: SampleSet) -> Iterator[NDArray[Any]]:

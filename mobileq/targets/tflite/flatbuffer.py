@@ -154,6 +154,17 @@ def op_counts(model: Any) -> dict[str, int]:
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
+def typed_op_counts(model: Any) -> dict[str, int]:
+    """{"op type number type": how many}, the number type being that of its first output."""
+    counted = Counter(
+        f"{op_name(model, op)} {dtype_name(graph.tensors[int(op.outputs[0])])}"
+        for graph in model.subgraphs
+        for op in graph.operators or ()
+        if len(op.outputs)
+    )
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
 def dtype_name(tensor: Any) -> str:
     """The tensor's type as numpy names it."""
     return _enum_names("TensorType").get(tensor.type, f"type {tensor.type}").lower()
@@ -194,7 +205,8 @@ def transpose_output(model: Any, position: int, permutation: tuple[int, ...]) ->
     new.shape = [int(old.shape[axis]) for axis in permutation]
     old.name = old.name + b"_transposed"
     target = _add_tensor(graph, new)
-    order = _add_constant_int32(model, graph, b"mobileq/permutation", permutation)
+    # ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name.
+    order = _add_constant_int32(model, graph, new.name + b"/permutation", permutation)
     _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
     options = schema.TransposeOptionsT()
     graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
@@ -317,6 +329,18 @@ def _as_uint8(inner: Any) -> Any:
     return outer
 
 
+def float_ops(model: Any) -> tuple[str, ...]:
+    """Types of the ops that take or give floats, each once."""
+    found = dict.fromkeys(
+        op_name(model, op)
+        for graph in model.subgraphs
+        for op in graph.operators or ()
+        for index in (*op.inputs, *op.outputs)
+        if int(index) >= 0 and dtype_name(graph.tensors[int(index)]).startswith("float")
+    )
+    return tuple(found)
+
+
 _WEIGHTY = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
 _FEWEST_WEIGHTS = 64
 """A convolution with fewer weights is arithmetic in disguise: a DFL's sum over 16 bins."""
@@ -340,14 +364,24 @@ def tail_tensors(model: Any) -> tuple[str, ...]:
     )
 
 
-def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
+def weighty_outputs(model: Any, least: int) -> set[str]:
+    """Output tensors of the ops with at least so many weights."""
+    graph = model.subgraphs[0]
+    return {
+        tensor_name(graph.tensors[int(op.outputs[0])])
+        for op in graph.operators
+        if _is_weighty(model, graph, op, least)
+    }
+
+
+def _is_weighty(model: Any, graph: Any, op: Any, least: int = _FEWEST_WEIGHTS) -> bool:
     if op_name(model, op) not in _WEIGHTY:
         return False
     # In all of them the weights come second; TRANSPOSE_CONV starts with the output's shape.
     if len(op.inputs) < 2 or op.inputs[1] < 0:
         return False
     shape = graph.tensors[op.inputs[1]].shape
-    return shape is not None and math.prod(map(int, shape)) >= _FEWEST_WEIGHTS
+    return shape is not None and math.prod(map(int, shape)) >= least
 
 
 def _reached(ops: Any, start: set[int], forward: bool) -> set[int]:

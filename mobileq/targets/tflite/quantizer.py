@@ -13,6 +13,9 @@ from mobileq.targets.tflite.float16 import halve_weights
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
 )
+_MANY_WEIGHTS = 4096
+"""Convolutions in float have 8-bit weights from here on: it is the activations that need the float.
+The first layers have few weights, of which each counts."""
 _UNSUPPORTED = ("PADV2",)
 """ai-edge-quantizer 0.5.1 gives PADV2's constant a scale of the wrong rank and raises."""
 
@@ -28,7 +31,7 @@ def quantize_file(
     """Write `output`, the float32 file `source` in another precision.
 
     Args:
-        precision: "fp16", "dynamic", "int8" or "int16x8".
+        precision: "fp16", "dynamic", "int8", "int8-full" or "int16x8".
         io: Type of inputs and outputs of the integer precisions: "float32", "int8", "uint8".
         ranges: (min, max) of each activation tensor, for the integer precisions.
         float_tensors: Ops that give one of these stay in float.
@@ -45,10 +48,13 @@ def quantize_file(
     if precision == "dynamic":
         _recipe_dynamic(tool)
     else:
-        _recipe_static(tool, 16 if precision == "int16x8" else 8, io, float_tensors)
+        bits = 16 if precision == "int16x8" else 8
+        large = flatbuffer.weighty_outputs(flatbuffer.read_model(Path(source)), _MANY_WEIGHTS)
+        narrow = [name for name in float_tensors if name in large]
+        _recipe_static(tool, bits, io, float_tensors, narrow)
     result = tool.quantize(_statistics(source, ranges) if ranges else None)
     Path(output).write_bytes(result.quantized_model)
-    if io == "uint8" and precision == "int8":
+    if io == "uint8" and precision in ("int8", "int8-full"):
         model = flatbuffer.read_model(Path(output))
         flatbuffer.shift_io_to_uint8(model)
         flatbuffer.write_model(model, Path(output))
@@ -66,7 +72,13 @@ def _recipe_dynamic(tool: Any) -> None:
     _keep_float(tool, ".*", names.DEPTHWISE_CONV_2D)
 
 
-def _recipe_static(tool: Any, activation_bits: int, io: str, float_tensors: Sequence[str]) -> None:
+def _recipe_static(
+    tool: Any,
+    activation_bits: int,
+    io: str,
+    float_tensors: Sequence[str],
+    narrow_weights: Sequence[str],
+) -> None:
     from ai_edge_quantizer import qtyping
 
     names = qtyping.TFLOperationName
@@ -75,6 +87,10 @@ def _recipe_static(tool: Any, activation_bits: int, io: str, float_tensors: Sequ
     )
     for name in float_tensors:
         _keep_float(tool, _whole_name(name), names.ALL_SUPPORTED)
+    for name in narrow_weights:
+        # XNNPACK widens them once, when the file is loaded, so this costs no time.
+        for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D):
+            tool.add_weight_only_config(_whole_name(name), operation, num_bits=8)
     for operation in _UNSUPPORTED:
         _keep_float(tool, ".*", names(operation))
     if io == "float32":

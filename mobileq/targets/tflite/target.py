@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.errors import MissingDependencyError, UnsupportedOperatorError, UsageError
+from mobileq.errors import (
+    MissingDependencyError,
+    MobileqError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
 from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import QuantRecipe, TensorSpec
@@ -40,7 +47,7 @@ _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
     "tensorflow": ("onnx2tf", "tensorflow"),
 }
-_CALIBRATED = ("int8", "int16x8")
+_CALIBRATED = ("int8", "int8-full", "int16x8")
 _SEED = 20240229
 """Of the input on which a file is compared whose shapes don't tell the order of its axes."""
 
@@ -50,6 +57,15 @@ class TfliteTarget:
 
     name = "tflite"
     suffix = ".tflite"
+
+    def __init__(self) -> None:
+        self._quantizers = ExitStack()
+        self._quantizer: Child | None = None
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        self._quantizers.close()
+        self._quantizer = None
 
     def open(
         self,
@@ -80,7 +96,10 @@ class TfliteTarget:
                 f"{job.recipe.precision} needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
-        notes = _ENGINES[job.recipe.engine](job)
+        if job.recipe.engine == "tensorflow":
+            notes = _convert_tensorflow(job)
+        else:
+            notes = self._convert_direct(job)
         model = flatbuffer.read_model(job.output)
         found_inputs, found_outputs = file_tensors(model)
         inputs = match_tensors(job.spec.inputs, found_inputs)
@@ -91,37 +110,62 @@ class TfliteTarget:
             "outputs": msgspec.to_builtins(outputs),
         }
         embed_metadata(job.output, job.spec, described)
-        return Converted(inputs, outputs, flatbuffer.op_counts(model), notes)
+        return Converted(inputs, outputs, flatbuffer.typed_op_counts(model), notes)
+
+    def _convert_direct(self, job: ConversionJob) -> tuple[str, ...]:
+        base = job.scratch / "direct-float32.tflite"
+        if not base.exists():
+            _convert_base(job, "convert_direct", base)
+            _require_known_ops(job, flatbuffer.read_model(base))
+            orders = _output_orders(job, base)
+            restore_output_layouts(base, orders, job.spec.outputs if _is_raw(job) else ())
+        if job.recipe.precision == "fp32":
+            job.output.write_bytes(base.read_bytes())
+            return ()
+        fields: dict[str, Any] = {
+            "source": str(base),
+            "output": str(job.output),
+            "precision": job.recipe.precision,
+            "io": job.recipe.io,
+        }
+        if job.recipe.precision in _CALIBRATED:
+            fields.update(_file_plan(job, base))
+        with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
+            if self._quantizer is None:
+                # Importing the quantizer takes longer than most of its work.
+                stage = f"quantizing {job.spec.name}"
+                self._quantizer = self._quantizers.enter_context(
+                    _child(job, stage, "ai-edge-quantizer")
+                )
+            try:
+                notes = tuple(self._quantizer.request("quantize", fields)[0]["notes"])
+            except MobileqError:
+                self.close()  # it may have crashed
+                raise
+        if job.recipe.precision == "int8-full":
+            _require_integers(job)
+        return notes
+
+
+def _is_raw(job: ConversionJob) -> bool:
+    return job.spec.decode is not None and job.spec.decode.head == "raw"
+
+
+def _require_integers(job: ConversionJob) -> None:
+    """Nothing that an integer-only accelerator would refuse."""
+    model = flatbuffer.read_model(job.output)
+    floats = flatbuffer.float_ops(model)
+    if floats:
+        raise VerificationError(
+            f"{job.spec.name} can't be all integer: TFLite has no integer kernel, or there is no "
+            f"range, for {', '.join(floats[:3])}.",
+            "Use int8, which keeps such ops in float, or --head raw.",
+        )
 
 
 def find_spec_of(package: str) -> bool:
     """Whether the PyPI package is installed."""
     return find_spec(package.replace("-", "_")) is not None
-
-
-def _convert_direct(job: ConversionJob) -> tuple[str, ...]:
-    base = job.scratch / "direct-float32.tflite"
-    if not base.exists():
-        _convert_base(job, "convert_direct", base)
-        _require_known_ops(job, flatbuffer.read_model(base))
-        restore_output_layouts(base, _output_orders(job, base))
-    if job.recipe.precision == "fp32":
-        job.output.write_bytes(base.read_bytes())
-        return ()
-    fields: dict[str, Any] = {
-        "source": str(base),
-        "output": str(job.output),
-        "precision": job.recipe.precision,
-        "io": job.recipe.io,
-    }
-    if job.recipe.precision in _CALIBRATED:
-        fields.update(_file_plan(job, base))
-    stage = f"quantizing {job.spec.name} to {job.recipe.precision}"
-    with (
-        job.progress.stage(f"Quantizing to {job.recipe.precision}"),
-        _child(job, stage, "ai-edge-quantizer") as child,
-    ):
-        return tuple(child.request("quantize", fields)[0]["notes"])
 
 
 def _output_orders(job: ConversionJob, float_file: Path) -> tuple[Order, ...]:
@@ -176,7 +220,8 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     known = {name: (found.min, found.max) for name, found in job.ranges.items()}
     ranges = file_ranges(model, names, known)
     kept = {names[name] for name in job.keep_float if name in names}
-    kept.update(flatbuffer.tail_tensors(model))
+    if job.recipe.precision != "int8-full":
+        kept.update(flatbuffer.tail_tensors(model))
     return {"ranges": ranges, "float_tensors": sorted(float_outputs(model, kept, ranges))}
 
 
@@ -254,6 +299,3 @@ def _write_samples(job: ConversionJob) -> Path:
         tensors[index] = tensor.transpose(order)[0]
     tensors.flush()
     return path
-
-
-_ENGINES = {"direct": _convert_direct, "tensorflow": _convert_tensorflow}

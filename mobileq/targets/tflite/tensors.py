@@ -124,14 +124,25 @@ def _distance(wanted: NDArray[Any], found: NDArray[Any], order: Order) -> float:
     return float(np.abs(np.nan_to_num(difference)).sum())
 
 
-def restore_output_layouts(path: Path, orders: tuple[Order, ...]) -> None:
+def restore_output_layouts(
+    path: Path, orders: tuple[Order, ...], telling: tuple[TensorSpec, ...] = ()
+) -> None:
     """Rewrite the file so that its outputs have the model's order of axes again.
 
     onnx2tf 2.6.9 drops a transpose at the end: YOLOX's [1, 3549, 85] comes out as [1, 85, 3549].
 
     Args:
         orders: Of its outputs, as `output_orders` gives them.
+        telling: The model's outputs, where those whose shape tells the order may stay as they are
+            (a raw head's maps are large, and a transpose costs as much as a layer).
     """
+    if telling:
+        file = file_tensors(flatbuffer.read_model(path))[1]
+        told = [len(_orders(*pair)) == 1 for pair in _paired(telling, file)]
+        orders = tuple(
+            tuple(range(len(order))) if known else order
+            for order, known in zip(orders, told, strict=True)
+        )
     changed = [(at, each) for at, each in enumerate(orders) if each != tuple(range(len(each)))]
     if not changed:
         return

@@ -1,0 +1,93 @@
+"""What a tensor's values are for, where that is one function: an error counts as the function's.
+
+All negative values of a SiLU's input give nearly the same; so do all logits below -8. A range that
+holds them apart wastes levels that the others need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mobileq.calibration.derivations import Gated, Pointwise, pointwise, sigmoid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from onnx import ModelProto, NodeProto
+
+    Array = NDArray[np.float32]
+
+_FLAT = 1 / 4096
+"""Share of the function's span within which its values are taken as equal."""
+_SEARCHED = 4096
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """The function that is all a tensor is used for.
+
+    `keep_extremes`: the few largest values are what matters (scores), so nothing is clipped but
+    where the function is flat.
+    """
+
+    function: Callable[[Array], Array]
+    keep_extremes: bool = False
+
+    def sensible(self, low: float, high: float) -> tuple[float, float]:
+        """[low, high] without the ends where the function is flat, zero always included."""
+        import numpy as np
+
+        values = np.linspace(low, high, _SEARCHED, dtype=np.float32)
+        given = self.function(values).astype(np.float64)
+        allowed = (given.max() - given.min()) * _FLAT
+        falling = np.maximum.accumulate(np.abs(given - given[0])) <= allowed
+        rising = np.maximum.accumulate(np.abs(given - given[-1])[::-1])[::-1] <= allowed
+        start = float(values[np.flatnonzero(falling)[-1]])
+        stop = float(values[np.flatnonzero(rising)[0]])
+        return min(max(low, start), 0.0), max(min(high, stop), 0.0)
+
+
+def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpose]:
+    """By tensor name; tensors that are used in more than one way have none.
+
+    Args:
+        model: The prepared float model.
+        logits: Outputs that a sigmoid is applied to outside the graph.
+    """
+    from mobileq.calibration.taps import small_constants
+
+    graph = model.graph
+    producers = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in dict.fromkeys(node.input):
+            users.setdefault(name, []).append(node)
+    outputs = {value.name for value in graph.output}
+    constants = small_constants(model)
+    found = {
+        name: Purpose(function)
+        for name, nodes in users.items()
+        if name not in outputs and (function := _function(name, nodes, producers, constants))
+    }
+    return found | {name: Purpose(sigmoid, keep_extremes=True) for name in logits}
+
+
+def _function(
+    name: str,
+    users: list[NodeProto],
+    producers: Mapping[str, NodeProto],
+    constants: Mapping[str, NDArray[Any]],
+) -> Callable[[Array], Array] | None:
+    known = [pointwise(node, producers, constants) if node.input else None for node in users]
+    if len(users) == 1 and isinstance(known[0], Pointwise) and known[0].source == name:
+        return known[0].function
+    gated = next((each for each in known if isinstance(each, Gated) and each.source == name), None)
+    if gated is None or len(users) != 2:
+        return None
+    gate = next((each for each in known if isinstance(each, Pointwise)), None)
+    if gate is None:
+        return None
+    function = gate.function
+    return lambda values: values * function(values)

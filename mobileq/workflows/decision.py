@@ -1,0 +1,177 @@
+"""The pictures that choices are made on: never those that a result is reported on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.evaluate.coco import (
+    CocoResult,
+    agreement,
+    category_ids_for,
+    mean_average_precision,
+    to_coco_results,
+)
+from mobileq.evaluate.verify import FeedSample
+from mobileq.hashing import file_digest
+from mobileq.manifest import to_json
+from mobileq.progress import Progress, tracked
+from mobileq.quantize.distance import Distance, output_distance
+from mobileq.spec import ModelSpec
+from mobileq.targets.base import Runner
+from mobileq.vision.nms import Thresholds
+from mobileq.vision.postprocess import postprocess
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobileq.calibration.samples import SampleSet
+    from mobileq.evaluate.dataset import GroundTruth
+    from mobileq.vision.detections import Detections
+
+    Outputs = dict[str, NDArray[Any]]
+
+COMPARED = 16
+"""Pictures whose outputs are kept and compared; of more, detections alone are."""
+UNLABELLED = 24
+_LATENCY_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where the pictures come from; `image_ids` go with `truth`, both None without labels."""
+
+    samples: SampleSet | None
+    start: int = 0
+    stop: int = 0
+    truth: GroundTruth | None = None
+    labelled: tuple[tuple[int, Path], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labelled) if self.truth else self.stop - self.start
+
+    @property
+    def description(self) -> str:
+        """For reports."""
+        if self.truth:
+            return f"{len(self)} labelled pictures"
+        return f"{len(self)} calibration pictures"
+
+    def fingerprint(self) -> str:
+        """What choices made on them depend on, besides the calibration samples themselves."""
+        if self.truth is None:
+            return f"{self.start} to {self.stop}"
+        hashed = hashlib.sha256(to_json(self.truth.coco))
+        for _, path in self.labelled:
+            hashed.update(file_digest(path).encode())
+        return hashed.hexdigest()
+
+    def feeds(self, spec: ModelSpec) -> Iterator[FeedSample]:
+        """The pictures as the model takes them."""
+        if self.truth is None:
+            name = spec.inputs[0].name
+            assert self.samples is not None
+            for sample in self.samples.between(self.start, self.stop):
+                yield FeedSample(sample.id, {name: sample.tensor}, sample.transform, sample.image)
+            return
+        from mobileq.vision.preprocess import feed_picture, read_image
+
+        for _, path in self.labelled:
+            feeds, transform = feed_picture(spec, read_image(path))
+            yield FeedSample(path.name, feeds, transform, None)
+
+
+def split_labelled(truth: GroundTruth) -> tuple[Pictures, Pictures]:
+    """Every other picture to decide on, the rest to report on."""
+    halves = truth.images[0::2], truth.images[1::2]
+    return (
+        Pictures(None, truth=truth, labelled=halves[0]),
+        Pictures(None, truth=truth, labelled=halves[1]),
+    )
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a file made of the pictures; `lost` is None where nothing can be decoded."""
+
+    error: float
+    lost: float | None
+    latency_ms: float
+
+
+class Decision:
+    """The float model's results on some pictures, to hold quantized files against.
+
+    Args:
+        runner: Of the float model.
+        spec: Its own.
+        pictures: Some.
+    """
+
+    def __init__(
+        self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
+    ) -> None:
+        self._spec, self._pictures = spec, pictures
+        self._distance: Distance = output_distance(spec)
+        self._samples: list[FeedSample] = []
+        self._outputs: list[Outputs] = []
+        self._found: list[Detections] = []
+        feeds = pictures.feeds(spec)
+        for sample in tracked(feeds, progress, "Running the float model", len(pictures)):
+            outputs = runner.run(sample.feeds)
+            if len(self._outputs) < COMPARED:
+                self._outputs.append(outputs)
+            self._samples.append(dataclasses.replace(sample, image=None))
+            self._append(self._found, outputs, sample)
+        self._float_map = self._map(self._found) if pictures.truth else 1.0
+
+    def score(self, runner: Runner, few: int = 0) -> Score:
+        """Run a file on the pictures.
+
+        Args:
+            runner: Of the file.
+            few: Only so many of the pictures; 0 for all.
+        """
+        errors: list[float] = []
+        found: list[Detections] = []
+        samples = self._samples[:few] if few else self._samples
+        for at, sample in enumerate(samples):
+            outputs = runner.run(sample.feeds)
+            if at < len(self._outputs):
+                errors.append(self._distance(self._outputs[at], outputs))
+            self._append(found, outputs, sample)
+        seconds = sorted(runner.latency(samples[0].feeds, _LATENCY_RUNS, 1))
+        return Score(
+            error=sum(errors) / len(errors),
+            lost=self._lost(found) if found and not few else None,
+            latency_ms=seconds[len(seconds) // 2] * 1000.0,
+        )
+
+    def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
+        """Inputs of the first pictures."""
+        return [sample.feeds for sample in self._samples[:count]]
+
+    def _append(self, found: list[Detections], outputs: Outputs, sample: FeedSample) -> None:
+        if self._spec.decode is not None and sample.transform is not None:
+            thresholds = Thresholds.evaluation()
+            found.append(postprocess(self._spec.decode, outputs, sample.transform, thresholds))
+
+    def _lost(self, found: Sequence[Detections]) -> float:
+        if self._pictures.truth is None:
+            return 1.0 - agreement(self._found, found).map50_95
+        return self._float_map - self._map(found)
+
+    def _map(self, found: Sequence[Detections]) -> float:
+        truth, decode = self._pictures.truth, self._spec.decode
+        if truth is None or decode is None:
+            return 0.0
+        ids = category_ids_for(self._spec.labels, decode.class_count, truth.coco["categories"])
+        images = [image_id for image_id, _ in self._pictures.labelled]
+        results: list[CocoResult] = []
+        for image_id, detections in zip(images, found, strict=True):
+            results += to_coco_results(detections, image_id, ids)
+        return mean_average_precision(truth.coco, results, images).map50_95
