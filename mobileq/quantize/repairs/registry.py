@@ -44,7 +44,9 @@ def repair(
         model: The prepared float model; left as it is.
         names: Which; of `REPAIRS`.
         samples: A few inputs (8 to 16), as often as asked.
-        ranges_of: Calibrates a model; asked once, when the activations are as they will be.
+        ranges_of: Calibrates a model; asked once, when the activations are as they will be. Where
+            a target insists on a range of its own (TFLite: [0, 255/256] for a sigmoid's output),
+            that should be in it.
         progress: Is told of each repair.
         keep_float: Names of the groups (see `find_groups`) that will stay float. An int8 model's
             errors are made good as they are, so these must be known before.
