@@ -1,0 +1,71 @@
+"""The repairs by the names that recipes use, in the order they are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from mobileq.errors import UsageError
+from mobileq.progress import Progress
+from mobileq.quantize.repairs.bias_correction import correct_bias
+from mobileq.quantize.repairs.input_scaling import scale_inputs
+from mobileq.quantize.repairs.layerwise import Revise, revise_layers
+from mobileq.quantize.repairs.weight_rounding import round_weights
+from mobileq.spec import TensorRanges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    Feeds = Mapping[str, NDArray[Any]]
+
+INPUT_SCALING: Final = "input-scaling"
+_LAYER_REPAIRS: Final[Mapping[str, Revise]] = {
+    "weight-rounding": round_weights,
+    "bias-correction": correct_bias,
+}
+REPAIRS: Final = (INPUT_SCALING, *_LAYER_REPAIRS)
+"""Names of all repairs. The first changes what activations reach, the others need to know it."""
+DEFAULT_REPAIRS: Final = (INPUT_SCALING,)
+"""What helped, or did no harm, on every detector it was tried on; see docs/quantization.md."""
+
+
+def repair(
+    model: ModelProto,
+    names: Collection[str],
+    samples: Callable[[], Iterable[Feeds]],
+    ranges_of: Callable[[ModelProto], TensorRanges],
+    progress: Progress,
+    keep_float: Sequence[str] = (),
+) -> tuple[ModelProto, TensorRanges]:
+    """Carry out the named repairs, each once, in the order of `REPAIRS`.
+
+    Args:
+        model: The prepared float model; left as it is.
+        names: Which; of `REPAIRS`.
+        samples: A few inputs (8 to 16), as often as asked.
+        ranges_of: Calibrates a model; asked once, when the activations are as they will be. Where
+            a target insists on a range of its own (TFLite: [0, 255/256] for a sigmoid's output),
+            that should be in it.
+        progress: Is told of each repair.
+        keep_float: Names of the groups (see `find_groups`) that will stay float. An int8 model's
+            errors are made good as they are, so these must be known before.
+
+    Returns:
+        The repaired float model, whose outputs are those of the old one but for what int8 takes
+        away again, and the ranges of its activations.
+
+    Raises:
+        UsageError: There is no such repair.
+    """
+    for name in names:
+        if name not in REPAIRS:
+            raise UsageError(f"There is no repair '{name}'.", f"Take of {', '.join(REPAIRS)}.")
+    if INPUT_SCALING in names:
+        model = scale_inputs(model, samples(), progress)
+    ranges = ranges_of(model)
+    for name, revise in _LAYER_REPAIRS.items():
+        if name in names:
+            stage = name.replace("-", " ").capitalize()
+            model = revise_layers(model, samples(), ranges, keep_float, revise, progress, stage)
+    return model, ranges
