@@ -78,6 +78,14 @@ def convert(
     eval_images: Annotated[
         Path | None, typer.Option(help="Folder of the pictures of --annotations.")
     ] = None,
+    repair: Annotated[
+        str,
+        typer.Option(
+            help="Steps that prepare the weights: input-scaling, weight-rounding, bias-correction; "
+            "separated by commas, or auto.",
+            metavar="NAMES",
+        ),
+    ] = "auto",
     no_search: Annotated[
         bool, typer.Option("--no-search", help="Quantize all ops with mse ranges; try nothing.")
     ] = False,
@@ -115,7 +123,11 @@ def convert(
         seed=seed,
         head=cast(Head, head),
         quantization=QuantOptions(
-            cast(Calibrator, calibrator), not no_search, budget, tuple(keep_float or ())
+            calibrator=cast(Calibrator, calibrator),
+            search=not no_search,
+            budget=budget,
+            keep_float=tuple(keep_float or ()),
+            repairs=None if repair == "auto" else split_list(repair),
         ),
         eval_images=eval_images,
         annotations=annotations,

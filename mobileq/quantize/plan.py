@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Calibrator = Literal["auto", Method]
 TRIED: Final[tuple[Method, ...]] = tuple(METHODS)
 """What `auto` chooses from."""
+_SIGMOID = TensorRange(min=0.0, max=255 / 256)
 _LOGITS: frozenset[OutputRole] = frozenset({"class_logits", "objectness_logits"})
 
 
@@ -60,7 +61,11 @@ def model_ranges(
     if decode is not None and decode.head == "raw":
         whole = decode.kind == "yolov5"
         logits = [output.name for output in decode.outputs if whole or output.role in _LOGITS]
-    return estimate(statistics, method, bits, purposes(model, logits))
+    found = estimate(statistics, method, bits, purposes(model, logits))
+    # TFLite's kernel insists on it, and no other range holds all values with finer steps.
+    sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
+    found.update((name, _SIGMOID) for name in sigmoids if name in found and bits == 8)
+    return found
 
 
 def matching_groups(groups: Sequence[OpGroup], patterns: Sequence[str]) -> tuple[str, ...]:

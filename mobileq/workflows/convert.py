@@ -329,7 +329,7 @@ class _Conversion:
     def _float_with_fallback(self, target: Target, source: Source) -> _Result:
         key = target.name, source.sha256
         try:
-            return self._made(target, source, self._recipe(target, source, "fp32"), None)
+            return self._made(target, source, self._recipe(target, source, "fp32"))
         except (VerificationError, ToolError) as error:
             if self._engines[key] != "direct":
                 raise
@@ -341,7 +341,7 @@ class _Conversion:
         )
         self._engines[key] = "tensorflow"
         try:
-            return self._made(target, source, self._recipe(target, source, "fp32"), None)
+            return self._made(target, source, self._recipe(target, source, "fp32"))
         except (VerificationError, ToolError) as second:
             # Which operator is at fault says more than what TensorFlow makes of it.
             if isinstance(first, UnsupportedOperatorError):
@@ -355,23 +355,29 @@ class _Conversion:
         if precision == "fp32":
             return float_file
         recipe = self._recipe(target, source, precision)
-        plan = None
+        plan, made_of = None, source
         # TensorFlow's converter calibrates by itself and takes no plan.
         if precision in CALIBRATED and recipe.engine == "direct":
-            plan = self._plan(target, source, recipe)
+            plan, made_of = self._plan(target, source, recipe)
             recipe = msgspec.structs.replace(
                 recipe,
                 calibrator=plan.calibrator,
                 keep_float=plan.keep_float,
                 repairs=plan.repairs,
             )
-        return self._made(target, source, recipe, plan)
+        return self._made(target, source, recipe, plan, made_of)
 
     def _made(
-        self, target: Target, source: Source, recipe: QuantRecipe, plan: QuantPlan | None
+        self,
+        target: Target,
+        source: Source,
+        recipe: QuantRecipe,
+        plan: QuantPlan | None = None,
+        made_of: Source | None = None,
     ) -> _Result:
+        """Args: made_of: The repaired model; what comes out is held against `source`."""
         samples = self._samples if recipe.precision in CALIBRATED else None
-        artifact, path = self._stages.convert(source, target, recipe, plan, samples)
+        artifact, path = self._stages.convert(made_of or source, target, recipe, plan, samples)
         found = self._stages.verify(
             source,
             target,
@@ -408,7 +414,9 @@ class _Conversion:
             io=io,
         )
 
-    def _plan(self, target: Target, source: Source, recipe: QuantRecipe) -> QuantPlan:
+    def _plan(
+        self, target: Target, source: Source, recipe: QuantRecipe
+    ) -> tuple[QuantPlan, Source]:
         assert self._samples is not None
         options = self._options.quantization
         if recipe.precision in self._recipes:
@@ -426,7 +434,7 @@ class _Conversion:
                 source.spec,
                 self._samples,
                 self._pictures[0],
-                self._stages.workspace(source),
+                self._stages.workspace,
                 self._progress,
             )
         return self._quantizations[source.sha256]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from mobileq.calibration.ranges import Method
-from mobileq.progress import Progress
+from mobileq.calibration.statistics import collect
+from mobileq.hashing import file_digest
+from mobileq.progress import Progress, Silent
+from mobileq.quantize.distance import output_distance
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import (
     TRIED,
@@ -19,6 +27,7 @@ from mobileq.quantize.plan import (
     model_ranges,
     tensors_of,
 )
+from mobileq.quantize.repairs.registry import DEFAULT_REPAIRS, INPUT_SCALING, repair
 from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
 from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges
@@ -36,6 +45,9 @@ _RANKED_SAMPLES = 2
 _CALIBRATOR_PICTURES = 8
 _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
+_TRIED_REPAIRS = ("weight-rounding",)
+"""Helps some models and hurts others: kept where the file is better with it."""
+_REPAIR_SAMPLES = 16
 Names = tuple[str, ...]
 
 
@@ -48,12 +60,14 @@ class QuantOptions:
             no op is looked at.
         budget: mAP50-95 that may be lost; None for "until more float ops bring little".
         keep_float: Regular expressions on tensor names.
+        repairs: Of `mobileq.quantize.repairs`; None for those that help where they were tried.
     """
 
     calibrator: Calibrator = "auto"
     search: bool = True
     budget: float | None = None
     keep_float: tuple[str, ...] = ()
+    repairs: tuple[str, ...] | None = None
 
 
 def as_options(recipe: QuantRecipe) -> QuantOptions:
@@ -62,7 +76,29 @@ def as_options(recipe: QuantRecipe) -> QuantOptions:
         calibrator=cast(Calibrator, recipe.calibrator or "auto"),
         search=False,
         keep_float=tuple(f"^{re.escape(name)}$" for name in recipe.keep_float),
+        repairs=recipe.repairs,
     )
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """The float model as it was given, or repaired: the same function, easier to quantize."""
+
+    onnx: Path
+    repairs: tuple[str, ...]
+    sha256: str
+
+    @cached_property
+    def model(self) -> ModelProto:
+        """Read once."""
+        import onnx
+
+        return onnx.load(self.onnx)
+
+    @cached_property
+    def groups(self) -> tuple[OpGroup, ...]:
+        """What can be float or not."""
+        return find_groups(self.model)
 
 
 class Quantization:
@@ -73,7 +109,7 @@ class Quantization:
         spec: Of it.
         samples: To calibrate on.
         pictures: To decide on.
-        scratch: A folder for files that are tried.
+        workspace: Gives a folder for what is made of the model with a SHA-256.
     """
 
     def __init__(
@@ -82,148 +118,197 @@ class Quantization:
         spec: ModelSpec,
         samples: SampleSet,
         pictures: Pictures,
-        scratch: Path,
+        workspace: Callable[[str], Path],
         progress: Progress,
     ) -> None:
-        self._onnx, self._spec, self._scratch = onnx, spec, scratch
+        self._spec, self._workspace = spec, workspace
         self._samples, self._pictures, self._progress = samples, pictures, progress
-        self._statistics: Statistics | None = None
-        self._decision: Decision | None = None
-        self._loaded: ModelProto | None = None
-        self._ranked: dict[str, tuple[GroupSensitivity, ...]] = {}
+        self._given = _Variant(onnx, (), file_digest(onnx))
+        self._scaled: _Variant | None = None
+        self._statistics: dict[str, Statistics] = {}
+        self._ranked: dict[tuple[str, Method], tuple[GroupSensitivity, ...]] = {}
 
-    @property
-    def model(self) -> ModelProto:
-        """The float model, read once."""
-        if self._loaded is None:
-            import onnx
-
-            self._loaded = onnx.load(self._onnx)
-        return self._loaded
-
-    @property
-    def statistics(self) -> Statistics:
-        """Of all activations over the calibration samples, collected once."""
-        if self._statistics is None:
-            from mobileq.calibration.statistics import collect
-
-            self._statistics = collect(
-                self._onnx.read_bytes(), None, self._feeds(), self._progress, len(self._samples)
-            )
-        return self._statistics
-
-    @property
+    @cached_property
     def decision(self) -> Decision:
         """The float model's results on the decision pictures, computed once."""
-        if self._decision is None:
-            from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+        from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
-            runner = OnnxRuntimeRunner(self._onnx, self._spec.inputs, self._spec.outputs)
-            try:
-                self._decision = Decision(runner, self._spec, self._pictures, self._progress)
-            finally:
-                runner.close()
-        return self._decision
+        runner = OnnxRuntimeRunner(self._given.onnx, self._spec.inputs, self._spec.outputs)
+        try:
+            return Decision(runner, self._spec, self._pictures, self._progress)
+        finally:
+            runner.close()
 
-    def ranges(self, method: Method, bits: int = 8) -> TensorRanges:
-        """By one method, from the statistics."""
-        return model_ranges(self.model, self._spec, self.statistics, method, bits)
+    def sensitivities(self) -> tuple[GroupSensitivity, ...]:
+        """All groups of the model as it is, each alone in 8 bits; the most sensitive first."""
+        return self._sensitivities(self._given, _FIRST)
 
-    def sensitivities(self, method: Method) -> tuple[GroupSensitivity, ...]:
-        """All groups, each alone in 8 bits with these ranges; the most sensitive first."""
-        if method not in self._ranked:
-            from mobileq.quantize.distance import output_distance
-
-            self._ranked[method] = rank_groups(
-                self.model,
-                find_groups(self.model),
-                self.ranges(method),
-                self.decision.sensitivity_samples(_RANKED_SAMPLES),
-                output_distance(self._spec),
-                self._progress,
-                self.statistics,
-            )
-        return self._ranked[method]
-
-    def plan(self, target: Target, recipe: QuantRecipe, options: QuantOptions) -> QuantPlan:
-        """What to make of the model in the recipe's precision.
+    def plan(
+        self, target: Target, recipe: QuantRecipe, options: QuantOptions
+    ) -> tuple[QuantPlan, Path]:
+        """What to make in the recipe's precision, and of which ONNX file.
 
         Args:
             recipe: Its precision, engine and types; what is to be found is left open in it.
 
         Raises:
-            UsageError: A pattern matches nothing.
+            UsageError: A pattern matches nothing, or there is no such repair.
             As `Target.convert`.
         """
-        groups = find_groups(self.model)
-        kept = matching_groups(groups, options.keep_float)
-        if recipe.precision == "int16x8":
-            # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
-            method: Method = "min_max" if options.calibrator == "auto" else options.calibrator
-            return self._planned(groups, method, kept, bits=16)
         auto = options.calibrator == "auto"
         method = cast(Method, _FIRST if auto else options.calibrator)
+        if recipe.precision == "int16x8":
+            # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
+            method = "min_max" if auto else method
+            variant = self._repaired(options.repairs or (), method, options.keep_float)
+            kept = matching_groups(variant.groups, options.keep_float)
+            return self._planned(variant, method, kept, bits=16), variant.onnx
+        repairs: Names = DEFAULT_REPAIRS if options.repairs is None else options.repairs
         if not options.search:
-            return self._planned(groups, method, kept)
-        trials = _Trials(self, target, recipe, groups, self._scratch, self._spec, self._onnx)
+            variant = self._repaired(repairs, method, options.keep_float)
+            kept = matching_groups(variant.groups, options.keep_float)
+            return self._planned(variant, method, kept), variant.onnx
+        # Weights are fitted to what is rounded before them: that must be settled first.
+        early = tuple(name for name in repairs if name == INPUT_SCALING)
+        variant = self._repaired(early, method, ())
+        trials = _Trials(self, target, recipe, self._spec)
+        kept = matching_groups(variant.groups, options.keep_float)
         if recipe.precision == "int8-full":
-            return self._whole(trials, method, auto, kept, options.budget)
-        return self._mixed(trials, method, auto, kept, options.budget)
+            found = self._whole(trials, variant, method, auto, kept, options.budget)
+        else:
+            found = self._mixed(trials, variant, method, auto, kept, options.budget)
+        return self._finished(found, trials, variant, options)
 
     def _whole(
-        self, trials: _Trials, method: Method, auto: bool, kept: Names, budget: float | None
+        self,
+        trials: _Trials,
+        variant: _Variant,
+        method: Method,
+        auto: bool,
+        kept: Names,
+        budget: float | None,
     ) -> QuantPlan:
         """Integers only: no op can be given up."""
         if auto:
-            method = self._best_method(trials, kept)
-        met = None
-        if budget is not None:
-            trial = trials.run(method, kept)
-            met = trial.lost is not None and trial.lost <= budget
-        return self._planned(trials.groups, method, kept, trials.done, met=met)
+            method = self._best_method(trials, variant, kept)
+        trial = trials.run(variant, method, kept)
+        return self._planned(variant, method, kept, met=_holds(trial, budget))
 
     def _mixed(
-        self, trials: _Trials, method: Method, auto: bool, kept: Names, budget: float | None
+        self,
+        trials: _Trials,
+        variant: _Variant,
+        method: Method,
+        auto: bool,
+        kept: Names,
+        budget: float | None,
     ) -> QuantPlan:
         """As few float ops as it takes, then the ranges that suit what is left."""
-        groups = trials.groups
-        ranked = self.sensitivities(method)
+        ranked = self._sensitivities(variant, method)
         free = [group.name for group in ranked if group.name not in kept]
 
         def names(number: int) -> Names:
             chosen = {*kept, *free[:number]}
-            return tuple(group.name for group in groups if group.name in chosen)
+            return tuple(group.name for group in variant.groups if group.name in chosen)
 
-        def search() -> tuple[int | None, int]:
-            """The number that will do, or None, and the best."""
-            found = FloatSearch(lambda number: trials.run(method, names(number)), len(free))
-            if budget is None:
-                number: int | None = found.worthwhile()
-            else:
-                number = found.within(budget)
-            return number, found.least_lost() if number is None else number
-
+        found = FloatSearch(lambda number: trials.run(variant, method, names(number)), len(free))
         with self._progress.stage("Looking for the ops that must stay float"):
-            holds, number = search()
-            if auto:
-                # With the worst outliers out of the way: before, they would decide it.
-                better = self._best_method(trials, names(number))
-                if better != method:
-                    method = better
-                    holds, number = search()
-        met = None if budget is None else holds is not None
-        return self._planned(groups, method, names(number), trials.done, ranked, met=met)
+            number = found.worthwhile() if budget is None else found.within(budget)
+            number = found.least_lost() if number is None else number
+        if auto:
+            # With the worst outliers out of the way: before, they would decide it.
+            method = self._best_method(trials, variant, names(number))
+        trial = trials.run(variant, method, names(number))
+        return self._planned(variant, method, names(number), ranked, met=_holds(trial, budget))
 
-    def _best_method(self, trials: _Trials, kept: Names) -> Method:
+    def _finished(
+        self, plan: QuantPlan, trials: _Trials, variant: _Variant, options: QuantOptions
+    ) -> tuple[QuantPlan, Path]:
+        """With the weights fitted as well, if that helps or was asked for."""
+        method = cast(Method, plan.calibrator)
+        late: Names = _TRIED_REPAIRS
+        if options.repairs is not None:
+            late = tuple(name for name in options.repairs if name != INPUT_SCALING)
+        if late:
+            with self._progress.stage("Fitting weights"):
+                fitted = self._repaired((*variant.repairs, *late), method, plan.keep_float, variant)
+                before = trials.run(variant, method, plan.keep_float)
+                after = trials.run(fitted, method, plan.keep_float)
+            if options.repairs is not None or after.error < before.error:
+                variant = fitted
+                met = _holds(after, options.budget)
+                plan = msgspec.structs.replace(plan, repairs=variant.repairs, budget_met=met)
+        plan = msgspec.structs.replace(
+            plan, trials=tuple(trials.done), decided_on=self._pictures.description
+        )
+        return plan, variant.onnx
+
+    def _repaired(
+        self,
+        names: tuple[str, ...],
+        method: Method,
+        kept: Sequence[str],
+        scaled: _Variant | None = None,
+    ) -> _Variant:
+        """The model after these repairs.
+
+        Args:
+            kept: Patterns, or names, of the groups that stay float.
+            scaled: The model after the first repair, where that is known.
+        """
+        if not names:
+            return self._given
+        if scaled is None:
+            scaled = self._after_scaling() if INPUT_SCALING in names else self._given
+        late = tuple(name for name in names if name != INPUT_SCALING)
+        if not late:
+            return scaled
+        patterns = [
+            kept_name if kept_name.startswith("^") else f"^{re.escape(kept_name)}$"
+            for kept_name in kept
+        ]
+        model, _ = repair(
+            scaled.model,
+            late,
+            lambda: self._few_feeds(_REPAIR_SAMPLES),
+            lambda _: self._ranges(scaled, method),
+            self._progress,
+            matching_groups(scaled.groups, patterns),
+        )
+        return self._written(model, names)
+
+    def _after_scaling(self) -> _Variant:
+        if self._scaled is None:
+            model, _ = repair(
+                self._given.model,
+                (INPUT_SCALING,),
+                lambda: self._few_feeds(_REPAIR_SAMPLES),
+                lambda _: {},
+                self._progress,
+            )
+            self._scaled = self._written(model, (INPUT_SCALING,))
+        return self._scaled
+
+    def _written(self, model: ModelProto, names: tuple[str, ...]) -> _Variant:
+        data = model.SerializeToString(deterministic=True)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 == self._given.sha256:
+            return dataclasses.replace(self._given, repairs=names)
+        path = self._workspace(sha256) / "repaired.onnx"
+        path.write_bytes(data)
+        return _Variant(path, names, sha256)
+
+    def _best_method(self, trials: _Trials, variant: _Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
-            return best(TRIED, lambda method: trials.run(method, kept, _CALIBRATOR_PICTURES))
+            return best(
+                TRIED, lambda method: trials.run(variant, method, kept, _CALIBRATOR_PICTURES)
+            )
 
     def _planned(
         self,
-        groups: tuple[OpGroup, ...],
+        variant: _Variant,
         method: Method,
         kept: Names,
-        tried: Sequence[Trial] = (),
         ranked: tuple[GroupSensitivity, ...] = (),
         *,
         bits: int = 8,
@@ -231,53 +316,104 @@ class Quantization:
     ) -> QuantPlan:
         return QuantPlan(
             calibrator=method,
-            ranges=self.ranges(method, bits),
+            ranges=self._ranges(variant, method, bits),
+            repairs=variant.repairs,
             keep_float=kept,
-            float_tensors=tensors_of(groups, kept),
+            float_tensors=tensors_of(variant.groups, kept),
             sensitivities=ranked,
-            trials=tuple(tried),
-            decided_on=self._pictures.description if tried else "",
             budget_met=met,
         )
+
+    def _sensitivities(self, variant: _Variant, method: Method) -> tuple[GroupSensitivity, ...]:
+        key = variant.sha256, method
+        if key not in self._ranked:
+            self._ranked[key] = rank_groups(
+                variant.model,
+                variant.groups,
+                self._ranges(variant, method),
+                self.decision.sensitivity_samples(_RANKED_SAMPLES),
+                output_distance(self._spec),
+                self._progress,
+                self._statistics_of(variant),
+            )
+        return self._ranked[key]
+
+    def _ranges(self, variant: _Variant, method: Method, bits: int = 8) -> TensorRanges:
+        return model_ranges(variant.model, self._spec, self._statistics_of(variant), method, bits)
+
+    def _statistics_of(self, variant: _Variant) -> Statistics:
+        """Of the activations, which fitted weights are not meant to change."""
+        known = variant.sha256
+        if known not in self._statistics:
+            self._statistics[known] = collect(
+                variant.onnx.read_bytes(), None, self._feeds(), self._progress, len(self._samples)
+            )
+        return self._statistics[known]
+
+    def trial_ranges(self, variant: _Variant, method: Method) -> TensorRanges:
+        """Ranges of a variant whose weights may be fitted: those they were fitted for."""
+        late = any(name != INPUT_SCALING for name in variant.repairs)
+        base = (self._scaled or self._given) if INPUT_SCALING in variant.repairs else self._given
+        return self._ranges(base if late else variant, method)
+
+    def workspace(self, variant: _Variant) -> Path:
+        """A folder for what is made of it."""
+        return self._workspace(variant.sha256)
 
     def _feeds(self) -> Iterator[dict[str, NDArray[Any]]]:
         name = self._spec.inputs[0].name
         for sample in self._samples:
             yield {name: sample.tensor}
 
+    def _few_feeds(self, count: int) -> Iterator[dict[str, NDArray[Any]]]:
+        """The last calibration samples: the first are those that decide and are reported on."""
+        name, total = self._spec.inputs[0].name, len(self._samples)
+        for sample in self._samples.between(max(0, total - count), total):
+            yield {name: sample.tensor}
+
+
+def _holds(trial: Trial, budget: float | None) -> bool | None:
+    """Whether the budget does; None without one."""
+    if budget is None:
+        return None
+    return trial.lost is not None and trial.lost <= budget
+
 
 class _Trials:
-    """Makes files that are run on the decision pictures and thrown away."""
+    """Makes files that are run on the decision pictures and thrown away; each once."""
 
     def __init__(
-        self,
-        quantization: Quantization,
-        target: Target,
-        recipe: QuantRecipe,
-        groups: tuple[OpGroup, ...],
-        scratch: Path,
-        spec: ModelSpec,
-        onnx: Path,
+        self, quantization: Quantization, target: Target, recipe: QuantRecipe, spec: ModelSpec
     ) -> None:
-        self._quantization, self._target, self._recipe = quantization, target, recipe
-        self.groups, self._scratch, self._spec, self._onnx = groups, scratch, spec, onnx
-        self.done: list[Trial] = []
+        self._quantization, self._target = quantization, target
+        self._recipe, self._spec = recipe, spec
+        self._known: dict[tuple[str, Method, Names, int], Trial] = {}
 
-    def run(self, method: Method, kept: tuple[str, ...], few: int = 0) -> Trial:
+    @property
+    def done(self) -> list[Trial]:
+        """In the order they were made."""
+        return list(self._known.values())
+
+    def run(self, variant: _Variant, method: Method, kept: Names, few: int = 0) -> Trial:
         """The file with these ranges and groups in float; see `Decision.score`."""
-        from mobileq.progress import Silent
+        key = variant.sha256, method, kept, few
+        if key not in self._known:
+            self._known[key] = self._run(variant, method, kept, few)
+        return self._known[key]
 
-        path = self._scratch / f"trial{self._target.suffix}"
+    def _run(self, variant: _Variant, method: Method, kept: Names, few: int) -> Trial:
+        folder = self._quantization.workspace(variant)
+        path = folder / f"trial{self._target.suffix}"
         job = ConversionJob(
-            model=self._onnx,
+            model=variant.onnx,
             spec=self._spec,
             recipe=self._recipe,
-            ranges=self._quantization.ranges(method),
-            keep_float=tensors_of(self.groups, kept),
+            ranges=self._quantization.trial_ranges(variant, method),
+            keep_float=tensors_of(variant.groups, kept),
             samples=tuple,
             sample_count=0,
             output=path,
-            scratch=self._scratch,
+            scratch=folder,
             progress=Silent(),
         )
         converted = self._target.convert(job)
@@ -286,16 +422,15 @@ class _Trials:
             score = self._quantization.decision.score(runner, few)
         finally:
             runner.close()
-        trial = Trial(
+        return Trial(
             calibrator=method,
+            repairs=variant.repairs,
             float_groups=len(kept),
             error=score.error,
             lost=score.lost,
             latency_ms=score.latency_ms,
             size_bytes=path.stat().st_size,
         )
-        self.done.append(trial)
-        return trial
 
 
 def unlabelled(samples: SampleSet, reported: int) -> Pictures:

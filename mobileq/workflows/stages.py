@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -111,8 +112,9 @@ class Stages:
         options: QuantOptions,
         quantization: Quantization,
         inputs: str,
-    ) -> QuantPlan:
-        """Ranges and float ops of one integer file. Raises as `Quantization.plan`.
+    ) -> tuple[QuantPlan, Source]:
+        """Ranges and float ops of one integer file, and the model that it is made of, which may be
+        repaired. Raises as `Quantization.plan`.
 
         Args:
             inputs: Fingerprint of the pictures that it depends on.
@@ -131,15 +133,18 @@ class Stages:
         folder = self._folder(f"plan-{target.name}-{recipe.precision}-{recipe.head}")
 
         def make(folder: Path) -> None:
-            plan = quantization.plan(target, recipe, options)
+            plan, onnx = quantization.plan(target, recipe, options)
             (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
+            shutil.copyfile(onnx, folder / "model.onnx")
 
         self._store.fetch(key, folder, make)
-        return msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+        onnx = folder / "model.onnx"
+        return plan, dataclasses.replace(source, onnx=onnx, sha256=file_digest(onnx))
 
-    def workspace(self, source: Source) -> Path:
-        """A folder that all conversions of one model share."""
-        folder = self._scratch / source.sha256[:16]
+    def workspace(self, sha256: str) -> Path:
+        """A folder that all conversions of the model with this hash share."""
+        folder = self._scratch / sha256[:16]
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -181,7 +186,7 @@ class Stages:
                 samples=(lambda: _tensors(samples)) if samples else None,
                 sample_count=len(samples) if samples else 0,
                 output=path,
-                scratch=self.workspace(source),
+                scratch=self.workspace(source.sha256),
                 progress=self._progress,
             )
             done = target.convert(job)

@@ -4,12 +4,12 @@ from typing import Any
 
 import onnxruntime
 
+from mobileq.calibration.purposes import purposes
 from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import collect
 from mobileq.graph.prepare import PreparedModel
 from mobileq.graph.raw_head import raw_head
 from mobileq.progress import Silent
-from mobileq.quantize.gated_ranges import narrow
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.repairs import DEFAULT_REPAIRS, repair
 from mobileq.quantize.sensitivity import output_sqnr
@@ -29,7 +29,7 @@ def test_default_repairs_change_nothing_in_float_and_do_no_harm_in_int8(
 
     def ranges_of(asked: Any) -> TensorRanges:
         statistics = collect(asked.SerializeToString(), None, samples, Silent())
-        return narrow(asked, statistics, estimate(statistics, "mse"))
+        return estimate(statistics, "mse", 8, purposes(asked))
 
     def sqnr(repairs: tuple[str, ...]) -> tuple[float, float]:
         """In float and in int8."""

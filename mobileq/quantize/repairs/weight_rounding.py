@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Matrix = NDArray[np.float64]
 
-PLACES: Final = 256
+PLACES: Final = 1024
 """Output places of each sample that the fit looks at."""
-RIDGE: Final = 0.1
+RIDGE: Final = 0.3
 """How strongly weights are held where they are, in mean squares of the inputs. A few thousand
 places of a few pictures must not be learned by heart."""
 _DAMPING: Final = 0.01

@@ -54,10 +54,10 @@ def quantize_file(
         _recipe_static(tool, bits, io, float_tensors, narrow)
     result = tool.quantize(_statistics(source, ranges) if ranges else None)
     Path(output).write_bytes(result.quantized_model)
+    model = flatbuffer.read_model(Path(output))
     if io == "uint8" and precision in ("int8", "int8-full"):
-        model = flatbuffer.read_model(Path(output))
         flatbuffer.shift_io_to_uint8(model)
-        flatbuffer.write_model(model, Path(output))
+    flatbuffer.write_model(model, Path(output))
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []
 
 
