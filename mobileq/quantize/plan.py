@@ -63,7 +63,7 @@ def plan_quantization(
 
     model = onnx.load_model_from_string(model_bytes)
     groups = find_groups(model)
-    wanted = _matching(groups, patterns)
+    wanted = matching_groups(groups, patterns)
     statistics = collect(model_bytes, None, samples(), progress, count)
     ranges = estimate(statistics, CALIBRATOR)
     simulator = Simulator(model, groups, ranges)
@@ -77,7 +77,7 @@ def plan_quantization(
     )
 
 
-def _matching(groups: Sequence[OpGroup], patterns: Sequence[str]) -> set[str]:
+def matching_groups(groups: Sequence[OpGroup], patterns: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for pattern in patterns:
         expression = re.compile(pattern)

@@ -32,7 +32,7 @@ from mobileq.targets.base import Target, load_target
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import open_calibration, verification_samples
 from mobileq.workflows.opening import Overrides
-from mobileq.workflows.stages import Source, Stages
+from mobileq.workflows.stages import Source, Stages, digest
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
@@ -121,12 +121,6 @@ def _check(options: ConvertOptions) -> None:
         raise UsageError("No target was given.", "Add --target tflite.")
     for target in options.targets:
         load_target(target)
-    calibrated = [name for name in options.precisions if name in CALIBRATED]
-    if calibrated and options.calib is None:
-        raise UsageError(
-            f"{calibrated[0]} needs pictures to calibrate on.",
-            "Add --calib FOLDER with some dozens of typical photos.",
-        )
     for pattern in options.keep_float:
         _check_pattern(pattern)
     if options.calib_count < 1:
@@ -141,6 +135,18 @@ def _check_pattern(pattern: str) -> None:
             f"--keep-float {pattern!r} is no regular expression: {error}.",
             "Give a Python regular expression on the ONNX model's tensor names.",
         ) from error
+
+
+def _require_ranges(options: ConvertOptions, source: Source) -> None:
+    """Pictures to calibrate on, or scales in the model."""
+    calibrated = [name for name in options.precisions if name in CALIBRATED]
+    if not calibrated or options.calib is not None:
+        return
+    if source.info.given is None:
+        raise UsageError(
+            f"{calibrated[0]} needs pictures to calibrate on.",
+            "Add --calib FOLDER with some dozens of typical photos.",
+        )
 
 
 def _require_disk_space() -> None:
@@ -186,12 +192,13 @@ class _Conversion:
         self._options, self._stages, self._progress = options, stages, progress
         self._engine: Engine = options.engine
         self._source = stages.prepare(model, options.overrides)
+        _require_ranges(options, self._source)
         for notice in self._source.info.notices:
             progress.notice(notice)
         for option in _ignored(options):
             progress.notice(f"{option} is for int8 and int16x8 and changes nothing here.")
         self._samples = self._open_samples()
-        self._reference: list[ReferenceSample] = []
+        self._references: dict[Path, list[ReferenceSample]] = {}
         self._plan: QuantPlan | None = None
 
     def run(self) -> _Results:
@@ -245,8 +252,14 @@ class _Conversion:
             plan, samples = self._quant_plan(), self._samples
         recipe = self._recipe(precision, plan)
         artifact, path = self._stages.convert(self._source, target, recipe, plan, samples)
+        reference = self._reference_model(precision)
         found = self._stages.verify(
-            self._source, target, artifact, path, self._reference_samples, self._reference_key()
+            self._source,
+            target,
+            artifact,
+            path,
+            lambda: self._reference_samples(reference),
+            f"{digest(reference)}, {self._reference_key()}",
         )
         if found.problems:
             raise VerificationError(
@@ -265,9 +278,11 @@ class _Conversion:
 
     def _quant_plan(self) -> QuantPlan | None:
         """Made once; TensorFlow's converter calibrates by itself and takes none."""
-        if self._plan is None and self._samples is not None and self._engine == "direct":
+        if self._plan is None and self._engine == "direct":
             patterns = self._options.keep_float
-            self._plan = self._stages.plan(self._source, self._samples, patterns)
+            self._plan = self._stages.plan_given(self._source, patterns)
+            if self._plan is None and self._samples is not None:
+                self._plan = self._stages.plan(self._source, self._samples, patterns)
         return self._plan
 
     def _recipe(self, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
@@ -283,16 +298,21 @@ class _Conversion:
         chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._options.seed}"
         return f"{chosen}, first {VERIFY_COUNT}"
 
-    def _reference_samples(self) -> list[ReferenceSample]:
-        if not self._reference:
+    def _reference_model(self, precision: Precision) -> Path:
+        """int8 of a model that came quantized is to be what that model is."""
+        quantized = self._source.quantized
+        return quantized if quantized and precision == "int8" else self._source.onnx
+
+    def _reference_samples(self, model: Path) -> list[ReferenceSample]:
+        if model not in self._references:
             from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
             spec = self._source.spec
-            runner = OnnxRuntimeRunner(self._source.onnx, spec.inputs, spec.outputs)
+            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
-            self._reference = run_reference(runner, spec, feeds, self._progress)
+            self._references[model] = run_reference(runner, spec, feeds, self._progress)
             runner.close()
-        return self._reference
+        return self._references[model]
 
 
 def _write(
@@ -309,6 +329,8 @@ def _write(
     for result in results.files:
         bundle.add_file(result.artifact.path, result.path)
     bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
+    if source.quantized is not None:
+        bundle.add_file(f"reference/{spec.name}-quantized.onnx", source.quantized)
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
     with progress.stage("Writing golden vectors"):

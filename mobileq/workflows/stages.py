@@ -15,7 +15,9 @@ import msgspec
 from mobileq.cache import ResultCache
 from mobileq.errors import UsageError
 from mobileq.evaluate.verify import Verification, verify
+from mobileq.graph.quantized import GivenQuantization
 from mobileq.progress import Progress
+from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan, plan_quantization
 from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, Runner, Target
@@ -36,15 +38,20 @@ class PreparedInfo(Spec, frozen=True, kw_only=True):
     opset: int
     source_sha256: str
     notices: tuple[str, ...] = ()
+    given: GivenQuantization | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """The prepared model on disk: float32, static shapes, simplified."""
+    """The prepared model on disk: float32, static shapes, simplified.
+
+    `quantized` is the model as it came, where it came quantized.
+    """
 
     onnx: Path
     sha256: str
     info: PreparedInfo
+    quantized: Path | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -86,7 +93,8 @@ class Stages:
                 self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
         onnx = folder / "model.onnx"
         info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
-        return Source(onnx, digest(onnx), info)
+        quantized = folder / "quantized.onnx"
+        return Source(onnx, digest(onnx), info, quantized if info.given else None)
 
     def plan(self, source: Source, samples: SampleSet, patterns: tuple[str, ...]) -> QuantPlan:
         """Ranges and float ops for the integer precisions. Raises as `plan_quantization`."""
@@ -114,6 +122,12 @@ class Stages:
         self._store.fetch(key, folder, make)
         return msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
 
+    def plan_given(self, source: Source, patterns: tuple[str, ...]) -> QuantPlan | None:
+        """Of the scales that the model came with; None where it came with none."""
+        if source.info.given is None:
+            return None
+        return given_plan(source.onnx.read_bytes(), source.info.given, patterns)
+
     def convert(
         self,
         source: Source,
@@ -136,6 +150,7 @@ class Stages:
             target=target.name,
             recipe=recipe,
             plan=plan,
+            given=source.info.given,
             samples=samples.fingerprint() if samples else None,
             versions=versions,
         )
@@ -154,6 +169,7 @@ class Stages:
                 output=path,
                 scratch=self._scratch,
                 progress=self._progress,
+                given=source.info.given,
             )
             done = target.convert(job)
             built = _Built(inputs=done.inputs, outputs=done.outputs, ops=done.ops, notes=done.notes)
@@ -256,8 +272,15 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
             "say otherwise with --spec.",
         )
     (folder / "model.onnx").write_bytes(prepared.model.SerializeToString(deterministic=True))
+    if prepared.quantized is not None:
+        quantized = prepared.quantized.SerializeToString(deterministic=True)
+        (folder / "quantized.onnx").write_bytes(quantized)
     info = PreparedInfo(
-        spec=spec, opset=prepared.opset, source_sha256=prepared.source_sha256, notices=notices
+        spec=spec,
+        opset=prepared.opset,
+        source_sha256=prepared.source_sha256,
+        notices=notices,
+        given=prepared.given,
     )
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
 
