@@ -220,13 +220,15 @@ def _parameters(node: NodeProto, values: Mapping[str, Array]) -> tuple[Array, Ar
     scale = np.asarray(values[node.input[1]], np.float64)
     if len(node.input) > 2 and node.input[2]:
         return scale, np.asarray(values[node.input[2]])
-    return scale, np.zeros(scale.shape, _default_type(node))
+    return scale, np.zeros(scale.shape, _default_type(node, values))
 
 
-def _default_type(node: NodeProto) -> Any:
+def _default_type(node: NodeProto, values: Mapping[str, Array]) -> Any:
     """Of the codes, where no zero-point says so."""
     from onnx import helper
 
+    if node.op_type == _DEQUANTIZE and node.input[0] in values:
+        return values[node.input[0]].dtype
     asked = attribute(node, "output_dtype")
     return helper.tensor_dtype_to_np_dtype(asked.i if asked is not None and asked.i else 2)
 
@@ -315,6 +317,8 @@ def _ranges(
     several: set[str] = set()
     for node in pairs:
         name = sources[node.output[0]]
+        if node.op_type == _DEQUANTIZE and name in found:
+            continue  # only what an operator moved as integers has no QuantizeLinear
         scale, zero = _parameters(node, values)
         kind = str(zero.dtype)
         if kind not in _INT8_BOUNDS or scale.size != 1:

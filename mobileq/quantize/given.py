@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
 
 from mobileq.graph.quantized import GivenQuantization
-from mobileq.quantize.groups import find_groups
+from mobileq.quantize.between import ranges_between
+from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import QuantPlan, matching_groups
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 CALIBRATOR: Final = "model"
 """What a recipe names where the model's own scales were taken."""
 
 
-def given_plan(model_bytes: bytes, given: GivenQuantization, patterns: Sequence[str]) -> QuantPlan:
+def given_plan(model: ModelProto, given: GivenQuantization, patterns: Sequence[str]) -> QuantPlan:
     """A model's own scales and float ops; nothing is calibrated or searched.
 
     Args:
-        model_bytes: The prepared float model that was found in the quantized one.
+        model: The prepared float model that was found in the quantized one.
+        given: The scales; tensors between an op and the pair behind it get a range that follows.
         patterns: As of `plan_quantization`: ops that stay float in addition.
 
     Raises:
         UsageError: A pattern matches nothing.
     """
-    import onnx
-
-    groups = find_groups(onnx.load_model_from_string(model_bytes))
+    groups = find_groups(model)
     wanted = matching_groups(groups, patterns)
-    unquantized = set(given.unquantized)
+    ranges = {**ranges_between(model, given.ranges, given.unquantized), **given.ranges}
+    kept = wanted.union(_without_scales(groups, ranges), _meant_to_be_float(groups, given))
     return QuantPlan(
         calibrator=CALIBRATOR,
-        ranges=given.ranges,
-        keep_float=tuple(
-            group.name
-            for group in groups
-            if group.name in wanted or not unquantized.isdisjoint(group.tensors)
-        ),
+        ranges=ranges,
+        keep_float=tuple(group.name for group in groups if group.name in kept),
     )
+
+
+def _without_scales(groups: Sequence[OpGroup], known: Collection[str]) -> set[str]:
+    return {
+        group.name
+        for group in groups
+        if any(name not in known for name in (*group.inputs, group.name))
+    }
+
+
+def _meant_to_be_float(groups: Sequence[OpGroup], given: GivenQuantization) -> set[str]:
+    return {group.name for group in groups if not set(given.unquantized).isdisjoint(group.tensors)}

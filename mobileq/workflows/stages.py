@@ -126,7 +126,9 @@ class Stages:
         """Of the scales that the model came with; None where it came with none."""
         if source.info.given is None:
             return None
-        return given_plan(source.onnx.read_bytes(), source.info.given, patterns)
+        import onnx
+
+        return given_plan(onnx.load(source.onnx), source.info.given, patterns)
 
     def convert(
         self,
