@@ -138,11 +138,11 @@ def _check_pattern(pattern: str) -> None:
 
 
 def _require_ranges(options: ConvertOptions, source: Source) -> None:
-    """Pictures to calibrate on, or scales in the model."""
+    """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
     calibrated = [name for name in options.precisions if name in CALIBRATED]
     if not calibrated or options.calib is not None:
         return
-    if source.info.given is None:
+    if source.info.given is None or options.engine != "direct":
         raise UsageError(
             f"{calibrated[0]} needs pictures to calibrate on.",
             "Add --calib FOLDER with some dozens of typical photos.",
@@ -281,9 +281,21 @@ class _Conversion:
         if self._plan is None and self._engine == "direct":
             patterns = self._options.keep_float
             self._plan = self._stages.plan_given(self._source, patterns)
-            if self._plan is None and self._samples is not None:
+            if self._plan is not None:
+                self._explain_given(self._plan)
+            elif self._samples is not None:
                 self._plan = self._stages.plan(self._source, self._samples, patterns)
         return self._plan
+
+    def _explain_given(self, plan: QuantPlan) -> None:
+        if self._samples is not None:
+            self._progress.notice(
+                "The model has its own scales: the pictures of --calib are used to verify only."
+            )
+        if plan.keep_float and not self._options.keep_float:
+            self._progress.notice(
+                f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
+            )
 
     def _recipe(self, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
         return QuantRecipe(
