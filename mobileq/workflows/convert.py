@@ -313,7 +313,7 @@ class _Conversion:
     def _reference_model(self, precision: Precision) -> Path:
         """int8 of a model that came quantized is to be what that model is."""
         quantized = self._source.quantized
-        return quantized if quantized and precision == "int8" else self._source.onnx
+        return quantized if quantized and precision in ("int8", "int8-full") else self._source.onnx
 
     def _reference_samples(self, model: Path) -> list[ReferenceSample]:
         if model not in self._references:
