@@ -13,6 +13,12 @@ from mobileq.graph.labels import LabelSource, read_labels
 from mobileq.graph.load import load
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
+from mobileq.graph.quantized import (
+    GivenQuantization,
+    has_quantizers,
+    remaining,
+    strip_quantizers,
+)
 from mobileq.graph.recognise import recognise
 from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
 from mobileq.graph.simplify import simplify
@@ -29,6 +35,9 @@ class PreparedModel:
 
     `model` is float32, with static inputs, simplified and verified. `source_sha256` is of the file
     as it was given (without external data). `reasons`: family -> why it does not fit.
+
+    Of a file that came quantized, `model` is the float model inside it, `given` its scales, and
+    `quantized` the model as it came, with static inputs, for runs to compare with.
     """
 
     model: ModelProto
@@ -38,6 +47,8 @@ class PreparedModel:
     op_counts: Mapping[str, int]
     notices: tuple[str, ...] = ()
     reasons: Mapping[str, str]
+    given: GivenQuantization | None = None
+    quantized: ModelProto | None = None
 
 
 def prepare(
@@ -69,6 +80,11 @@ def prepare(
     foreign = require_standard_ops(model)
     model, widened = to_float32(model)
     model, fixed = fix_shapes(model, shapes)
+    quantized, given, stripped = None, None, tuple[str, ...]()
+    if has_quantizers(model):
+        # Before simplifying: onnxslim knows no pairs, and would fold some constants into them.
+        quantized = model
+        model, given, stripped = strip_quantizers(model)
     model, simplified = simplify(model)
     inputs, outputs = tensor_specs(model)
     asked = family if family is not None else overrides.family
@@ -87,7 +103,8 @@ def prepare(
         labels=recognition.labels,
     )
     notices = (
-        *foreign, *widened, *fixed, *simplified, *dynamic_outputs(model), *recognition.notices
+        *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
+        *recognition.notices,
     )  # fmt: skip
     return PreparedModel(
         model=model,
@@ -97,6 +114,8 @@ def prepare(
         op_counts=op_counts(model),
         notices=notices,
         reasons=recognition.reasons,
+        given=remaining(given, model) if given is not None else None,
+        quantized=quantized,
     )
 
 

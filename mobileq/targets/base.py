@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.errors import UsageError
+from mobileq.graph.quantized import GivenQuantization
 from mobileq.progress import Progress
 from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
 
@@ -52,6 +53,8 @@ class ConversionJob:
             ops give.
         samples: Finished input tensors, as often as asked, one in memory at a time, for tools
             that insist on calibrating themselves. `sample_count` is their number.
+        given: The scales that the model came with, if it did. Its weights keep theirs, and float
+            stays only what had none.
         output: The file to write.
         scratch: A folder that outlives the job: conversions of the same model share what they
             have in common there.
@@ -67,6 +70,7 @@ class ConversionJob:
     output: Path
     scratch: Path
     progress: Progress
+    given: GivenQuantization | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from mobileq.errors import (
 from mobileq.evaluate.dataset import load_ground_truth
 from mobileq.evaluate.report import BudgetReport, Report
 from mobileq.evaluate.verify import Verification, run_reference
+from mobileq.hashing import file_digest
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import Calibrator, QuantPlan
@@ -149,12 +150,6 @@ def _check(options: ConvertOptions) -> None:
         raise UsageError("No target was given.", "Add --target tflite.")
     for target in options.targets:
         load_target(target)
-    calibrated = [name for name in options.precisions if name in CALIBRATED]
-    if calibrated and options.calib is None:
-        raise UsageError(
-            f"{calibrated[0]} needs pictures to calibrate on.",
-            "Add --calib FOLDER with some dozens of typical photos.",
-        )
     _check_quantization(options)
     if options.calib_count is not None and options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
@@ -184,6 +179,18 @@ def _check_pattern(pattern: str) -> None:
             f"--keep-float {pattern!r} is no regular expression: {error}.",
             "Give a Python regular expression on the ONNX model's tensor names.",
         ) from error
+
+
+def _require_ranges(options: ConvertOptions, source: Source) -> None:
+    """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
+    calibrated = [name for name in options.precisions if name in CALIBRATED]
+    if not calibrated or options.calib is not None:
+        return
+    if source.info.given is None or options.engine != "direct":
+        raise UsageError(
+            f"{calibrated[0]} needs pictures to calibrate on.",
+            "Add --calib FOLDER with some dozens of typical photos.",
+        )
 
 
 def _require_disk_space() -> None:
@@ -243,6 +250,7 @@ class _Conversion:
         self._recipes = recipes
         self._targets = {name: load_target(name) for name in options.targets}
         self._source = stages.prepare(model, options.overrides)
+        _require_ranges(options, self._source)
         for notice in self._source.info.notices:
             progress.notice(notice)
         for option in _ignored(options):
@@ -251,7 +259,7 @@ class _Conversion:
         self._raw: Source | None = None
         self._float_files: dict[tuple[str, str], _Result] = {}
         self._engines: dict[tuple[str, str], Engine] = {}
-        self._references: dict[str, list[ReferenceSample]] = {}
+        self._references: dict[Path, list[ReferenceSample]] = {}
         self._quantizations: dict[str, Quantization] = {}
 
     def __enter__(self) -> Self:
@@ -302,9 +310,11 @@ class _Conversion:
 
     def _source_for(self, precision: Precision) -> Source:
         """With the head that the precision gets."""
-        head = self._options.head
+        head: Head = self._options.head
         if precision in self._recipes:
             head = self._recipes[precision].head
+        if self._source.info.given is not None:
+            return self._given_source(head)
         wants_raw = head == "raw" or (head == "auto" and precision in CALIBRATED)
         if not wants_raw or self._source.head == "raw":
             return self._source
@@ -317,6 +327,14 @@ class _Conversion:
                 self._progress.notice(f"{error.message} The decoding stays in the graph, in float.")
                 self._raw = self._source
         return self._raw
+
+    def _given_source(self, head: Head) -> Source:
+        if head == "raw" and self._source.head != "raw":
+            raise UsageError(
+                "The model came quantized, decoding and all, and is kept as it is.",
+                "Leave out --head, or export it with a raw head.",
+            )
+        return self._source
 
     def _float_file(self, target: Target, source: Source) -> _Result:
         """The others are made from it, by the engine that got it right."""
@@ -378,13 +396,14 @@ class _Conversion:
         """Args: made_of: The repaired model; what comes out is held against `source`."""
         samples = self._samples if recipe.precision in CALIBRATED else None
         artifact, path = self._stages.convert(made_of or source, target, recipe, plan, samples)
+        reference = _reference_model(source, recipe.precision)
         found = self._stages.verify(
             source,
             target,
             artifact,
             path,
-            lambda: self._reference_samples(source),
-            self._reference_key(),
+            lambda: self._reference_samples(source, reference),
+            f"{file_digest(reference)}, {self._reference_key()}",
         )
         if found.problems:
             raise VerificationError(
@@ -400,6 +419,16 @@ class _Conversion:
                 "with --keep-float, or use dynamic."
             )
         return _Result(artifact, path, found, plan)
+
+    def _explain_given(self, plan: QuantPlan) -> None:
+        if self._samples is not None:
+            self._progress.notice(
+                "The model has its own scales: the pictures of --calib are used to verify only."
+            )
+        if plan.keep_float and not self._options.quantization.keep_float:
+            self._progress.notice(
+                f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
+            )
 
     def _recipe(self, target: Target, source: Source, precision: Precision) -> QuantRecipe:
         io: IoDtype = "float32"
@@ -417,8 +446,12 @@ class _Conversion:
     def _plan(
         self, target: Target, source: Source, recipe: QuantRecipe
     ) -> tuple[QuantPlan, Source]:
-        assert self._samples is not None
         options = self._options.quantization
+        given = self._stages.plan_given(source, options.keep_float)
+        if given is not None:
+            self._explain_given(given)
+            return given, source
+        assert self._samples is not None
         if recipe.precision in self._recipes:
             options = as_options(self._recipes[recipe.precision])
         decide, _ = self._pictures
@@ -479,17 +512,21 @@ class _Conversion:
         chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._options.seed}"
         return f"{chosen}, first {VERIFY_COUNT}"
 
-    def _reference_samples(self, source: Source) -> list[ReferenceSample]:
-        if source.sha256 not in self._references:
+    def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
+        if model not in self._references:
             spec = source.spec
-            runner = OnnxRuntimeRunner(source.onnx, spec.inputs, spec.outputs)
+            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
             count = verification_count(self._samples, VERIFY_COUNT)
-            self._references[source.sha256] = run_reference(
-                runner, spec, feeds, self._progress, count
-            )
+            self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
             runner.close()
-        return self._references[source.sha256]
+        return self._references[model]
+
+
+def _reference_model(source: Source, precision: Precision) -> Path:
+    """int8 of a model that came quantized is to be what that model is."""
+    whole = precision in ("int8", "int8-full")
+    return source.quantized if source.quantized and whole else source.onnx
 
 
 def _require_budget(budgets: Mapping[str, BudgetReport]) -> None:
@@ -517,6 +554,8 @@ def _write(
     for result in results.files:
         bundle.add_file(result.artifact.path, result.path)
     bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
+    if source.quantized is not None:
+        bundle.add_file(f"reference/{spec.name}-quantized.onnx", source.quantized)
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
     with progress.stage("Writing golden vectors"):

@@ -16,8 +16,10 @@ import msgspec
 
 from mobileq.cache import ResultCache
 from mobileq.evaluate.verify import Verification, verify
+from mobileq.graph.quantized import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
+from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, HeadKind, ModelSpec, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, Runner, Target
@@ -39,17 +41,22 @@ class PreparedInfo(Spec, frozen=True, kw_only=True):
     opset: int
     source_sha256: str
     notices: tuple[str, ...] = ()
+    given: GivenQuantization | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """The prepared model on disk: float32, static shapes, simplified."""
+    """The prepared model on disk: float32, static shapes, simplified.
+
+    `quantized` is the model as it came, where it came quantized.
+    """
 
     onnx: Path
     sha256: str
     info: PreparedInfo
     is_cut: bool = False
     """Whether it ends at the last convolutions, unlike the model that was given."""
+    quantized: Path | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -94,7 +101,10 @@ class Stages:
                 _prepare(model, overrides, folder)
             else:
                 self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
-        return _read_source(folder)
+        source = _read_source(folder)
+        if source.info.given:
+            source = dataclasses.replace(source, quantized=folder / "quantized.onnx")
+        return source
 
     def raw(self, source: Source) -> Source:
         """The model up to its last convolutions. Raises as `mobileq.graph.raw_head.raw_head`."""
@@ -148,6 +158,14 @@ class Stages:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def plan_given(self, source: Source, patterns: tuple[str, ...]) -> QuantPlan | None:
+        """Of the scales that the model came with; None where it came with none."""
+        if source.info.given is None:
+            return None
+        import onnx
+
+        return given_plan(onnx.load(source.onnx), source.info.given, patterns)
+
     def convert(
         self,
         source: Source,
@@ -170,6 +188,7 @@ class Stages:
             target=target.name,
             recipe=recipe,
             plan=plan,
+            given=source.info.given,
             samples=samples.fingerprint() if samples else None,
             versions=versions,
         )
@@ -188,6 +207,7 @@ class Stages:
                 output=path,
                 scratch=self.workspace(source.sha256),
                 progress=self._progress,
+                given=source.info.given,
             )
             done = target.convert(job)
             built = _Built(inputs=done.inputs, outputs=done.outputs, ops=done.ops, notes=done.notes)
@@ -291,8 +311,15 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
             "say otherwise with --spec.",
         )
     (folder / "model.onnx").write_bytes(prepared.model.SerializeToString(deterministic=True))
+    if prepared.quantized is not None:
+        quantized = prepared.quantized.SerializeToString(deterministic=True)
+        (folder / "quantized.onnx").write_bytes(quantized)
     info = PreparedInfo(
-        spec=spec, opset=prepared.opset, source_sha256=prepared.source_sha256, notices=notices
+        spec=spec,
+        opset=prepared.opset,
+        source_sha256=prepared.source_sha256,
+        notices=notices,
+        given=prepared.given,
     )
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
 

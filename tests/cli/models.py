@@ -33,6 +33,28 @@ def cube(path: Path) -> Path:
     return saved(model(graph), path)
 
 
+def quantized(path: Path) -> Path:
+    """As `plain`, with QuantizeLinear and DequantizeLinear around the convolution."""
+    made = model(
+        """g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
+            step = Constant<value = float {0.004}>()
+            zero = Constant<value = uint8 {0}>()
+            q = QuantizeLinear(x, step, zero)
+            d = DequantizeLinear(q, step, zero)
+            weight_step = Constant<value = float {0.02}>()
+            weight_zero = Constant<value = int8 {0}>()
+            v = QuantizeLinear(w, weight_step, weight_zero)
+            u = DequantizeLinear(v, weight_step, weight_zero)
+            c = Conv(d, u)
+            wide_step = Constant<value = float {0.025}>()
+            middle = Constant<value = uint8 {128}>()
+            p = QuantizeLinear(c, wide_step, middle)
+            y = DequantizeLinear(p, wide_step, middle)
+        }"""
+    )
+    return saved(made, path)
+
+
 def dynamic(path: Path) -> Path:
     """Height and width of `images` are open."""
     return saved(

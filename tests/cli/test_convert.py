@@ -144,6 +144,43 @@ def test_wrong_options(convert: Convert, options: tuple[object, ...], words: str
     assert words in convert.fails(2, *options)
 
 
+def test_model_that_came_quantized_needs_no_pictures(cli: Cli, tmp_path: Path) -> None:
+    path = models.quantized(tmp_path / "net.onnx")
+    result = cli("convert", path, "-o", tmp_path / "out", "--precision", "fp32,int8")
+    assert result.code == 0, result.err
+    assert "Note: The model comes quantized: int8 keeps its own scales (2 activations, 1 " in (
+        result.err
+    )
+    assert "Note: Without --calib" in result.err
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    plain, int8 = manifest["artifacts"]
+    assert int8["recipe"]["calibrator"] == "model"
+    assert plain["recipe"].get("calibrator") is None
+    assert int8["ops"]["CONV_2D"] == 1
+    # Of the model as it came, and so of its roundings too: nearly none differ.
+    measured = manifest["measurements"]["tflite-int8"]
+    assert measured.get("sqnr_db") is None or measured["sqnr_db"] > 55
+    assert (tmp_path / "out" / "reference" / "net-quantized.onnx").exists()
+    assert cli("verify", tmp_path / "out").code == 0
+
+
+def test_pictures_for_a_model_that_came_quantized_only_verify(
+    cli: Cli, photos: Path, tmp_path: Path
+) -> None:
+    path = models.quantized(tmp_path / "net.onnx")
+    options = ("--precision", "int8", "--calib", photos)
+    result = cli("convert", path, "-o", tmp_path / "out", *options)
+    assert result.code == 0, result.err
+    assert "the pictures of --calib are used to verify only" in result.err
+
+
+def test_other_engine_cannot_take_the_models_scales(cli: Cli, tmp_path: Path) -> None:
+    path = models.quantized(tmp_path / "net.onnx")
+    options = ("--precision", "int8", "--engine", "tensorflow")
+    said = cli.fails(2, "convert", path, "-o", tmp_path / "out", *options)
+    assert "int8 needs pictures to calibrate on. Try: Add --calib" in said
+
+
 def test_labels_unlike_the_class_count(convert: Convert, tmp_path: Path) -> None:
     said = convert.fails(1, "--labels", "coco80")
     assert "There are 80 labels, but the model has 4 classes." in said

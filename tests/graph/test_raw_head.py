@@ -187,16 +187,17 @@ def test_bins_stand_for_the_distances_given():
         expected_distance(logits, 3, (0.0, 1.0))
 
 
-def test_a_model_with_quantizers_is_cut_behind_them(tmp_path: Path):
+def test_a_model_that_came_quantized_is_cut_as_a_float_one(tmp_path: Path):
     network = heads.yolov8(4, bins=8)
     for node in list(network.graph.node):
         if node.op_type == "Conv" and node.output[0][0] in "bc":
             _quantize(network, node.output[0])
     given = prepared(network, tmp_path, "yolov8")
     model, spec = raw_head(given.model, given.spec)
-    assert [name for name, _, _ in roles(spec)] == [
-        f"{name}{stride}_d" for stride in STRIDES for name in "bc"
-    ]
+    names = [f"{name}{stride}" for stride in STRIDES for name in "bc"]
+    assert [name for name, _, _ in roles(spec)] == names
+    assert given.given is not None
+    assert set(given.given.ranges) == set(names)
     assert_same_candidates(given, model, spec)
 
 

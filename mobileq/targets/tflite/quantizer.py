@@ -9,6 +9,7 @@ from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.float16 import halve_weights
+from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
@@ -16,6 +17,7 @@ REFERENCE_KERNELS_NOTE = (
 _MANY_WEIGHTS = 4096
 """Convolutions in float have 8-bit weights from here on: it is the activations that need the float.
 The first layers have few weights, of which each counts."""
+_LARGEST_WEIGHT = 127
 _UNSUPPORTED = ("PADV2",)
 """ai-edge-quantizer 0.5.1 gives PADV2's constant a scale of the wrong rank and raises."""
 
@@ -27,6 +29,8 @@ def quantize_file(
     io: str = "float32",
     ranges: dict[str, tuple[float, float]] | None = None,
     float_tensors: Sequence[str] = (),
+    weight_scales: dict[str, WeightScales] | None = None,
+    own_scales: bool = False,
 ) -> list[str]:
     """Write `output`, the float32 file `source` in another precision.
 
@@ -35,6 +39,9 @@ def quantize_file(
         io: Type of inputs and outputs of the integer precisions: "float32", "int8", "uint8".
         ranges: (min, max) of each activation tensor, for the integer precisions.
         float_tensors: Ops that give one of these stay in float.
+        weight_scales: (axis, scale of each index along it) of weights; others get scales that
+            their largest values need.
+        own_scales: The ranges are a trained model's, so no tensor may get another's.
 
     Returns:
         Notes for the user.
@@ -44,6 +51,8 @@ def quantize_file(
         return []
     from ai_edge_quantizer import quantizer
 
+    if own_scales:
+        _keep_scales_before_concatenations()
     tool = quantizer.Quantizer(source)
     if precision == "dynamic":
         _recipe_dynamic(tool)
@@ -52,7 +61,8 @@ def quantize_file(
         large = flatbuffer.weighty_outputs(flatbuffer.read_model(Path(source)), _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)
-    result = tool.quantize(_statistics(source, ranges) if ranges else None)
+    known = _statistics(source, ranges, weight_scales or {}) if ranges else None
+    result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
     model = flatbuffer.read_model(Path(output))
     if io == "uint8" and precision in ("int8", "int8-full"):
@@ -98,6 +108,19 @@ def _recipe_static(
         _keep_float(tool, ".*", names.OUTPUT)
 
 
+def _keep_scales_before_concatenations() -> None:
+    """For the rest of the process, which quantizes one file.
+
+    A concatenation works on one scale. ai-edge-quantizer 0.5.1 gives it at once to an op that
+    feeds nothing else, which saves a rounding; a model that was trained with that rounding gets its
+    own scale there, and a QUANTIZE.
+    """
+    from ai_edge_quantizer import transformation_instruction_generator as generator
+
+    shortcut = "_eliminate_requantization_for_nonconstrained_provider"
+    setattr(generator.TransformationInstructionsGenerator, shortcut, lambda self, tensor: None)
+
+
 def _whole_name(name: str) -> str:
     # The quantizer matches against the output names of an op, each followed by a semicolon.
     return f"(^|;){re.escape(name)};"
@@ -111,19 +134,27 @@ def _keep_float(tool: Any, regex: str, operation: Any) -> None:
     )
 
 
-def _statistics(source: str, ranges: dict[str, tuple[float, float]]) -> dict[str, Any]:
-    """The ranges in the quantizer's own form: arrays of the tensor's rank."""
+def _statistics(
+    source: str, ranges: dict[str, tuple[float, float]], scales: dict[str, WeightScales]
+) -> dict[str, Any]:
+    """The ranges in the quantizer's own form: arrays of the tensor's rank.
+
+    In doubles, so that a range which was made of a scale gives the same scale again. A weight's
+    range, which the quantizer (0.5.1) takes per channel too, is that of the codes -127..127.
+    """
     import numpy as np
 
     ranks = {
         flatbuffer.tensor_name(tensor): len(tensor.shape) if tensor.shape is not None else 0
         for tensor in flatbuffer.read_model(Path(source)).subgraphs[0].tensors
     }
-    return {
-        name: {
-            "min": np.full((1,) * ranks[name], low, np.float32),
-            "max": np.full((1,) * ranks[name], high, np.float32),
-        }
+    found: dict[str, Any] = {
+        name: {"min": np.full((1,) * ranks[name], low), "max": np.full((1,) * ranks[name], high)}
         for name, (low, high) in ranges.items()
         if name in ranks
     }
+    for name, (axis, scale) in scales.items():
+        shape = [-1 if each == axis else 1 for each in range(ranks[name])]
+        largest = _LARGEST_WEIGHT * np.array(scale).reshape(shape)
+        found[name] = {"min": -largest, "max": largest}
+    return found

@@ -39,6 +39,7 @@ from mobileq.targets.tflite.tensors import (
     output_orders,
     restore_output_layouts,
 )
+from mobileq.targets.tflite.weights import WeightScales, weight_scales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +92,8 @@ class TfliteTarget:
 
     def convert(self, job: ConversionJob) -> Converted:
         """See `Target.convert`."""
-        if job.recipe.precision in _CALIBRATED and job.samples is None:
+        known = job.given is not None and job.recipe.engine == "direct"
+        if job.recipe.precision in _CALIBRATED and job.samples is None and not known:
             raise UsageError(
                 f"{job.recipe.precision} needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
@@ -220,9 +222,22 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     known = {name: (found.min, found.max) for name, found in job.ranges.items()}
     ranges = file_ranges(model, names, known)
     kept = {names[name] for name in job.keep_float if name in names}
-    if job.recipe.precision != "int8-full":
+    if job.given is None and job.recipe.precision != "int8-full":
         kept.update(flatbuffer.tail_tensors(model))
-    return {"ranges": ranges, "float_tensors": sorted(float_outputs(model, kept, ranges))}
+    return {
+        "ranges": ranges,
+        "float_tensors": sorted(float_outputs(model, kept, ranges)),
+        "weight_scales": _weight_scales(job, model),
+        "own_scales": job.given is not None,
+    }
+
+
+def _weight_scales(job: ConversionJob, model: Any) -> dict[str, WeightScales]:
+    if job.given is None:
+        return {}
+    import onnx
+
+    return weight_scales(onnx.load(job.model), job.given.constants, model)
 
 
 def _convert_base(job: ConversionJob, command: str, output: Path) -> None:

@@ -1,0 +1,100 @@
+"""Finds the scales that an ONNX model's weights came with in the .tflite file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mobileq.graph.outline import attribute, constants
+from mobileq.spec import QuantParams
+from mobileq.targets.tflite import flatbuffer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from onnx import ModelProto, NodeProto
+
+    Array = npt.NDArray[np.generic]
+
+WeightScales = tuple[int, tuple[float, ...]]
+"""(axis, the scale of each index along it)."""
+
+_FILE_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
+"""Op -> the axis of its weights, always its second input, that counts the output channels."""
+_LARGEST_CODE = 128
+"""What lies beyond can't be held. -128 itself becomes -127, which is one step: kernels are free to
+rely on -127..127."""
+
+
+def weight_scales(
+    onnx_model: ModelProto, given: Mapping[str, QuantParams], file_model: Any
+) -> dict[str, WeightScales]:
+    """{file tensor: its scales}, for the weights that hold what the ONNX model's do.
+
+    They are told by their values: the file's names and axes are others, the order of output
+    channels is the same. Weights that a converter changed on the way are left out.
+
+    Args:
+        onnx_model: The float model that the file was made of.
+        given: By the names of its constants.
+        file_model: The float file (a schema `ModelT`).
+    """
+    known = dict(_onnx_weights(onnx_model, given))
+    found: dict[str, WeightScales] = {}
+    for name, axis, value in _file_weights(file_model):
+        scale = known.get(_fingerprint(value, axis))
+        if scale is not None:
+            found[name] = axis, scale
+    return found
+
+
+def _onnx_weights(
+    model: ModelProto, given: Mapping[str, QuantParams]
+) -> Iterator[tuple[bytes, tuple[float, ...]]]:
+    import numpy as np
+
+    stored = constants(model.graph)
+    for node in model.graph.node:
+        if len(node.input) < 2 or node.input[1] not in given or node.input[1] not in stored:
+            continue
+        value, parameters = stored[node.input[1]], given[node.input[1]]
+        axis = _channel_axis(node, value.ndim)
+        if axis is None or parameters.axis not in (None, axis):
+            continue
+        scale = np.broadcast_to(np.array(parameters.scale), (value.shape[axis],))
+        shaped = scale.reshape([-1 if at == axis else 1 for at in range(value.ndim)])
+        if np.abs(np.round(value / shaped)).max(initial=0.0) <= _LARGEST_CODE:
+            yield _fingerprint(value, axis), tuple(float(each) for each in scale)
+
+
+def _channel_axis(node: NodeProto, rank: int) -> int | None:
+    """The axis of the weights that counts output channels; None for other operators."""
+    if node.op_type == "Gemm":
+        transposed = attribute(node, "transB")
+        return 0 if transposed is not None and transposed.i else 1
+    return {"Conv": 0, "ConvTranspose": 1, "MatMul": rank - 1}.get(node.op_type)
+
+
+def _file_weights(model: Any) -> Iterator[tuple[str, int, Array]]:
+    import numpy as np
+
+    graph = model.subgraphs[0]
+    for op in graph.operators:
+        axis = _FILE_AXES.get(flatbuffer.op_name(model, op))
+        if axis is None or len(op.inputs) < 2 or op.inputs[1] < 0:
+            continue
+        tensor = graph.tensors[op.inputs[1]]
+        data = model.buffers[tensor.buffer].data
+        if data is None or not len(data) or flatbuffer.dtype_name(tensor) != "float32":
+            continue
+        value = np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
+        yield flatbuffer.tensor_name(tensor), axis, value
+
+
+def _fingerprint(value: Array, axis: int) -> bytes:
+    """The same for two arrays whose channels hold the same values, in whatever order inside."""
+    import numpy as np
+
+    rows = np.moveaxis(np.asarray(value, "<f4"), axis, 0)
+    rows = np.sort(rows.reshape(rows.shape[0], -1), axis=1)
+    return np.array(rows.shape).tobytes() + rows.tobytes()
