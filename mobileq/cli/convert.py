@@ -15,14 +15,16 @@ def convert(
     model: Annotated[Path, typer.Argument(help="The ONNX file.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
     target: Annotated[
-        str, typer.Option(help="Runtimes to convert for: tflite.", metavar="NAMES")
+        str, typer.Option(help="Runtimes to convert for: tflite, mnn.", metavar="NAMES")
     ] = "tflite",
     precision: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.", metavar="LIST"
+            help="Of fp32, fp16, dynamic (tflite), w8 (mnn), int8, int16x8 (tflite); by commas. "
+            "By default the float ones and dynamic or w8.",
+            metavar="LIST",
         ),
-    ] = "fp32,fp16,dynamic",
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -66,7 +68,7 @@ def convert(
     options = ConvertOptions(
         targets=split_list(target),
         # The library checks these itself and says what is allowed.
-        precisions=cast(tuple[Precision, ...], split_list(precision)),
+        precisions=cast(tuple[Precision, ...], split_list(precision or "")),
         engine=cast(Engine, engine),
         io=cast(IoDtype, io),
         calib=calib,

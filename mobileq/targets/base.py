@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.errors import UsageError
 from mobileq.progress import Progress
-from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.spec import Engine, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +83,12 @@ class Target(Protocol):
 
     name: str
     suffix: str
+    precisions: tuple[Precision, ...]
+    """What it converts to; anything else is refused before any work."""
+    default_precisions: tuple[Precision, ...]
+    """What it converts to when nobody says."""
+    engines: tuple[Engine, ...]
+    """Which it has, the first by default."""
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """Name and version of the packages that `convert` uses for the recipe."""
@@ -105,6 +111,7 @@ class Target(Protocol):
 
 _TARGETS = {
     "tflite": "mobileq.targets.tflite.target:TfliteTarget",
+    "mnn": "mobileq.targets.mnn.target:MnnTarget",
 }
 
 

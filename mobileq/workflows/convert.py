@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int16x8")
-DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
@@ -53,7 +52,8 @@ class ConvertOptions:
     """What `convert` can be told; see `mobileq convert --help`."""
 
     targets: tuple[str, ...] = ("tflite",)
-    precisions: tuple[Precision, ...] = DEFAULT_PRECISIONS
+    precisions: tuple[Precision, ...] = ()
+    """Of all targets; where empty, each target's own defaults."""
     engine: Engine = "direct"
     io: IoDtype = "float32"
     calib: Path | None = None
@@ -115,12 +115,10 @@ def _check(options: ConvertOptions) -> None:
         if value not in get_args(kind):
             known = ", ".join(get_args(kind))
             raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
-    if not options.precisions:
-        raise UsageError("No precision was given.", "Add --precision fp32,fp16,dynamic.")
     if not options.targets:
         raise UsageError("No target was given.", "Add --target tflite.")
-    for target in options.targets:
-        load_target(target)
+    for name in options.targets:
+        _check_target(load_target(name), options)
     calibrated = [name for name in options.precisions if name in CALIBRATED]
     if calibrated and options.calib is None:
         raise UsageError(
@@ -131,6 +129,19 @@ def _check(options: ConvertOptions) -> None:
         _check_pattern(pattern)
     if options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
+
+
+def _check_target(target: Target, options: ConvertOptions) -> None:
+    missing = [each for each in options.precisions if each not in target.precisions]
+    if missing:
+        raise UsageError(
+            f"The target {target.name} has no {missing[0]}.",
+            f"Choose of: {', '.join(target.precisions)}.",
+        )
+
+
+def _precisions(target: Target, options: ConvertOptions) -> tuple[Precision, ...]:
+    return options.precisions or target.default_precisions
 
 
 def _check_pattern(pattern: str) -> None:
@@ -201,7 +212,7 @@ class _Conversion:
             target = load_target(name)
             # The float file first: the others are made from it, by the engine that got it right.
             base = self._float_with_fallback(target)
-            for precision in self._options.precisions:
+            for precision in _precisions(target, self._options):
                 files.append(base if precision == "fp32" else self._result(target, precision))
         return _Results(self._source, self._samples, files)
 
@@ -218,10 +229,12 @@ class _Conversion:
         return None
 
     def _float_with_fallback(self, target: Target) -> _Result:
+        asked = self._options.engine
+        self._engine = asked if asked in target.engines else target.engines[0]
         try:
             return self._result(target, "fp32")
         except (VerificationError, ToolError) as error:
-            if self._engine != "direct":
+            if self._engine != "direct" or "tensorflow" not in target.engines:
                 raise
             first = error
         _require_disk_space()

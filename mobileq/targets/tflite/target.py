@@ -14,7 +14,7 @@ import msgspec
 from mobileq.errors import MissingDependencyError, UnsupportedOperatorError, UsageError
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import QuantRecipe, TensorSpec
+from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
@@ -42,6 +42,9 @@ class TfliteTarget:
 
     name = "tflite"
     suffix = ".tflite"
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+    default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
+    engines: tuple[Engine, ...] = ("direct", "tensorflow")
 
     def __init__(self, interpreter: str = "auto") -> None:
         self._interpreter = interpreter
