@@ -218,6 +218,7 @@ class Stages:
                     artifact.precision,
                     self._progress,
                     reopen=reopen,
+                    target=target.name,
                 )
             finally:
                 runner.close()
