@@ -53,13 +53,24 @@ def convert(
             help="Tensors whose ops stay float in int8 files. Can be repeated.", metavar="REGEX"
         ),
     ] = None,
+    mnn_method: Annotated[
+        str,
+        typer.Option(
+            help="Who makes int8 .mnn files: mobileq, or MNN's own KL, ADMM or EMA.",
+            metavar="NAME",
+        ),
+    ] = "mobileq",
+    mnn_weights: Annotated[
+        str,
+        typer.Option(help="Weights of MNN's own methods: MAX_ABS or ADMM.", metavar="NAME"),
+    ] = "MAX_ABS",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     no_cache: NoCache = False,
     json: Json = False,
 ) -> None:
     """Convert an ONNX model and verify every file that comes out."""
     from mobileq.console import Console
-    from mobileq.spec import Engine, IoDtype, Precision
+    from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
     from mobileq.workflows.convert import ConvertOptions
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
@@ -75,6 +86,8 @@ def convert(
         calib_count=calib_count,
         seed=seed,
         keep_float=tuple(keep_float or ()),
+        mnn_method=cast(MnnMethod, mnn_method),
+        mnn_weights=cast(MnnWeights, mnn_weights),
         overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
     )
     manifest = run(

@@ -70,12 +70,17 @@ class ConversionJob:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion wrote: the file's tensors under the model's names, and its ops."""
+    """What a conversion wrote: the file's tensors under the model's names, and its ops.
+
+    `companions` are files that belong into the bundle with it, by their paths in the bundle and,
+    the same, in the folder of `ConversionJob.output`.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     notes: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
 
 
 class Target(Protocol):

@@ -27,7 +27,15 @@ from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import QuantPlan
-from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
+from mobileq.spec import (
+    Artifact,
+    Engine,
+    IoDtype,
+    MnnMethod,
+    MnnWeights,
+    Precision,
+    QuantRecipe,
+)
 from mobileq.targets.base import Target, load_target
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import open_calibration, verification_samples
@@ -60,6 +68,8 @@ class ConvertOptions:
     calib_count: int = 64
     seed: int = 0
     keep_float: tuple[str, ...] = ()
+    mnn_method: MnnMethod = "mobileq"
+    mnn_weights: MnnWeights = "MAX_ABS"
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -111,6 +121,8 @@ def _check(options: ConvertOptions) -> None:
         *((precision, Precision, "--precision") for precision in options.precisions),
         (options.engine, Engine, "--engine"),
         (options.io, IoDtype, "--io"),
+        (options.mnn_method, MnnMethod, "--mnn-method"),
+        (options.mnn_weights, MnnWeights, "--mnn-weights"),
     ):
         if value not in get_args(kind):
             known = ", ".join(get_args(kind))
@@ -179,6 +191,8 @@ class _Result:
     artifact: Artifact
     path: Path
     verification: Verification
+    companions: tuple[str, ...] = ()
+    """What else belongs into the bundle, by its path there and in the folder of `path`."""
 
 
 @dataclass(frozen=True)
@@ -255,9 +269,13 @@ class _Conversion:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
         plan, samples = None, None
         if precision in CALIBRATED:
-            plan, samples = self._quant_plan(), self._samples
-        recipe = self._recipe(precision, plan)
-        artifact, path = self._stages.convert(self._source, target, recipe, plan, samples)
+            samples = self._samples
+            # MNN's own quantizer calibrates by itself.
+            plan = None if self._calibrates(target) else self._quant_plan()
+        recipe = self._recipe(target, precision, plan)
+        artifact, path, companions = self._stages.convert(
+            self._source, target, recipe, plan, samples
+        )
         found = self._stages.verify(
             self._source, target, artifact, path, self._reference_samples, self._reference_key()
         )
@@ -274,7 +292,10 @@ class _Conversion:
                 f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
                 "with --keep-float, or use dynamic."
             )
-        return _Result(artifact, path, found)
+        return _Result(artifact, path, found, companions)
+
+    def _calibrates(self, target: Target) -> bool:
+        return target.name == "mnn" and self._options.mnn_method != "mobileq"
 
     def _quant_plan(self) -> QuantPlan | None:
         """Made once; TensorFlow's converter calibrates by itself and takes none."""
@@ -283,13 +304,16 @@ class _Conversion:
             self._plan = self._stages.plan(self._source, self._samples, patterns)
         return self._plan
 
-    def _recipe(self, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
+    def _recipe(self, target: Target, precision: Precision, plan: QuantPlan | None) -> QuantRecipe:
+        own = precision == "int8" and self._calibrates(target)
         return QuantRecipe(
             precision=precision,
             engine=self._engine,
             calibrator=plan.calibrator if plan else None,
             keep_float=plan.keep_float if plan else (),
             io=self._options.io if precision in CALIBRATED else "float32",
+            mnn_method=self._options.mnn_method if own else None,
+            mnn_weights=self._options.mnn_weights if own else None,
         )
 
     def _reference_key(self) -> str:
@@ -321,6 +345,8 @@ def _write(
     source, spec = results.source, results.source.spec
     for result in results.files:
         bundle.add_file(result.artifact.path, result.path)
+        for name in result.companions:
+            bundle.add_file(name, result.path.parent / name)
     bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())

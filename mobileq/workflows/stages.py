@@ -59,6 +59,7 @@ class _Built(Spec, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     notes: tuple[str, ...]
+    companions: tuple[str, ...] = ()
 
 
 class Stages:
@@ -121,8 +122,11 @@ class Stages:
         recipe: QuantRecipe,
         plan: QuantPlan | None,
         samples: SampleSet | None,
-    ) -> tuple[Artifact, Path]:
+    ) -> tuple[Artifact, Path, tuple[str, ...]]:
         """One file in one precision; `plan` and `samples` only where the recipe needs them.
+
+        Returns:
+            The artifact, its file, and its companions (see `Converted`).
 
         Raises:
             As `Target.convert`.
@@ -156,7 +160,13 @@ class Stages:
                 progress=self._progress,
             )
             done = target.convert(job)
-            built = _Built(inputs=done.inputs, outputs=done.outputs, ops=done.ops, notes=done.notes)
+            built = _Built(
+                inputs=done.inputs,
+                outputs=done.outputs,
+                ops=done.ops,
+                notes=done.notes,
+                companions=done.companions,
+            )
             (folder / "built.json").write_bytes(msgspec.json.encode(built))
 
         self._store.fetch(key, folder, make)
@@ -174,7 +184,7 @@ class Stages:
             tool_versions=versions,
             notes=built.notes,
         )
-        return artifact, path
+        return artifact, path, built.companions
 
     def verify(
         self,

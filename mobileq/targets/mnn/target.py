@@ -19,6 +19,7 @@ from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
 from mobileq.targets.mnn.outline import MnnOutline, read_outline
+from mobileq.targets.mnn.own_quantizer import BLOCKED_INPUT, companions, quantize_by_mnn
 from mobileq.targets.mnn.weights import store_asymmetric
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class MnnTarget:
     def convert(self, job: ConversionJob) -> Converted:
         """See `Target.convert`."""
         precision = job.recipe.precision
-        if precision == "int8" and not job.ranges:
+        own = precision == "int8" and job.recipe.mnn_method not in (None, "mobileq")
+        if precision == "int8" and not own and not job.ranges:
             raise UsageError(
                 "int8 needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
@@ -72,6 +74,10 @@ class MnnTarget:
             if precision in _DIRECT:
                 _from_onnx(child, job, job.output, *_DIRECT[precision])
                 notes: tuple[str, ...] = ()
+            elif own:
+                source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
+                _from_onnx(child, job, source, *BLOCKED_INPUT)
+                notes = quantize_by_mnn(child, job, source)
             else:
                 notes = _through_json(child, job)
         forget_uuid(job.output)
@@ -81,6 +87,7 @@ class MnnTarget:
             outputs=_matched(job.spec.outputs, outline.outputs, job.output),
             ops=_counted(outline),
             notes=notes,
+            companions=companions(job.output.parent) if own else (),
         )
 
 

@@ -7,6 +7,7 @@ import (MNN 3.6.1).
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -41,6 +42,20 @@ class MnnWorker:
                     *fields["options"])  # fmt: skip
         if not output.exists() or output.stat().st_size == 0:
             raise ToolError("MNN's converter wrote nothing.", "See the log for what it said.")
+        return {}, {}
+
+    def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder."""
+        import MNN  # noqa: F401, I001  before `_tools`, which links against it
+        import _tools
+
+        config, output = Path(fields["config"]), Path(fields["output"])
+        os.chdir(config.parent)
+        # Returns True whatever happened. Unlike the `mnnquant` command of MNN 3.6.1, which hands
+        # over its arguments in a form that its own library aborts on.
+        _tools.mnnquant(["mnnquant", fields["source"], str(output), str(config)])
+        if not output.exists() or output.stat().st_size == 0:
+            raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
         return {}, {}
 
     def graph(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
