@@ -20,8 +20,8 @@ def convert(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="Of fp32, fp16, dynamic (tflite), w8 (mnn), int8, int16x8 (tflite); by commas. "
-            "By default the float ones and dynamic or w8.",
+            help="Of fp32, fp16, int8, for tflite dynamic, int8-full, int16x8, for mnn w8; "
+            "separated by commas. Default: fp32, fp16 and dynamic or w8.",
             metavar="LIST",
         ),
     ] = None,
@@ -79,7 +79,9 @@ def convert(
     options = ConvertOptions(
         targets=split_list(target),
         # The library checks these itself and says what is allowed.
-        precisions=cast(tuple[Precision, ...], split_list(precision or "")),
+        precisions=None
+        if precision is None
+        else cast(tuple[Precision, ...], split_list(precision)),
         engine=cast(Engine, engine),
         io=cast(IoDtype, io),
         calib=calib,

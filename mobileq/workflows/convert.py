@@ -60,8 +60,8 @@ class ConvertOptions:
     """What `convert` can be told; see `mobileq convert --help`."""
 
     targets: tuple[str, ...] = ("tflite",)
-    precisions: tuple[Precision, ...] = ()
-    """Of all targets; where empty, each target's own defaults."""
+    precisions: tuple[Precision, ...] | None = None
+    """For every target; None: each target's own defaults."""
     engine: Engine = "direct"
     io: IoDtype = "float32"
     calib: Path | None = None
@@ -118,7 +118,7 @@ def convert(
 
 def _check(options: ConvertOptions) -> None:
     for value, kind, option in (
-        *((precision, Precision, "--precision") for precision in options.precisions),
+        *((precision, Precision, "--precision") for precision in options.precisions or ()),
         (options.engine, Engine, "--engine"),
         (options.io, IoDtype, "--io"),
         (options.mnn_method, MnnMethod, "--mnn-method"),
@@ -127,11 +127,13 @@ def _check(options: ConvertOptions) -> None:
         if value not in get_args(kind):
             known = ", ".join(get_args(kind))
             raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
+    if options.precisions == ():
+        raise UsageError("No precision was given.", "Add --precision fp32,fp16.")
     if not options.targets:
         raise UsageError("No target was given.", "Add --target tflite.")
     for name in options.targets:
         _check_target(load_target(name), options)
-    calibrated = [name for name in options.precisions if name in CALIBRATED]
+    calibrated = [name for name in options.precisions or () if name in CALIBRATED]
     if calibrated and options.calib is None:
         raise UsageError(
             f"{calibrated[0]} needs pictures to calibrate on.",
@@ -144,7 +146,7 @@ def _check(options: ConvertOptions) -> None:
 
 
 def _check_target(target: Target, options: ConvertOptions) -> None:
-    missing = [each for each in options.precisions if each not in target.precisions]
+    missing = [each for each in options.precisions or () if each not in target.precisions]
     if missing:
         raise UsageError(
             f"The target {target.name} has no {missing[0]}.",
@@ -178,7 +180,7 @@ def _require_disk_space() -> None:
 
 def _ignored(options: ConvertOptions) -> list[str]:
     """Options that these precisions have no use for."""
-    if any(precision in CALIBRATED for precision in options.precisions):
+    if any(precision in CALIBRATED for precision in options.precisions or ()):
         return []
     given = [("--io", options.io != "float32"), ("--keep-float", bool(options.keep_float))]
     return [option for option, is_given in given if is_given]

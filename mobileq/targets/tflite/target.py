@@ -42,7 +42,10 @@ class TfliteTarget:
 
     name = "tflite"
     suffix = ".tflite"
-    precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+    precisions: tuple[Precision, ...] = (
+        *("fp32", "fp16", "dynamic"),
+        *("int8", "int8-full", "int16x8"),
+    )
     default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
     engines: tuple[Engine, ...] = ("direct", "tensorflow")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import subprocess
 import sys
 from importlib.metadata import version
 
@@ -174,3 +175,29 @@ def test_spec_of_another_file_is_none(tmp_path):
     for content in (b"", b"\x18\0\0\0" * 9, b"\xff" * 200, json.dumps({"mobileq": 1}).encode()):
         (tmp_path / "x.mnn").write_bytes(content)
         assert embedded_spec(tmp_path / "x.mnn") is None
+
+
+WATCHED = """
+import json, sys
+events = []
+def watch(event, args):
+    if event.startswith(("socket.", "subprocess.", "os.exec", "os.system", "os.posix_spawn")):
+        events.append(event)
+sys.addaudithook(watch)
+from mobileq.targets.mnn.worker import MnnWorker
+worker, folder = MnnWorker(), sys.argv[2]
+files = {"framework": "ONNX", "source": sys.argv[1], "output": f"{folder}/a.mnn", "options": []}
+worker.convert(files, {})
+worker.outline({"path": f"{folder}/a.mnn"}, {})
+tools = [name for name in sys.modules if name.startswith(("MNN.tools", "aliyun", "pip"))]
+json.dump({"events": events, "tools": tools}, open(f"{folder}/seen.json", "w"))
+"""
+
+
+def test_nothing_is_sent_fetched_or_installed(tiny, tmp_path):
+    # `import MNN.tools` would run pip and open sockets (MNN 3.6.1).
+    subprocess.run(
+        [sys.executable, "-c", WATCHED, str(tiny("conv").path), str(tmp_path)],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads((tmp_path / "seen.json").read_text()) == {"events": [], "tools": []}
