@@ -64,6 +64,13 @@ def test_lone_file_says_how_it_is_fed_and_read(cli: Cli, bundle: Path, demo: Pat
         assert got == pytest.approx(expected, abs=0.1)
 
 
+def test_inspection_tells_what_the_file_is(cli: Cli, bundle: Path) -> None:
+    found = cli("inspect", bundle / "models" / "demo-int8.mnn", "--json").document
+    assert found["model"]["family"]
+    assert found["notices"] == []
+    assert found["tensor_types"]["int8"] > found["tensor_types"].get("float32", 0)
+
+
 def test_defaults_are_those_of_the_target(cli: Cli, demo: Path, tmp_path: Path) -> None:
     result = cli("convert", demo / "demo.onnx", "-o", tmp_path / "b", "--target", "mnn", "--json")
     assert [each["precision"] for each in result.document["artifacts"]] == ["fp32", "fp16", "w8"]

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from mobileq.errors import ToolError
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise")
 _COPY = "ConvertTensor"
 """Changes the layout, as between NCHW and MNN's blocks of four channels, never the values."""
+_PAIRS = {"Convolution2D": ("weight", "bias"), "LayerNorm": ("gamma", "beta")}
+"""Fields that an op's two stretches of the file beside the model belong into."""
 _BLOB_FIELDS = {"DT_FLOAT": ("float32s", "<f4"), "DT_INT32": ("int32s", "<i4")}
 
 
@@ -86,13 +90,13 @@ class MnnGraph:
         if place is None:
             return
         at, sizes = place[0], place[1:]
-        if op["main_type"] == "Convolution2D" and len(sizes) == 2:
-            weights = np.frombuffer(blob, "<f4", sizes[0] // 4, at)
-            main["weight"] = weights
-            main["bias"] = np.frombuffer(blob, "<f4", sizes[1] // 4, at + sizes[0])
+        if op["main_type"] in _PAIRS and len(sizes) == 2:
+            first, second = _PAIRS[op["main_type"]]
+            main[first] = np.frombuffer(blob, "<f4", sizes[0] // 4, at)
+            main[second] = np.frombuffer(blob, "<f4", sizes[1] // 4, at + sizes[0])
             if op["type"] in CONVOLUTIONS and len(op["inputIndexes"]) == 1:
-                channels = main["common"]["outputCount"]
-                self.convolutions.append(Convolution(op, weights.reshape(channels, -1)))
+                weights = main["weight"].reshape(main["common"]["outputCount"], -1)
+                self.convolutions.append(Convolution(op, weights))
         elif op["main_type"] == "Blob" and main["dataType"] in _BLOB_FIELDS:
             key, dtype = _BLOB_FIELDS[main["dataType"]]
             main[key] = np.frombuffer(blob, dtype, sizes[0] // 4, at)
@@ -111,10 +115,9 @@ class MnnGraph:
             index = self._source[index]
             yield self.names[index]
 
-    def to_builtins(self) -> dict[str, Any]:
+    def to_json(self) -> bytes:
         """The JSON form, with all weights in it."""
-        found: dict[str, Any] = _plain(self.described)
-        return found
+        return msgspec.json.encode(self.described, enc_hook=_array)
 
 
 def _restore(main: dict[str, Any], exact: npt.NDArray[Any] | None) -> None:
@@ -124,11 +127,6 @@ def _restore(main: dict[str, Any], exact: npt.NDArray[Any] | None) -> None:
         main["float32s"] = exact.astype("<f4").ravel()
 
 
-def _plain(value: Any) -> Any:
-    import numpy as np
-
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value.tolist() if isinstance(value, np.ndarray) else value
+def _array(value: Any) -> Any:
+    """Arrays one by one as finished JSON: a list of all weights would take ten times the memory."""
+    return msgspec.Raw(msgspec.json.encode(value.tolist()))

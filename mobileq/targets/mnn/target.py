@@ -134,7 +134,7 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[str, ...]:
                 "Keep fewer ops in float, or use w8.",
             )
     text = job.scratch / f"mnn-{job.recipe.precision}.json"
-    text.write_bytes(msgspec.json.encode(graph.to_builtins()))
+    text.write_bytes(graph.to_json())
     fields = {"framework": "JSON", "source": str(text), "output": str(job.output), "options": []}
     child.request("convert", fields)
     return notes

@@ -18,7 +18,7 @@ from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import MODELS, TinyFile, sqnr_db
+from ..tiny import MODELS, TinyFile, make, sqnr_db, weights
 
 LEAST_DB = {"fp32": 100, "fp16": 60, "w8": 38, "int8": 30}
 """A float32 file differs by rounding only; each of the others shows its own error."""
@@ -64,6 +64,19 @@ def test_float_file_is_within_rounding_of_the_model(convert, name):
     for key, found in outputs_of(file).items():
         wanted = file.model.wanted[key]
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
+    graph = """g (float[1,16,64] x) => (float[1,16,64] y) {
+        n = LayerNormalization<axis=-1>(x, s, b)
+        y = MatMul(n, w)
+    }"""
+    constants = {"s": weights(64), "b": weights(64, seed=1), "w": weights(64, 64)}
+    monkeypatch.setitem(MODELS, "normalized", (graph, constants))
+    model = make("normalized", tmp_path)
+    job = dataclasses.replace(model.job(tmp_path, "w8"), output=tmp_path / "x.mnn")
+    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 38
 
 
 def test_pooling_between_convolutions_keeps_what_is_large(convert):
