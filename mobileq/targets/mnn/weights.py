@@ -50,8 +50,8 @@ def store_asymmetric(graph: MnnGraph) -> None:
 def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
     """Codes [channels, others] and scales [channels] with the least squared error each.
 
-    The largest weight may be clipped: rounding errors of the others shrink by more. It raised
-    yolox_nano from .356 to .367 mAP.
+    The largest weight may be clipped where the rounding errors of the others shrink by more. At the
+    outputs of yolov5n and yolox_nano it makes 0.1 dB.
     """
     import numpy as np
 
