@@ -42,9 +42,13 @@ class MnnTarget:
     engines: tuple[Engine, ...] = ("direct",)
 
     def open(
-        self, path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        interpreter: str = "auto",
     ) -> Runner:
-        """A runner in a child process."""
+        """A runner in a child process. There is one interpreter; `interpreter` is for others."""
         return HostedRunner(
             "mobileq.targets.mnn.interpreter:MnnRunner",
             path,
