@@ -58,6 +58,9 @@ class MnnTarget:
             threads=os.cpu_count() or 1,
         )
 
+    def close(self) -> None:
+        """Nothing is kept from one conversion to the next."""
+
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """See `Target.tool_versions`."""
         return {"mnn": version("mnn")}
