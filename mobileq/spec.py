@@ -33,6 +33,8 @@ OutputRole = Literal[
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "w8"]
 IoDtype = Literal["float32", "int8", "uint8"]
 Engine = Literal["direct", "tensorflow"]
+MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]
+MnnWeights = Literal["MAX_ABS", "ADMM"]
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -143,6 +145,10 @@ class QuantRecipe(Spec, frozen=True, kw_only=True):
     repairs: tuple[str, ...] = ()
     head: HeadKind = "decoded"
     io: IoDtype = "float32"
+    mnn_method: MnnMethod | None = None
+    """Who quantizes an int8 .mnn file: mobileq, or MNN's own quantizer by one of its methods."""
+    mnn_weights: MnnWeights | None = None
+    """Of MNN's own quantizer."""
 
 
 class TensorRange(Spec, frozen=True, kw_only=True):

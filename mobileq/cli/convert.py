@@ -15,15 +15,16 @@ def convert(
     model: Annotated[Path, typer.Argument(help="The ONNX file.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
     target: Annotated[
-        str, typer.Option(help="Runtimes to convert for: tflite.", metavar="NAMES")
+        str, typer.Option(help="Runtimes to convert for: tflite, mnn.", metavar="NAMES")
     ] = "tflite",
     precision: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.",
+            help="Of fp32, fp16, int8, for tflite dynamic, int8-full, int16x8, for mnn w8; "
+            "separated by commas. Default: fp32, fp16 and dynamic or w8.",
             metavar="LIST",
         ),
-    ] = "fp32,fp16,dynamic",
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -98,6 +99,17 @@ def convert(
             help="Tensors whose ops stay float in int8 files. Can be repeated.", metavar="REGEX"
         ),
     ] = None,
+    mnn_method: Annotated[
+        str,
+        typer.Option(
+            help="Who makes int8 .mnn files: mobileq, or MNN's own KL, ADMM or EMA.",
+            metavar="NAME",
+        ),
+    ] = "mobileq",
+    mnn_weights: Annotated[
+        str,
+        typer.Option(help="Weights of MNN's own methods: MAX_ABS or ADMM.", metavar="NAME"),
+    ] = "MAX_ABS",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     no_cache: NoCache = False,
     json: Json = False,
@@ -105,7 +117,7 @@ def convert(
     """Convert an ONNX model and verify every file that comes out."""
     from mobileq.console import Console
     from mobileq.quantize.plan import Calibrator
-    from mobileq.spec import Engine, IoDtype, Precision
+    from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
     from mobileq.workflows.convert import ConvertOptions, Head
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
@@ -115,7 +127,9 @@ def convert(
     options = ConvertOptions(
         targets=split_list(target),
         # The library checks these itself and says what is allowed.
-        precisions=cast(tuple[Precision, ...], split_list(precision)),
+        precisions=None
+        if precision is None
+        else cast(tuple[Precision, ...], split_list(precision)),
         engine=cast(Engine, engine),
         io=cast(IoDtype, io),
         calib=calib,
@@ -132,6 +146,8 @@ def convert(
         eval_images=eval_images,
         annotations=annotations,
         recipe=recipe,
+        mnn_method=cast(MnnMethod, mnn_method),
+        mnn_weights=cast(MnnWeights, mnn_weights),
         overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
     )
     manifest = run(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.evaluate.coco import AgreementScores, agreement
 from mobileq.evaluate.numeric import (
-    TOLERANCES,
     OutputComparer,
     OutputComparison,
     Tolerance,
     disagreement,
+    tolerance_of,
 )
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
@@ -111,6 +111,7 @@ def verify(
     precision: Precision,
     progress: Progress,
     reopen: Callable[[], Runner] | None = None,
+    target: str = "tflite",
 ) -> Verification:
     """Run every reference sample and compare. Errors of the runner itself are raised.
 
@@ -118,8 +119,9 @@ def verify(
         reopen: Opens the same file in another process, where the first sample is run once more: a
             file that reads memory which was never written gives the same numbers for as long as
             one process lives.
+        target: Whose file it is.
     """
-    tolerance = TOLERANCES.get(precision)
+    tolerance = tolerance_of(target, precision)
     rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
     comparers = {output.name: OutputComparer(output.name, rtol) for output in spec.outputs}
     found: list[Detections | None] = []

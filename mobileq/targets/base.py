@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mobileq.errors import UsageError
 from mobileq.graph.quantized import GivenQuantization
 from mobileq.progress import Progress
-from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.spec import Engine, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,12 +75,17 @@ class ConversionJob:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion wrote: the file's tensors under the model's names, and its ops."""
+    """What a conversion wrote: the file's tensors under the model's names, and its ops.
+
+    `companions` are files that belong into the bundle with it, by their paths in the bundle and,
+    the same, in the folder of `ConversionJob.output`.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     notes: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -88,6 +93,12 @@ class Target(Protocol):
 
     name: str
     suffix: str
+    precisions: tuple[Precision, ...]
+    """What it converts to; anything else is refused before any work."""
+    default_precisions: tuple[Precision, ...]
+    """What it converts to when nobody says."""
+    engines: tuple[Engine, ...]
+    """Which it has, the first by default."""
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """Name and version of the packages that `convert` uses for the recipe."""
@@ -125,6 +136,7 @@ class Target(Protocol):
 
 _TARGETS = {
     "tflite": "mobileq.targets.tflite.target:TfliteTarget",
+    "mnn": "mobileq.targets.mnn.target:MnnTarget",
 }
 
 

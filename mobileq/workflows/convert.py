@@ -34,7 +34,15 @@ from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import Calibrator, QuantPlan
 from mobileq.quantize.recipe import RecipeFile, read_recipes
-from mobileq.spec import Artifact, Engine, IoDtype, Precision, QuantRecipe
+from mobileq.spec import (
+    Artifact,
+    Engine,
+    IoDtype,
+    MnnMethod,
+    MnnWeights,
+    Precision,
+    QuantRecipe,
+)
 from mobileq.targets.base import Target, load_target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
@@ -58,7 +66,6 @@ Head = Literal["auto", "raw", "decoded"]
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
-DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
@@ -70,7 +77,8 @@ class ConvertOptions:
     """What `convert` can be told; see `mobileq convert --help`."""
 
     targets: tuple[str, ...] = ("tflite",)
-    precisions: tuple[Precision, ...] = DEFAULT_PRECISIONS
+    precisions: tuple[Precision, ...] | None = None
+    """For every target; None: each target's own defaults."""
     engine: Engine = "direct"
     io: IoDtype = "float32"
     calib: Path | None = None
@@ -84,6 +92,8 @@ class ConvertOptions:
     annotations: Path | None = None
     """Labelled pictures to hold the budget on: half of them to decide, half to report."""
     recipe: Path | None = None
+    mnn_method: MnnMethod = "mobileq"
+    mnn_weights: MnnWeights = "MAX_ABS"
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -135,21 +145,23 @@ def convert(
 
 def _check(options: ConvertOptions) -> None:
     for value, kind, option in (
-        *((precision, Precision, "--precision") for precision in options.precisions),
+        *((precision, Precision, "--precision") for precision in options.precisions or ()),
         (options.engine, Engine, "--engine"),
         (options.io, IoDtype, "--io"),
         (options.head, Head, "--head"),
         (options.quantization.calibrator, Calibrator, "--calibrator"),
+        (options.mnn_method, MnnMethod, "--mnn-method"),
+        (options.mnn_weights, MnnWeights, "--mnn-weights"),
     ):
         if value not in get_args(kind):
             known = ", ".join(get_args(kind))
             raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
-    if not options.precisions:
-        raise UsageError("No precision was given.", "Add --precision fp32,fp16,dynamic.")
+    if options.precisions == ():
+        raise UsageError("No precision was given.", "Add --precision fp32,fp16.")
     if not options.targets:
         raise UsageError("No target was given.", "Add --target tflite.")
-    for target in options.targets:
-        load_target(target)
+    for name in options.targets:
+        _check_target(load_target(name), options)
     _check_quantization(options)
     if options.calib_count is not None and options.calib_count < 1:
         raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
@@ -171,6 +183,15 @@ def _check_quantization(options: ConvertOptions) -> None:
         raise UsageError("--eval-images come without labels.", "Add --annotations FILE.")
 
 
+def _check_target(target: Target, options: ConvertOptions) -> None:
+    missing = [each for each in options.precisions or () if each not in target.precisions]
+    if missing:
+        raise UsageError(
+            f"The target {target.name} has no {missing[0]}.",
+            f"Choose of: {', '.join(target.precisions)}.",
+        )
+
+
 def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
@@ -183,7 +204,7 @@ def _check_pattern(pattern: str) -> None:
 
 def _require_ranges(options: ConvertOptions, source: Source) -> None:
     """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
-    calibrated = [name for name in options.precisions if name in CALIBRATED]
+    calibrated = [name for name in options.precisions or () if name in CALIBRATED]
     if not calibrated or options.calib is not None:
         return
     if source.info.given is None or options.engine != "direct":
@@ -205,7 +226,7 @@ def _require_disk_space() -> None:
 
 def _ignored(options: ConvertOptions) -> list[str]:
     """Options that these precisions have no use for."""
-    if any(precision in CALIBRATED for precision in options.precisions):
+    if any(precision in CALIBRATED for precision in options.precisions or ()):
         return []
     quantization = options.quantization
     given = [
@@ -225,6 +246,8 @@ class _Result:
     path: Path
     verification: Verification
     plan: QuantPlan | None = None
+    companions: tuple[str, ...] = ()
+    """What else belongs into the bundle, by its path there and in the folder of `path`."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +297,7 @@ class _Conversion:
         pairs = [
             (target, precision)
             for target in self._targets.values()
-            for precision in self._options.precisions
+            for precision in self._precisions(target)
         ]
         files = [self._result(target, precision) for target, precision in pairs]
         budgets = {
@@ -340,7 +363,8 @@ class _Conversion:
         """The others are made from it, by the engine that got it right."""
         key = target.name, source.sha256
         if key not in self._float_files:
-            self._engines[key] = self._options.engine
+            asked = self._options.engine
+            self._engines[key] = asked if asked in target.engines else target.engines[0]
             self._float_files[key] = self._float_with_fallback(target, source)
         return self._float_files[key]
 
@@ -349,7 +373,7 @@ class _Conversion:
         try:
             return self._made(target, source, self._recipe(target, source, "fp32"))
         except (VerificationError, ToolError) as error:
-            if self._engines[key] != "direct":
+            if self._engines[key] != "direct" or "tensorflow" not in target.engines:
                 raise
             first = error
         _require_disk_space()
@@ -374,8 +398,7 @@ class _Conversion:
             return float_file
         recipe = self._recipe(target, source, precision)
         plan, made_of = None, source
-        # TensorFlow's converter calibrates by itself and takes no plan.
-        if precision in CALIBRATED and recipe.engine == "direct":
+        if self._is_planned(target, recipe):
             plan, made_of = self._plan(target, source, recipe)
             recipe = msgspec.structs.replace(
                 recipe,
@@ -395,7 +418,9 @@ class _Conversion:
     ) -> _Result:
         """Args: made_of: The repaired model; what comes out is held against `source`."""
         samples = self._samples if recipe.precision in CALIBRATED else None
-        artifact, path = self._stages.convert(made_of or source, target, recipe, plan, samples)
+        artifact, path, companions = self._stages.convert(
+            made_of or source, target, recipe, plan, samples
+        )
         reference = _reference_model(source, recipe.precision)
         found = self._stages.verify(
             source,
@@ -418,7 +443,17 @@ class _Conversion:
                 f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
                 "with --keep-float, or use dynamic."
             )
-        return _Result(artifact, path, found, plan)
+        return _Result(artifact, path, found, plan, companions)
+
+    def _precisions(self, target: Target) -> tuple[Precision, ...]:
+        if self._options.precisions is None and self._recipes:
+            return tuple(each for each in self._recipes if each in target.precisions)
+        return self._options.precisions or target.default_precisions
+
+    def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
+        """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
+        own = target.name == "mnn" and self._options.mnn_method != "mobileq"
+        return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
 
     def _explain_given(self, plan: QuantPlan) -> None:
         if self._samples is not None:
@@ -436,11 +471,15 @@ class _Conversion:
             io = self._recipes[precision].io if precision in self._recipes else self._options.io
         if precision == "int8-full" and io == "float32":
             io = "int8"
+        own = precision == "int8" and target.name == "mnn"
+        own = own and self._options.mnn_method != "mobileq"
         return QuantRecipe(
             precision=precision,
             engine=self._engines[target.name, source.sha256],
             head=source.head,
             io=io,
+            mnn_method=self._options.mnn_method if own else None,
+            mnn_weights=self._options.mnn_weights if own else None,
         )
 
     def _plan(
@@ -553,6 +592,8 @@ def _write(
     source, spec = results.source, results.source.spec
     for result in results.files:
         bundle.add_file(result.artifact.path, result.path)
+        for name in result.companions:
+            bundle.add_file(name, result.path.parent / name)
     bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
     if source.quantized is not None:
         bundle.add_file(f"reference/{spec.name}-quantized.onnx", source.quantized)

@@ -95,9 +95,11 @@ def _tflite(path: Path, overrides: Overrides) -> Inspection:
 
 
 def _mnn(path: Path, overrides: Overrides) -> Inspection:
+    from mobileq.targets.mnn.metadata import embedded_spec
     from mobileq.targets.mnn.outline import read_outline
 
     outline = read_outline(path)
+    spec = embedded_spec(path)
     return Inspection(
         path=str(path),
         format="mnn",
@@ -107,6 +109,6 @@ def _mnn(path: Path, overrides: Overrides) -> Inspection:
         outputs=outline.outputs,
         ops=outline.ops,
         tensor_types=outline.weight_types,
-        model=None,
-        notices=("A .mnn file does not say how its input is prepared.",),
+        model=spec,
+        notices=() if spec else ("This file does not say how its input is prepared.",),
     )

@@ -1,7 +1,8 @@
-"""Open whatever a person points at: a bundle, or a lone .onnx or .tflite file."""
+"""Open whatever a person points at: a bundle, or a lone .onnx, .tflite or .mnn file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         return _onnx(path, overrides)
     if kind == ".tflite":
         return _tflite(path, overrides)
-    raise UsageError(f"{path.name}: .mnn files can't be run yet.", "Use the .tflite or .onnx file.")
+    return _mnn(path, overrides)
 
 
 def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
@@ -159,14 +160,15 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
 
 def _tflite(path: Path, overrides: Overrides) -> OpenModel:
     from mobileq.targets.tflite.flatbuffer import read_model
-    from mobileq.targets.tflite.metadata import embedded_spec
+    from mobileq.targets.tflite.metadata import embedded_spec, read_foreign_metadata
     from mobileq.targets.tflite.tensors import file_tensors, match_tensors
 
     inputs, outputs = file_tensors(read_model(path))
     spec = embedded_spec(path)
     notices: tuple[str, ...] = ()
     if spec is None:
-        spec, notices = _recognised_tflite(path, inputs, outputs, overrides)
+        metadata = read_foreign_metadata(path)
+        spec, notices = _recognised(path, inputs, outputs, metadata, overrides)
     return OpenModel(
         name=path.name,
         path=path,
@@ -179,16 +181,36 @@ def _tflite(path: Path, overrides: Overrides) -> OpenModel:
     )
 
 
-def _recognised_tflite(
+def _mnn(path: Path, overrides: Overrides) -> OpenModel:
+    from mobileq.targets.mnn.metadata import embedded_spec
+    from mobileq.targets.mnn.outline import read_outline
+
+    outline = read_outline(path)
+    spec = embedded_spec(path)
+    notices: tuple[str, ...] = ()
+    if spec is None:
+        spec, notices = _recognised(path, outline.inputs, outline.outputs, {}, overrides)
+    return OpenModel(
+        name=path.name,
+        path=path,
+        target="mnn",
+        spec=spec,
+        inputs=spec.inputs,
+        outputs=spec.outputs,
+        notices=notices,
+    )
+
+
+def _recognised(
     path: Path,
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
+    metadata: Mapping[str, str],
     overrides: Overrides,
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """The spec of a file that mobileq did not write, by its shapes and others' metadata."""
     from mobileq.graph.recognise import recognise_shapes
     from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
-    from mobileq.targets.tflite.metadata import read_foreign_metadata
 
     corrections = (
         read_spec_file(overrides.spec_file) if overrides.spec_file else SpecOverrides(path=path)
@@ -196,7 +218,7 @@ def _recognised_tflite(
     found = recognise_shapes(
         inputs,
         outputs,
-        read_foreign_metadata(path),
+        metadata,
         family=overrides.family or corrections.family,
         labels=overrides.labels if overrides.labels is not None else corrections.labels,
     )
@@ -224,6 +246,8 @@ def _holds_fractions(outputs: tuple[TensorSpec, ...]) -> bool:
     """
     levels = {"int8": 255, "uint8": 255, "int16": 32767}
     return any(
-        output.quant is not None and output.quant.scale[0] * levels[output.dtype] < 4.0
+        output.quant is not None
+        and output.dtype in levels
+        and output.quant.scale[0] * levels[output.dtype] < 4.0
         for output in outputs
     )

@@ -76,6 +76,7 @@ class _Built(Spec, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     notes: tuple[str, ...]
+    companions: tuple[str, ...] = ()
 
 
 class Stages:
@@ -173,8 +174,11 @@ class Stages:
         recipe: QuantRecipe,
         plan: QuantPlan | None,
         samples: SampleSet | None,
-    ) -> tuple[Artifact, Path]:
+    ) -> tuple[Artifact, Path, tuple[str, ...]]:
         """One file in one precision; `plan` and `samples` only where the recipe needs them.
+
+        Returns:
+            The artifact, its file, and its companions (see `Converted`).
 
         Raises:
             As `Target.convert`.
@@ -210,7 +214,13 @@ class Stages:
                 given=source.info.given,
             )
             done = target.convert(job)
-            built = _Built(inputs=done.inputs, outputs=done.outputs, ops=done.ops, notes=done.notes)
+            built = _Built(
+                inputs=done.inputs,
+                outputs=done.outputs,
+                ops=done.ops,
+                notes=done.notes,
+                companions=done.companions,
+            )
             (folder / "built.json").write_bytes(msgspec.json.encode(built))
 
         self._store.fetch(key, folder, make)
@@ -229,7 +239,7 @@ class Stages:
             tool_versions=versions,
             notes=built.notes,
         )
-        return artifact, path
+        return artifact, path, built.companions
 
     def verify(
         self,
@@ -273,6 +283,7 @@ class Stages:
                     artifact.precision,
                     self._progress,
                     reopen=reopen,
+                    target=target.name,
                 )
             finally:
                 runner.close()

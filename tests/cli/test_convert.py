@@ -123,6 +123,10 @@ def test_an_empty_calibration_folder(convert: Convert, tmp_path: Path) -> None:
     [
         (("--precision", "fp32,fp8"), "--precision can't be 'fp8'. Try: Choose of: fp32, fp16, dy"),
         (("--precision", ","), "No precision was given."),
+        (("--target", "mnn", "--precision", "int16x8"), "The target mnn has no int16x8. Try: Cho"),
+        (("--precision", "fp32,w8"), "The target tflite has no w8. Try: Choose of: fp32, fp16, dy"),
+        (("--mnn-method", "kl"), "--mnn-method can't be 'kl'. Try: Choose of: mobileq, KL, ADMM"),
+        (("--mnn-weights", "L2"), "--mnn-weights can't be 'L2'. Try: Choose of: MAX_ABS, ADMM."),
         (("--engine", "fast"), "--engine can't be 'fast'. Try: Choose of: direct, tensorflow."),
         (("--io", "int16"), "--io can't be 'int16'. Try: Choose of: float32, int8, uint8."),
         (("--target", "tensorrt"), "There is no target 'tensorrt'. Try: Choose one of: tflite"),

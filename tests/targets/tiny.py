@@ -157,6 +157,29 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(16, 3, 3, 3), "v": weights(16, 1, 3, 3)},
     ),
+    # A pooling and what it is joined with, before the next convolution. MNN 3.6.1 crashes where
+    # strides are left out.
+    "pooled": (
+        """g (float[1,3,16,16] x) => (float[1,6,16,16] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            s = Sigmoid(c)
+            m = Mul(c, s)
+            p = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1], strides=[1,1]>(m)
+            q = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1], strides=[1,1]>(p)
+            j = Concat<axis=1>(m, p, q)
+            y = Conv(j, v)
+        }""",
+        {"w": weights(8, 3, 3, 3), "v": weights(6, 24, 1, 1)},
+    ),
+    # As folded batch normalizations leave it: a channel of tiny weights, and large ones behind it.
+    "faint": (
+        """g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            r = Relu(c)
+            y = Conv(r, v)
+        }""",
+        {"w": weights(8, 3, 3, 3) * 1e-6, "v": weights(4, 8, 1, 1) * 1e6},
+    ),
     # Two outputs, one of them after a transposed convolution.
     "upsampled": (
         """g (float[1,3,8,8] x) => (float[1,4,16,17] up, float[1,9,8,8] down) {

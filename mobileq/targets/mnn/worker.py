@@ -7,13 +7,15 @@ import (MNN 3.6.1).
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mobileq.errors import InputError
+from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
+from mobileq.targets.mnn.interpreter import dtype_name
 
 
 class MnnWorker:
@@ -22,25 +24,50 @@ class MnnWorker:
     def outline(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Inputs, outputs and ops of a .mnn file."""
         graph = _dumped(fields["path"])
+        found = _session_tensors(fields["path"])
+        # A session lists them by name, the graph in the model's order.
+        order = {name: index for index, name in enumerate(graph.get("outputName") or ())}
+        found["outputs"].sort(key=lambda tensor: order.get(tensor["name"], len(order)))
         return {
             "ops": Counter(op["type"] for op in graph["oplists"]),
             "weights": _weight_types(graph),
             "quant": _quantized_tensors(graph),
-            **_session_tensors(fields["path"]),
+            **found,
         }, {}
+
+    def convert(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Run MNN's converter: `source` in `framework` (ONNX, MNN, JSON) to `output`."""
+        source, output = fields["source"], Path(fields["output"])
+        _mnnconvert("-f", fields["framework"], "--modelFile", source, "--MNNModel", str(output),
+                    *fields["options"])  # fmt: skip
+        if not output.exists() or output.stat().st_size == 0:
+            raise ToolError("MNN's converter wrote nothing.", "See the log for what it said.")
+        return {}, {}
+
+    def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder."""
+        import MNN  # noqa: F401, I001  before `_tools`, which links against it
+        import _tools
+
+        config, output = Path(fields["config"]), Path(fields["output"])
+        os.chdir(config.parent)
+        # Returns True whatever happened. Unlike the `mnnquant` command of MNN 3.6.1, which hands
+        # over its arguments in a form that its own library aborts on.
+        _tools.mnnquant(["mnnquant", fields["source"], str(output), str(config)])
+        if not output.exists() or output.stat().st_size == 0:
+            raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
+        return {}, {}
+
+    def graph(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """A .mnn file's graph in MNN's JSON form."""
+        return {"graph": _dumped(fields["path"])}, {}
 
 
 def _dumped(path: str) -> dict[str, Any]:
     """The graph in MNN's JSON form."""
-    import _tools
-    import MNN  # noqa: F401  registers what `_tools` links against
-
     with tempfile.TemporaryDirectory(prefix="mobileq-") as folder:
         target = Path(folder) / "model.json"
-        # Returns True whatever happened.
-        _tools.mnnconvert(
-            ["mnnconvert", "-f", "MNN", "--modelFile", path, "--JsonFile", str(target)]
-        )
+        _mnnconvert("-f", "MNN", "--modelFile", path, "--JsonFile", str(target))
         try:
             graph: dict[str, Any] = json.loads(target.read_text(errors="replace"))
         except (OSError, ValueError) as error:
@@ -48,6 +75,14 @@ def _dumped(path: str) -> dict[str, Any]:
                 f"{path} is not an MNN file, or a damaged one.", "Convert the model again."
             ) from error
     return graph
+
+
+def _mnnconvert(*options: str) -> None:
+    """Returns whatever happened: look for the file."""
+    import MNN  # noqa: F401, I001  before `_tools`, which links against it
+    import _tools
+
+    _tools.mnnconvert(["mnnconvert", *options])
 
 
 def _session_tensors(path: str) -> dict[str, Any]:
@@ -65,24 +100,12 @@ def _session_tensors(path: str) -> dict[str, Any]:
             {
                 "name": name,
                 "shape": list(tensor.getShape()),
-                "dtype": _dtype(tensor.getDataType()),
+                "dtype": dtype_name(tensor.getDataType()),
                 "nhwc": tensor.getDimensionType() == MNN.Tensor_DimensionType_Tensorflow,
             }
             for name, tensor in tensors.items()
         ]
     return found
-
-
-def _dtype(halide_type: Any) -> str:
-    import MNN
-
-    known = {
-        MNN.Halide_Type_Float: "float32",
-        MNN.Halide_Type_Int: "int32",
-        MNN.Halide_Type_Uint8: "uint8",
-        MNN.Halide_Type_Int64: "int64",
-    }
-    return known.get(halide_type, "unknown")
 
 
 def _weight_types(graph: dict[str, Any]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import QuantRecipe, TensorSpec
+from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
@@ -58,6 +58,12 @@ class TfliteTarget:
 
     name = "tflite"
     suffix = ".tflite"
+    precisions: tuple[Precision, ...] = (
+        *("fp32", "fp16", "dynamic"),
+        *("int8", "int8-full", "int16x8"),
+    )
+    default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
+    engines: tuple[Engine, ...] = ("direct", "tensorflow")
 
     def __init__(self) -> None:
         self._quantizers = ExitStack()

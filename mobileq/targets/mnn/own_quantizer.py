@@ -1,0 +1,109 @@
+"""MNN's own quantizer, driven by a preprocessConfig.json, and whether it did anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.errors import UsageError, VerificationError
+from mobileq.external.child import Child
+from mobileq.progress import tracked
+from mobileq.targets.base import ConversionJob
+from mobileq.targets.mnn.graph import CONVOLUTIONS
+from mobileq.targets.mnn.preprocess_config import (
+    CONFIG_NAME,
+    PICTURES,
+    preprocess_config,
+    write_pictures,
+)
+
+if TYPE_CHECKING:
+    from mobileq.spec import PreprocessSpec
+
+BLOCKED_INPUT = ("--keepInputFormat", "0")
+"""How a model for the quantizer is converted. MNN 3.6.1 writes four channels a pixel into an input
+that was left in NCHW with three: KL and ADMM then end in a segmentation fault or with damaged
+numbers."""
+_MOST_PICTURES = {"ADMM": 1}
+"""With several, ADMM (MNN 3.6.1) quantizes no features at all and calls it done."""
+
+
+def quantize_by_mnn(child: Child, job: ConversionJob, source: Path) -> tuple[str, ...]:
+    """Write `job.output`, the float file `source` quantized by MNN.
+
+    The config and the pictures it names stay beside it.
+
+    Returns:
+        Notes for the person.
+
+    Raises:
+        UsageError: There are no pictures, or the model does not take one.
+        VerificationError: MNN quantized no features.
+    """
+    method, folder = job.recipe.mnn_method, job.output.parent
+    preprocess = _preprocess(job)
+    assert job.samples is not None
+    assert method is not None
+    used = min(job.sample_count, _MOST_PICTURES.get(method, job.sample_count))
+    pictures = folder / PICTURES
+    pictures.mkdir(exist_ok=True)
+    samples = tracked(islice(job.samples(), used), job.progress, "Writing pictures for MNN", used)
+    write_pictures(preprocess, samples, pictures)
+    weights = job.recipe.mnn_weights or "MAX_ABS"
+    config = preprocess_config(preprocess, used, method, weights, job.recipe.keep_float)
+    (folder / CONFIG_NAME).write_text(json.dumps(config, indent=1) + "\n")
+    fields = {"source": str(source), "output": str(job.output), "config": str(folder / CONFIG_NAME)}
+    child.request("quantize", fields)
+    graph = child.request("graph", {"path": str(job.output)})[0]["graph"]
+    done, total = quantized_convolutions(graph)
+    if done == 0:
+        raise VerificationError(
+            f"MNN's {method} quantized the features of none of {total} convolutions.",
+            "Use another --mnn-method; mobileq is the default.",
+        )
+    notes = [f"MNN's {method} put {done} of {total} convolutions into int8."]
+    if used < job.sample_count:
+        notes.append(
+            f"MNN's {method} was given one picture: with several, MNN 3.6.1 quantizes no features."
+        )
+    return tuple(notes)
+
+
+def companions(folder: Path) -> tuple[str, ...]:
+    """The config and its pictures, relative to `folder`."""
+    found = (folder / PICTURES).glob("*.png")
+    return (CONFIG_NAME, *sorted(path.relative_to(folder).as_posix() for path in found))
+
+
+def _preprocess(job: ConversionJob) -> PreprocessSpec:
+    spec = job.spec
+    if job.samples is None or spec.preprocess is None or spec.inputs[0].dtype != "float32":
+        raise UsageError(
+            "MNN's own quantizer needs pictures and a model that takes one in float.",
+            "Give photos with --calib, or use --mnn-method mobileq.",
+        )
+    return spec.preprocess
+
+
+def quantized_convolutions(graph: Mapping[str, Any]) -> tuple[int, int]:
+    """How many convolutions of a graph in MNN's JSON form run in int8, and how many there are.
+
+    Integer weights alone do not make one: the tensors it takes and gives must have scales.
+    """
+    described = {
+        tensor["index"]
+        for tensor in graph.get("extraTensorDescribe") or ()
+        if (tensor.get("quantInfo") or {}).get("type", "DT_INT8") == "DT_INT8"
+    }
+    convolutions = [op for op in graph["oplists"] if op["type"] in CONVOLUTIONS]
+    done = [
+        op
+        for op in convolutions
+        if op["main"].get("quanParameter")
+        and op["inputIndexes"][0] in described
+        and op["outputIndexes"][0] in described
+    ]
+    return len(done), len(convolutions)

@@ -1,0 +1,191 @@
+"""Convert to .mnn, and open such files for running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mobileq.errors import UsageError, VerificationError
+from mobileq.external.child import Child
+from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
+from mobileq.targets.base import ConversionJob, Converted, Runner
+from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.mnn.graph import MnnGraph
+from mobileq.targets.mnn.int8 import quantize_convolutions
+from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
+from mobileq.targets.mnn.outline import MnnOutline, read_outline
+from mobileq.targets.mnn.own_quantizer import BLOCKED_INPUT, companions, quantize_by_mnn
+from mobileq.targets.mnn.weights import store_asymmetric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import GraphProto
+
+_DIRECT = {"fp32": (), "fp16": ("--fp16",)}
+"""Precisions that MNN's converter writes itself, and the options for it."""
+_FUSED = ("Relu", "Clip")
+"""Activations that MNN makes part of the convolution before them."""
+
+
+class MnnTarget:
+    """See `mobileq.targets.base.Target`."""
+
+    name = "mnn"
+    suffix = ".mnn"
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8", "int8")
+    default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8")
+    engines: tuple[Engine, ...] = ("direct",)
+
+    def open(
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        interpreter: str = "auto",
+    ) -> Runner:
+        """A runner in a child process. There is one interpreter; `interpreter` is for others."""
+        return HostedRunner(
+            "mobileq.targets.mnn.interpreter:MnnRunner",
+            path,
+            inputs,
+            outputs,
+            tool="MNN",
+            threads=os.cpu_count() or 1,
+        )
+
+    def close(self) -> None:
+        """Nothing is kept from one conversion to the next."""
+
+    def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
+        """See `Target.tool_versions`."""
+        return {"mnn": version("mnn")}
+
+    def convert(self, job: ConversionJob) -> Converted:
+        """See `Target.convert`."""
+        precision = job.recipe.precision
+        own = precision == "int8" and job.recipe.mnn_method not in (None, "mobileq")
+        if precision == "int8" and not own and not job.ranges:
+            raise UsageError(
+                "int8 needs pictures to calibrate on.",
+                "Add --calib FOLDER with some dozens of typical photos.",
+            )
+        with (
+            job.progress.stage(f"Converting with MNN to {precision}"),
+            _child(job) as child,
+        ):
+            if precision in _DIRECT:
+                _from_onnx(child, job, job.output, *_DIRECT[precision])
+                notes: tuple[str, ...] = ()
+            elif own:
+                source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
+                _from_onnx(child, job, source, *BLOCKED_INPUT)
+                notes = quantize_by_mnn(child, job, source)
+            else:
+                notes = _through_json(child, job)
+        forget_uuid(job.output)
+        outline = read_outline(job.output)
+        return Converted(
+            inputs=_matched(job.spec.inputs, outline.inputs, job.output),
+            outputs=_matched(job.spec.outputs, outline.outputs, job.output),
+            ops=_counted(outline),
+            notes=notes,
+            companions=companions(job.output.parent) if own else (),
+        )
+
+
+def _child(job: ConversionJob) -> Child:
+    return Child(
+        "mobileq.targets.mnn.worker:MnnWorker",
+        stage=f"converting {job.spec.name} to {job.recipe.precision}",
+        tool="MNN",
+        advice="Try another precision, or report the model.",
+        temporary=job.scratch,
+    )
+
+
+def _from_onnx(child: Child, job: ConversionJob, output: Path, *options: str) -> None:
+    fields = {
+        "framework": "ONNX",
+        "source": str(job.model),
+        "output": str(output),
+        "options": ["--bizCode", metadata_text(job.spec, job.recipe), *options],
+    }
+    child.request("convert", fields)
+
+
+def _through_json(child: Child, job: ConversionJob) -> tuple[str, ...]:
+    """Precisions whose numbers are made here and written into MNN's JSON form."""
+    import onnx
+
+    model = onnx.load(job.model)
+    plain = job.scratch / f"mnn-{job.recipe.precision}.mnn"
+    _from_onnx(child, job, plain, "--saveExternalData")
+    described = child.request("graph", {"path": str(plain)})[0]["graph"]
+    blob = plain.with_suffix(".mnn.weight")
+    graph = MnnGraph(described, blob.read_bytes() if blob.exists() else b"", _constants(model))
+    notes: tuple[str, ...] = ()
+    if job.recipe.precision == "w8":
+        store_asymmetric(graph)
+    else:
+        kept = _with_fused(model.graph, job.keep_float)
+        count = quantize_convolutions(graph, job.ranges, kept)
+        notes = (f"{count} of {len(graph.convolutions)} convolutions are in int8.",)
+        if not count:
+            raise VerificationError(
+                f"None of the convolutions of {job.spec.name} can be int8.",
+                "Keep fewer ops in float, or use w8.",
+            )
+    text = job.scratch / f"mnn-{job.recipe.precision}.json"
+    text.write_bytes(graph.to_json())
+    fields = {"framework": "JSON", "source": str(text), "output": str(job.output), "options": []}
+    child.request("convert", fields)
+    return notes
+
+
+def _constants(model: Any) -> dict[str, NDArray[Any]]:
+    """The ONNX model's constants, by tensor name."""
+    from onnx import numpy_helper
+
+    found = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    return found
+
+
+def _with_fused(graph: GraphProto, keep_float: tuple[str, ...]) -> set[str]:
+    """`keep_float`, and what an activation makes of it that MNN fuses into the convolution."""
+    kept = set(keep_float)
+    for node in graph.node:
+        if node.op_type in _FUSED and node.input[0] in kept:
+            kept.add(node.output[0])
+    return kept
+
+
+def _matched(
+    model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...], path: Path
+) -> tuple[TensorSpec, ...]:
+    """The file's tensors in the model's order; MNN keeps names and axes."""
+    by_name: Mapping[str, TensorSpec] = {tensor.name: tensor for tensor in file}
+    for wanted in model:
+        found = by_name.get(wanted.name)
+        if found is None or found.shape != wanted.shape:
+            what = "is missing" if found is None else f"has shape {list(found.shape)}"
+            raise VerificationError(
+                f"In {path.name}, {wanted.name!r} {what} where the model has {list(wanted.shape)}.",
+                "Use another target, or report the model.",
+            )
+    return tuple(
+        msgspec.structs.replace(wanted, artifact_name=wanted.name, dtype=by_name[wanted.name].dtype)
+        for wanted in model
+    )
+
+
+def _counted(outline: MnnOutline) -> dict[str, int]:
+    """Ops by type; convolutions by how their weights are kept as well."""
+    return {**outline.ops, **{f"weights {k}": n for k, n in outline.weight_types.items()}}

@@ -1,0 +1,69 @@
+"""Weights of convolutions in 8 bits, as MNN reads them back.
+
+MNN's own converter (3.6.1, `--weightQuantBits 8`) gives a channel whose scale is below 1e-6 a scale
+of zero: yolox_nano, whose stem has such channels with large weights behind them, falls from .374 to
+.289 mAP. So the integers are made here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobileq.targets.mnn.graph import Convolution, MnnGraph
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+PLAIN_INT8 = 4
+"""`IDSTQuan.type`: one byte a weight. Others are packed into a table of the values that occur."""
+_SMALLEST_SCALE = 1e-30
+_FRACTIONS = 26
+
+
+def store_asymmetric(graph: MnnGraph) -> None:
+    """Weights of all convolutions in 8 bits, computed with in float: `w8`."""
+    import numpy as np
+
+    for convolution in graph.convolutions:
+        weights = convolution.weights.astype(np.float64)
+        low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)
+        high = np.maximum(weights.max(axis=1, keepdims=True), 0.0)
+        scale = np.maximum((high - low) / 255, _SMALLEST_SCALE)
+        # Zero stays zero: many weights are.
+        zero = np.round(-low / scale)
+        codes = np.clip(np.round(weights / scale) + zero, 0, 255) - 128
+        main = convolution.op["main"]
+        del main["weight"]
+        main["quanParameter"] = {
+            "buffer": codes.astype(np.int8).ravel(),
+            # For each channel: the value of the lowest code, and the step.
+            "alpha": np.hstack([-zero * scale, scale]).ravel(),
+            "type": PLAIN_INT8,
+            "quantScale": 1.0,  # 0 means an older form
+            "aMaxOrBits": 8,
+            "aMin": -128,
+            "readType": weights.shape[0],  # not 0: asymmetric
+        }
+
+
+def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """Codes [channels, others] and scales [channels] with the least squared error each.
+
+    The largest weight may be clipped where the rounding errors of the others shrink by more. At the
+    outputs of yolov5n and yolox_nano it makes 0.1 dB.
+    """
+    import numpy as np
+
+    weights = convolution.weights.astype(np.float64)
+    largest = np.maximum(np.abs(weights).max(axis=1), _SMALLEST_SCALE * 127)
+    least = np.full(len(weights), np.inf)
+    best = largest / 127
+    for fraction in np.linspace(0.5, 1.0, _FRACTIONS):
+        scale = (largest * fraction / 127)[:, np.newaxis]
+        error = ((np.clip(np.round(weights / scale), -127, 127) * scale - weights) ** 2).sum(axis=1)
+        better = error <= least
+        least[better] = error[better]
+        best[better] = scale[better, 0]
+    codes = np.clip(np.round(weights / best[:, np.newaxis]), -127, 127)
+    return codes.astype(np.int8), best

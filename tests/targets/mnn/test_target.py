@@ -1,0 +1,216 @@
+"""Conversions of small models to .mnn, run and held against ONNX Runtime."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
+from mobileq.spec import QuantRecipe
+from mobileq.targets.mnn.metadata import embedded_spec
+from mobileq.targets.mnn.outline import read_outline
+from mobileq.targets.mnn.target import MnnTarget
+
+from ..tiny import MODELS, TinyFile, make, sqnr_db, weights
+
+LEAST_DB = {"fp32": 100, "fp16": 60, "w8": 38, "int8": 30}
+"""A float32 file differs by rounding only; each of the others shows its own error."""
+MOST_DB = {"fp32": np.inf, "fp16": 100, "w8": 70, "int8": 60}
+
+
+@pytest.fixture(scope="module")
+def convert(tiny, tmp_path_factory):
+    """(model name, precision, **options of `TinyModel.job`) -> its conversion."""
+
+    @functools.cache
+    def converted(name: str, precision: str, **options) -> TinyFile:
+        folder = tmp_path_factory.mktemp(f"{name}-{precision}")
+        job = tiny(name).job(folder, precision, **options)
+        job = dataclasses.replace(job, output=folder / f"{name}.mnn")
+        return TinyFile(tiny(name), job.output, MnnTarget().convert(job))
+
+    return converted
+
+
+def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
+    runner = MnnTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    try:
+        return runner.run({file.model.spec.inputs[0].name: file.model.samples[sample]})
+    finally:
+        runner.close()
+
+
+@pytest.mark.parametrize("precision", LEAST_DB)
+@pytest.mark.parametrize("name", ["conv", "anchors", "depthwise", "scores"])
+def test_file_gives_what_the_model_gives(convert, name, precision):
+    file = convert(name, precision)
+    found = outputs_of(file)
+    assert list(found) == [output.name for output in file.model.spec.outputs]
+    for key, wanted in file.model.wanted.items():
+        assert (found[key].dtype, found[key].shape) == (np.float32, wanted.shape)
+        assert LEAST_DB[precision] < sqnr_db(wanted, found[key]) < MOST_DB[precision]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_float_file_is_within_rounding_of_the_model(convert, name):
+    file = convert(name, "fp32")
+    for key, found in outputs_of(file).items():
+        wanted = file.model.wanted[key]
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
+    graph = """g (float[1,16,64] x) => (float[1,16,64] y) {
+        n = LayerNormalization<axis=-1>(x, s, b)
+        y = MatMul(n, w)
+    }"""
+    constants = {"s": weights(64), "b": weights(64, seed=1), "w": weights(64, 64)}
+    monkeypatch.setitem(MODELS, "normalized", (graph, constants))
+    model = make("normalized", tmp_path)
+    job = dataclasses.replace(model.job(tmp_path, "w8"), output=tmp_path / "x.mnn")
+    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 38
+
+
+def test_pooling_between_convolutions_keeps_what_is_large(convert):
+    file = convert("pooled", "int8")
+    assert file.converted.notes == ("2 of 2 convolutions are in int8.",)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
+
+
+def test_small_weights_with_large_ones_behind_them_are_kept(convert):
+    file = convert("faint", "w8")
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 38
+
+
+def test_pixels_go_in_as_they_are(convert):
+    file = convert("pixels", "w8")
+    assert [(t.shape, t.dtype) for t in file.converted.inputs] == [((1, 16, 12, 3), "uint8")]
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 38
+
+
+def test_file_carries_its_spec(convert):
+    for precision in LEAST_DB:
+        file = convert("conv", precision)
+        assert embedded_spec(file.path) == file.model.spec
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
+    first = convert("anchors", precision)
+    job = dataclasses.replace(tiny("anchors").job(tmp_path, precision), output=tmp_path / "x.mnn")
+    MnnTarget().convert(job)
+    assert job.output.read_bytes() == first.path.read_bytes()
+
+
+def test_weights_are_kept_as_the_precision_says(convert):
+    kinds = {precision: read_outline(convert("anchors", precision).path) for precision in LEAST_DB}
+    assert kinds["fp32"].weight_types == {"float32": 3}
+    assert kinds["fp16"].weight_types == {"float16": 3}
+    assert kinds["w8"].weight_types == {"int8": 3}
+    assert kinds["int8"].weight_types == {"int8": 3}
+
+
+def test_int8_says_how_many_convolutions_are(convert):
+    assert convert("anchors", "int8").converted.notes == ("3 of 3 convolutions are in int8.",)
+
+
+def test_ops_that_are_to_stay_in_float_do(convert):
+    # MNN makes the Relu part of the convolution: `c` exists in the ONNX model only.
+    kept = convert("depthwise", "int8", keep_float=("c",))
+    assert kept.converted.notes == ("1 of 2 convolutions are in int8.",)
+    wanted = kept.model.wanted["y"]
+    assert sqnr_db(wanted, outputs_of(kept)["y"]) > sqnr_db(
+        wanted, outputs_of(convert("depthwise", "int8"))["y"]
+    )
+
+
+def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
+    job = tiny("conv").job(tmp_path, "int8", keep_float=("c",))
+    with pytest.raises(VerificationError, match="None of the convolutions"):
+        MnnTarget().convert(dataclasses.replace(job, output=tmp_path / "x.mnn"))
+
+
+def test_int8_without_pictures_is_refused(tiny, tmp_path):
+    with pytest.raises(UsageError, match="needs pictures"):
+        MnnTarget().convert(tiny("conv").job(tmp_path, "int8", calibrated=False))
+
+
+def test_latency_is_measured_as_often_as_asked(convert):
+    file = convert("conv", "fp32")
+    runner = MnnTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    try:
+        assert runner.interpreter == f"MNN {version('mnn')}"
+        seconds = runner.latency(file.model.feeds, 4, 1)
+    finally:
+        runner.close()
+    assert len(seconds) == 4
+    assert all(0 < each < 1 for each in seconds)
+
+
+def test_damaged_file_does_not_open(convert, tmp_path):
+    whole = convert("conv", "fp32")
+    path = tmp_path / "x.mnn"
+    path.write_bytes(whole.path.read_bytes()[:700])
+    with pytest.raises(MobileqError, match=r"x\.mnn") as caught:
+        outputs_of(TinyFile(whole.model, path, whole.converted))
+    assert "\n" not in caught.value.message
+
+
+def test_model_that_mnn_cannot_read_is_one_sentence(tiny, tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"no model")
+    job = tiny("conv").job(tmp_path, "fp32")
+    job = dataclasses.replace(job, model=path, output=tmp_path / "x.mnn")
+    with pytest.raises(ToolError) as caught:
+        MnnTarget().convert(job)
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_versions_name_mnn():
+    assert MnnTarget().tool_versions(QuantRecipe(precision="w8")) == {"mnn": version("mnn")}
+
+
+def test_mnn_stays_out_of_this_process(convert):
+    convert("conv", "w8")
+    assert not {"MNN", "_tools"} & set(sys.modules)
+
+
+def test_spec_of_another_file_is_none(tmp_path):
+    for content in (b"", b"\x18\0\0\0" * 9, b"\xff" * 200, json.dumps({"mobileq": 1}).encode()):
+        (tmp_path / "x.mnn").write_bytes(content)
+        assert embedded_spec(tmp_path / "x.mnn") is None
+
+
+WATCHED = """
+import json, sys
+events = []
+def watch(event, args):
+    if event.startswith(("socket.", "subprocess.", "os.exec", "os.system", "os.posix_spawn")):
+        events.append(event)
+sys.addaudithook(watch)
+from mobileq.targets.mnn.worker import MnnWorker
+worker, folder = MnnWorker(), sys.argv[2]
+files = {"framework": "ONNX", "source": sys.argv[1], "output": f"{folder}/a.mnn", "options": []}
+worker.convert(files, {})
+worker.outline({"path": f"{folder}/a.mnn"}, {})
+tools = [name for name in sys.modules if name.startswith(("MNN.tools", "aliyun", "pip"))]
+json.dump({"events": events, "tools": tools}, open(f"{folder}/seen.json", "w"))
+"""
+
+
+def test_nothing_is_sent_fetched_or_installed(tiny, tmp_path):
+    # `import MNN.tools` would run pip and open sockets (MNN 3.6.1).
+    subprocess.run(
+        [sys.executable, "-c", WATCHED, str(tiny("conv").path), str(tmp_path)],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads((tmp_path / "seen.json").read_text()) == {"events": [], "tools": []}
