@@ -8,7 +8,7 @@ from mobileq.spec import Spec
 
 MOST_FLOAT = 0.25
 """Share of the groups that may be float; a file with more is no integer file any more."""
-_ENOUGH = 1.3
+_ENOUGH = 1.1
 """Times the square error that the most float groups leave: float ops beyond that bring little."""
 
 

@@ -47,7 +47,7 @@ _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
 _TRIED_REPAIRS = ("weight-rounding",)
 """Helps some models and hurts others: kept where the file is better with it."""
-_REPAIR_SAMPLES = 16
+_REPAIR_SAMPLES = 24
 Names = tuple[str, ...]
 
 
