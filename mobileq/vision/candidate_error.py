@@ -34,7 +34,8 @@ def candidate_error(reference: Candidates, found: Candidates) -> float | None:
     if not seen.any():
         return None
     either = seen | (found.scores.max(axis=1, initial=0.0) >= _LEAST_SCORE)
-    score = np.square(found.scores[either] - reference.scores[either], dtype=np.float64).sum()
+    off = np.nan_to_num(found.scores[either] - reference.scores[either], nan=1.0)
+    score = np.square(np.clip(off, -1.0, 1.0), dtype=np.float64).sum()
     boxes = reference.xyxy[seen].astype(np.float64)
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], _LEAST_SIDE)
     shift = (found.xyxy[seen] - boxes) / np.tile(sides, 2)
