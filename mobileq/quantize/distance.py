@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +36,27 @@ def output_distance(spec: ModelSpec) -> Distance:
     return distance
 
 
+_NO_NUMBERS = 1e6
+"""Share of outputs that hold NaN or infinity where the reference does not."""
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
 
 
 def noise(reference: Outputs, found: Outputs) -> float:
-    """Noise power over signal power, the mean of all outputs: 10^(-SQNR/10)."""
+    """Noise power over signal power, the mean of all outputs: 10^(-SQNR/10).
+
+    Only what is finite in the reference is compared.
+    """
     import numpy as np
 
     shares = []
     for name, wanted in reference.items():
-        exact = wanted.astype(np.float64)
+        usable = np.isfinite(wanted)
+        exact = wanted[usable].astype(np.float64)
         signal = float(np.square(exact).sum())
-        error = float(np.square(found[name] - exact).sum())
-        shares.append(error / signal if signal > 0.0 else float(error > 0.0))
+        error = float(np.square(found[name][usable] - exact).sum())
+        if not math.isfinite(error):
+            shares.append(_NO_NUMBERS)
+        else:
+            shares.append(error / signal if signal > 0.0 else float(error > 0.0))
     return sum(shares) / len(shares)
