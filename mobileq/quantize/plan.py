@@ -12,7 +12,8 @@ from mobileq.errors import UsageError
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
 from mobileq.quantize.sensitivity import GroupSensitivity
-from mobileq.spec import ModelSpec, OutputRole, Spec, TensorRange, TensorRanges
+from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
+from mobileq.vision.decode.logits import logit_outputs
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -23,7 +24,6 @@ Calibrator = Literal["auto", Method]
 TRIED: Final[tuple[Method, ...]] = tuple(METHODS)
 """What `auto` chooses from."""
 _SIGMOID = TensorRange(min=0.0, max=255 / 256)
-_LOGITS: frozenset[OutputRole] = frozenset({"class_logits", "objectness_logits"})
 
 
 class QuantPlan(Spec, frozen=True, kw_only=True):
@@ -52,16 +52,8 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
 def model_ranges(
     model: ModelProto, spec: ModelSpec, statistics: Statistics, method: Method, bits: int = 8
 ) -> TensorRanges:
-    """Ranges of all tensors by one method, errors counted where they matter.
-
-    A raw head's logits go through a sigmoid in the decoding; YOLOv5's boxes do as well.
-    """
-    decode = spec.decode
-    logits: list[str] = []
-    if decode is not None and decode.head == "raw":
-        whole = decode.kind == "yolov5"
-        logits = [output.name for output in decode.outputs if whole or output.role in _LOGITS]
-    found = estimate(statistics, method, bits, purposes(model, logits))
+    """Ranges of all tensors by one method, errors counted where they matter."""
+    found = estimate(statistics, method, bits, purposes(model, logit_outputs(spec.decode)))
     # TFLite's kernel insists on it, and no other range holds all values with finer steps.
     sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
     found.update((name, _SIGMOID) for name in sigmoids if name in found and bits == 8)

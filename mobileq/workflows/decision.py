@@ -129,25 +129,19 @@ class Decision:
             self._append(self._found, outputs, sample)
         self._float_map = self._map(self._found) if pictures.truth else 1.0
 
-    def score(self, runner: Runner, few: int = 0) -> Score:
-        """Run a file on the pictures.
-
-        Args:
-            runner: Of the file.
-            few: Only so many of the pictures; 0 for all.
-        """
+    def score(self, runner: Runner) -> Score:
+        """Run a file on the pictures."""
         errors: list[float] = []
         found: list[Detections] = []
-        samples = self._samples[:few] if few else self._samples
-        for at, sample in enumerate(samples):
+        for at, sample in enumerate(self._samples):
             outputs = runner.run(sample.feeds)
             if at < len(self._outputs):
                 errors.append(self._distance(self._outputs[at], outputs))
             self._append(found, outputs, sample)
-        seconds = sorted(runner.latency(samples[0].feeds, _LATENCY_RUNS, 1))
+        seconds = sorted(runner.latency(self._samples[0].feeds, _LATENCY_RUNS, 1))
         return Score(
             error=sum(errors) / len(errors),
-            lost=self._lost(found) if found and not few else None,
+            lost=self._lost(found) if found else None,
             latency_ms=seconds[len(seconds) // 2] * 1000.0,
         )
 

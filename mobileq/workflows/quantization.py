@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from mobileq.calibration.statistics import Statistics
 
 _RANKED_SAMPLES = 2
-_CALIBRATOR_PICTURES = 8
 _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
 _TRIED_REPAIRS = ("weight-rounding",)
@@ -234,7 +233,7 @@ class Quantization:
                 fitted = self._repaired((*variant.repairs, *late), method, plan.keep_float, variant)
                 before = trials.run(variant, method, plan.keep_float)
                 after = trials.run(fitted, method, plan.keep_float)
-            if options.repairs is not None or after.error < before.error:
+            if options.repairs is not None or after.cost < before.cost:
                 variant = fitted
                 met = _holds(after, options.budget)
                 plan = msgspec.structs.replace(plan, repairs=variant.repairs, budget_met=met)
@@ -300,9 +299,7 @@ class Quantization:
 
     def _best_method(self, trials: _Trials, variant: _Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
-            return best(
-                TRIED, lambda method: trials.run(variant, method, kept, _CALIBRATOR_PICTURES)
-            )
+            return best(TRIED, lambda method: trials.run(variant, method, kept))
 
     def _planned(
         self,
@@ -387,21 +384,21 @@ class _Trials:
     ) -> None:
         self._quantization, self._target = quantization, target
         self._recipe, self._spec = recipe, spec
-        self._known: dict[tuple[str, Method, Names, int], Trial] = {}
+        self._known: dict[tuple[str, Method, Names], Trial] = {}
 
     @property
     def done(self) -> list[Trial]:
         """In the order they were made."""
         return list(self._known.values())
 
-    def run(self, variant: _Variant, method: Method, kept: Names, few: int = 0) -> Trial:
+    def run(self, variant: _Variant, method: Method, kept: Names) -> Trial:
         """The file with these ranges and groups in float; see `Decision.score`."""
-        key = variant.sha256, method, kept, few
+        key = variant.sha256, method, kept
         if key not in self._known:
-            self._known[key] = self._run(variant, method, kept, few)
+            self._known[key] = self._run(variant, method, kept)
         return self._known[key]
 
-    def _run(self, variant: _Variant, method: Method, kept: Names, few: int) -> Trial:
+    def _run(self, variant: _Variant, method: Method, kept: Names) -> Trial:
         folder = self._quantization.workspace(variant)
         path = folder / f"trial{self._target.suffix}"
         job = ConversionJob(
@@ -419,7 +416,7 @@ class _Trials:
         converted = self._target.convert(job)
         runner = self._target.open(path, converted.inputs, converted.outputs)
         try:
-            score = self._quantization.decision.score(runner, few)
+            score = self._quantization.decision.score(runner)
         finally:
             runner.close()
         return Trial(
