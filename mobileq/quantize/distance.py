@@ -27,9 +27,10 @@ def output_distance(spec: ModelSpec) -> Distance:
     from mobileq.vision.decode import decode as candidates
 
     def distance(reference: Outputs, found: Outputs) -> float:
-        size = preprocess.width, preprocess.height
+        # Of all cells, also those whose score noise makes less than nothing.
+        whole = preprocess.width, preprocess.height, -math.inf
         error = candidate_error(
-            candidates(decode, dict(reference), *size), candidates(decode, dict(found), *size)
+            candidates(decode, dict(reference), *whole), candidates(decode, dict(found), *whole)
         )
         return noise(reference, found) * _UNSEEN if error is None else error
 

@@ -36,6 +36,7 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
         trials: What was tried on the decision pictures.
         decided_on: Which these are, and by what they were judged.
         budget_met: Whether the budget holds on them; None without one.
+        decided_lost: mAP50-95 that the file lost on them, where that was looked at.
     """
 
     calibrator: str
@@ -47,6 +48,7 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     trials: tuple[Trial, ...] = ()
     decided_on: str = ""
     budget_met: bool | None = None
+    decided_lost: float | None = None
 
 
 def model_ranges(

@@ -190,8 +190,8 @@ class Quantization:
         """Integers only: no op can be given up."""
         if auto:
             method = self._best_method(trials, variant, kept)
-        trial = trials.run(variant, method, kept)
-        return self._planned(variant, method, kept, met=_holds(trial, budget))
+        plan = self._planned(variant, method, kept)
+        return _judged(plan, trials.run(variant, method, kept), budget)
 
     def _mixed(
         self,
@@ -217,8 +217,8 @@ class Quantization:
         if auto:
             # With the worst outliers out of the way: before, they would decide it.
             method = self._best_method(trials, variant, names(number))
-        trial = trials.run(variant, method, names(number))
-        return self._planned(variant, method, names(number), ranked, met=_holds(trial, budget))
+        plan = self._planned(variant, method, names(number), ranked)
+        return _judged(plan, trials.run(variant, method, names(number)), budget)
 
     def _finished(
         self, plan: QuantPlan, trials: _Trials, variant: _Variant, options: QuantOptions
@@ -235,8 +235,8 @@ class Quantization:
                 after = trials.run(fitted, method, plan.keep_float)
             if options.repairs is not None or after.cost < before.cost:
                 variant = fitted
-                met = _holds(after, options.budget)
-                plan = msgspec.structs.replace(plan, repairs=variant.repairs, budget_met=met)
+                plan = msgspec.structs.replace(plan, repairs=variant.repairs)
+                plan = _judged(plan, after, options.budget)
         plan = msgspec.structs.replace(
             plan, trials=tuple(trials.done), decided_on=self._pictures.description
         )
@@ -309,16 +309,14 @@ class Quantization:
         ranked: tuple[GroupSensitivity, ...] = (),
         *,
         bits: int = 8,
-        met: bool | None = None,
     ) -> QuantPlan:
         return QuantPlan(
             calibrator=method,
-            ranges=self._ranges(variant, method, bits),
+            ranges=self.final_ranges(variant, method, bits),
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),
             sensitivities=ranked,
-            budget_met=met,
         )
 
     def _sensitivities(self, variant: _Variant, method: Method) -> tuple[GroupSensitivity, ...]:
@@ -347,11 +345,11 @@ class Quantization:
             )
         return self._statistics[known]
 
-    def trial_ranges(self, variant: _Variant, method: Method) -> TensorRanges:
+    def final_ranges(self, variant: _Variant, method: Method, bits: int = 8) -> TensorRanges:
         """Ranges of a variant whose weights may be fitted: those they were fitted for."""
         late = any(name != INPUT_SCALING for name in variant.repairs)
         base = (self._scaled or self._given) if INPUT_SCALING in variant.repairs else self._given
-        return self._ranges(base if late else variant, method)
+        return self._ranges(base if late else variant, method, bits)
 
     def workspace(self, variant: _Variant) -> Path:
         """A folder for what is made of it."""
@@ -369,11 +367,10 @@ class Quantization:
             yield {name: sample.tensor}
 
 
-def _holds(trial: Trial, budget: float | None) -> bool | None:
-    """Whether the budget does; None without one."""
-    if budget is None:
-        return None
-    return trial.lost is not None and trial.lost <= budget
+def _judged(plan: QuantPlan, trial: Trial, budget: float | None) -> QuantPlan:
+    """With what its file gave on the decision pictures."""
+    met = None if budget is None else trial.lost is not None and trial.lost <= budget
+    return msgspec.structs.replace(plan, budget_met=met, decided_lost=trial.lost)
 
 
 class _Trials:
@@ -405,7 +402,7 @@ class _Trials:
             model=variant.onnx,
             spec=self._spec,
             recipe=self._recipe,
-            ranges=self._quantization.trial_ranges(variant, method),
+            ranges=self._quantization.final_ranges(variant, method),
             keep_float=tensors_of(variant.groups, kept),
             samples=tuple,
             sample_count=0,
@@ -425,7 +422,6 @@ class _Trials:
             float_groups=len(kept),
             error=score.error,
             lost=score.lost,
-            latency_ms=score.latency_ms,
             size_bytes=path.stat().st_size,
         )
 
