@@ -55,7 +55,9 @@ def model_ranges(
     model: ModelProto, spec: ModelSpec, statistics: Statistics, method: Method, bits: int = 8
 ) -> TensorRanges:
     """Ranges of all tensors by one method, errors counted where they matter."""
-    found = estimate(statistics, method, bits, purposes(model, logit_outputs(spec.decode)))
+    # 16 bits have levels enough for what no one looks at.
+    known = purposes(model, logit_outputs(spec.decode)) if bits == 8 else {}
+    found = estimate(statistics, method, bits, known)
     # TFLite's kernel insists on it, and no other range holds all values with finer steps.
     sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
     found.update((name, _SIGMOID) for name in sigmoids if name in found and bits == 8)

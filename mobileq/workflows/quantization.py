@@ -15,6 +15,7 @@ import msgspec
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
+from mobileq.errors import ToolError, VerificationError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.distance import output_distance
@@ -165,11 +166,15 @@ class Quantization:
         repairs: Names = DEFAULT_REPAIRS if options.repairs is None else options.repairs
         if not options.search:
             variant = self._repaired(repairs, method, options.keep_float)
+            if options.repairs is None:
+                variant = self._convertible(target, recipe, variant)
             kept = matching_groups(variant.groups, options.keep_float)
             return self._planned(variant, method, kept), variant.onnx
         # Weights are fitted to what is rounded before them: that must be settled first.
         early = tuple(name for name in repairs if name == INPUT_SCALING)
         variant = self._repaired(early, method, ())
+        if options.repairs is None:
+            variant = self._convertible(target, recipe, variant)
         trials = _Trials(self, target, recipe, self._spec)
         kept = matching_groups(variant.groups, options.keep_float)
         if recipe.precision == "int8-full":
@@ -287,6 +292,37 @@ class Quantization:
             )
             self._scaled = self._written(model, (INPUT_SCALING,))
         return self._scaled
+
+    def _convertible(self, target: Target, recipe: QuantRecipe, variant: _Variant) -> _Variant:
+        """The variant, or the model as it is where a converter fails at what a repair added.
+
+        onnx2tf 2.6.9 does at some raw heads with one more depthwise convolution in them.
+        """
+        folder = self._workspace(variant.sha256)
+        try:
+            target.convert(
+                ConversionJob(
+                    model=variant.onnx,
+                    spec=self._spec,
+                    recipe=msgspec.structs.replace(recipe, precision="fp32", io="float32"),
+                    ranges={},
+                    keep_float=(),
+                    samples=None,
+                    sample_count=0,
+                    output=folder / f"float{target.suffix}",
+                    scratch=folder,
+                    progress=Silent(),
+                )
+            )
+        except (ToolError, VerificationError) as error:
+            if variant.sha256 == self._given.sha256:
+                raise
+            self._progress.notice(
+                f"Without {', '.join(variant.repairs)}, which the converter does not take "
+                f"({error.message.rstrip('.')})."
+            )
+            return self._given
+        return variant
 
     def _written(self, model: ModelProto, names: tuple[str, ...]) -> _Variant:
         data = model.SerializeToString(deterministic=True)

@@ -36,7 +36,7 @@ def own_folders(
     """Nothing of the user's is read or written, in this process and in those it starts."""
     monkeypatch.setenv("MOBILEQ_CACHE_DIR", str(cache_folder))
     monkeypatch.setenv("MOBILEQ_LOG_DIR", str(tmp_path / "logs"))
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE"):  # TEMP
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
     _forget_log()
     yield
