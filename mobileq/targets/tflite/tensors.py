@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SCALED = ("int8", "uint8", "int16")
+_SWAPPED: dict[tuple[Layout, Order], Layout] = {
+    ("NCHW", (0, 2, 3, 1)): "NHWC",
+    ("NHWC", (0, 3, 1, 2)): "NCHW",
+}
+"""What a layout becomes by an order of axes; by others it has no name."""
 
 
 def file_tensors(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
@@ -81,7 +86,7 @@ def _matched(wanted: TensorSpec, found: TensorSpec, order: Order) -> TensorSpec:
     changed = order != tuple(range(len(order)))
     layout: Layout | None = wanted.layout
     if changed and layout:
-        layout = "NHWC" if layout == "NCHW" else "NCHW"
+        layout = _SWAPPED.get((layout, order))
     return TensorSpec(
         name=wanted.name,
         artifact_name=found.artifact_name,

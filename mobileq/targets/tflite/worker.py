@@ -70,8 +70,9 @@ def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_bac
         options["keep_shape_absolutely_input_names"] = kept
     with tempfile.TemporaryDirectory(dir=Path(model).parent) as folder:
         onnx2tf.convert(
-            # A copy: it rewrites its input file in place (2.6.9).
-            input_onnx_file_path=shutil.copy(model, folder),
+            # A copy: it rewrites its input file in place (2.6.9). It names the graph after it, so
+            # that the same model from another path would give another file.
+            input_onnx_file_path=str(shutil.copy(model, Path(folder) / "model.onnx")),
             output_folder_path=output,
             tflite_backend=tflite_backend,
             not_use_onnxsim=True,  # the model comes simplified

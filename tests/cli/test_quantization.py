@@ -1,0 +1,339 @@
+"""What `convert` is told about int8, and what it makes of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.metadata import embedded_spec
+
+from . import models
+from .commands import Cli, Result, names_in
+
+SAMPLES = ("--calib-count", 8)
+PICTURE = "001.jpg"
+
+
+def convert(cli: Cli, demo: Path, output: Path, *options: object) -> Result:
+    calib = ("--calib", demo / "calibration" / "images")
+    return cli("convert", demo / "demo.onnx", "-o", output, *calib, *SAMPLES, *options)
+
+
+@dataclass
+class Made:
+    """Bundles that are made by the first test that needs them; do not change them."""
+
+    cli: Cli
+    demo: Path
+    folder: Path
+
+    def __call__(self, name: str, code: int, *options: object) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            result = convert(self.cli, self.demo, path, *options)
+            assert result.code == code, result
+            (self.folder / f"{name}.txt").write_text("\n".join(result.errors))
+        return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("quantized")
+
+
+@pytest.fixture
+def made(cli: Cli, demo: Path, folder: Path) -> Made:
+    return Made(cli, demo, folder)
+
+
+@pytest.fixture
+def searched(made: Made) -> Path:
+    """int8 with fitted weights and a float op, within its budget."""
+    options = ("--precision", "int8", "--calibrator", "mse", "--repair", "weight-rounding")
+    return made("searched", 0, *options, "--keep-float", "/stem/", "--budget", "0.9")
+
+
+@pytest.fixture
+def plain(made: Made) -> Path:
+    """int8-full with uint8 at its edges, without a search."""
+    return made("plain", 0, "--precision", "int8-full", "--io", "uint8", "--no-search")
+
+
+@pytest.fixture
+def missed(made: Made) -> Path:
+    """int8-full with int8 at its edges, and a budget that no integers can meet."""
+    options = ("--precision", "int8-full", "--io", "int8", "--calibrator", "min_max")
+    return made("missed", 3, *options, "--repair", "bias-correction", "--budget", "0")
+
+
+def manifest_of(bundle: Path) -> Any:
+    return json.loads((bundle / "manifest.json").read_text())
+
+
+def artifact(bundle: Path, precision: str) -> Any:
+    (found,) = (a for a in manifest_of(bundle)["artifacts"] if a["precision"] == precision)
+    return found
+
+
+def tensor_types(path: Path) -> set[str]:
+    """Of all that the ops take and give."""
+    model = flatbuffer.read_model(path)
+    (graph,) = model.subgraphs
+    assert len(graph.operators) > 100
+    return {
+        flatbuffer.dtype_name(graph.tensors[int(index)])
+        for op in graph.operators
+        for index in (*op.inputs, *op.outputs)
+        if int(index) >= 0
+    }
+
+
+def objects(document: Any) -> list[tuple[str, list[float]]]:
+    """Label and box, from left to right."""
+    found = document["pictures"][0]["objects"]
+    return sorted(((each["label"], each["xyxy"]) for each in found), key=lambda each: each[1])
+
+
+def test_manifest_says_how_the_raw_head_is_read(searched: Path) -> None:
+    manifest, int8 = manifest_of(searched), artifact(searched, "int8")
+    assert int8["recipe"]["head"] == "raw"
+    assert int8["decode"]["head"] == "raw"
+    assert manifest["model"]["decode"].get("head", "decoded") == "decoded"
+    assert len(int8["outputs"]) == 6
+    assert [each["name"] for each in int8["decode"]["outputs"]] == [
+        each["name"] for each in int8["outputs"]
+    ]
+    # Maps stay as the converter makes them, and it is said how.
+    sizes = [(64, 20), (4, 20), (64, 10), (4, 10), (64, 5), (4, 5)]
+    for found, (channels, cells) in zip(int8["outputs"], sizes, strict=True):
+        model_shape, order = (1, channels, cells, cells), found["permutation"] or (0, 1, 2, 3)
+        assert [model_shape[axis] for axis in order] == found["shape"]
+    assert int8["ops"]["CONV_2D int8"] > 20
+    assert "LOGISTIC float32" in int8["ops"], "what --keep-float names"
+
+
+@pytest.mark.parametrize("bundle", ["plain", "missed"])
+def test_int8_full_has_no_float_tensor(bundle: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(bundle)
+    io = {"plain": "uint8", "missed": "int8"}[bundle]
+    types = tensor_types(path / "models" / "demo-int8-full.tflite")
+    assert types <= {"int8", "uint8", "int32"}
+    found = artifact(path, "int8-full")
+    assert {each["dtype"] for each in (*found["inputs"], *found["outputs"])} == {io}
+    assert all(each["quant"] for each in (*found["inputs"], *found["outputs"]))
+    assert not any("float" in op for op in found["ops"])
+    measured = manifest_of(path)["measurements"]["tflite-int8-full"]
+    assert measured["agreement_map50_95"] > 0.8
+
+
+def test_raw_bundle_is_validated(cli: Cli, searched: Path, demo: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    images = ("--images", demo / "validation" / "images")
+    truth = ("--annotations", demo / "validation.json")
+    result = cli("validate", searched, *images, *truth, "-o", report)
+    assert result.code == 0, result
+    scores = json.loads(report.read_text())["validation"]["scores"]
+    accuracy = {each["name"]: each["accuracy"]["map50_95"] for each in scores}
+    assert accuracy["onnx"] > 0.5
+    assert accuracy["tflite-int8"] > accuracy["onnx"] - 0.03
+
+
+@pytest.mark.parametrize("bundle", ["searched", "plain"])
+def test_lone_raw_file_is_read_as_its_bundle_is(
+    cli: Cli, demo: Path, bundle: str, request: pytest.FixtureRequest
+) -> None:
+    made = request.getfixturevalue(bundle)
+    picture = demo / "validation" / "images" / PICTURE
+    (path,) = (made / "models").glob("*.tflite")
+    spec = embedded_spec(path)
+    assert spec is not None
+    assert spec.decode is not None
+    assert spec.decode.head == "raw"
+    lone = cli("detect", path, picture, "--json").document
+    whole = cli("detect", made, picture, "--json").document
+    wanted = cli("detect", demo / "demo.onnx", picture, "--json").document
+    assert objects(lone) == objects(whole)
+    assert objects(wanted)
+    for (label, found), (expected, box) in zip(objects(lone), objects(wanted), strict=True):
+        assert label == expected
+        assert found == pytest.approx(box, abs=12)
+
+
+def test_budget_that_is_met_is_reported(searched: Path) -> None:
+    report = json.loads((searched / "report.json").read_text())
+    budget = report["budgets"]["tflite-int8"]
+    assert budget["met"] is True
+    assert budget["budget"] == 0.9
+    assert budget["labelled"] is False
+    assert 0.0 <= budget["decided_lost"] <= 0.9
+    plan = report["plans"]["tflite-int8"]
+    assert plan["repairs"] == ["weight-rounding"]
+    assert plan["keep_float"] == ["/model/stem/act/Mul_output_0"]
+    # All integer was good enough: besides what was asked for, no op became float.
+    assert {trial["float_groups"] for trial in plan["trials"]} == {1}
+    measured = manifest_of(searched)["measurements"]["tflite-int8"]
+    assert measured["lost_map50_95"] == pytest.approx(budget["reported_lost"], abs=1e-4)
+
+
+def test_budget_that_is_missed_leaves_the_best_found(cli: Cli, missed: Path) -> None:
+    said = (missed.parent / "missed.txt").read_text().splitlines()
+    assert len(said) == 2
+    assert said[0].startswith("Error: tflite-int8-full loses 0.")
+    assert "more than the budget of 0; the bundle holds the best that was found." in said[0]
+    assert said[1].startswith("Try: ")
+    report = json.loads((missed / "report.json").read_text())
+    budget = report["budgets"]["tflite-int8-full"]
+    assert budget["met"] is False
+    assert f"{budget['decided_lost']:.4f}" in said[0]
+    assert cli("verify", missed).code == 0
+
+
+@pytest.mark.parametrize("cache", [(), ("--no-cache",)])
+def test_recipe_makes_the_same_bytes(
+    cli: Cli, demo: Path, searched: Path, tmp_path: Path, cache: tuple[str, ...]
+) -> None:
+    (recipe,) = json.loads((searched / "recipe.json").read_text())["recipes"]
+    assert recipe["target"] == "tflite"
+    assert recipe["recipe"]["repairs"] == ["weight-rounding"]
+    again = tmp_path / "again"
+    result = convert(cli, demo, again, "--recipe", searched / "recipe.json", *cache)
+    assert result.code == 0, result
+    assert names_in(again / "models") == ["demo-int8.tflite"]
+    for name in ("models/demo-int8.tflite", "recipe.json"):
+        assert (again / name).read_bytes() == (searched / name).read_bytes()
+
+
+def test_recipe_of_integers_only(cli: Cli, demo: Path, plain: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    result = convert(cli, demo, again, "--recipe", plain / "recipe.json", "--no-cache")
+    assert result.code == 0, result
+    name = "models/demo-int8-full.tflite"
+    assert (again / name).read_bytes() == (plain / name).read_bytes()
+
+
+def test_nothing_is_tried_without_a_search(plain: Path) -> None:
+    report = json.loads((plain / "report.json").read_text())
+    plan = report["plans"]["tflite-int8-full"]
+    assert plan["calibrator"] == "mse"
+    assert not plan.get("trials")
+    assert not plan.get("sensitivities")
+    assert not plan.get("keep_float")
+    assert not report.get("budgets")
+
+
+@pytest.mark.parametrize(("head", "count"), [("raw", 6), ("decoded", 1), ("auto", 1)])
+def test_float_files_get_the_head_that_is_asked_for(
+    cli: Cli, demo: Path, tmp_path: Path, head: str, count: int
+) -> None:
+    output = tmp_path / "out"
+    result = convert(cli, demo, output, "--precision", "fp32", "--head", head)
+    assert result.code == 0, result
+    found = artifact(output, "fp32")
+    assert len(found["outputs"]) == count
+    assert found["recipe"].get("head", "decoded") == ("raw" if head == "raw" else "decoded")
+    measured = manifest_of(output)["measurements"]["tflite-fp32"]
+    assert measured["agreement_map50_95"] > 0.999
+
+
+def test_decoding_stays_in_float_in_int8_files(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    options = ("--precision", "int8", "--head", "decoded", "--no-search")
+    assert convert(cli, demo, output, *options).code == 0
+    found = artifact(output, "int8")
+    assert found["recipe"].get("head", "decoded") == "decoded"
+    assert found.get("decode") is None
+    assert "SOFTMAX float32" in found["ops"]
+    assert manifest_of(output)["measurements"]["tflite-int8"]["agreement_map50_95"] > 0.8
+
+
+def test_decoding_cannot_be_integers_only(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    options = ("--precision", "int8-full", "--head", "decoded", "--no-search")
+    result = convert(cli, demo, output, *options)
+    assert result.code == 1
+    assert "can't be all integer" in result.errors[0]
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--head", "cooked"), "--head can't be 'cooked'. Try: Choose of: auto, raw, decoded."),
+        (("--calibrator", "magic"), "--calibrator can't be 'magic'. Try: Choose of: auto, min_max"),
+        (("--budget", "-0.1"), "--budget can't be -0.1."),
+        (("--budget", "1"), "--budget can't be 1."),
+        (("--budget", "nan"), "--budget can't be nan."),
+        (("--budget", "much"), "--budget"),
+        (("--budget", "0.1", "--no-search"), "--budget needs a search. Try: Leave out --no-search"),
+        (("--annotations", "x.json"), "--annotations is for a budget."),
+        (("--eval-images", "x"), "--eval-images come without labels. Try: Add --annotations FILE."),
+        (("--budget", "0.1", "--annotations", "/nowhere.json"), "/nowhere.json"),
+        (("--repair", "prayer"), "There is no repair 'prayer'. Try: Choose of: input-scaling, wei"),
+        (("--recipe", "/nowhere/recipe.json"), "There is no file /nowhere/recipe.json. Try: Check"),
+        (("--keep-float", "nothing-like-it", "--no-search"), "matches no op's output."),
+    ],
+)
+def test_wrong_options(
+    cli: Cli, demo: Path, tmp_path: Path, options: tuple[object, ...], words: str
+) -> None:
+    output = tmp_path / "out"
+    calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
+    arguments = ("convert", demo / "demo.onnx", "-o", output, "--precision", "int8", *calib)
+    assert words in cli.fails(2, *arguments, *options)
+    assert not output.exists()
+
+
+RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse"}}
+
+
+@pytest.mark.parametrize(
+    ("recipes", "options", "code", "words"),
+    [
+        ([RECIPE], ("--budget", "0.1"), 2, "--budget needs a search, which --recipe saves."),
+        ([RECIPE], ("--target", "mnn"), 2, "has no recipe for mnn. Try: Choose another --target: "),
+        ([RECIPE, RECIPE], (), 1, "has two recipes for one precision."),
+        ([], (), 1, "has no recipe."),
+        ([{**RECIPE, "recipe": {"precision": "w8"}}], (), 2, "The target tflite has no w8"),
+        ([{**RECIPE, "recipe": {"precision": "int8", "calibrator": "magic"}}], (), 2, "'magic'"),
+        ([{**RECIPE, "recipe": {"precision": "int8", "repairs": ["prayer"]}}], (), 2, "'prayer'"),
+        ([{**RECIPE, "recipe": {"precision": "int8", "keep_float": ["x"]}}], (), 2, "matches no"),
+    ],
+)
+def test_wrong_recipes(
+    cli: Cli,
+    demo: Path,
+    tmp_path: Path,
+    recipes: list[Any],
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"recipes": recipes}))
+    calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
+    arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", *calib)
+    assert words in cli.fails(code, *arguments, "--recipe", path, *options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipe_needs_pictures(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"recipes": [RECIPE]}))
+    arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--recipe", path)
+    assert "int8 needs pictures to calibrate on." in cli.fails(2, *arguments)
+
+
+def test_model_that_cannot_be_decoded_keeps_its_end(cli: Cli, tmp_path: Path, demo: Path) -> None:
+    model = models.plain(tmp_path / "net.onnx")
+    calib = ("--calib", demo / "calibration" / "images", "--calib-count", 2)
+    options = ("--precision", "int8", "--no-search", *calib)
+    said = cli.fails(2, "convert", model, "-o", tmp_path / "out", *options, "--head", "raw")
+    assert said
+    result = cli("convert", model, "-o", tmp_path / "out", *options)
+    assert result.code == 0, result
+    assert "The decoding stays in the graph, in float." in result.err
