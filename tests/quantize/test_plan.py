@@ -1,0 +1,61 @@
+"""Ranges where targets have a say, and groups by the names of their tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from mobileq.calibration.statistics import Statistics, collect
+from mobileq.errors import UsageError
+from mobileq.graph.prepare import PreparedModel
+from mobileq.graph.raw_head import raw_head
+from mobileq.progress import Silent
+from mobileq.quantize.groups import OpGroup
+from mobileq.quantize.plan import matching_groups, model_ranges, tensors_of
+from mobileq.spec import TensorRange
+
+
+@pytest.fixture(scope="module")
+def raw(demo: PreparedModel) -> tuple[Any, Any]:
+    return raw_head(demo.model, demo.spec)
+
+
+@pytest.fixture(scope="module")
+def statistics(raw: tuple[Any, Any], samples: list[dict[str, Any]]) -> Statistics:
+    return collect(raw[0].SerializeToString(), None, samples, Silent())
+
+
+def test_sigmoids_get_the_range_of_the_kernels(
+    raw: tuple[Any, Any], statistics: Statistics
+) -> None:
+    found = model_ranges(*raw, statistics, "mse")
+    sigmoids = [node.output[0] for node in raw[0].graph.node if node.op_type == "Sigmoid"]
+    assert {found[name] for name in sigmoids} == {TensorRange(min=0.0, max=255 / 256)}
+
+
+def test_logits_are_cut_below_in_8_bits_only(raw: tuple[Any, Any], statistics: Statistics) -> None:
+    model, spec = raw
+    (name, *_) = (each.name for each in spec.decode.outputs if each.role == "class_logits")
+    lowest, highest = statistics.tensors[name].min, statistics.tensors[name].max
+    assert lowest < -10
+    found = model_ranges(model, spec, statistics, "min_max")[name]
+    assert -10 < found.min < -7
+    assert highest - 0.5 < found.max <= highest
+    assert model_ranges(model, spec, statistics, "min_max", 16)[name].min == lowest
+    decoded = msgspec.structs.replace(spec, decode=None)
+    assert model_ranges(model, decoded, statistics, "min_max")[name].min == lowest
+
+
+def test_groups_are_found_by_any_of_their_tensors(groups: tuple[OpGroup, ...]) -> None:
+    first, second = groups[0], groups[1]
+    assert matching_groups(groups, [f"^{second.tensors[0]}$", f"^{first.name}$"]) == (
+        first.name,
+        second.name,
+    )
+    assert matching_groups(groups, []) == ()
+    assert matching_groups(groups, ["."]) == tuple(group.name for group in groups)
+    assert tensors_of(groups, (second.name,)) == second.tensors
+    with pytest.raises(UsageError, match="matches no op's output"):
+        matching_groups(groups, ["stem", "nothing like it"])
