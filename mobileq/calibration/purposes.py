@@ -66,10 +66,12 @@ def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpo
             users.setdefault(name, []).append(node)
     outputs = {value.name for value in graph.output}
     constants = small_constants(model)
+    # A gate that is used on its own is a second purpose of what it is made from.
+    gates = {name for name, nodes in users.items() if len(nodes) == 1} - outputs
     found = {
         name: Purpose(function)
         for name, nodes in users.items()
-        if name not in outputs and (function := _function(name, nodes, producers, constants))
+        if name not in outputs and (function := _function(name, nodes, producers, constants, gates))
     }
     return found | {name: Purpose(sigmoid, keep_extremes=True) for name in logits}
 
@@ -79,15 +81,25 @@ def _function(
     users: list[NodeProto],
     producers: Mapping[str, NodeProto],
     constants: Mapping[str, NDArray[Any]],
+    gates: Collection[str],
 ) -> Callable[[Array], Array] | None:
+    if len(users) == 1 and users[0].op_type == "HardSwish":
+        return _hard_swish
     known = [pointwise(node, producers, constants) if node.input else None for node in users]
     if len(users) == 1 and isinstance(known[0], Pointwise) and known[0].source == name:
         return known[0].function
     gated = next((each for each in known if isinstance(each, Gated) and each.source == name), None)
-    if gated is None or len(users) != 2:
+    if gated is None or len(users) != 2 or gated.gate not in gates:
         return None
     gate = next((each for each in known if isinstance(each, Pointwise)), None)
     if gate is None:
         return None
     function = gate.function
     return lambda values: values * function(values)
+
+
+def _hard_swish(values: Array) -> Array:
+    import numpy as np
+
+    result: Array = values * np.clip(values * np.float32(1 / 6) + np.float32(0.5), 0, 1)
+    return result

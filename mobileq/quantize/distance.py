@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,11 +101,16 @@ class Reference:
                 shares.append(0.0)
                 continue
             error = _power(np.subtract(found[name], wanted, dtype=np.float32))
+            if not math.isfinite(error):
+                shares.append(_NO_NUMBERS)
+                continue
             signal = self._powers[name]
             shares.append(error / signal if signal > 0.0 else float(error > 0.0))
         return sum(shares) / len(shares)
 
 
+_NO_NUMBERS = 1e6
+"""Share of outputs that hold NaN or infinity where the reference does not."""
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
 

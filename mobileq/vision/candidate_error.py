@@ -49,9 +49,15 @@ class CandidateReference:
         if not self._weight.size:
             return None
         either = self._seen | (found.scores.max(axis=1, initial=0.0) >= _LEAST_SCORE)
-        score = np.square(found.scores[either] - wanted[either], dtype=np.float64).sum()
+        off = np.clip(np.nan_to_num(found.scores[either] - wanted[either], nan=1.0), -1.0, 1.0)
+        score = np.square(off, dtype=np.float64).sum()
         shift = (found.xyxy[self._seen] - self._boxes) / self._sides
         # One box that is nowhere is as bad as a missed object, not worse.
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()
         return float((score + box) / self._weight.size)
+
+
+def candidate_error(reference: Candidates, found: Candidates) -> float | None:
+    """See `CandidateReference.error`."""
+    return CandidateReference(reference).error(found)

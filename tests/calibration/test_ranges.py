@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mobileq.calibration.observers import Batch, TensorObserver
+from mobileq.calibration.purposes import Purpose
 from mobileq.calibration.quantization_error import ErrorModel
 from mobileq.calibration.ranges import METHODS, estimate, quantization_noise
 from mobileq.calibration.statistics import Statistics
@@ -276,3 +277,94 @@ def test_unknown_method_is_refused() -> None:
     with pytest.raises(UsageError, match="no calibrator 'magic'") as caught:
         estimate(statistics_of(x=NORMAL), "magic")
     assert "mse" in caught.value.hint
+
+
+def silu(values: np.ndarray) -> np.ndarray:
+    return values / (1 + np.exp(-values.astype(np.float64)))
+
+
+def logistic(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values.astype(np.float64)))
+
+
+def error_through(function, values: np.ndarray, chosen: TensorRange) -> float:
+    """Mean squared error of the function of quantized values, worked out without the library."""
+    scale = (chosen.max - chosen.min) / 255
+    zero_point = round(-chosen.min / scale)
+    codes = np.clip(np.rint(values.astype(float) / scale) + zero_point, 0, 255)
+    found = function(((codes - zero_point) * scale).astype(np.float32))
+    return float(np.mean((found - function(values)) ** 2))
+
+
+WIDE = {
+    "wide normal": NORMAL * 8 - 3,
+    "negative tail": np.where(NORMAL < 0, NORMAL * 20, NORMAL),
+    "heavy": HEAVY,
+    "narrow": NORMAL * 0.5,
+}
+PURPOSES = {"silu": silu, "logistic": logistic}
+
+
+@pytest.mark.parametrize("function", PURPOSES.values(), ids=PURPOSES)
+@pytest.mark.parametrize("name", WIDE)
+def test_mse_range_for_a_purpose_errs_less_through_it(name: str, function) -> None:
+    values = WIDE[name].astype(np.float32)
+    statistics = statistics_of(x=values)
+    plain = estimate(statistics, "mse")["x"]
+    fitted = estimate(statistics, "mse", 8, {"x": Purpose(function)})["x"]
+    slack = 1.02  # the histogram's bins
+    before = error_through(function, values, plain)
+    assert error_through(function, values, fitted) <= before * slack + 1e-9
+
+
+def test_range_of_a_silu_input_is_cut_below() -> None:
+    values = WIDE["negative tail"].astype(np.float32)
+    statistics = statistics_of(x=values)
+    assert values.min() < -60
+    known = {"x": Purpose(silu)}
+    for method in METHODS:
+        plain, cut = estimate(statistics, method)["x"], estimate(statistics, method, 8, known)["x"]
+        assert cut.min > max(-11.0, plain.min - 1e-3)
+    # And of half the error at least: levels that no one needs are used for what is left.
+    fitted = estimate(statistics, "mse", 8, known)["x"]
+    plain = estimate(statistics, "mse")["x"]
+    assert error_through(silu, values, fitted) < 0.5 * error_through(silu, values, plain)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_range_of_logits_keeps_the_largest(method: str) -> None:
+    # Scores: nearly all far below zero, a handful above.
+    values = np.concatenate([NORMAL - 12, np.float32([2.5, 4.0])])
+    statistics = statistics_of(x=values)
+    known = {"x": Purpose(logistic, keep_extremes=True)}
+    chosen = estimate(statistics, method, 8, known)["x"]
+    assert 3.95 < chosen.max <= 4.0
+    assert -9.5 < chosen.min < -7.0
+
+
+@settings(deadline=None)
+@given(SHORT, st.sampled_from(sorted(METHODS)), st.booleans())
+def test_range_for_a_purpose_holds_zero_and_nothing_unseen(
+    values: np.ndarray, method: str, keep: bool
+) -> None:
+    known = {"x": Purpose(lambda given: np.clip(given, -3, 6), keep_extremes=keep)}
+    chosen = estimate(statistics_of(x=values), method, 8, known)["x"]
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    slack = (high - low) * 0.01 + 1e-9  # admm's scale may grow a little
+    assert chosen.min <= 0 <= chosen.max
+    assert chosen.min < chosen.max
+    assert chosen.min >= low - slack
+    assert chosen.max <= high + slack or chosen == TensorRange(min=0.0, max=1.0)
+
+
+@pytest.mark.parametrize("function", PURPOSES.values(), ids=PURPOSES)
+@pytest.mark.parametrize("name", ["wide normal", "narrow", "heavy"])
+def test_expected_error_through_a_function_is_that_of_quantizing_the_values(
+    name: str, function
+) -> None:
+    values = WIDE[name].astype(np.float32)
+    tensor = statistics_of(x=values).tensors["x"]
+    chosen = TensorRange(min=-6.0, max=9.0)
+    model = ErrorModel(tensor, 8, function)
+    expected = float(model.error(*model.grid(chosen.min, chosen.max)))
+    assert expected == pytest.approx(error_through(function, values, chosen), rel=0.1)

@@ -57,7 +57,9 @@ def test_ops_without_a_scale_and_those_asked_for_stay_float(model: ModelProto):
 
 def test_convolutions_with_float_weights_stay_float(model: ModelProto):
     found = given("x", "a", "c", "d", "y", unquantized=("b",))
-    assert given_plan(model, found, ()).keep_float == ("b", "c")
+    plan = given_plan(model, found, ())
+    assert plan.keep_float == ("c",)
+    assert plan.float_tensors == ("b", "s", "c")
 
 
 def test_a_pattern_that_matches_nothing_is_refused(model: ModelProto):

@@ -13,13 +13,15 @@ def _model(text: str) -> onnx.ModelProto:
     return parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]>\n{text}')
 
 
-def test_silu_of_two_nodes_is_one_activation(
+def test_convolution_and_its_silu_of_two_nodes_are_one_group(
     demo: PreparedModel, groups: tuple[OpGroup, ...]
 ) -> None:
-    silus = [group for group in groups if group.op_type == "SiLU"]
+    silus = [group for group in groups if "SiLU" in group.op_type]
     # One more sigmoid is in the graph: that of the class scores, which is part of the decoding.
     assert len(silus) == sum(node.op_type == "Sigmoid" for node in demo.model.graph.node) - 1
-    assert all(len(group.nodes) == 2 and len(group.tensors) == 2 for group in silus)
+    assert {group.op_type for group in silus} == {"Conv + SiLU"}
+    assert all(len(group.nodes) == len(group.tensors) == 3 for group in silus)
+    assert all(group.name == group.tensors[-1] and group.weights for group in silus)
 
 
 def test_every_convolution_before_the_decoding_is_a_group(

@@ -12,9 +12,10 @@ from mobileq.graph.raw_head import raw_head
 from mobileq.progress import Silent
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.repairs import DEFAULT_REPAIRS, repair
-from mobileq.quantize.sensitivity import output_sqnr
 from mobileq.quantize.simulate import Simulator
 from mobileq.spec import TensorRanges
+
+from .noise import output_sqnr
 
 
 def test_default_repairs_change_nothing_in_float_and_do_no_harm_in_int8(

@@ -13,9 +13,10 @@ from onnx import numpy_helper, parser
 
 from mobileq.progress import Silent
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.sensitivity import output_sqnr
 from mobileq.quantize.simulate import Simulator
 from mobileq.spec import TensorRange, TensorRanges
+
+from ..noise import output_sqnr
 
 Samples = list[dict[str, Any]]
 

@@ -48,7 +48,7 @@ def test_layers_that_stay_float_are_not_revised(uneven: onnx.ModelProto, samples
         names.append(layer.node.output[0])
         return layer.weights, layer.bias
 
-    _revise(uneven, samples, look, ("c", "d"))
+    _revise(uneven, samples, look, ("m", "r"))
     assert names == ["y"]
 
 

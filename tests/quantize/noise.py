@@ -1,0 +1,25 @@
+"""How noisy outputs are, worked out without the library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SILENT_DB = 200.0
+
+
+def output_sqnr(
+    reference: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
+) -> float:
+    """Of the worst output over all samples, dB."""
+    worst = SILENT_DB
+    for name in reference[0]:
+        signal = noise = 0.0
+        for wanted, found in zip(reference, outputs, strict=True):
+            exact = wanted[name].astype("float64")
+            signal += float((exact**2).sum())
+            noise += float(((found[name] - exact) ** 2).sum())
+        if noise > 0.0 and signal > 0.0:
+            worst = min(worst, 10.0 * math.log10(signal / noise))
+    return worst
