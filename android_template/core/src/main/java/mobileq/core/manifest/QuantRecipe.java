@@ -1,0 +1,36 @@
+package mobileq.core.manifest;
+
+import java.util.List;
+import mobileq.core.BundleException;
+import mobileq.core.json.Fields;
+
+/**
+ * What was asked of a conversion.
+ *
+ * @param precision {@code fp32}, {@code int8} ...
+ * @param engine What converted.
+ * @param calibrator Null where nothing was calibrated.
+ * @param perChannel Whether weights have a scale per channel.
+ * @param keepFloat What was kept in floating point.
+ * @param head Where the graph ends.
+ * @param io The type of inputs and outputs.
+ */
+public record QuantRecipe(
+        String precision,
+        String engine,
+        String calibrator,
+        boolean perChannel,
+        List<String> keepFloat,
+        HeadKind head,
+        String io) {
+    static QuantRecipe read(Fields fields) throws BundleException {
+        return new QuantRecipe(
+                fields.text("precision"),
+                fields.text("engine", "direct"),
+                fields.textOrNull("calibrator"),
+                fields.flag("per_channel", true),
+                fields.texts("keep_float"),
+                fields.constant("head", HeadKind.class, HeadKind.DECODED),
+                fields.text("io", "float32"));
+    }
+}

@@ -1,0 +1,147 @@
+package mobileq.core.run;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import mobileq.core.BundleException;
+import mobileq.core.decode.Heads;
+import mobileq.core.detect.Postprocessor;
+import mobileq.core.detect.Thresholds;
+import mobileq.core.image.Frame;
+import mobileq.core.image.FrameToTensor;
+import mobileq.core.image.Letterbox;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.DecodeSpec;
+import mobileq.core.manifest.Manifest;
+import mobileq.core.manifest.ModelSpec;
+import mobileq.core.manifest.Task;
+import mobileq.core.manifest.TensorSpec;
+import mobileq.core.tensor.Tensor;
+
+/**
+ * From a frame to detections with one file of a bundle: all that it knows about the model stands in
+ * the manifest. Knows of no camera and no screen. Of one thread, that of its backend.
+ */
+public final class Detector {
+    private final List<Tensor> inputs;
+    private final List<Tensor> outputs;
+    private final FrameToTensor frameToTensor;
+    private final Postprocessor postprocessor;
+
+    /**
+     * @param manifest The bundle's.
+     * @param artifact Which of its files.
+     * @throws BundleException The file can't be used with pictures: one sentence for the screen.
+     */
+    public Detector(Manifest manifest, Artifact artifact) throws BundleException {
+        ModelSpec model = manifest.model();
+        if (model.preprocess() == null || artifact.inputs().isEmpty()) {
+            throw new BundleException(
+                    "How " + model.name() + " wants its picture is not in the bundle.");
+        }
+        if (artifact.inputs().size() > 1) {
+            throw new BundleException(
+                    model.name()
+                            + " has a second input, '"
+                            + artifact.inputs().get(1).name()
+                            + "', which a picture alone can't feed.");
+        }
+        inputs = allocate(artifact.inputs());
+        outputs = allocate(artifact.outputs());
+        TensorSpec declared = model.inputs().get(0);
+        boolean takesPixels = declared.dtype().equals("uint8") && declared.quant() == null;
+        frameToTensor = new FrameToTensor(model.preprocess(), inputs.get(0), takesPixels);
+        DecodeSpec decode = manifest.decodeOf(artifact);
+        if (decode != null) {
+            Map<String, Tensor> byName = new LinkedHashMap<>();
+            for (Tensor output : outputs) {
+                byName.put(output.spec().name(), output);
+            }
+            int width = model.preprocess().width();
+            int height = model.preprocess().height();
+            postprocessor = new Postprocessor(Heads.create(decode, width, height, byName));
+        } else if (model.task() == Task.CLASSIFY && !outputs.isEmpty()) {
+            postprocessor = null;
+        } else {
+            throw new BundleException(
+                    "How the outputs of " + model.name() + " are to be read is not in the bundle.");
+        }
+    }
+
+    private static List<Tensor> allocate(List<TensorSpec> specs) throws BundleException {
+        List<Tensor> tensors = new ArrayList<>();
+        for (TensorSpec spec : specs) {
+            tensors.add(new Tensor(spec));
+        }
+        return tensors;
+    }
+
+    /** The input tensors, in the file's order. */
+    public List<Tensor> inputs() {
+        return inputs;
+    }
+
+    /** The output tensors, in the file's order. */
+    public List<Tensor> outputs() {
+        return outputs;
+    }
+
+    /** Whether it finds boxes; otherwise it gives classes. */
+    public boolean findsBoxes() {
+        return postprocessor != null;
+    }
+
+    /**
+     * Analyses one frame.
+     *
+     * @param frame The picture.
+     * @param backend Has the artifact loaded.
+     * @param thresholds What becomes a detection.
+     * @param analysis Filled anew.
+     * @throws BackendException The runtime failed.
+     */
+    public void analyze(Frame frame, Backend backend, Thresholds thresholds, Analysis analysis)
+            throws BackendException {
+        long start = System.nanoTime();
+        Letterbox letterbox = frameToTensor.fill(frame);
+        long filled = System.nanoTime();
+        backend.run(inputs, outputs);
+        long ran = System.nanoTime();
+        if (postprocessor != null) {
+            postprocessor.run(letterbox, frame, thresholds, analysis.detections);
+        } else {
+            analysis.classes.read(outputs.get(0));
+        }
+        analysis.preprocessNanos = filled - start;
+        analysis.inferenceNanos = ran - filled;
+        analysis.postprocessNanos = System.nanoTime() - ran;
+    }
+
+    /**
+     * Holds what a loaded file says of one of its tensors against the manifest.
+     *
+     * @param tensor What the manifest says.
+     * @param shape What the file says.
+     * @param dtype What the file says, as the manifest would write it.
+     * @throws BundleException They differ.
+     */
+    public static void check(Tensor tensor, int[] shape, String dtype) throws BundleException {
+        TensorSpec spec = tensor.spec();
+        if (!Arrays.equals(spec.shape(), shape) || !spec.dtype().equals(dtype)) {
+            throw new BundleException(
+                    "The model file does not belong to its manifest: '"
+                            + spec.name()
+                            + "' is "
+                            + dtype
+                            + " "
+                            + Arrays.toString(shape)
+                            + " where the manifest says "
+                            + spec.dtype()
+                            + " "
+                            + Arrays.toString(spec.shape())
+                            + ".");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+"""Java tools and libraries for the tests: found, fetched once, or a skip that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "android_template"
+CORE = TEMPLATE / "core/src/main/java"
+_CACHE = ROOT / "build" / "android-libraries"
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "junit": ("org.junit.platform:junit-platform-console-standalone:1.11.4",),
+}
+"""Per group, `group:artifact:version[:type]`, each without what it depends on."""
+
+RESOLVED: dict[str, tuple[str, ...]] = {}
+"""As LIBRARIES, with what they depend on."""
+
+
+def tool(name: str) -> str:
+    """The path of a program; skips where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def libraries(*groups: str) -> list[Path]:
+    """Jars of the named groups (of an .aar its classes.jar), fetched with Maven once."""
+    return [jar for group in groups for jar in _group(group)]
+
+
+def _group(group: str) -> list[Path]:
+    coordinates = LIBRARIES.get(group) or RESOLVED[group]
+    pom = _pom(coordinates, transitive=group in RESOLVED)
+    folder = _CACHE / f"{group}-{hashlib.sha256(pom.encode()).hexdigest()[:12]}"
+    if not folder.exists():
+        _fetch(group, pom, folder)
+    return sorted(folder.glob("*.jar"))
+
+
+def _fetch(group: str, pom: str, folder: Path) -> None:
+    maven = tool("mvn")
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
+    scratch.mkdir(parents=True)
+    (scratch / "pom.xml").write_text(pom)
+    command = [maven, "-B", "-q", "-f", str(scratch / "pom.xml"), "dependency:copy-dependencies"]
+    done = subprocess.run(
+        [*command, f"-DoutputDirectory={scratch}"], capture_output=True, text=True
+    )
+    if done.returncode:
+        shutil.rmtree(scratch)
+        pytest.skip(f"mvn cannot fetch the {group} libraries: {done.stdout[-300:]}")
+    for archive in scratch.glob("*.aar"):
+        with zipfile.ZipFile(archive) as opened, opened.open("classes.jar") as classes:
+            archive.with_suffix(".jar").write_bytes(classes.read())
+    scratch.rename(folder)
+
+
+def _pom(coordinates: Iterable[str], transitive: bool) -> str:
+    alone = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>"
+    alone = "" if transitive else f"{alone}</exclusions>"
+    dependencies = ""
+    for coordinate in coordinates:
+        group, artifact, version, kind = (*coordinate.split(":"), "jar")[:4]
+        dependencies += (
+            f"<dependency><groupId>{escape(group)}</groupId><artifactId>{escape(artifact)}"
+            f"</artifactId><version>{escape(version)}</version><type>{kind}</type>{alone}"
+            "</dependency>"
+        )
+    return (
+        "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId>"
+        "<artifactId>libraries</artifactId><version>1</version>"
+        f"<dependencies>{dependencies}</dependencies></project>"
+    )
+
+
+def sources(*folders: Path) -> list[str]:
+    """All .java files below the folders."""
+    return [str(path) for folder in folders for path in sorted(folder.rglob("*.java"))]
+
+
+def class_path(parts: Iterable[Path]) -> str:
+    return os.pathsep.join(map(str, parts))
+
+
+def javac(output: Path, files: Sequence[str], classes: Iterable[Path] = (), *options: str) -> str:
+    """Compile with every warning an error; returns what javac said, "" where all is well."""
+    output.mkdir(parents=True, exist_ok=True)
+    listed = output / "sources.list"
+    listed.write_text("\n".join(f'"{name}"' for name in files))
+    done = subprocess.run(
+        [
+            *(tool("javac"), "--release", "17", "-encoding", "UTF-8", "-Xlint:all", "-Werror"),
+            *("-d", str(output), "-cp", class_path(classes), *options, f"@{listed}"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    listed.unlink()
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def junit(classes: Sequence[Path], scanned: Path, *options: str) -> subprocess.CompletedProcess:
+    """Run all tests of a folder of classes with JUnit's console."""
+    (console,) = libraries("junit")
+    return subprocess.run(
+        [
+            *(tool("java"), "-Xmx1g", *options, "-jar", str(console), "execute"),
+            *("--class-path", class_path([*classes, scanned]), "--scan-class-path", str(scanned)),
+            *("--details=summary", "--disable-banner", "--disable-ansi-colors"),
+        ],
+        capture_output=True,
+        text=True,
+    )
