@@ -2,6 +2,7 @@ package mobileq.core.run;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,8 +15,10 @@ import mobileq.core.image.FrameToTensor;
 import mobileq.core.image.Letterbox;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.DecodeSpec;
+import mobileq.core.manifest.Layout;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.manifest.ModelSpec;
+import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.manifest.Task;
 import mobileq.core.manifest.TensorSpec;
 import mobileq.core.tensor.Tensor;
@@ -36,6 +39,18 @@ public final class Detector {
      * @throws BundleException The file can't be used with pictures: one sentence for the screen.
      */
     public Detector(Manifest manifest, Artifact artifact) throws BundleException {
+        this(manifest, artifact, false);
+    }
+
+    /**
+     * @param manifest The bundle's.
+     * @param artifact Which of its files.
+     * @param givesPixels Whether the runtime scales pixels itself: its input is then {@code uint8}
+     *     [1, height, width, 3], in the model's order of channels.
+     * @throws BundleException The file can't be used with pictures: one sentence for the screen.
+     */
+    public Detector(Manifest manifest, Artifact artifact, boolean givesPixels)
+            throws BundleException {
         ModelSpec model = manifest.model();
         if (model.preprocess() == null || artifact.inputs().isEmpty()) {
             throw new BundleException(
@@ -48,26 +63,39 @@ public final class Detector {
                             + artifact.inputs().get(1).name()
                             + "', which a picture alone can't feed.");
         }
-        inputs = allocate(artifact.inputs());
+        PreprocessSpec preprocess = model.preprocess();
+        inputs =
+                allocate(
+                        givesPixels
+                                ? Collections.singletonList(pixels(preprocess))
+                                : artifact.inputs());
         outputs = allocate(artifact.outputs());
         TensorSpec declared = model.inputs().get(0);
         boolean takesPixels = declared.dtype().equals("uint8") && declared.quant() == null;
-        frameToTensor = new FrameToTensor(model.preprocess(), inputs.get(0), takesPixels);
+        frameToTensor = new FrameToTensor(preprocess, inputs.get(0), takesPixels || givesPixels);
         DecodeSpec decode = manifest.decodeOf(artifact);
         if (decode != null) {
             Map<String, Tensor> byName = new LinkedHashMap<>();
             for (Tensor output : outputs) {
                 byName.put(output.spec().name(), output);
             }
-            int width = model.preprocess().width();
-            int height = model.preprocess().height();
-            postprocessor = new Postprocessor(Heads.create(decode, width, height, byName));
+            postprocessor =
+                    new Postprocessor(
+                            Heads.create(
+                                    decode, preprocess.width(), preprocess.height(), byName));
         } else if (model.task() == Task.CLASSIFY && !outputs.isEmpty()) {
             postprocessor = null;
         } else {
             throw new BundleException(
                     "How the outputs of " + model.name() + " are to be read is not in the bundle.");
         }
+    }
+
+    private static TensorSpec pixels(PreprocessSpec spec) {
+        int[] shape = {1, spec.height(), spec.width(), 3};
+        boolean isNchw = spec.layout() == Layout.NCHW;
+        int[] permutation = isNchw ? new int[] {0, 2, 3, 1} : null;
+        return new TensorSpec("pixels", shape, "uint8", Layout.NHWC, null, null, permutation);
     }
 
     private static List<Tensor> allocate(List<TensorSpec> specs) throws BundleException {
