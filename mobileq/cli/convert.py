@@ -20,7 +20,8 @@ def convert(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.", metavar="LIST"
+            help="Of fp32, fp16, dynamic, int8, int8-full, int16x8, w8; separated by commas.",
+            metavar="LIST",
         ),
     ] = "fp32,fp16,dynamic",
     engine: Annotated[

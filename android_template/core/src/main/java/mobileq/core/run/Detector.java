@@ -19,6 +19,7 @@ import mobileq.core.manifest.Layout;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.manifest.ModelSpec;
 import mobileq.core.manifest.PreprocessSpec;
+import mobileq.core.manifest.QuantParams;
 import mobileq.core.manifest.Task;
 import mobileq.core.manifest.TensorSpec;
 import mobileq.core.tensor.Tensor;
@@ -153,23 +154,32 @@ public final class Detector {
      * @param tensor What the manifest says.
      * @param shape What the file says.
      * @param dtype What the file says, as the manifest would write it.
+     * @param scale What the file says; 0 where it is not quantized.
+     * @param zeroPoint What the file says.
      * @throws BundleException They differ.
      */
-    public static void check(Tensor tensor, int[] shape, String dtype) throws BundleException {
+    public static void check(Tensor tensor, int[] shape, String dtype, float scale, int zeroPoint)
+            throws BundleException {
         TensorSpec spec = tensor.spec();
-        if (!Arrays.equals(spec.shape(), shape) || !spec.dtype().equals(dtype)) {
+        QuantParams quant = spec.quant();
+        float wantedScale = quant == null ? 0 : quant.scale()[0];
+        int wantedZeroPoint = quant == null ? 0 : quant.zeroPoint()[0];
+        String said = described(spec.dtype(), spec.shape(), wantedScale, wantedZeroPoint);
+        String found = described(dtype, shape, scale, zeroPoint);
+        if (!said.equals(found)) {
             throw new BundleException(
                     "The model file does not belong to its manifest: '"
                             + spec.name()
                             + "' is "
-                            + dtype
-                            + " "
-                            + Arrays.toString(shape)
+                            + found
                             + " where the manifest says "
-                            + spec.dtype()
-                            + " "
-                            + Arrays.toString(spec.shape())
+                            + said
                             + ".");
         }
+    }
+
+    private static String described(String dtype, int[] shape, float scale, int zeroPoint) {
+        String plain = dtype + " " + Arrays.toString(shape);
+        return scale == 0 ? plain : plain + " with scale " + scale + ", zero point " + zeroPoint;
     }
 }

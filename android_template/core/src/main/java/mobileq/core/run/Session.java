@@ -15,7 +15,7 @@ public final class Session implements AutoCloseable {
     private static final int WINDOW = 50;
 
     private final Manifest manifest;
-    private final List<Runtime> runtimes;
+    private final List<ModelRuntime> runtimes;
     private final AcceleratorFallback fallback;
     private final LatencyWindow latency = new LatencyWindow(WINDOW);
     private Artifact artifact;
@@ -30,7 +30,7 @@ public final class Session implements AutoCloseable {
      * @param runtimes What model files can be loaded with.
      * @param fallback Decides what they run on.
      */
-    public Session(Manifest manifest, List<Runtime> runtimes, AcceleratorFallback fallback) {
+    public Session(Manifest manifest, List<ModelRuntime> runtimes, AcceleratorFallback fallback) {
         this.manifest = manifest;
         this.runtimes = runtimes;
         this.fallback = fallback;
@@ -49,6 +49,11 @@ public final class Session implements AutoCloseable {
         accelerator = newAccelerator;
         threads = newThreads;
         problem = null;
+    }
+
+    /** What was chosen is tried whatever happened to it before: a person asks for it. */
+    public void forgive() {
+        fallback.forgive();
     }
 
     /**
@@ -92,14 +97,14 @@ public final class Session implements AutoCloseable {
     }
 
     private void start() throws BundleException {
-        Runtime runtime = runtimeOf(artifact);
+        ModelRuntime runtime = runtimeOf(artifact);
         detector = new Detector(manifest, artifact, runtime.givesPixels());
         latency.clear();
         fallback.starting(accelerator, artifact.name());
         open(runtime);
     }
 
-    private void open(Runtime runtime) throws BundleException {
+    private void open(ModelRuntime runtime) throws BundleException {
         while (backend == null) {
             try {
                 backend =
@@ -129,8 +134,8 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Runtime runtimeOf(Artifact wanted) throws BundleException {
-        for (Runtime runtime : runtimes) {
+    private ModelRuntime runtimeOf(Artifact wanted) throws BundleException {
+        for (ModelRuntime runtime : runtimes) {
             if (runtime.target().equals(wanted.target())) {
                 return runtime;
             }

@@ -5,7 +5,7 @@ import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.PreprocessSpec;
 
 /** Loads the model files of one target. */
-public interface Runtime {
+public interface ModelRuntime {
     /** The target whose artifacts it loads: {@code tflite}, {@code mnn}. */
     String target();
 
