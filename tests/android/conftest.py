@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.android import jvm
+from tests.android.bundles import write_bundle
 from tests.android.golden_cases import write_cases
+from tests.android.rendered import compile_stubs
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,17 @@ def golden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("golden")
     assert write_cases(folder) > 200
     return folder
+
+
+@pytest.fixture(scope="session")
+def camera_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stubs of CameraX, compiled."""
+    output = tmp_path_factory.mktemp("stubs")
+    compile_stubs(output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle with a file for each runtime."""
+    return write_bundle(tmp_path_factory.mktemp("bundle") / "birds", ("tflite", "mnn"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,11 @@ def tool(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def jdk() -> Path:
+    """The folder of the JDK that `javac` belongs to."""
+    return Path(tool("javac")).resolve().parents[1]
 
 
 def libraries(*groups: str) -> list[Path]:
@@ -154,3 +160,66 @@ def junit(classes: Sequence[Path], scanned: Path, *options: str) -> subprocess.C
         capture_output=True,
         text=True,
     )
+
+
+def error_prone(output: Path, files: Sequence[str], classes: Iterable[Path]) -> str:
+    """What Error Prone finds; "" where it finds nothing."""
+    internals = [
+        *(
+            f"--add-exports=jdk.compiler/com.sun.tools.javac.{name}=ALL-UNNAMED"
+            for name in _EXPORTS
+        ),
+        *(f"--add-opens=jdk.compiler/com.sun.tools.javac.{name}=ALL-UNNAMED" for name in _OPENS),
+    ]
+    # Arrays in records are the specifications' lists of numbers, which nobody compares or writes.
+    checks = "-Xplugin:ErrorProne -Xep:ArrayRecordComponent:OFF -XepExcludedPaths:.*/gen/.*"
+    output.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [
+            *(tool("javac"), *(f"-J{option}" for option in internals)),
+            *("-XDcompilePolicy=simple", "--should-stop=ifError=FLOW", "-d", str(output)),
+            *("-processorpath", class_path(libraries("errorprone")), checks),
+            *("-cp", class_path(classes), *files),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+_EXPORTS = ("api", "file", "main", "model", "parser", "processing", "tree", "util")
+_OPENS = ("code", "comp")
+
+
+def d8(output: Path, folders: Sequence[Path], classes: Iterable[Path], min_sdk: int) -> str:
+    """Make a classes.dex of all compiled classes; "" or what D8 said."""
+    (compiler,), (platform,) = libraries("r8"), libraries("android")
+    output.mkdir(parents=True, exist_ok=True)
+    compiled = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
+    done = subprocess.run(
+        [
+            *(tool("java"), "-cp", str(compiler), "com.android.tools.r8.D8", "--release"),
+            *("--min-api", str(min_sdk), "--output", str(output)),
+            # The platform's jar lacks java.lang and its kin.
+            *("--lib", str(platform), "--lib", str(jdk())),
+            *(part for path in classes for part in ("--classpath", str(path))),
+            *compiled,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def gradle_script(path: Path) -> dict[str, object]:
+    """What a Groovy build file sets and calls, by dotted names."""
+    script = ROOT / "tests/android/groovy/evaluate.groovy"
+    done = subprocess.run(
+        [tool("groovy"), str(script), str(path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "JAVA_HOME": str(jdk())},
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found

@@ -7,6 +7,7 @@ import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.ImageProxy;
 import java.nio.ByteBuffer;
 import mobileq.core.image.Frame;
+import mobileq.core.tensor.Tensor;
 
 /** Takes the camera's frames, on the inference thread. */
 final class FrameAnalyzer implements ImageAnalysis.Analyzer {
@@ -40,7 +41,7 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
     private void copy(ImageProxy image) {
         ImageProxy.PlaneProxy plane = image.getPlanes()[0];
         ByteBuffer buffer = plane.getBuffer();
-        buffer.rewind();
+        Tensor.toStart(buffer);
         if (frame.pixels.length != buffer.remaining()) {
             frame.pixels = new byte[buffer.remaining()];
         }

@@ -19,6 +19,8 @@ public final class OverlayView extends View {
     /** Where the picture lies on the screen. */
     interface Projection {
         /**
+         * The camera's or the photo's place.
+         *
          * @return From sensor pixels to pixels of this view; null where that is not known yet.
          */
         @Nullable

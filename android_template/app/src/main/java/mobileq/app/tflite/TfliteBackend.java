@@ -49,7 +49,7 @@ final class TfliteBackend implements Backend {
             filled.get(i).writeTo(inputs[i]);
         }
         for (ByteBuffer output : outputs) {
-            output.rewind(); // the interpreter writes from where it stopped
+            Tensor.toStart(output); // the interpreter writes from where it stopped
         }
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex);

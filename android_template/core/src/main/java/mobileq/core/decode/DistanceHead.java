@@ -65,9 +65,9 @@ final class DistanceHead implements Head {
                             ? branch.boxes().get(row, first)
                             : mean(branch.boxes(), row, first, branch.bins());
         }
-        float x = cell % branch.columns() + centreOffset;
-        float y = cell / branch.columns() + centreOffset;
-        box.around(x, y, ltrb, branch.stride());
+        int column = cell % branch.columns();
+        int line = cell / branch.columns();
+        box.around(column + centreOffset, line + centreOffset, ltrb, branch.stride());
     }
 
     private float mean(Rows boxes, int row, int first, int bins) {

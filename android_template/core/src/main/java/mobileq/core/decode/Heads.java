@@ -12,6 +12,8 @@ public final class Heads {
     private Heads() {}
 
     /**
+     * Makes a head.
+     *
      * @param spec How the outputs are to be read.
      * @param width Of the model's input, pixels.
      * @param height Of the model's input, pixels.

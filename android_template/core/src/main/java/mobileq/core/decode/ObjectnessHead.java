@@ -65,7 +65,9 @@ final class ObjectnessHead implements Head {
                     level++;
                 }
                 int cell = row - firstRow[level];
-                readCell(row, cell % columns[level], cell / columns[level], spec.strides()[level]);
+                int column = cell % columns[level];
+                int line = cell / columns[level];
+                readCell(row, column, line, spec.strides()[level]);
             } else {
                 box.read(rows.get(row, 0), rows.get(row, 1), rows.get(row, 2), rows.get(row, 3));
             }

@@ -72,8 +72,10 @@ final class RawYolov5 implements Head {
             if (!picker.reaches(cells, cell, first + 5, objectness, threshold)) {
                 continue;
             }
-            float x = cells.get(cell, first) * 2f - 0.5f + cell % columns[level];
-            float y = cells.get(cell, first + 1) * 2f - 0.5f + cell / columns[level];
+            int column = cell % columns[level];
+            int line = cell / columns[level];
+            float x = cells.get(cell, first) * 2f - 0.5f + column;
+            float y = cells.get(cell, first + 1) * 2f - 0.5f + line;
             float width = cells.get(cell, first + 2) * 2f;
             float height = cells.get(cell, first + 3) * 2f;
             box.centred(

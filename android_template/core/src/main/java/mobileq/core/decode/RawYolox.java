@@ -74,9 +74,11 @@ final class RawYolox implements Head {
         }
         Rows raw = boxes[level];
         float stride = spec.strides()[level];
+        int column = cell % columns[level];
+        int line = cell / columns[level];
         box.centred(
-                (raw.get(cell, 0) + cell % columns[level]) * stride,
-                (raw.get(cell, 1) + cell / columns[level]) * stride,
+                (raw.get(cell, 0) + column) * stride,
+                (raw.get(cell, 1) + line) * stride,
                 exponential(raw.get(cell, 2)) * stride,
                 exponential(raw.get(cell, 3)) * stride);
         picker.add(found, everyClass, threshold, box.x1, box.y1, box.x2, box.y2);

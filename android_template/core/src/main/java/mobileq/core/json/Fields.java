@@ -20,6 +20,8 @@ public final class Fields {
     /** Makes a typed value of the members of an object. */
     public interface Reading<T> {
         /**
+         * Reads one object.
+         *
          * @param fields What to read, to the end.
          * @return The typed value.
          * @throws BundleException A field is wrong.
@@ -38,6 +40,8 @@ public final class Fields {
     }
 
     /**
+     * The members of a document.
+     *
      * @param document What {@link JsonReader#read} gave.
      * @return Its members.
      * @throws BundleException It is no object.

@@ -27,6 +27,8 @@ public final class JsonReader {
     }
 
     /**
+     * Reads a document.
+     *
      * @param text One JSON document.
      * @return The value it holds.
      * @throws BundleException Where and why it is no JSON.

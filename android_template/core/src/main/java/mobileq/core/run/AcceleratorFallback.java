@@ -16,6 +16,8 @@ public final class AcceleratorFallback {
     /** A few texts that outlive the process. */
     public interface Notes {
         /**
+         * Reads the note.
+         *
          * @return What was written last; null where nothing was.
          */
         String read();

@@ -25,6 +25,8 @@ public enum ElementType {
     }
 
     /**
+     * The type of a name.
+     *
      * @param dtype As the manifest writes it: {@code float32}, {@code uint8} ...
      * @param tensor Named in the error.
      * @return The type.

@@ -1,7 +1,7 @@
 package mobileq.core.tensor;
 
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.QuantParams;
 import mobileq.core.manifest.TensorSpec;
@@ -96,12 +96,22 @@ public final class Tensor {
     }
 
     /**
+     * Rewinds a buffer. Called on a {@link ByteBuffer} itself, javac names the method of Java 9,
+     * which Android 7 to 13 do not have.
+     *
+     * @param buffer Any.
+     */
+    public static void toStart(Buffer buffer) {
+        buffer.rewind();
+    }
+
+    /**
      * Takes the values that a runtime wrote.
      *
      * @param source {@link #byteSize()} bytes in native order, from its start.
      */
     public void readFrom(ByteBuffer source) {
-        source.rewind();
+        toStart(source);
         if (bytes != null) {
             source.get(bytes);
         } else if (type == ElementType.FLOAT32) {
@@ -131,15 +141,14 @@ public final class Tensor {
      * @throws IllegalStateException It is neither of bytes nor of float32.
      */
     public void writeTo(ByteBuffer target) {
-        target.rewind();
+        toStart(target);
         if (bytes != null) {
             target.put(bytes);
         } else if (type == ElementType.FLOAT32) {
-            FloatBuffer view = target.asFloatBuffer();
-            view.put(floats);
+            target.asFloatBuffer().put(floats);
         } else {
             throw new IllegalStateException(spec.name() + " is an input of " + type);
         }
-        target.rewind();
+        toStart(target);
     }
 }
