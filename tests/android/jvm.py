@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -49,14 +50,32 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "com.google.guava:listenablefuture:1.0",
         "org.jetbrains.kotlin:kotlin-stdlib:1.9.24",
     ),
+    "android-instrumented": (
+        "org.robolectric:android-all-instrumented:15-robolectric-13954326-i7",
+    ),
+    # What androidx calls when it runs.
+    "androidx-runtime": (
+        "androidx.arch.core:core-runtime:2.2.0:aar",
+        "androidx.collection:collection-jvm:1.4.2",
+        "androidx.concurrent:concurrent-futures:1.1.0",
+        "androidx.profileinstaller:profileinstaller:1.3.1:aar",
+        "org.jetbrains.kotlinx:kotlinx-coroutines-core-jvm:1.7.3",
+    ),
+    # Robolectric wants these as jars, which they are not.
+    "androidx-test": (
+        "androidx.test:monitor:1.7.2:aar",
+        "androidx.test.espresso:espresso-idling-resource:3.6.1:aar",
+    ),
     "r8": ("com.android.tools:r8:9.5.28",),
 }
 """Per group, `group:artifact:version[:type]`, each without what it depends on."""
 
 RESOLVED: dict[str, tuple[str, ...]] = {
     "errorprone": ("com.google.errorprone:error_prone_core:2.36.0",),
+    "robolectric": ("org.robolectric:robolectric:4.16", "junit:junit:4.13.2"),
+    "desktop-tflite": ("org.bytedeco:tensorflow-lite-platform:2.18.0-1.5.11",),
 }
-"""As LIBRARIES, with what they depend on."""
+"""As LIBRARIES, with what they depend on, but for Android's own libraries."""
 
 
 def tool(name: str) -> str:
@@ -91,9 +110,13 @@ def _fetch(group: str, pom: str, folder: Path) -> None:
     scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
     scratch.mkdir(parents=True)
     (scratch / "pom.xml").write_text(pom)
-    command = [maven, "-B", "-q", "-f", str(scratch / "pom.xml"), "dependency:copy-dependencies"]
     done = subprocess.run(
-        [*command, f"-DoutputDirectory={scratch}"], capture_output=True, text=True
+        [
+            *(maven, "-B", "-q", "-f", str(scratch / "pom.xml"), "-Djavacpp.platform=linux-x86_64"),
+            *("dependency:copy-dependencies", f"-DoutputDirectory={scratch}"),
+        ],
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         shutil.rmtree(scratch)
@@ -104,16 +127,46 @@ def _fetch(group: str, pom: str, folder: Path) -> None:
     scratch.rename(folder)
 
 
+def write_library_r(output: Path, *groups: str) -> list[str]:
+    """The R classes of .aar libraries as Java sources, which a build of the app would generate.
+
+    Their ids are all different from the app's; their resources are not there.
+    """
+    written, value = [], 0x7E000000
+    for aar in sorted(path for group in groups for path in _group(group)[0].parent.glob("*.aar")):
+        with zipfile.ZipFile(aar) as opened:
+            table = opened.read("R.txt").decode() if "R.txt" in opened.namelist() else ""
+            manifest = opened.read("AndroidManifest.xml").decode()
+        package = re.search(r'package="([\w.]+)"', manifest)[1]
+        kinds: dict[str, list[str]] = {}
+        for type_, kind, name in re.findall(r"^(int|int\[\]) (\w+) (\w+) ", table, re.MULTILINE):
+            value += 1
+            content = "new int[64]" if type_ == "int[]" else str(value)
+            kinds.setdefault(kind, []).append(f"public static {type_} {name} = {content};")
+        classes = "".join(
+            f"public static class {kind} {{ {' '.join(fields)} }} "
+            for kind, fields in kinds.items()
+        )
+        path = output / package.replace(".", "/") / "R.java"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"package {package}; public class R {{ {classes} }}")
+        written.append(str(path))
+    return written
+
+
 def _pom(coordinates: Iterable[str], transitive: bool) -> str:
-    alone = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>"
-    alone = "" if transitive else f"{alone}</exclusions>"
+    excluded = ("androidx.test", "androidx.test.espresso") if transitive else ("*",)
+    exclusions = "".join(
+        f"<exclusion><groupId>{name}</groupId><artifactId>*</artifactId></exclusion>"
+        for name in excluded
+    )
     dependencies = ""
     for coordinate in coordinates:
         group, artifact, version, kind = (*coordinate.split(":"), "jar")[:4]
         dependencies += (
             f"<dependency><groupId>{escape(group)}</groupId><artifactId>{escape(artifact)}"
-            f"</artifactId><version>{escape(version)}</version><type>{kind}</type>{alone}"
-            "</dependency>"
+            f"</artifactId><version>{escape(version)}</version><type>{kind}</type>"
+            f"<exclusions>{exclusions}</exclusions></dependency>"
         )
     return (
         "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId>"

@@ -51,8 +51,13 @@ def aapt2() -> Path:
     return binary
 
 
-def link_resources(project: Project, min_sdk: int = 24, target_sdk: int = 36) -> str:
-    """Compile and link resources and manifest, generate R.java; "" or what aapt2 said."""
+def link_resources(
+    project: Project, min_sdk: int = 24, target_sdk: int = 36, assets: Path | None = None
+) -> str:
+    """Compile and link resources and manifest, generate R.java; "" or what aapt2 said.
+
+    `assets` takes the place of the project's own.
+    """
     binary, work = str(aapt2()), project.work
     (platform,) = jvm.libraries("android-34")
     compiled = work / "resources.zip"
@@ -65,7 +70,8 @@ def link_resources(project: Project, min_sdk: int = 24, target_sdk: int = 36) ->
         [
             *(binary, "link", "-I", str(platform), "--manifest", str(manifest)),
             *("--min-sdk-version", str(min_sdk), "--target-sdk-version", str(target_sdk)),
-            *("--java", str(work / "gen"), "-A", str(project.main / "assets")),
+            *("--java", str(work / "gen"), "-A", str(assets or project.main / "assets")),
+            *("-0", "tflite", "-0", "mnn"),
             *("-o", str(work / "resources.apk"), str(compiled)),
         ],
     ):

@@ -1,6 +1,8 @@
 package androidx.camera.view;
 
 import android.content.Context;
+import android.graphics.Bitmap;
+import android.graphics.Canvas;
 import android.graphics.Matrix;
 import android.util.AttributeSet;
 import android.widget.FrameLayout;
@@ -10,6 +12,8 @@ import androidx.camera.core.ViewPort;
 public final class PreviewView extends FrameLayout {
     private ScaleType scaleType = ScaleType.FILL_CENTER;
     private Matrix sensorToView;
+    private Bitmap picture;
+    private Matrix pictureToView;
 
     public PreviewView(Context context, AttributeSet attributes) {
         super(context, attributes);
@@ -35,6 +39,20 @@ public final class PreviewView extends FrameLayout {
 
     public Matrix getSensorToViewTransform() {
         return sensorToView;
+    }
+
+    /** The picture that the camera would draw here, for screenshots. */
+    public void showPicture(Bitmap newPicture, Matrix newPictureToView) {
+        picture = newPicture;
+        pictureToView = newPictureToView;
+    }
+
+    @Override
+    protected void dispatchDraw(Canvas canvas) {
+        super.dispatchDraw(canvas);
+        if (picture != null) {
+            canvas.drawBitmap(picture, pictureToView, null);
+        }
     }
 
     /** What the camera's preview finds out in earnest. */

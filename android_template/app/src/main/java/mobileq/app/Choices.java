@@ -13,7 +13,10 @@ final class Choices {
     /** One line of the list of accelerators. */
     static final class Device {
         final Accelerator accelerator;
+
+        /** On the CPU, and where the CPU takes over. */
         final int threads;
+
         private final String label;
 
         Device(Accelerator accelerator, int threads, String label) {
@@ -28,6 +31,7 @@ final class Choices {
         }
     }
 
+    private static final int MOST_THREADS = 4;
     private static final String ARTIFACT = "artifact";
     private static final String DEVICE = "device";
     private static final String FRONT = "front";
@@ -48,7 +52,7 @@ final class Choices {
     /** What the runtime of an artifact can run on; always the CPU, with one to four threads. */
     List<Device> devices(Artifact artifact, List<ModelRuntime> runtimes) {
         List<Device> devices = new ArrayList<>();
-        for (int threads = 1; threads <= 4; threads *= 2) {
+        for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
             String label = resources.getQuantityString(R.plurals.cpu_threads, threads, threads);
             devices.add(new Device(Accelerator.CPU, threads, label));
         }
@@ -57,14 +61,17 @@ final class Choices {
                 continue;
             }
             if (runtime.offers(Accelerator.GPU)) {
-                devices.add(new Device(Accelerator.GPU, 1, resources.getString(R.string.gpu)));
+                devices.add(device(Accelerator.GPU, R.string.gpu));
             }
             if (runtime.offers(Accelerator.NNAPI)) {
-                devices.add(
-                        new Device(Accelerator.NNAPI, 1, resources.getString(R.string.nnapi)));
+                devices.add(device(Accelerator.NNAPI, R.string.nnapi));
             }
         }
         return devices;
+    }
+
+    private Device device(Accelerator accelerator, int label) {
+        return new Device(accelerator, MOST_THREADS, resources.getString(label));
     }
 
     /** The position of what was chosen last, or of the app's default. */

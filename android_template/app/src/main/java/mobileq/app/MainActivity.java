@@ -335,6 +335,7 @@ public final class MainActivity extends ComponentActivity
         }
         screen.say(null);
         screen.overlay.clear();
+        statusDue = 0;
         Artifact artifact = artifacts.get(artifactAt);
         inference.choose(artifact, device.accelerator, device.threads, byHand);
         analysePhoto();
