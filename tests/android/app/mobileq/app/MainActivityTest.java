@@ -16,6 +16,7 @@ import androidx.camera.view.PreviewView;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import mobileq.core.detect.Detections;
 import org.junit.After;
 import org.junit.Test;
@@ -44,7 +45,7 @@ public class MainActivityTest {
     }
 
     private void assertSame(CameraFrame frame, Detections found) {
-        String said = frame.name + " " + app.text(R.id.message);
+        String said = frame.name + " " + app.text(R.id.message) + describe(found);
         assertEquals(said, frame.detections.length, found.count());
         // Two versions of TFLite round integers in different ways inside the model, and close
         // scores may change places.
@@ -59,6 +60,23 @@ public class MainActivityTest {
             assertEquals(said, (int) wanted[5], found.classId(best));
             assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.05 : 0.02);
         }
+    }
+
+    private static String describe(Detections found) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < found.count(); i++) {
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "; class %d %.3f at %.1f %.1f %.1f %.1f",
+                            found.classId(i),
+                            found.score(i),
+                            found.left(i),
+                            found.top(i),
+                            found.right(i),
+                            found.bottom(i)));
+        }
+        return text.toString();
     }
 
     private static double iou(double[] wanted, Detections found, int index) {

@@ -3,12 +3,12 @@ package mobileq.app;
 import android.content.ContentResolver;
 import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
+import android.graphics.Color;
 import android.graphics.Matrix;
 import android.media.ExifInterface;
 import android.net.Uri;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import mobileq.core.image.Frame;
 
 /** A picture that the person picked. */
@@ -23,9 +23,22 @@ final class Photo {
 
     private Photo(Bitmap bitmap, int rotation) {
         this.bitmap = bitmap;
-        frame.pixels = new byte[bitmap.getByteCount()];
-        bitmap.copyPixelsToBuffer(ByteBuffer.wrap(frame.pixels)); // RGBA, whatever ARGB_8888 says
-        frame.describe(bitmap.getWidth(), bitmap.getHeight(), bitmap.getRowBytes(), rotation);
+        int width = bitmap.getWidth();
+        int height = bitmap.getHeight();
+        int[] row = new int[width];
+        frame.pixels = new byte[4 * width * height];
+        int at = 0;
+        for (int y = 0; y < height; y++) {
+            // Colours, not the bitmap's own bytes: their order is the platform's business.
+            bitmap.getPixels(row, 0, width, 0, y, width, 1);
+            for (int colour : row) {
+                frame.pixels[at++] = (byte) Color.red(colour);
+                frame.pixels[at++] = (byte) Color.green(colour);
+                frame.pixels[at++] = (byte) Color.blue(colour);
+                frame.pixels[at++] = (byte) Color.alpha(colour);
+            }
+        }
+        frame.describe(width, height, 4 * width, rotation);
     }
 
     /**
@@ -55,9 +68,6 @@ final class Photo {
         }
         if (bitmap == null) {
             throw new IOException("no picture");
-        }
-        if (bitmap.getConfig() != Bitmap.Config.ARGB_8888) { // 16 bits per channel, for one
-            bitmap = bitmap.copy(Bitmap.Config.ARGB_8888, false);
         }
         try (InputStream stream = open(resolver, uri)) {
             return new Photo(bitmap, rotation(stream));
