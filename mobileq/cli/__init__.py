@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mobileq import __version__
-from mobileq.cli import convert, demo, detect, inspect, validate, verify
+from mobileq.cli import android, convert, demo, detect, inspect, validate, verify
 
 app = typer.Typer(
     name="mobileq",
@@ -49,5 +49,6 @@ for command in (
     detect.detect,
     verify.verify,
     demo.demo,
+    android.android,
 ):
     app.command()(command)
