@@ -62,7 +62,9 @@ def _decode_raw(
         activated = sigmoid(passing_rows(rows, near))
         stride_scores = activated[:, 4:5] * activated[:, 5:]
         passing = reaches(stride_scores, score_threshold)
-        boxes.append(_boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride))
+        boxes.append(
+            _boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride)
+        )
         scores.append(passing_rows(stride_scores, passing))
     return scored(np.concatenate(boxes), np.concatenate(scores))
 
