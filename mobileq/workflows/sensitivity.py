@@ -165,6 +165,11 @@ def _ranked(
     spec = source.spec
     model = onnx.load(source.onnx)
     groups = find_groups(model)
+    if not groups:
+        raise InputError(
+            f"{spec.name} has no ops with weights that could be quantized.",
+            "Give a model with convolutions.",
+        )
     feeds = list(_feeds(spec, islice(pictures, samples)))
     if samples > len(pictures):
         progress.notice(f"{samples} samples were asked for; there are {len(pictures)}.")
@@ -173,11 +178,6 @@ def _ranked(
     )
     ranges, named = _ranges(stages, source, model, statistics)
     ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, _agreement)
-    if not ranked:
-        raise InputError(
-            f"{spec.name} has no ops with weights that could be quantized.",
-            "Give a model with convolutions.",
-        )
     return Sensitivity(
         model=spec.name,
         family=spec.family,

@@ -18,6 +18,7 @@ _LEFT, _RIGHT = 372, 800
 _SQNR, _AGREEMENT, _WEIGHTS = 872, 944, 1016
 """Right edges of the columns."""
 _NAME_LENGTH = 36
+_LEAST_SHARE = 0.0005
 _TICKS = (0, 25, 50, 75, 100)
 _STYLE = """
     text { font: 12px "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif }
@@ -81,6 +82,7 @@ def _header() -> Iterator[str]:
 def _row(group: GroupSensitivity, top: int) -> Iterator[str]:
     y, bar = top + 16, max(1.0, _place(group.share) - _LEFT)
     agreed = "–" if group.agreement is None else f"{group.agreement:.3f}"  # noqa: RUF001
+    share = f"{group.share:.1%}" if group.share >= _LEAST_SHARE else "&lt; 0.1%"
     yield "<g>"
     yield f"  <title>{_text(f'{group.name}: {group.why}')}</title>"
     yield f'  <text class="quiet" x="24" y="{y}">{_text(_shortened(group.op_type, 15))}</text>'
@@ -93,9 +95,9 @@ def _row(group: GroupSensitivity, top: int) -> Iterator[str]:
     # In the bar where the running sum would lie on the figure beside it.
     if bar > (_RIGHT - _LEFT) / 8:
         style = ' class="share end" style="fill: #ffffff"'
-        yield f'  <text{style} x="{_LEFT + bar - 6:.1f}" y="{y}">{group.share:.1%}</text>'
+        yield f'  <text{style} x="{_LEFT + bar - 6:.1f}" y="{y}">{share}</text>'
     else:
-        yield f'  <text class="share" x="{_LEFT + bar + 6:.1f}" y="{y}">{group.share:.1%}</text>'
+        yield f'  <text class="share" x="{_LEFT + bar + 6:.1f}" y="{y}">{share}</text>'
     yield f'  <text class="end" x="{_SQNR}" y="{y}">{group.sqnr_db:.1f}</text>'
     yield f'  <text class="end" x="{_AGREEMENT}" y="{y}">{agreed}</text>'
     yield f'  <text class="end" x="{_WEIGHTS}" y="{y}">{group.weight_count:,}</text>'
