@@ -30,7 +30,7 @@ def ranked(
     ranges: dict[str, TensorRange],
     samples: list[dict[str, Any]],
 ) -> tuple[GroupSensitivity, ...]:
-    return rank_groups(demo.model, groups, ranges, samples, noise, Silent())
+    return rank_groups(demo.model, groups, ranges, samples, demo.spec, Silent())
 
 
 def test_without_quantized_groups_it_is_the_float_model(
