@@ -325,6 +325,24 @@ def _redirect_signatures(model: Any, source: int, target: int) -> None:
                 entry.tensorIndex = target
 
 
+def order_outputs(model: Any, names: tuple[str, ...]) -> bool:
+    """Put the outputs in the order of `names`, the signature's; whether that changed anything.
+
+    A SavedModel's outputs have names and no order; TFLiteConverter makes up one. Nothing is done
+    where the signature has other names.
+    """
+    signatures = model.signatureDefs or []
+    if len(signatures) != 1:
+        return False
+    named = {bytes(each.name).decode(): each.tensorIndex for each in signatures[0].outputs}
+    if len(named) != len(model.subgraphs[0].outputs) or set(named) != set(names):
+        return False
+    before = [int(index) for index in model.subgraphs[0].outputs]
+    wanted = [int(named[name]) for name in names]
+    model.subgraphs[0].outputs = wanted
+    return before != wanted
+
+
 def shift_io_to_uint8(model: Any) -> None:
     """Turn int8 inputs and outputs into uint8 ones with the same scale and zero-point + 128.
 

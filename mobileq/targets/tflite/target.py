@@ -298,6 +298,9 @@ def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str
     ):
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         child.request("saved_model_to_tflite", {**paths, **fields})
+    model = flatbuffer.read_model(output)
+    if flatbuffer.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
+        flatbuffer.write_model(model, output)
 
 
 def _write_samples(job: ConversionJob) -> Path:
