@@ -42,7 +42,7 @@ class BudgetReport(Spec, frozen=True, kw_only=True):
 
     Attributes:
         met: On the pictures that decided.
-        decided_lost: There, by the best file.
+        decided_lost: There, by the file in the bundle.
         reported_lost: On pictures that decided nothing.
     """
 

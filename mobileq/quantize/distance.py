@@ -85,7 +85,9 @@ class Reference:
 
         preprocess = self._spec.preprocess
         assert preprocess is not None
-        return decode(self._decode_spec, dict(outputs), preprocess.width, preprocess.height)
+        size = preprocess.width, preprocess.height
+        # All cells, also those whose score noise makes less than nothing.
+        return decode(self._decode_spec, dict(outputs), *size, -math.inf)
 
     @property
     def _decode_spec(self) -> DecodeSpec:

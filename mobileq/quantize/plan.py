@@ -36,6 +36,7 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
         trials: What was tried on the decision pictures.
         decided_on: Which these are, and by what they were judged.
         budget_met: Whether the budget holds on them; None without one.
+        decided_lost: mAP50-95 that the file lost on them, where that was looked at.
     """
 
     calibrator: str
@@ -47,13 +48,16 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     trials: tuple[Trial, ...] = ()
     decided_on: str = ""
     budget_met: bool | None = None
+    decided_lost: float | None = None
 
 
 def model_ranges(
     model: ModelProto, spec: ModelSpec, statistics: Statistics, method: Method, bits: int = 8
 ) -> TensorRanges:
     """Ranges of all tensors by one method, errors counted where they matter."""
-    found = estimate(statistics, method, bits, purposes(model, logit_outputs(spec.decode)))
+    # 16 bits have levels enough for what no one looks at.
+    known = purposes(model, logit_outputs(spec.decode)) if bits == 8 else {}
+    found = estimate(statistics, method, bits, known)
     # TFLite's kernel insists on it, and no other range holds all values with finer steps.
     sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
     found.update((name, _SIGMOID) for name in sigmoids if name in found and bits == 8)

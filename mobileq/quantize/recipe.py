@@ -13,19 +13,31 @@ _HINT = "Take the recipe.json of a bundle as an example."
 _MAX_BYTES = 16 * 1024 * 1024
 
 
+Recipes = dict[tuple[str, Precision], QuantRecipe]
+"""By the name of the target and the precision."""
+
+
+class TargetRecipe(Spec, frozen=True, kw_only=True):
+    """How one file was made, and for which target."""
+
+    target: str
+    recipe: QuantRecipe
+
+
 class RecipeFile(Spec, frozen=True, kw_only=True):
-    """One recipe for each precision."""
+    """One recipe for each target and precision."""
 
     schema_version: Literal[1] = 1
-    recipes: tuple[QuantRecipe, ...]
+    recipes: tuple[TargetRecipe, ...]
 
 
-def read_recipes(path: Path) -> dict[Precision, QuantRecipe]:
-    """The recipes of a file by their precision.
+def read_recipes(path: Path) -> Recipes:
+    """The recipes of a file.
 
     Raises:
         UsageError: There is no such file.
-        InputError: It cannot be read, a field is wrong, or two recipes are for one precision.
+        InputError: It cannot be read, a field is wrong, there is no recipe in it, or there are two
+            for one precision of one target.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -36,7 +48,9 @@ def read_recipes(path: Path) -> dict[Precision, QuantRecipe]:
     except OSError as error:
         raise unreadable(path, error) from error
     recipes = from_json(data, RecipeFile, str(path), _HINT).recipes
-    found = {recipe.precision: recipe for recipe in recipes}
+    if not recipes:
+        raise InputError(f"{path} has no recipe.", _HINT)
+    found = {(each.target, each.recipe.precision): each.recipe for each in recipes}
     if len(found) < len(recipes):
         raise InputError(f"{path} has two recipes for one precision.", _HINT)
     return found

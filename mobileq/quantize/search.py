@@ -19,7 +19,6 @@ class Trial(Spec, frozen=True, kw_only=True):
     Attributes:
         error: Of its outputs, see `quantize.distance`.
         lost: mAP50-95 that it lost against the float model; None where nothing can be decoded.
-        latency_ms: Median of a few runs on this machine.
     """
 
     calibrator: str
@@ -27,7 +26,6 @@ class Trial(Spec, frozen=True, kw_only=True):
     float_groups: int = 0
     error: float
     lost: float | None = None
-    latency_ms: float
     size_bytes: int
 
     @property
@@ -65,11 +63,14 @@ class FloatSearch:
         return self._known[number]
 
     def within(self, budget: float) -> int | None:
-        """The smallest number whose loss of mAP is within the budget; None where none is."""
+        """The smallest number whose loss of mAP is within the budget, or up to a third more.
+
+        None where none is.
+        """
         return self._smallest(lambda trial: trial.lost is not None and trial.lost <= budget)
 
     def worthwhile(self) -> int:
-        """The smallest number beyond which more float groups bring little."""
+        """A number beyond which more float groups bring little; at most three times as many."""
         floor = self.trial(self.most).cost * _ENOUGH
         number = 0
         while number < self.most and self.trial(number).cost > floor:

@@ -33,7 +33,8 @@ from mobileq.hashing import file_digest
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import Calibrator, QuantPlan
-from mobileq.quantize.recipe import RecipeFile, read_recipes
+from mobileq.quantize.recipe import RecipeFile, Recipes, TargetRecipe, read_recipes
+from mobileq.quantize.repairs.registry import REPAIRS
 from mobileq.spec import (
     Artifact,
     Engine,
@@ -128,6 +129,7 @@ def convert(
     options, progress = options or ConvertOptions(), progress or Silent()
     _check(options)
     recipes = read_recipes(options.recipe) if options.recipe else {}
+    _check_recipes(recipes, options)
     with (
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
@@ -177,10 +179,33 @@ def _check_quantization(options: ConvertOptions) -> None:
         )
     if budget is not None and not options.quantization.search:
         raise UsageError("--budget needs a search.", "Leave out --no-search.")
+    if budget is not None and options.recipe is not None:
+        raise UsageError("--budget needs a search, which --recipe saves.", "Leave out one of both.")
+    for name in options.quantization.repairs or ():
+        if name not in REPAIRS:
+            raise UsageError(f"There is no repair {name!r}.", f"Choose of: {', '.join(REPAIRS)}.")
     if options.annotations is not None and budget is None:
         raise UsageError("--annotations is for a budget.", "Add --budget 0.005.")
     if options.eval_images is not None and options.annotations is None:
         raise UsageError("--eval-images come without labels.", "Add --annotations FILE.")
+
+
+def _check_recipes(recipes: Recipes, options: ConvertOptions) -> None:
+    """That there is something to make."""
+    if options.recipe is None:
+        return
+    asked = [(name, precision) for name, precision in recipes if name in options.targets]
+    for name, precision in asked:
+        if precision not in load_target(name).precisions:
+            raise UsageError(
+                f"The target {name} has no {precision}, for which {options.recipe} has a recipe.",
+                f"Choose of: {', '.join(load_target(name).precisions)}.",
+            )
+    if not asked and options.precisions is None:
+        raise UsageError(
+            f"{options.recipe} has no recipe for {', '.join(options.targets)}.",
+            f"Choose another --target: {', '.join(dict.fromkeys(name for name, _ in recipes))}.",
+        )
 
 
 def _check_target(target: Target, options: ConvertOptions) -> None:
@@ -202,9 +227,10 @@ def _check_pattern(pattern: str) -> None:
         ) from error
 
 
-def _require_ranges(options: ConvertOptions, source: Source) -> None:
+def _require_ranges(options: ConvertOptions, recipes: Recipes, source: Source) -> None:
     """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
-    calibrated = [name for name in options.precisions or () if name in CALIBRATED]
+    asked = options.precisions or [precision for _, precision in recipes]
+    calibrated = [name for name in asked if name in CALIBRATED]
     if not calibrated or options.calib is not None:
         return
     if source.info.given is None or options.engine != "direct":
@@ -226,7 +252,7 @@ def _require_disk_space() -> None:
 
 def _ignored(options: ConvertOptions) -> list[str]:
     """Options that these precisions have no use for."""
-    if any(precision in CALIBRATED for precision in options.precisions or ()):
+    if options.recipe or any(each in CALIBRATED for each in options.precisions or ()):
         return []
     quantization = options.quantization
     given = [
@@ -265,7 +291,7 @@ class _Conversion:
         self,
         model: Path,
         options: ConvertOptions,
-        recipes: Mapping[Precision, QuantRecipe],
+        recipes: Recipes,
         stages: Stages,
         progress: Progress,
     ) -> None:
@@ -273,7 +299,7 @@ class _Conversion:
         self._recipes = recipes
         self._targets = {name: load_target(name) for name in options.targets}
         self._source = stages.prepare(model, options.overrides)
-        _require_ranges(options, self._source)
+        _require_ranges(options, recipes, self._source)
         for notice in self._source.info.notices:
             progress.notice(notice)
         for option in _ignored(options):
@@ -331,11 +357,11 @@ class _Conversion:
         assert self._samples is not None
         return unlabelled(self._samples, VERIFY_COUNT), None
 
-    def _source_for(self, precision: Precision) -> Source:
+    def _source_for(self, target: Target, precision: Precision) -> Source:
         """With the head that the precision gets."""
         head: Head = self._options.head
-        if precision in self._recipes:
-            head = self._recipes[precision].head
+        if known := self._recipes.get((target.name, precision)):
+            head = known.head
         if self._source.info.given is not None:
             return self._given_source(head)
         wants_raw = head == "raw" or (head == "auto" and precision in CALIBRATED)
@@ -392,7 +418,7 @@ class _Conversion:
 
     def _result(self, target: Target, precision: Precision) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        source = self._source_for(precision)
+        source = self._source_for(target, precision)
         float_file = self._float_file(target, source)
         if precision == "fp32":
             return float_file
@@ -447,12 +473,12 @@ class _Conversion:
 
     def _precisions(self, target: Target) -> tuple[Precision, ...]:
         if self._options.precisions is None and self._recipes:
-            return tuple(each for each in self._recipes if each in target.precisions)
+            return tuple(each for name, each in self._recipes if name == target.name)
         return self._options.precisions or target.default_precisions
 
     def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
         """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
-        own = target.name == "mnn" and self._options.mnn_method != "mobileq"
+        own = recipe.mnn_method is not None
         return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
 
     def _explain_given(self, plan: QuantPlan) -> None:
@@ -467,19 +493,22 @@ class _Conversion:
 
     def _recipe(self, target: Target, source: Source, precision: Precision) -> QuantRecipe:
         io: IoDtype = "float32"
+        known = self._recipes.get((target.name, precision))
         if precision in CALIBRATED:
-            io = self._recipes[precision].io if precision in self._recipes else self._options.io
+            io = known.io if known else self._options.io
         if precision == "int8-full" and io == "float32":
             io = "int8"
-        own = precision == "int8" and target.name == "mnn"
-        own = own and self._options.mnn_method != "mobileq"
+        method, weights = self._options.mnn_method, self._options.mnn_weights
+        if known:
+            method, weights = known.mnn_method or "mobileq", known.mnn_weights or "MAX_ABS"
+        own = precision == "int8" and target.name == "mnn" and method != "mobileq"
         return QuantRecipe(
             precision=precision,
             engine=self._engines[target.name, source.sha256],
             head=source.head,
             io=io,
-            mnn_method=self._options.mnn_method if own else None,
-            mnn_weights=self._options.mnn_weights if own else None,
+            mnn_method=method if own else None,
+            mnn_weights=weights if own else None,
         )
 
     def _plan(
@@ -491,8 +520,8 @@ class _Conversion:
             self._explain_given(given)
             return given, source
         assert self._samples is not None
-        if recipe.precision in self._recipes:
-            options = as_options(self._recipes[recipe.precision])
+        if known := self._recipes.get((target.name, recipe.precision)):
+            options = as_options(known)
         decide, _ = self._pictures
         inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
         quantization = self._quantization(source)
@@ -522,15 +551,12 @@ class _Conversion:
         count = len(result.verification.sample_ids)
         if report is not None:
             lost, count = self._lost(target, result.artifact, result.path, report), len(report)
-        decided = min(
-            (trial.lost for trial in result.plan.trials if trial.lost is not None), default=None
-        )
         return BudgetReport(
             budget=budget,
             met=result.plan.budget_met,
             labelled=report is not None,
             decided_on=decide.description,
-            decided_lost=decided,
+            decided_lost=result.plan.decided_lost,
             reported_images=count,
             reported_lost=lost,
         )
@@ -538,7 +564,7 @@ class _Conversion:
     def _lost(
         self, target: Target, artifact: Artifact, path: Path, pictures: Pictures
     ) -> float | None:
-        source = self._source_for(artifact.precision)
+        source = self._source_for(target, artifact.precision)
         reference = OnnxRuntimeRunner(source.onnx, source.spec.inputs, source.spec.outputs)
         runner = target.open(path, artifact.inputs, artifact.outputs)
         try:
@@ -607,7 +633,11 @@ def _write(
         plans={r.artifact.name: _reported(r.plan) for r in results.files if r.plan},
         budgets=results.budgets,
     )
-    recipes = [r.artifact.recipe for r in results.files if r.artifact.precision in CALIBRATED]
+    recipes = [
+        TargetRecipe(target=each.artifact.target, recipe=each.artifact.recipe)
+        for each in results.files
+        if each.artifact.precision in CALIBRATED
+    ]
     if recipes:
         bundle.add_bytes("recipe.json", to_json(RecipeFile(recipes=tuple(recipes))))
     bundle.add_bytes("report.json", to_json(report))

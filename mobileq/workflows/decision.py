@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 COMPARED = 16
 """Pictures whose outputs are kept and compared; of more, detections alone are."""
 UNLABELLED = 24
-_LATENCY_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,6 @@ class Score:
 
     error: float
     lost: float | None
-    latency_ms: float
 
 
 class Decision:
@@ -138,11 +136,9 @@ class Decision:
             if at < len(self._outputs):
                 errors.append(self._distance(self._outputs[at], outputs))
             self._append(found, outputs, sample)
-        seconds = sorted(runner.latency(self._samples[0].feeds, _LATENCY_RUNS, 1))
         return Score(
             error=sum(errors) / len(errors),
             lost=self._lost(found) if found else None,
-            latency_ms=seconds[len(seconds) // 2] * 1000.0,
         )
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:

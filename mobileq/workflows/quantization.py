@@ -15,6 +15,7 @@ import msgspec
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
+from mobileq.errors import ToolError, VerificationError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.groups import OpGroup, find_groups
@@ -164,11 +165,15 @@ class Quantization:
         repairs: Names = DEFAULT_REPAIRS if options.repairs is None else options.repairs
         if not options.search:
             variant = self._repaired(repairs, method, options.keep_float)
+            if options.repairs is None:
+                variant = self._convertible(target, recipe, variant)
             kept = matching_groups(variant.groups, options.keep_float)
             return self._planned(variant, method, kept), variant.onnx
         # Weights are fitted to what is rounded before them: that must be settled first.
         early = tuple(name for name in repairs if name == INPUT_SCALING)
         variant = self._repaired(early, method, ())
+        if options.repairs is None:
+            variant = self._convertible(target, recipe, variant)
         trials = _Trials(self, target, recipe, self._spec)
         kept = matching_groups(variant.groups, options.keep_float)
         if recipe.precision == "int8-full":
@@ -189,8 +194,8 @@ class Quantization:
         """Integers only: no op can be given up."""
         if auto:
             method = self._best_method(trials, variant, kept)
-        trial = trials.run(variant, method, kept)
-        return self._planned(variant, method, kept, met=_holds(trial, budget))
+        plan = self._planned(variant, method, kept)
+        return _judged(plan, trials.run(variant, method, kept), budget)
 
     def _mixed(
         self,
@@ -216,8 +221,8 @@ class Quantization:
         if auto:
             # With the worst outliers out of the way: before, they would decide it.
             method = self._best_method(trials, variant, names(number))
-        trial = trials.run(variant, method, names(number))
-        return self._planned(variant, method, names(number), ranked, met=_holds(trial, budget))
+        plan = self._planned(variant, method, names(number), ranked)
+        return _judged(plan, trials.run(variant, method, names(number)), budget)
 
     def _finished(
         self, plan: QuantPlan, trials: _Trials, variant: _Variant, options: QuantOptions
@@ -234,8 +239,8 @@ class Quantization:
                 after = trials.run(fitted, method, plan.keep_float)
             if options.repairs is not None or after.cost < before.cost:
                 variant = fitted
-                met = _holds(after, options.budget)
-                plan = msgspec.structs.replace(plan, repairs=variant.repairs, budget_met=met)
+                plan = msgspec.structs.replace(plan, repairs=variant.repairs)
+                plan = _judged(plan, after, options.budget)
         plan = msgspec.structs.replace(
             plan, trials=tuple(trials.done), decided_on=self._pictures.description
         )
@@ -287,6 +292,37 @@ class Quantization:
             self._scaled = self._written(model, (INPUT_SCALING,))
         return self._scaled
 
+    def _convertible(self, target: Target, recipe: QuantRecipe, variant: _Variant) -> _Variant:
+        """The variant, or the model as it is where a converter fails at what a repair added.
+
+        onnx2tf 2.6.9 does at some raw heads with one more depthwise convolution in them.
+        """
+        folder = self._workspace(variant.sha256)
+        try:
+            target.convert(
+                ConversionJob(
+                    model=variant.onnx,
+                    spec=self._spec,
+                    recipe=msgspec.structs.replace(recipe, precision="fp32", io="float32"),
+                    ranges={},
+                    keep_float=(),
+                    samples=None,
+                    sample_count=0,
+                    output=folder / f"float{target.suffix}",
+                    scratch=folder,
+                    progress=Silent(),
+                )
+            )
+        except (ToolError, VerificationError) as error:
+            if variant.sha256 == self._given.sha256:
+                raise
+            self._progress.notice(
+                f"Without {', '.join(variant.repairs)}, which the converter does not take "
+                f"({error.message.rstrip('.')})."
+            )
+            return self._given
+        return variant
+
     def _written(self, model: ModelProto, names: tuple[str, ...]) -> _Variant:
         data = model.SerializeToString(deterministic=True)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -308,16 +344,14 @@ class Quantization:
         ranked: tuple[GroupSensitivity, ...] = (),
         *,
         bits: int = 8,
-        met: bool | None = None,
     ) -> QuantPlan:
         return QuantPlan(
             calibrator=method,
-            ranges=self._ranges(variant, method, bits),
+            ranges=self.final_ranges(variant, method, bits),
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),
             sensitivities=ranked,
-            budget_met=met,
         )
 
     def _sensitivities(self, variant: _Variant, method: Method) -> tuple[GroupSensitivity, ...]:
@@ -346,11 +380,11 @@ class Quantization:
             )
         return self._statistics[known]
 
-    def trial_ranges(self, variant: _Variant, method: Method) -> TensorRanges:
+    def final_ranges(self, variant: _Variant, method: Method, bits: int = 8) -> TensorRanges:
         """Ranges of a variant whose weights may be fitted: those they were fitted for."""
         late = any(name != INPUT_SCALING for name in variant.repairs)
         base = (self._scaled or self._given) if INPUT_SCALING in variant.repairs else self._given
-        return self._ranges(base if late else variant, method)
+        return self._ranges(base if late else variant, method, bits)
 
     def workspace(self, variant: _Variant) -> Path:
         """A folder for what is made of it."""
@@ -368,11 +402,10 @@ class Quantization:
             yield {name: sample.tensor}
 
 
-def _holds(trial: Trial, budget: float | None) -> bool | None:
-    """Whether the budget does; None without one."""
-    if budget is None:
-        return None
-    return trial.lost is not None and trial.lost <= budget
+def _judged(plan: QuantPlan, trial: Trial, budget: float | None) -> QuantPlan:
+    """With what its file gave on the decision pictures."""
+    met = None if budget is None else trial.lost is not None and trial.lost <= budget
+    return msgspec.structs.replace(plan, budget_met=met, decided_lost=trial.lost)
 
 
 class _Trials:
@@ -404,7 +437,7 @@ class _Trials:
             model=variant.onnx,
             spec=self._spec,
             recipe=self._recipe,
-            ranges=self._quantization.trial_ranges(variant, method),
+            ranges=self._quantization.final_ranges(variant, method),
             keep_float=tensors_of(variant.groups, kept),
             samples=tuple,
             sample_count=0,
@@ -424,7 +457,6 @@ class _Trials:
             float_groups=len(kept),
             error=score.error,
             lost=score.lost,
-            latency_ms=score.latency_ms,
             size_bytes=path.stat().st_size,
         )
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mobileq.logfile import log_path
-from mobileq.targets.tflite.target import TfliteTarget
 
-from .tiny import TinyFile, TinyModel, make
+from .tiny import TinyFile, TinyModel, convert_once, make
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +37,6 @@ def convert(tiny: Callable[[str], TinyModel]) -> Callable[..., TinyFile]:
     def converted(name: str, precision: str, io: str = "float32", **options) -> TinyFile:
         model = tiny(name)
         job = model.job(model.path.parent, precision, io, **options)
-        return TinyFile(model, job.output, TfliteTarget().convert(job))
+        return TinyFile(model, job.output, convert_once(job))
 
     return converted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mobileq.progress import Silent
 from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.tflite.target import TfliteTarget
 
 SAMPLES = 4
 _DTYPES = {1: "float32", 2: "uint8"}
@@ -72,6 +74,12 @@ class TinyFile:
     model: TinyModel
     path: Path
     converted: Converted
+
+
+def convert_once(job: ConversionJob) -> Converted:
+    """To .tflite, by a target that is not kept."""
+    with closing(TfliteTarget()) as target:
+        return target.convert(job)
 
 
 def weights(*shape: int, seed: int = 0) -> np.ndarray:

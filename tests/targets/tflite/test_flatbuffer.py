@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -294,3 +295,129 @@ def test_tables_within_tables_are_read_no_longer_than_the_file_is(tmp_path):
     with pytest.raises(InputError, match="damaged"):
         flatbuffer.read_model(path)
     assert time.monotonic() - start < 5
+
+
+class Written:
+    """The same model, written by the schema's own classes and by ours."""
+
+    def __init__(self, model: Any, folder: Path) -> None:
+        import flatbuffers
+
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+        self.plain, self.shared = folder / "plain.tflite", folder / "shared.tflite"
+        self.plain.write_bytes(bytes(builder.Output()))
+        flatbuffer.write_model(model, self.shared)
+
+
+@pytest.fixture(scope="module")
+def written(convert, tmp_path_factory) -> Written:
+    model = flatbuffer.read_model(convert("anchors", "int8").path)
+    return Written(model, tmp_path_factory.mktemp("written"))
+
+
+def test_equal_vectors_are_written_once(written):
+    plain, shared = written.plain.stat().st_size, written.shared.stat().st_size
+    model = flatbuffer.read_model(written.plain)
+    zero_points = [
+        tensor.quantization.zeroPoint
+        for tensor in model.subgraphs[0].tensors
+        if tensor.quantization is not None and tensor.quantization.zeroPoint is not None
+    ]
+    repeated = sum(map(len, zero_points)) - len({tuple(each) for each in zero_points})
+    assert repeated > 10
+    assert shared < plain
+
+
+def test_shared_vectors_read_back_the_same(written):
+    plain, shared = map(flatbuffer.read_model, (written.plain, written.shared))
+    assert file_tensors(shared) == file_tensors(plain)
+    for one, other in zip(plain.subgraphs[0].tensors, shared.subgraphs[0].tensors, strict=True):
+        assert flatbuffer.tensor_name(one) == flatbuffer.tensor_name(other)
+        assert flatbuffer.tensor_quant(one) == flatbuffer.tensor_quant(other)
+        assert list(one.shape) == list(other.shape)
+        assert (one.type, one.buffer) == (other.type, other.buffer)
+    for one, other in zip(plain.buffers, shared.buffers, strict=True):
+        np.testing.assert_array_equal(
+            [] if one.data is None else one.data, [] if other.data is None else other.data
+        )
+    for one, other in zip(plain.subgraphs[0].operators, shared.subgraphs[0].operators, strict=True):
+        assert list(one.inputs) == list(other.inputs)
+        assert list(one.outputs) == list(other.outputs)
+
+
+def buffer_places(path: Path) -> list[int]:
+    """Where in the file the bytes of each buffer that has some begin."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = path.read_bytes()
+    model = schema.Model.GetRootAs(data, 0)
+    found = []
+    for index in range(model.BuffersLength()):
+        table = model.Buffers(index)._tab
+        field = table.Offset(4)
+        if field and table.VectorLen(field):
+            found.append(table.Vector(field))
+    return found
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "dynamic", "int8", "int16x8"])
+def test_buffers_are_aligned_as_the_schema_demands(convert, precision, tmp_path):
+    path = tmp_path / "again.tflite"
+    flatbuffer.write_model(flatbuffer.read_model(convert("anchors", precision).path), path)
+    places = buffer_places(path)
+    assert len(places) > 3
+    assert {place % 16 for place in places} == {0}
+
+
+def test_quantized_files_have_aligned_buffers(convert):
+    assert {place % 16 for place in buffer_places(convert("anchors", "int8").path)} == {0}
+
+
+def test_shared_file_runs_as_the_plain_one(convert, written):
+    from mobileq.targets.tflite.target import TfliteTarget
+
+    made = convert("anchors", "int8")
+    given = []
+    for path in (written.plain, written.shared):
+        runner = TfliteTarget().open(path, made.converted.inputs, made.converted.outputs)
+        given.append(runner.run(made.model.feeds)["y"])
+        runner.close()
+    np.testing.assert_array_equal(*given)
+
+
+def test_vectors_of_another_type_are_not_mixed_up(tmp_path):
+    """Four bytes of zero, and one number of four bytes that is zero."""
+
+    def change(model, graph, op, tensor):
+        from ai_edge_litert import schema_py_generated as schema
+
+        graph.inputs = np.zeros(1, np.int32)
+        model.buffers[0].data = np.zeros(4, np.uint8)
+        tensor.quantization.scale = np.zeros(1, np.float32)
+        model.buffers += [schema.BufferT()]
+
+    path = tmp_path / "x.tflite"
+    path.write_bytes(damaged_by(change))
+    flatbuffer.write_model(flatbuffer.read_model(path), path)
+    again = flatbuffer.read_model(path)
+    assert again.buffers[0].data.tolist() == [0, 0, 0, 0]
+    assert again.buffers[1].data is None
+    assert again.subgraphs[0].tensors[0].quantization.scale.tolist() == [0.0]
+    assert again.subgraphs[0].inputs.tolist() == [0]
+
+
+def test_float_ops_are_named_once(convert):
+    assert flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "int8", "int8").path)) == ()
+    mixed = flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "int8").path))
+    assert set(mixed) == {"QUANTIZE", "DEQUANTIZE"}
+    plain = flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "fp32").path))
+    assert {"CONV_2D", "FULLY_CONNECTED"} <= set(plain)
+
+
+def test_convolutions_are_told_by_their_number_of_weights(convert):
+    model = flatbuffer.read_model(convert("scores", "fp32").path)
+    # 8 x 3 x 3 x 3 and 5 x 128.
+    assert len(flatbuffer.weighty_outputs(model, 200)) == 2
+    assert len(flatbuffer.weighty_outputs(model, 300)) == 1
+    assert flatbuffer.weighty_outputs(model, 641) == set()

@@ -10,7 +10,8 @@ import pytest
 
 from mobileq.spec import TensorRange
 from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.target import TfliteTarget
+
+from ..tiny import convert_once
 
 
 def types_of(path: Path) -> dict[str, str]:
@@ -21,7 +22,7 @@ def types_of(path: Path) -> dict[str, str]:
 def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8", "int8")
     ranges = {**job.ranges, "x": TensorRange(min=-2.0, max=3.1)}
-    converted = TfliteTarget().convert(dataclasses.replace(job, ranges=ranges))
+    converted = convert_once(dataclasses.replace(job, ranges=ranges))
     quant = converted.inputs[0].quant
     assert quant is not None
     assert quant.scale[0] == pytest.approx(5.1 / 255, rel=1e-6)
@@ -52,19 +53,19 @@ def test_weights_have_a_scale_per_channel(convert):
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8")
     known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
-    converted = TfliteTarget().convert(dataclasses.replace(job, ranges=known))
+    converted = convert_once(dataclasses.replace(job, ranges=known))
     graph = flatbuffer.read_model(job.output).subgraphs[0]
     kinds = {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
     filters = [kind for name, kind in kinds.items() if name.endswith("filter")]
     assert filters == ["float32"]
-    assert converted.ops["CONV_2D"] == 1
+    assert converted.ops["CONV_2D float32"] == 1
 
 
 def test_depthwise_convolutions_stay_in_float_in_dynamic_files(convert):
     file = convert("depthwise", "dynamic")
     graph = flatbuffer.read_model(file.path).subgraphs[0]
     names = {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
-    assert file.converted.ops["DEPTHWISE_CONV_2D"] == 1
+    assert file.converted.ops["DEPTHWISE_CONV_2D float32"] == 1
     assert Counter(kind for name, kind in names.items() if "filter" in name) == {
         "int8": 1,
         "float32": 1,
