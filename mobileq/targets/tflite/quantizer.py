@@ -9,6 +9,7 @@ from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
+from mobileq.targets.tflite.integer_ops import narrow_ops
 from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
@@ -19,7 +20,7 @@ _MANY_WEIGHTS = 65536
 needed for the activations first. Both are widened once, when the file is loaded."""
 _LARGEST_WEIGHT = 127
 _UNSUPPORTED = ("PADV2",)
-"""ai-edge-quantizer 0.5.1 gives PADV2's constant a scale of the wrong rank and raises."""
+"""See `mobileq.targets.tflite.integer_ops`."""
 
 
 def quantize_file(
@@ -67,6 +68,7 @@ def quantize_file(
     model = flatbuffer.read_model(Path(output))
     if io == "uint8" and precision in ("int8", "int8-full"):
         flatbuffer.shift_io_to_uint8(model)
+    narrow_ops(model)
     if precision == "int8":
         halve_constants(model)
     flatbuffer.write_model(model, Path(output))
