@@ -17,6 +17,7 @@ _FUNCTIONS = {
     "inspect": "mobileq.workflows.inspect",
     "validate": "mobileq.workflows.validate",
     "detect": "mobileq.workflows.detect",
+    "sensitivity": "mobileq.workflows.sensitivity",
     "demo": "mobileq.workflows.demo",
     "verify_bundle": "mobileq.bundle",
     "read_bundle": "mobileq.bundle",

@@ -8,9 +8,7 @@ statistics_speed.py` measures it.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +24,7 @@ from mobileq.calibration.taps import (
     places_of,
 )
 from mobileq.errors import InputError
+from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 
 if TYPE_CHECKING:
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 _BUFFERED_SAMPLES = 16
 """numpy's cost per call is shared by this many samples."""
-
-_PENDING_PER_THREAD = 3
-"""Samples that wait, are run or have been, so that no thread idles while numpy has its turn."""
 
 _ERRORS_ONLY = 3
 
@@ -95,29 +91,13 @@ def collect(
     plan = make_plan(model, tensor_names)
     collector = _Collector(plan)
     session = _Session(instrument(model, plan))
-    runs = _in_parallel(session.run, samples, threads)
+    runs = in_parallel(session.run, samples, threads)
     for feeds, outputs in tracked(runs, progress, "Collecting statistics", count):
         collector.add(feeds, outputs)
     if collector.sample_count == 0:
         raise InputError("There are no calibration samples.", "Give at least one picture.")
     collector.flush()
     return Statistics(collector.statistics(), collector.sample_count)
-
-
-def _in_parallel[T, R](
-    function: Callable[[T], R], items: Iterable[T], threads: int
-) -> Iterator[tuple[T, R]]:
-    """(item, function's result), in the order of the items."""
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[tuple[T, Future[R]]] = deque()
-        for item in items:
-            pending.append((item, pool.submit(function, item)))
-            if len(pending) >= _PENDING_PER_THREAD * threads:
-                done, future = pending.popleft()
-                yield done, future.result()
-        while pending:
-            done, future = pending.popleft()
-            yield done, future.result()
 
 
 class _Session:

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from mobileq import __version__
-from mobileq.cli import convert, demo, detect, inspect, validate, verify
+from mobileq.cli import (
+    android,
+    convert,
+    demo,
+    detect,
+    inspect,
+    sensitivity,
+    validate,
+    verify,
+)
 
 app = typer.Typer(
     name="mobileq",
@@ -47,7 +56,9 @@ for command in (
     inspect.inspect,
     validate.validate,
     detect.detect,
+    sensitivity.sensitivity,
     verify.verify,
     demo.demo,
+    android.android,
 ):
     app.command()(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from mobileq.console import Console
@@ -10,8 +11,11 @@ from mobileq.manifest import BundleManifest
 from mobileq.spec import DecodeSpec, PreprocessSpec, QuantParams, TensorSpec
 from mobileq.workflows.detect import DetectionRun
 from mobileq.workflows.inspect import Inspection
+from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME, Sensitivity
 
 _LABELS_SHOWN = 8
+_GROUPS_SHOWN = 20
+_GROUPS_EXPLAINED = 5
 
 
 def print_manifest(console: Console, manifest: BundleManifest, output: Path) -> None:
@@ -100,6 +104,48 @@ def print_inspection(console: Console, found: Inspection) -> None:
             console.line(f"Labels: {_shortened(found.model.labels)}")
     for notice in found.notices:
         console.notice(notice)
+
+
+def print_sensitivity(console: Console, found: Sensitivity, output: Path | None) -> None:
+    """What `sensitivity` found."""
+    shown = found.groups[:_GROUPS_SHOWN]
+    agreed = any(group.agreement is not None for group in shown)
+    rows = [
+        (
+            group.op_type,
+            group.name,
+            f"{group.share:.1%}",
+            f"{math.sqrt(group.error):.4f}",
+            f"{group.sqnr_db:.1f}",
+            *((_number(group.agreement, ".3f"),) if agreed else ()),
+            f"{group.weight_count:,}",
+            f"{group.low:.3g} .. {group.high:.3g}",
+        )
+        for group in shown
+    ]
+    columns = ("op", "tensor", "share", "error", "SQNR dB")
+    columns += (*(("agreement",) if agreed else ()), "weights", "range")
+    title = f"{found.model}: each group of ops alone in 8 bits, {found.samples} pictures"
+    console.table(columns, rows, title)
+    if len(found.groups) > len(shown):
+        rest = sum(group.share for group in found.groups[len(shown) :])
+        console.line(f"{len(found.groups) - len(shown)} more groups have {rest:.1%}.", "quiet")
+    for group in found.groups[:_GROUPS_EXPLAINED]:
+        console.line(f"{group.name}: {group.why}")
+    if found.error_of == "candidates":
+        console.line(
+            "error: root mean square of what scores and box sides (in parts of the box) are off, "
+            "before suppression; share: of the sum of its squares.",
+            "quiet",
+        )
+    else:
+        console.line("error: noise of the outputs over their signal, as a root.", "quiet")
+    if agreed:
+        console.line(
+            "agreement: mAP50-95 of the detections, the float model's taken for the truth.", "quiet"
+        )
+    if output is not None:
+        console.line(f"Written: {output / JSON_NAME}, {output / CHART_NAME}", "strong")
 
 
 def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:

@@ -259,14 +259,18 @@ def _share(part: int, whole: int, others: int) -> float:
 
 
 def _map_against(truth: Sequence[Detections], candidate: Sequence[Detections]) -> DetectionScores:
-    """pycocotools on detections as the truth; classes become categories from 1."""
-    highest = max(int(f.class_id.max()) for f in (*truth, *candidate) if len(f))
-    category_ids = range(1, highest + 2)
+    """pycocotools on detections as the truth; classes become categories from 1.
+
+    Classes that the truth has nothing of count for nothing, and are most of the work.
+    """
+    present = np.unique(np.concatenate([found.class_id for found in truth]))
+    candidate = [found[np.isin(found.class_id, present)] for found in candidate]
+    category_ids = range(1, int(present[-1]) + 2)
     annotations = [a for i, f in enumerate(truth) for a in to_coco_results(f, i, category_ids)]
     results = [r for i, f in enumerate(candidate) for r in to_coco_results(f, i, category_ids)]
     ground_truth = {
         "images": [{"id": index} for index in range(len(truth))],
-        "categories": [{"id": category_id} for category_id in category_ids],
+        "categories": [{"id": int(class_id) + 1} for class_id in present],
         "annotations": annotations,
     }
     return mean_average_precision(ground_truth, results, range(len(truth)))

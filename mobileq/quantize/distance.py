@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobileq.spec import ModelSpec
+from mobileq.spec import DecodeSpec, ModelSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from mobileq.vision.decode import Candidates
+    from mobileq.vision.detections import Detections
 
 Outputs = Mapping[str, "npt.NDArray[Any]"]
 Distance = Callable[[Outputs, Outputs], float]
@@ -17,24 +21,94 @@ Distance = Callable[[Outputs, Outputs], float]
 
 
 def output_distance(spec: ModelSpec) -> Distance:
-    """What counts for this model: its candidates where they can be compared, else plain noise."""
-    decode, preprocess = spec.decode, spec.preprocess
-    if decode is None or preprocess is None:
-        return noise
-    if decode.kind in ("end2end", "ssd") and decode.head != "raw":
-        return noise  # sorted in the graph: rows can't be compared
-    from mobileq.vision.candidate_error import candidate_error
-    from mobileq.vision.decode import decode as candidates
+    """What counts for this model; see `Reference`."""
+    return lambda reference, found: Reference(spec, reference).compare(found).error
 
-    def distance(reference: Outputs, found: Outputs) -> float:
-        # Of all cells, also those whose score noise makes less than nothing.
-        whole = preprocess.width, preprocess.height, -math.inf
-        error = candidate_error(
-            candidates(decode, dict(reference), *whole), candidates(decode, dict(found), *whole)
-        )
-        return noise(reference, found) * _UNSEEN if error is None else error
 
-    return distance
+def has_candidates(spec: ModelSpec) -> bool:
+    """Whether cells can be compared one by one. Rows that are sorted in the graph can't be."""
+    decode = spec.decode
+    if decode is None or spec.preprocess is None:
+        return False
+    return decode.head == "raw" or decode.kind not in ("end2end", "ssd")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one run of another model gave.
+
+    Attributes:
+        error: Of its candidates where they can be compared, else `noise`.
+        noise: Noise power over signal power, the mean of all outputs: 10^(-SQNR/10).
+        detections: In model-input pixels; None where none were asked for, or the outputs can't be
+            decoded.
+    """
+
+    error: float
+    noise: float
+    detections: Detections | None = None
+
+
+class Reference:
+    """The float model's outputs of one sample, which others are held against.
+
+    They are decoded once, and those of the others once for all that is asked of them.
+    """
+
+    def __init__(self, spec: ModelSpec, outputs: Outputs, detect: bool = False) -> None:
+        from mobileq.vision.candidate_error import CandidateReference
+
+        self._spec, self._outputs = spec, outputs
+        self._detect = detect and spec.decode is not None and spec.preprocess is not None
+        self._powers = {name: _power(values) for name, values in outputs.items()}
+        self._candidates: CandidateReference | None = None
+        self.detections: Detections | None = None
+        if has_candidates(spec) or self._detect:
+            candidates = self._decoded(outputs)
+            self._candidates = CandidateReference(candidates) if has_candidates(spec) else None
+            self.detections = _chosen(candidates) if self._detect else None
+
+    def compare(self, found: Outputs) -> Compared:
+        """Another model's outputs. Those that are the reference's own arrays cost nothing."""
+        noise = self._noise(found)
+        error, detections = noise, None
+        if self._candidates is not None or self._detect:
+            candidates = self._decoded(found)
+            if self._candidates is not None:
+                known = self._candidates.error(candidates)
+                error = noise * _UNSEEN if known is None else known
+            detections = _chosen(candidates) if self._detect else None
+        return Compared(error, noise, detections)
+
+    def _decoded(self, outputs: Outputs) -> Candidates:
+        from mobileq.vision.decode import decode
+
+        preprocess = self._spec.preprocess
+        assert preprocess is not None
+        size = preprocess.width, preprocess.height
+        # All cells, also those whose score noise makes less than nothing.
+        return decode(self._decode_spec, dict(outputs), *size, -math.inf)
+
+    @property
+    def _decode_spec(self) -> DecodeSpec:
+        assert self._spec.decode is not None
+        return self._spec.decode
+
+    def _noise(self, found: Outputs) -> float:
+        import numpy as np
+
+        shares = []
+        for name, wanted in self._outputs.items():
+            if found[name] is wanted:
+                shares.append(0.0)
+                continue
+            error = _power(np.subtract(found[name], wanted, dtype=np.float32))
+            if not math.isfinite(error):
+                shares.append(_NO_NUMBERS)
+                continue
+            signal = self._powers[name]
+            shares.append(error / signal if signal > 0.0 else float(error > 0.0))
+        return sum(shares) / len(shares)
 
 
 _NO_NUMBERS = 1e6
@@ -43,21 +117,14 @@ _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
 
 
-def noise(reference: Outputs, found: Outputs) -> float:
-    """Noise power over signal power, the mean of all outputs: 10^(-SQNR/10).
+def _chosen(candidates: Candidates) -> Detections:
+    from mobileq.vision.nms import Thresholds, select
 
-    Only what is finite in the reference is compared.
-    """
+    return select(candidates, Thresholds.evaluation())
+
+
+def _power(values: npt.NDArray[Any]) -> float:
     import numpy as np
 
-    shares = []
-    for name, wanted in reference.items():
-        usable = np.isfinite(wanted)
-        exact = wanted[usable].astype(np.float64)
-        signal = float(np.square(exact).sum())
-        error = float(np.square(found[name][usable] - exact).sum())
-        if not math.isfinite(error):
-            shares.append(_NO_NUMBERS)
-        else:
-            shares.append(error / signal if signal > 0.0 else float(error > 0.0))
-    return sum(shares) / len(shares)
+    flat = np.asarray(values, np.float32).reshape(-1)
+    return float(np.square(flat).sum(dtype=np.float64))

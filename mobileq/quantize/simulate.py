@@ -195,6 +195,11 @@ def affine(found: TensorRange) -> tuple[float, int]:
     return scale, min(max(round(-low / scale), 0), _LEVELS)
 
 
+def weight_axis(op_type: str, rank: int) -> int:
+    """The axis of an op's weights that has a scale for each index: its output channels."""
+    return {"Conv": 0, "ConvTranspose": 1}.get(op_type, rank - 1)
+
+
 def _rounded_weights(graph: GraphProto, name: str, op_type: str) -> TensorProto:
     """The weights rounded per output channel, symmetrically, to 8 bits."""
     import numpy as np
@@ -202,7 +207,7 @@ def _rounded_weights(graph: GraphProto, name: str, op_type: str) -> TensorProto:
 
     tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
     values = numpy_helper.to_array(tensor)
-    axis = {"Conv": 0, "ConvTranspose": 1}.get(op_type, values.ndim - 1)
+    axis = weight_axis(op_type, values.ndim)
     others = tuple(index for index in range(values.ndim) if index != axis)
     scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127.0, 1e-12)
     rounded = np.clip(np.round(values / scale), -127, 127) * scale

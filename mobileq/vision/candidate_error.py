@@ -16,30 +16,48 @@ _LEAST_SIDE = 4.0
 """Pixels; a box is hardly ever smaller, and an error relative to nothing would be infinite."""
 
 
-def candidate_error(reference: Candidates, found: Candidates) -> float | None:
-    """Mean square error of score and box over the cells that one of both takes for an object.
+class CandidateReference:
+    """The float model's candidates of one picture, to hold those of other models against.
 
-    Of a score it is its difference; of a box the mean difference of its four sides in parts of the
-    width and height, times the score. 0.01 is a typical error of a tenth: scores off by 0.1, or
-    sides by a tenth of the box.
-
-    Returns:
-        None where candidates do not stand for the same cells (the model chose already), or the
-        reference sees nothing.
+    The error is the mean square error of score and box over the cells that one of both takes for
+    an object. Of a score it is its difference; of a box the mean difference of its four sides in
+    parts of the width and height, times the score. 0.01 is a typical error of a tenth: scores off
+    by 0.1, or sides by a tenth of the box.
     """
-    if reference.scores is None or found.scores is None or len(reference) != len(found):
-        return None
-    best = reference.scores.max(axis=1, initial=0.0)
-    seen = best >= _LEAST_SCORE
-    if not seen.any():
-        return None
-    either = seen | (found.scores.max(axis=1, initial=0.0) >= _LEAST_SCORE)
-    off = np.nan_to_num(found.scores[either] - reference.scores[either], nan=1.0)
-    score = np.square(np.clip(off, -1.0, 1.0), dtype=np.float64).sum()
-    boxes = reference.xyxy[seen].astype(np.float64)
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], _LEAST_SIDE)
-    shift = (found.xyxy[seen] - boxes) / np.tile(sides, 2)
-    # One box that is nowhere is as bad as a missed object, not worse.
-    shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
-    box = (np.square(shift).mean(axis=1) * np.square(best[seen], dtype=np.float64)).sum()
-    return float((score + box) / seen.sum())
+
+    def __init__(self, reference: Candidates) -> None:
+        self._reference = reference
+        if reference.scores is None:
+            return
+        best = reference.scores.max(axis=1, initial=0.0)
+        self._seen = best >= _LEAST_SCORE
+        self._weight = np.square(best[self._seen], dtype=np.float64)
+        self._boxes = reference.xyxy[self._seen].astype(np.float64)
+        sides = np.maximum(self._boxes[:, 2:] - self._boxes[:, :2], _LEAST_SIDE)
+        self._sides = np.tile(sides, 2)
+
+    def error(self, found: Candidates) -> float | None:
+        """Of another model's candidates.
+
+        Returns:
+            None where candidates do not stand for the same cells (the model chose already), or
+            the reference sees nothing.
+        """
+        wanted = self._reference.scores
+        if wanted is None or found.scores is None or len(self._reference) != len(found):
+            return None
+        if not self._weight.size:
+            return None
+        either = self._seen | (found.scores.max(axis=1, initial=0.0) >= _LEAST_SCORE)
+        off = np.clip(np.nan_to_num(found.scores[either] - wanted[either], nan=1.0), -1.0, 1.0)
+        score = np.square(off, dtype=np.float64).sum()
+        shift = (found.xyxy[self._seen] - self._boxes) / self._sides
+        # One box that is nowhere is as bad as a missed object, not worse.
+        shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
+        box = (np.square(shift).mean(axis=1) * self._weight).sum()
+        return float((score + box) / self._weight.size)
+
+
+def candidate_error(reference: Candidates, found: Candidates) -> float | None:
+    """See `CandidateReference.error`."""
+    return CandidateReference(reference).error(found)

@@ -18,7 +18,6 @@ from mobileq.calibration.statistics import collect
 from mobileq.errors import ToolError, VerificationError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress, Silent
-from mobileq.quantize.distance import output_distance
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import (
     TRIED,
@@ -363,7 +362,7 @@ class Quantization:
                 variant.groups,
                 self._ranges(variant, method),
                 self.decision.sensitivity_samples(_RANKED_SAMPLES),
-                output_distance(self._spec),
+                self._spec,
                 self._progress,
                 self._statistics_of(variant),
             )

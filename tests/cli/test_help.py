@@ -16,7 +16,10 @@ from mobileq.cli import app
 
 from .commands import Cli, Result, assert_explained, command_line
 
-COMMANDS = ("convert", "inspect", "validate", "detect", "verify", "demo")
+COMMANDS = (
+    *("convert", "inspect", "validate", "detect", "sensitivity"),
+    *("verify", "demo", "android"),
+)
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")
 
 

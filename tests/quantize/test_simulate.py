@@ -8,7 +8,6 @@ import pytest
 
 from mobileq.graph.prepare import PreparedModel
 from mobileq.progress import Silent
-from mobileq.quantize.distance import noise
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
 from mobileq.quantize.simulate import Simulator, affine
@@ -31,7 +30,7 @@ def ranked(
     ranges: dict[str, TensorRange],
     samples: list[dict[str, Any]],
 ) -> tuple[GroupSensitivity, ...]:
-    return rank_groups(demo.model, groups, ranges, samples, noise, Silent())
+    return rank_groups(demo.model, groups, ranges, samples, demo.spec, Silent())
 
 
 def test_without_quantized_groups_it_is_the_float_model(

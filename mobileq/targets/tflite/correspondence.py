@@ -15,17 +15,33 @@ REPORT_SUFFIX = ".correspondence.json"
 """Beside a float file: which of its tensors is which of the ONNX model's."""
 
 _MOVING = frozenset(
-    {"PAD", "TRANSPOSE", "RESHAPE", "STRIDED_SLICE", "SLICE", "MAX_POOL_2D", "SPLIT", "SQUEEZE"}
+    {
+        "PAD",
+        "PADV2",
+        "TRANSPOSE",
+        "RESHAPE",
+        "STRIDED_SLICE",
+        "SLICE",
+        "MAX_POOL_2D",
+        "SPLIT",
+        "SQUEEZE",
+    }
     | {"EXPAND_DIMS", "GATHER", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
 )
 """Ops that give the values they take: one scale for both, and the precision of their neighbours."""
 
 
-def read_correspondence(report: Path, model: Any, onnx_names: Iterable[str]) -> dict[str, str]:
+def read_correspondence(
+    report: Path, model: Any, onnx_names: Iterable[str], takers: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """{ONNX tensor: TFLite tensor} from the report that onnx2tf (2.6.9) writes beside its file.
 
     The report has colons replaced, calls tensors missing that are there under the name of their
-    op, and names the transposed copy of a convolution's output instead of the output.
+    op, and names the transposed copy of a convolution's output instead of the output. A tensor may
+    also be there under the name of the op that takes it.
+
+    Args:
+        takers: {op: the first tensor it takes}, both as the ONNX model names them.
     """
     present = {flatbuffer.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
     by_written = {name.replace(":", "__"): name for name in onnx_names}
@@ -40,6 +56,9 @@ def read_correspondence(report: Path, model: Any, onnx_names: Iterable[str]) -> 
         known = next((each for each in candidates if each in present), None)
         if known is not None and written in by_written:
             found[by_written[written]] = known
+    for op, name in (takers or {}).items():
+        if f"{op}_input_nhwc" in present and name not in found:
+            found[name] = f"{op}_input_nhwc"
     return found
 
 

@@ -293,6 +293,37 @@ def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, 
     return _add_tensor(graph, tensor)
 
 
+def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any) -> int:
+    """Put a QUANTIZE of the float tensor `source` before an op; gives the index of the result.
+
+    Its type, scale and zero-point are those of the tensor `like`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor, op = schema.TensorT(), schema.OperatorT()
+    tensor.name = graph.tensors[source].name + b"/quantized"
+    tensor.shape, tensor.type = graph.tensors[source].shape, like.type
+    tensor.quantization = like.quantization
+    op.opcodeIndex = _opcode_index(model, schema.BuiltinOperator.QUANTIZE)
+    op.inputs, op.outputs = [source], [_add_tensor(graph, tensor)]
+    graph.operators.insert(graph.operators.index(before), op)
+    return int(op.outputs[0])
+
+
+def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
+    """Add a constant of one integer with the type, scale and zero-point of the tensor `other`."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(np.array([value], dtype_name(other)).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.name = other.name + b"/padding"
+    tensor.type, tensor.shape, tensor.quantization = other.type, [1], other.quantization
+    tensor.buffer = len(model.buffers) - 1
+    return _add_tensor(graph, tensor)
+
+
 def _add_op(model: Any, graph: Any, builtin: int, inputs: list[int], outputs: list[int]) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
@@ -323,6 +354,24 @@ def _redirect_signatures(model: Any, source: int, target: int) -> None:
         for entry in (*signature.inputs, *signature.outputs):
             if entry.tensorIndex == source:
                 entry.tensorIndex = target
+
+
+def order_outputs(model: Any, names: tuple[str, ...]) -> bool:
+    """Put the outputs in the order of `names`, the signature's; whether that changed anything.
+
+    A SavedModel's outputs have names and no order; TFLiteConverter makes up one. Nothing is done
+    where the signature has other names.
+    """
+    signatures = model.signatureDefs or []
+    if len(signatures) != 1:
+        return False
+    named = {bytes(each.name).decode(): each.tensorIndex for each in signatures[0].outputs}
+    if len(named) != len(model.subgraphs[0].outputs) or set(named) != set(names):
+        return False
+    before = [int(index) for index in model.subgraphs[0].outputs]
+    wanted = [int(named[name]) for name in names]
+    model.subgraphs[0].outputs = wanted
+    return before != wanted
 
 
 def shift_io_to_uint8(model: Any) -> None:

@@ -20,12 +20,20 @@ _LARGEST = 65504.0
 def halve_weights(source: Path, output: Path) -> None:
     """Write `output`: `source` with the weights and biases of its weighted ops in float16."""
     model = flatbuffer.read_model(source)
+    halve_constants(model)
+    flatbuffer.write_model(model, output)
+
+
+def halve_constants(model: Any) -> None:
+    """Put the float32 weights of weighted ops, and the biases beside them, into float16."""
     graph = model.subgraphs[0]
     halved: set[int] = set()
     for op in list(graph.operators):
         if flatbuffer.op_name(model, op) not in _WEIGHTED:
             continue
         constants = [i for i in map(int, op.inputs) if _is_float_constant(model, graph, i)]
+        if int(op.inputs[1]) not in constants:
+            continue  # integers, whose bias must stay as it is
         if all(_fits(model, graph.tensors[index]) for index in constants):
             halved.update(constants)
     # Ops stand in the order they run, and a weight is needed before its op.
@@ -33,7 +41,6 @@ def halve_weights(source: Path, output: Path) -> None:
         *(flatbuffer.halve_constant(model, index) for index in sorted(halved)),
         *graph.operators,
     ]
-    flatbuffer.write_model(model, output)
 
 
 def _is_float_constant(model: Any, graph: Any, index: int) -> bool:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.float16 import halve_weights
+from mobileq.targets.tflite.float16 import halve_constants, halve_weights
+from mobileq.targets.tflite.integer_ops import narrow_ops
 from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
 )
-_MANY_WEIGHTS = 4096
-"""Convolutions in float have 8-bit weights from here on: it is the activations that need the float.
-The first layers have few weights, of which each counts."""
+_MANY_WEIGHTS = 65536
+"""Convolutions that stay float have float16 weights, and 8-bit ones from this number on: float is
+needed for the activations first. Both are widened once, when the file is loaded."""
 _LARGEST_WEIGHT = 127
 _UNSUPPORTED = ("PADV2",)
-"""ai-edge-quantizer 0.5.1 gives PADV2's constant a scale of the wrong rank and raises."""
+"""See `mobileq.targets.tflite.integer_ops`."""
 
 
 def quantize_file(
@@ -67,6 +68,9 @@ def quantize_file(
     model = flatbuffer.read_model(Path(output))
     if io == "uint8" and precision in ("int8", "int8-full"):
         flatbuffer.shift_io_to_uint8(model)
+    narrow_ops(model)
+    if precision == "int8":
+        halve_constants(model)
     flatbuffer.write_model(model, Path(output))
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []
 
@@ -98,7 +102,6 @@ def _recipe_static(
     for name in float_tensors:
         _keep_float(tool, _whole_name(name), names.ALL_SUPPORTED)
     for name in narrow_weights:
-        # XNNPACK widens them once, when the file is loaded, so this costs no time.
         for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D):
             tool.add_weight_only_config(_whole_name(name), operation, num_bits=8)
     for operation in _UNSUPPORTED:

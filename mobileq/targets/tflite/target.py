@@ -221,8 +221,12 @@ def _require_known_ops(job: ConversionJob, model: Any) -> None:
 
 def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     """Ranges and float ops under the float file's tensor names."""
+    import onnx
+
     model = flatbuffer.read_model(base)
-    names = read_correspondence(base.with_suffix(REPORT_SUFFIX), model, job.ranges)
+    nodes = onnx.load(job.model, load_external_data=False).graph.node
+    takers = {node.name: node.input[0] for node in nodes if node.name and node.input}
+    names = read_correspondence(base.with_suffix(REPORT_SUFFIX), model, job.ranges, takers)
     inputs = zip(job.spec.inputs, file_tensors(model)[0], strict=True)
     names.update({wanted.name: found.name for wanted, found in inputs})
     known = {name: (found.min, found.max) for name, found in job.ranges.items()}
@@ -298,6 +302,9 @@ def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str
     ):
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         child.request("saved_model_to_tflite", {**paths, **fields})
+    model = flatbuffer.read_model(output)
+    if flatbuffer.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
+        flatbuffer.write_model(model, output)
 
 
 def _write_samples(job: ConversionJob) -> Path:

@@ -118,8 +118,13 @@ def grid(width: int, height: int, stride: int) -> FloatArray:
 
 def sigmoid(logits: FloatArray) -> FloatArray:
     """`1 / (1 + exp(-x))` in float64, rounded once to float32."""
+    # In place: for whole heads, fresh memory costs more than the arithmetic.
+    values = np.negative(logits, dtype=np.float64)
     with np.errstate(over="ignore"):
-        return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+        np.exp(values, out=values)
+    values += 1.0
+    np.divide(1.0, values, out=values)
+    return values.astype(np.float32)
 
 
 def exponential(values: FloatArray) -> FloatArray:
@@ -148,6 +153,11 @@ def reaches(scores: FloatArray, score_threshold: float) -> BoolArray:
         return np.zeros(scores.shape[0], np.bool_)
     best: BoolArray = scores.max(axis=1) >= np.float32(score_threshold)
     return best
+
+
+def passing_rows(rows: FloatArray, passing: BoolArray) -> FloatArray:
+    """`rows[passing]`, the same array where all pass."""
+    return rows if passing.all() else rows[passing]
 
 
 def expected_distance(logits: FloatArray, bins: int, distances: Sequence[float] = ()) -> FloatArray:

@@ -20,6 +20,7 @@ from mobileq.vision.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    passing_rows,
     reaches,
     sigmoid,
     stride_output,
@@ -112,9 +113,9 @@ def _passing_scores(branch: StrideBranches, score_threshold: float) -> tuple[Boo
     rows = branch.class_rows
     if not branch.are_logits:
         passing = reaches(rows, score_threshold)
-        return passing, rows[passing]
+        return passing, passing_rows(rows, passing)
     passing = reaches(rows, logit_floor(score_threshold))
-    scores = sigmoid(rows[passing])
+    scores = sigmoid(passing_rows(rows, passing))
     reaching = reaches(scores, score_threshold)
     passing[passing] = reaching
-    return passing, scores[reaching]
+    return passing, passing_rows(scores, reaching)

@@ -16,6 +16,7 @@ from mobileq.vision.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    passing_rows,
     reaches,
     sigmoid,
     single_output,
@@ -42,7 +43,7 @@ def decode_yolov5(
     scores = rows[:, 4:5] * rows[:, 5:]
     passing = reaches(scores, score_threshold)
     boxes = to_xyxy(rows[passing, :4], spec.box_format)
-    return scored(to_pixels(boxes, spec, width, height), scores[passing])
+    return scored(to_pixels(boxes, spec, width, height), passing_rows(scores, passing))
 
 
 def _decode_raw(
@@ -58,11 +59,13 @@ def _decode_raw(
     for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
         rows, cell, anchor = _stride_rows(spec, outputs, stride, anchors, width, height)
         near = rows[:, 4] >= logit_floor(score_threshold)
-        activated = sigmoid(rows[near])
+        activated = sigmoid(passing_rows(rows, near))
         stride_scores = activated[:, 4:5] * activated[:, 5:]
         passing = reaches(stride_scores, score_threshold)
-        boxes.append(_boxes(activated[passing], cell[near][passing], anchor[near][passing], stride))
-        scores.append(stride_scores[passing])
+        boxes.append(
+            _boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride)
+        )
+        scores.append(passing_rows(stride_scores, passing))
     return scored(np.concatenate(boxes), np.concatenate(scores))
 
 

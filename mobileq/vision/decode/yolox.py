@@ -16,6 +16,7 @@ from mobileq.vision.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    passing_rows,
     reaches,
     sigmoid,
     single_output,
@@ -67,11 +68,11 @@ def _decode_raw(
         for rows in (box, objectness, class_logits):
             check_rows(spec, rows.shape[0], cell.shape[0])
         near = objectness[:, 0] >= logit_floor(score_threshold)
-        stride_scores = sigmoid(objectness[near]) * sigmoid(class_logits[near])
+        stride_scores = sigmoid(objectness[near]) * sigmoid(passing_rows(class_logits, near))
         passing = reaches(stride_scores, score_threshold)
         side = np.full((int(passing.sum()), 1), stride, np.float32)
         boxes.append(_boxes(box[near][passing], cell[near][passing], side))
-        scores.append(stride_scores[passing])
+        scores.append(passing_rows(stride_scores, passing))
     return scored(np.concatenate(boxes), np.concatenate(scores))
 
 

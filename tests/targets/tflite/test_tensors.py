@@ -86,3 +86,15 @@ def test_transposed_output_takes_over_the_name_and_the_signature(convert):
     (signature,) = model.signatureDefs
     named = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
     assert named == dict(zip(names, graph.outputs, strict=True))
+
+
+def test_outputs_are_put_in_the_order_of_the_signatures_names(convert):
+    model = flatbuffer.read_model(convert("upsampled", "fp32").path)
+    graph = model.subgraphs[0]
+    up, down = (int(index) for index in graph.outputs)
+    graph.outputs = [down, up]
+    assert not flatbuffer.order_outputs(model, ("up", "other"))
+    assert graph.outputs == [down, up]
+    assert flatbuffer.order_outputs(model, ("up", "down"))
+    assert graph.outputs == [up, down]
+    assert not flatbuffer.order_outputs(model, ("up", "down"))

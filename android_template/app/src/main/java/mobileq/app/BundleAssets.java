@@ -1,0 +1,107 @@
+package mobileq.app;
+
+import android.content.res.AssetFileDescriptor;
+import android.content.res.AssetManager;
+import java.io.ByteArrayOutputStream;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import mobileq.core.BundleException;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.Manifest;
+
+/** The bundle in the app's assets, as {@code mobileq convert} wrote it. */
+public final class BundleAssets {
+    private static final String FOLDER = "bundle/";
+
+    private final AssetManager assets;
+
+    /**
+     * @param assets Of the app.
+     */
+    public BundleAssets(AssetManager assets) {
+        this.assets = assets;
+    }
+
+    /**
+     * Reads the manifest.
+     *
+     * @return What the bundle holds.
+     * @throws BundleException It is missing or wrong: one sentence for the screen.
+     */
+    public Manifest manifest() throws BundleException {
+        byte[] text;
+        try {
+            text = read(Manifest.FILE_NAME);
+        } catch (IOException error) {
+            throw new BundleException("There is no bundle in this app's assets.", error);
+        }
+        return Manifest.parse(new String(text, StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Maps a model file into memory; it is stored in the APK uncompressed.
+     *
+     * @param artifact Which.
+     * @return Its content, read-only.
+     * @throws BundleException It is missing, compressed, or of another length.
+     */
+    public ByteBuffer map(Artifact artifact) throws BundleException {
+        try (AssetFileDescriptor file = assets.openFd(FOLDER + artifact.path());
+                FileInputStream stream = new FileInputStream(file.getFileDescriptor())) {
+            checkLength(artifact, file.getLength());
+            return stream.getChannel()
+                    .map(FileChannel.MapMode.READ_ONLY, file.getStartOffset(), file.getLength());
+        } catch (IOException error) {
+            throw unreadable(artifact, error);
+        }
+    }
+
+    /**
+     * Reads a model file.
+     *
+     * @param artifact Which.
+     * @return Its content.
+     * @throws BundleException It is missing or of another length.
+     */
+    public byte[] bytes(Artifact artifact) throws BundleException {
+        try {
+            byte[] content = read(artifact.path());
+            checkLength(artifact, content.length);
+            return content;
+        } catch (IOException error) {
+            throw unreadable(artifact, error);
+        }
+    }
+
+    private byte[] read(String path) throws IOException {
+        try (InputStream stream = assets.open(FOLDER + path)) {
+            ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
+            byte[] block = new byte[1 << 16];
+            for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
+                content.write(block, 0, count);
+            }
+            return content.toByteArray();
+        }
+    }
+
+    private static void checkLength(Artifact artifact, long length) throws BundleException {
+        if (length != artifact.sizeBytes()) {
+            throw new BundleException(
+                    artifact.path()
+                            + " has "
+                            + length
+                            + " bytes where the manifest says "
+                            + artifact.sizeBytes()
+                            + ".");
+        }
+    }
+
+    private static BundleException unreadable(Artifact artifact, IOException error) {
+        return new BundleException(
+                artifact.path() + " cannot be read: " + error.getMessage() + ".", error);
+    }
+}

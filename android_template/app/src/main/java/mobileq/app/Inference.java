@@ -1,0 +1,115 @@
+package mobileq.app;
+
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import mobileq.core.BundleException;
+import mobileq.core.detect.Thresholds;
+import mobileq.core.image.Frame;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.run.Accelerator;
+import mobileq.core.run.Analysis;
+import mobileq.core.run.Session;
+
+/**
+ * The one thread that everything of the model happens on: graphics drivers want to be started, run
+ * and closed by the same. Knows of no camera and no screen.
+ */
+final class Inference {
+    /** Hears of each picture, on the inference thread. */
+    interface Listener {
+        /**
+         * A picture was analysed.
+         *
+         * @param frame Which.
+         * @param analysis What was found; valid until the method returns.
+         * @param session What ran.
+         */
+        void analysed(Frame frame, Analysis analysis, Session session);
+
+        /**
+         * The model can't be used.
+         *
+         * @param sentence For the screen.
+         */
+        void failed(String sentence);
+    }
+
+    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private final Session session;
+    private final Listener listener;
+    private final Analysis analysis = new Analysis();
+    private volatile Thresholds thresholds;
+    private volatile boolean isPaused;
+    private volatile boolean isStopped;
+
+    Inference(Session session, Thresholds thresholds, Listener listener) {
+        this.session = session;
+        this.thresholds = thresholds;
+        this.listener = listener;
+    }
+
+    /** The thread, for those that bring pictures. */
+    ExecutorService thread() {
+        return thread;
+    }
+
+    /** From the next picture on. */
+    void setThresholds(Thresholds newThresholds) {
+        thresholds = newThresholds;
+    }
+
+    /** While paused, pictures of the camera are passed over. */
+    void setPaused(boolean paused) {
+        isPaused = paused;
+    }
+
+    boolean isPaused() {
+        return isPaused;
+    }
+
+    /**
+     * Changes the model or what it runs on.
+     *
+     * @param byHand Whether a person asks for it just now: it is tried whatever happened before.
+     */
+    void choose(Artifact artifact, Accelerator accelerator, int threads, boolean byHand) {
+        thread.execute(
+                () -> {
+                    session.choose(artifact, accelerator, threads);
+                    if (byHand) {
+                        session.forgive();
+                    }
+                });
+    }
+
+    /** Analyses a picture; on the inference thread only. */
+    void analyse(Frame frame) {
+        if (isStopped) { // a late frame must not load the model again
+            return;
+        }
+        try {
+            session.analyze(frame, thresholds, analysis);
+        } catch (BundleException error) {
+            listener.failed(error.getMessage());
+            return;
+        }
+        listener.analysed(frame, analysis, session);
+    }
+
+    /** Pictures count again; the first loads the model. */
+    void start() {
+        isStopped = false;
+    }
+
+    /** Frees the model: nobody looks. */
+    void stop() {
+        isStopped = true;
+        thread.execute(session::close);
+    }
+
+    /** Frees everything. */
+    void close() {
+        stop();
+        thread.shutdown();
+    }
+}

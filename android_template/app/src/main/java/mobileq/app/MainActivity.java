@@ -1,0 +1,429 @@
+package mobileq.app;
+
+import android.Manifest;
+import android.content.Intent;
+import android.content.SharedPreferences;
+import android.content.pm.PackageManager;
+import android.content.res.Configuration;
+import android.graphics.Matrix;
+import android.hardware.display.DisplayManager;
+import android.net.Uri;
+import android.os.Bundle;
+import android.os.Handler;
+import android.os.Looper;
+import android.os.SystemClock;
+import android.provider.Settings;
+import android.view.View;
+import android.widget.AdapterView;
+import android.widget.ArrayAdapter;
+import android.widget.SeekBar;
+import android.widget.TextView;
+import androidx.activity.ComponentActivity;
+import androidx.activity.OnBackPressedCallback;
+import androidx.activity.result.ActivityResultLauncher;
+import androidx.activity.result.contract.ActivityResultContracts;
+import androidx.annotation.NonNull;
+import androidx.annotation.Nullable;
+import androidx.core.content.ContextCompat;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import mobileq.core.BundleException;
+import mobileq.core.detect.Thresholds;
+import mobileq.core.image.Frame;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.DecodeSpec;
+import mobileq.core.manifest.ModelSpec;
+import mobileq.core.run.AcceleratorFallback;
+import mobileq.core.run.Analysis;
+import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.Session;
+
+/** The only screen: connects the camera or a picked photo, the model, and what is shown. */
+public final class MainActivity extends ComponentActivity
+        implements Inference.Listener, CameraBinding.Listener, DisplayManager.DisplayListener {
+    private static final long STATUS_MILLIS = 200;
+    private static final int SLIDER_STEPS = 100;
+    private static final double DEFAULT_SCORE = 0.25;
+    private static final double DEFAULT_IOU = 0.45;
+
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private final Matrix identity = new Matrix();
+    private final ActivityResultLauncher<String> permission =
+            registerForActivityResult(
+                    new ActivityResultContracts.RequestPermission(), this::onPermission);
+    private final ActivityResultLauncher<String> picker =
+            registerForActivityResult(new ActivityResultContracts.GetContent(), this::onPicked);
+
+    private Screen screen;
+    private Choices choices;
+    private ModelSpec model;
+    private List<ModelRuntime> runtimes;
+    private List<Artifact> artifacts;
+    private List<Choices.Device> devices = new ArrayList<>();
+    private int artifactAt = -1;
+    private int deviceAt = -1;
+    private Inference inference;
+    private FrameAnalyzer analyzer;
+    private CameraBinding camera;
+    private volatile Photo photo;
+    private volatile long statusDue;
+
+    @Override
+    protected void onCreate(@Nullable Bundle state) {
+        super.onCreate(state);
+        setContentView(R.layout.activity_main);
+        screen = new Screen(this);
+        try {
+            load();
+        } catch (BundleException error) {
+            screen.say(error.getMessage());
+            return;
+        }
+        connect();
+        if (!isAllowed()) {
+            permission.launch(Manifest.permission.CAMERA);
+        }
+    }
+
+    private void load() throws BundleException {
+        BundleAssets assets = new BundleAssets(getAssets());
+        mobileq.core.manifest.Manifest manifest = assets.manifest();
+        if (manifest.artifacts().isEmpty()) {
+            throw new BundleException(getString(R.string.empty_bundle));
+        }
+        SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
+        model = manifest.model();
+        artifacts = manifest.artifacts();
+        runtimes = Runtimes.all(assets);
+        choices = new Choices(preferences, getResources(), model.name());
+        AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
+        Session session = new Session(manifest, runtimes, fallback);
+        inference = new Inference(session, thresholds(), this);
+        analyzer = new FrameAnalyzer(inference);
+        camera = new CameraBinding(this, screen.preview, inference.thread(), analyzer, this);
+    }
+
+    private void connect() {
+        screen.overlay.setModel(model);
+        screen.overlay.setProjection(screen.preview::getSensorToViewTransform);
+        List<String> names = new ArrayList<>();
+        for (Artifact artifact : artifacts) {
+            names.add(artifact.name());
+        }
+        screen.models.setAdapter(
+                new ArrayAdapter<>(this, android.R.layout.simple_spinner_dropdown_item, names));
+        screen.models.setOnItemSelectedListener(onSelected(this::chooseArtifact));
+        screen.devices.setOnItemSelectedListener(
+                onSelected(position -> chooseDevice(position, true)));
+        int remembered = choices.artifactIn(artifacts);
+        chooseArtifact(remembered);
+        screen.models.setSelection(remembered);
+        slide(screen.score, R.string.score, screen.scoreLabel, choices.score(defaultScore()));
+        slide(screen.iou, R.string.iou, screen.iouLabel, choices.iou(defaultIou()));
+        screen.otherCamera.setOnClickListener(view -> switchCamera());
+        screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
+        screen.stage.setOnClickListener(view -> setFullScreen(false));
+        screen.pickPhoto.setOnClickListener(view -> pickOrLeavePhoto());
+        screen.pause.setOnClickListener(view -> pauseOrResume());
+        screen.allow.setOnClickListener(view -> askAgain());
+        getOnBackPressedDispatcher().addCallback(this, leaveFullScreen);
+        screen.preview.addOnLayoutChangeListener(
+                (view, left, top, right, bottom, oldLeft, oldTop, oldRight, oldBottom) -> {
+                    boolean isResized =
+                            right - left != oldRight - oldLeft || bottom - top != oldBottom - oldTop;
+                    if (isResized) { // what the view shows of the camera is another part now
+                        view.post(this::showPicture);
+                    }
+                });
+    }
+
+    private final OnBackPressedCallback leaveFullScreen =
+            new OnBackPressedCallback(false) {
+                @Override
+                public void handleOnBackPressed() {
+                    setFullScreen(false);
+                }
+            };
+
+    @Override
+    protected void onStart() {
+        super.onStart();
+        if (inference == null) {
+            return;
+        }
+        getSystemService(DisplayManager.class).registerDisplayListener(this, main);
+        inference.start();
+        showPicture();
+    }
+
+    @Override
+    protected void onStop() {
+        super.onStop();
+        if (inference != null) {
+            getSystemService(DisplayManager.class).unregisterDisplayListener(this);
+            inference.stop();
+        }
+    }
+
+    @Override
+    protected void onDestroy() {
+        super.onDestroy();
+        if (inference != null) {
+            inference.close();
+        }
+    }
+
+    @Override
+    public void onConfigurationChanged(@NonNull Configuration configuration) {
+        super.onConfigurationChanged(configuration);
+        screen.orient(configuration);
+    }
+
+    // A turn by half a circle changes no configuration; the display tells of it.
+
+    @Override
+    public void onDisplayChanged(int displayId) {
+        camera.followDisplay();
+    }
+
+    @Override
+    public void onDisplayAdded(int displayId) {}
+
+    @Override
+    public void onDisplayRemoved(int displayId) {}
+
+    private boolean isAllowed() {
+        return ContextCompat.checkSelfPermission(this, Manifest.permission.CAMERA)
+                == PackageManager.PERMISSION_GRANTED;
+    }
+
+    private void onPermission(boolean isGranted) {
+        showPicture();
+    }
+
+    /** Android asks only until it was refused for good; from then on its settings decide. */
+    private void askAgain() {
+        if (shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
+            permission.launch(Manifest.permission.CAMERA);
+            return;
+        }
+        Uri app = Uri.fromParts("package", getPackageName(), null);
+        startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
+    }
+
+    /** Camera or photo, whichever is chosen; a sentence where there is no camera to show. */
+    private void showPicture() {
+        Photo shown = photo;
+        boolean isCamera = shown == null;
+        screen.photo.setVisibility(isCamera ? View.GONE : View.VISIBLE);
+        screen.pickPhoto.setText(isCamera ? R.string.pick_photo : R.string.leave_photo);
+        boolean wantsPermission = isCamera && !isAllowed();
+        screen.allow.setVisibility(wantsPermission ? View.VISIBLE : View.GONE);
+        screen.say(wantsPermission ? getString(R.string.camera_refused) : null);
+        if (isCamera) {
+            screen.photo.setImageDrawable(null);
+            screen.overlay.setProjection(screen.preview::getSensorToViewTransform);
+        }
+        if (isCamera && !wantsPermission) {
+            camera.bind(choices.isFront(), screen.isFullScreen());
+        } else {
+            camera.unbind();
+        }
+        if (shown != null) {
+            showPhoto(shown);
+        }
+    }
+
+    private void showPhoto(Photo shown) {
+        int width = screen.stage.getWidth();
+        int height = screen.stage.getHeight();
+        Matrix toView = shown.toView(width, height, screen.isFullScreen());
+        screen.photo.setImageBitmap(shown.bitmap);
+        screen.photo.setImageMatrix(toView);
+        screen.overlay.setProjection(() -> toView);
+        analysePhoto();
+    }
+
+    private void analysePhoto() {
+        Photo shown = photo;
+        if (shown != null) {
+            statusDue = 0;
+            inference.thread().execute(() -> inference.analyse(shown.frame));
+        }
+    }
+
+    private void pickOrLeavePhoto() {
+        if (photo == null) {
+            picker.launch("image/*");
+        } else {
+            photo = null;
+            showPicture();
+        }
+    }
+
+    private void onPicked(@Nullable Uri uri) {
+        if (uri == null || inference == null) {
+            return;
+        }
+        inference
+                .thread()
+                .execute(
+                        () -> {
+                            try {
+                                Photo read = Photo.read(getContentResolver(), uri);
+                                main.post(
+                                        () -> {
+                                            photo = read;
+                                            showPicture();
+                                        });
+                            } catch (IOException error) {
+                                String sentence =
+                                        getString(R.string.photo_failed, error.getMessage());
+                                main.post(() -> screen.say(sentence));
+                            }
+                        });
+    }
+
+    private void switchCamera() {
+        choices.setFront(!choices.isFront());
+        photo = null;
+        showPicture();
+    }
+
+    private void setFullScreen(boolean full) {
+        if (full != screen.isFullScreen()) {
+            screen.setFullScreen(full);
+            leaveFullScreen.setEnabled(full);
+            showPicture();
+        }
+    }
+
+    private void pauseOrResume() {
+        boolean isPaused = !inference.isPaused();
+        inference.setPaused(isPaused);
+        screen.pause.setText(isPaused ? R.string.resume : R.string.pause);
+        if (isPaused) {
+            screen.overlay.clear();
+        }
+    }
+
+    private void chooseArtifact(int position) {
+        if (position == artifactAt) {
+            return;
+        }
+        artifactAt = position;
+        Artifact artifact = artifacts.get(position);
+        choices.setArtifact(artifact);
+        devices = choices.devices(artifact, runtimes);
+        int remembered = choices.deviceIn(devices);
+        deviceAt = -1;
+        chooseDevice(remembered, false);
+        screen.devices.setAdapter(
+                new ArrayAdapter<>(this, android.R.layout.simple_spinner_dropdown_item, devices));
+        screen.devices.setSelection(remembered);
+    }
+
+    private void chooseDevice(int position, boolean byHand) {
+        if (position == deviceAt) {
+            return;
+        }
+        deviceAt = position;
+        Choices.Device device = devices.get(position);
+        if (byHand) {
+            choices.setDevice(device);
+        }
+        screen.say(null);
+        screen.overlay.clear();
+        statusDue = 0;
+        Artifact artifact = artifacts.get(artifactAt);
+        inference.choose(artifact, device.accelerator, device.threads, byHand);
+        analysePhoto();
+    }
+
+    private double defaultScore() {
+        DecodeSpec decode = model.decode();
+        return decode == null ? DEFAULT_SCORE : decode.scoreThreshold();
+    }
+
+    private double defaultIou() {
+        DecodeSpec decode = model.decode();
+        return decode == null ? DEFAULT_IOU : decode.iouThreshold();
+    }
+
+    private Thresholds thresholds() {
+        return Thresholds.display(choices.score(defaultScore()), choices.iou(defaultIou()));
+    }
+
+    private void slide(SeekBar slider, int name, TextView label, float value) {
+        slider.setMax(SLIDER_STEPS);
+        slider.setProgress(Math.round(value * SLIDER_STEPS));
+        label.setText(getString(name, value));
+        slider.setOnSeekBarChangeListener(
+                new SeekBar.OnSeekBarChangeListener() {
+                    @Override
+                    public void onProgressChanged(SeekBar bar, int progress, boolean byHand) {
+                        label.setText(getString(name, progress / (float) SLIDER_STEPS));
+                        if (byHand) {
+                            applySliders();
+                        }
+                    }
+
+                    @Override
+                    public void onStartTrackingTouch(SeekBar bar) {}
+
+                    @Override
+                    public void onStopTrackingTouch(SeekBar bar) {}
+                });
+    }
+
+    private void applySliders() {
+        float score = screen.score.getProgress() / (float) SLIDER_STEPS;
+        float iou = screen.iou.getProgress() / (float) SLIDER_STEPS;
+        choices.setThresholds(score, iou);
+        inference.setThresholds(thresholds());
+        analysePhoto();
+    }
+
+    @Override
+    public void analysed(Frame frame, Analysis analysis, Session session) {
+        Photo shown = photo;
+        boolean isPhoto = shown != null && shown.frame == frame;
+        if (shown != null && !isPhoto) { // a last frame of the camera
+            return;
+        }
+        screen.overlay.show(analysis.detections, isPhoto ? identity : analyzer.frameToSensor());
+        long now = SystemClock.uptimeMillis();
+        if (now >= statusDue) {
+            statusDue = now + STATUS_MILLIS;
+            String text = StatusText.of(model, frame, analysis, session);
+            main.post(() -> screen.status.setText(text));
+        }
+    }
+
+    @Override
+    public void failed(String sentence) {
+        main.post(() -> screen.say(sentence));
+    }
+
+    @Override
+    public void cameraFailed(String sentence) {
+        screen.say(sentence);
+    }
+
+    private interface Choice {
+        void at(int position);
+    }
+
+    private static AdapterView.OnItemSelectedListener onSelected(Choice choice) {
+        return new AdapterView.OnItemSelectedListener() {
+            @Override
+            public void onItemSelected(AdapterView<?> list, View view, int position, long id) {
+                choice.at(position);
+            }
+
+            @Override
+            public void onNothingSelected(AdapterView<?> list) {}
+        };
+    }
+}

@@ -1,0 +1,102 @@
+package mobileq.app.mnn;
+
+import mobileq.app.BundleAssets;
+import mobileq.core.BundleException;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.PreprocessSpec;
+import mobileq.core.run.Accelerator;
+import mobileq.core.run.Backend;
+import mobileq.core.run.BackendException;
+import mobileq.core.run.Detector;
+import mobileq.core.run.ModelRuntime;
+import mobileq.core.tensor.Tensor;
+
+/** MNN, whose libraries the person puts into the project (see its README). */
+public final class MnnRuntime implements ModelRuntime {
+    private static final int FORWARD_CPU = 0;
+    private static final int FORWARD_OPENCL = 3;
+    private static final int FORWARD_VULKAN = 7;
+
+    private final BundleAssets assets;
+    private final String missing;
+    private final int gpu;
+
+    /**
+     * Loads the libraries.
+     *
+     * @param assets Where the model files are.
+     */
+    public MnnRuntime(BundleAssets assets) {
+        this.assets = assets;
+        // The order matters: a plug-in registers itself with MNN, and mnncore links to it.
+        String problem = load("MNN");
+        boolean hasOpenCl = problem == null && load("MNN_CL") == null;
+        boolean hasVulkan = problem == null && load("MNN_Vulkan") == null;
+        this.missing = problem != null ? problem : load("mnncore");
+        this.gpu = hasOpenCl ? FORWARD_OPENCL : hasVulkan ? FORWARD_VULKAN : FORWARD_CPU;
+    }
+
+    /** Why a library can't be loaded; null where it is. */
+    private static String load(String library) {
+        try {
+            System.loadLibrary(library);
+            return null;
+        } catch (UnsatisfiedLinkError error) {
+            return "lib" + library + ".so cannot be loaded (" + error.getMessage() + ")";
+        }
+    }
+
+    @Override
+    public String target() {
+        return "mnn";
+    }
+
+    @Override
+    public boolean givesPixels() {
+        return true;
+    }
+
+    @Override
+    public boolean offers(Accelerator accelerator) {
+        return accelerator == Accelerator.CPU
+                || (accelerator == Accelerator.GPU && gpu != FORWARD_CPU);
+    }
+
+    @Override
+    public Backend open(
+            Artifact artifact,
+            PreprocessSpec preprocess,
+            Detector detector,
+            Accelerator accelerator,
+            int threads)
+            throws BackendException, BundleException {
+        if (missing != null) {
+            throw new BundleException(missing + "; the project's README says where it belongs.");
+        }
+        boolean isCpu = accelerator == Accelerator.CPU;
+        if (!isCpu && !offers(accelerator)) {
+            throw new BackendException("MNN has no library for " + accelerator, null);
+        }
+        MnnBackend backend = new MnnBackend(assets.bytes(artifact), artifact, preprocess);
+        try {
+            backend.start(isCpu ? FORWARD_CPU : gpu, threads, describe(isCpu, threads));
+            for (Tensor output : detector.outputs()) {
+                check(output, backend.outputShape(output.spec()));
+            }
+        } catch (BackendException | BundleException error) {
+            backend.close();
+            throw error;
+        }
+        return backend;
+    }
+
+    private String describe(boolean isCpu, int threads) {
+        String on = gpu == FORWARD_OPENCL ? "GPU (OpenCL)" : "GPU (Vulkan)";
+        return "MNN, " + (isCpu ? "CPU, threads: " + threads : on);
+    }
+
+    /** MNN gives real values whatever the model computes in. */
+    private static void check(Tensor output, int[] shape) throws BundleException {
+        Detector.check(output, shape, "float32", 0, 0);
+    }
+}

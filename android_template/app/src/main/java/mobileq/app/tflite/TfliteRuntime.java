@@ -1,0 +1,126 @@
+package mobileq.app.tflite;
+
+import android.os.Build;
+import java.util.Locale;
+import mobileq.app.BundleAssets;
+import mobileq.core.BundleException;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.PreprocessSpec;
+import mobileq.core.run.Accelerator;
+import mobileq.core.run.Backend;
+import mobileq.core.run.BackendException;
+import mobileq.core.run.Detector;
+import mobileq.core.run.ModelRuntime;
+import mobileq.core.tensor.Tensor;
+import org.tensorflow.lite.Delegate;
+import org.tensorflow.lite.Interpreter;
+import org.tensorflow.lite.gpu.CompatibilityList;
+import org.tensorflow.lite.gpu.GpuDelegate;
+import org.tensorflow.lite.nnapi.NnApiDelegate;
+
+/** LiteRT 1.x (the TensorFlow Lite interpreter) with its GPU and NNAPI delegates. */
+public final class TfliteRuntime implements ModelRuntime {
+    private final BundleAssets assets;
+
+    /**
+     * @param assets Where the model files are.
+     */
+    public TfliteRuntime(BundleAssets assets) {
+        this.assets = assets;
+    }
+
+    @Override
+    public String target() {
+        return "tflite";
+    }
+
+    @Override
+    public boolean givesPixels() {
+        return false;
+    }
+
+    @Override
+    public boolean offers(Accelerator accelerator) {
+        // Below Android 9, NNAPI lacks most of what detectors need.
+        return accelerator != Accelerator.NNAPI || Build.VERSION.SDK_INT >= Build.VERSION_CODES.P;
+    }
+
+    @Override
+    public Backend open(
+            Artifact artifact,
+            PreprocessSpec preprocess,
+            Detector detector,
+            Accelerator accelerator,
+            int threads)
+            throws BackendException, BundleException {
+        Delegate delegate = null;
+        Interpreter interpreter = null;
+        boolean isOpen = false;
+        try {
+            delegate = delegate(accelerator);
+            Interpreter.Options options = new Interpreter.Options();
+            if (delegate == null) {
+                options.setNumThreads(threads);
+            } else {
+                options.addDelegate(delegate);
+            }
+            interpreter = new Interpreter(assets.map(artifact), options);
+            check(interpreter, detector);
+            String on = delegate == null ? "CPU, threads: " + threads : accelerator.toString();
+            Backend backend = new TfliteBackend(interpreter, delegate, detector, on);
+            isOpen = true;
+            return backend;
+        } catch (RuntimeException | LinkageError error) {
+            throw new BackendException(TfliteBackend.brief(error), error);
+        } finally {
+            if (!isOpen) {
+                TfliteBackend.close(interpreter, delegate);
+            }
+        }
+    }
+
+    private static Delegate delegate(Accelerator accelerator) {
+        switch (accelerator) {
+            case GPU:
+                try (CompatibilityList known = new CompatibilityList()) {
+                    return new GpuDelegate(known.getBestOptionsForThisDevice());
+                }
+            case NNAPI:
+                return new NnApiDelegate();
+            default:
+                return null;
+        }
+    }
+
+    private static void check(Interpreter interpreter, Detector detector) throws BundleException {
+        int inputs = interpreter.getInputTensorCount();
+        int outputs = interpreter.getOutputTensorCount();
+        if (inputs != detector.inputs().size() || outputs != detector.outputs().size()) {
+            throw new BundleException(
+                    "The model file does not belong to its manifest: it has "
+                            + inputs
+                            + " inputs and "
+                            + outputs
+                            + " outputs.");
+        }
+        for (int i = 0; i < inputs; i++) {
+            check(detector.inputs().get(i), interpreter.getInputTensor(i));
+        }
+        for (int i = 0; i < outputs; i++) {
+            check(detector.outputs().get(i), interpreter.getOutputTensor(i));
+        }
+    }
+
+    private static void check(Tensor wanted, org.tensorflow.lite.Tensor found)
+            throws BundleException {
+        org.tensorflow.lite.Tensor.QuantizationParams quant = found.quantizationParams();
+        String type = found.dataType().name().toLowerCase(Locale.ROOT);
+        boolean isScaled = wanted.spec().quant() != null || wanted.isBytes();
+        Detector.check(
+                wanted,
+                found.shape(),
+                type,
+                isScaled ? quant.getScale() : 0,
+                isScaled ? quant.getZeroPoint() : 0);
+    }
+}

@@ -1,0 +1,62 @@
+package mobileq.core.manifest;
+
+import mobileq.core.BundleException;
+import mobileq.core.json.Fields;
+
+/**
+ * How a picture becomes the input tensor: resize and pad in 8 bits, then per channel {@code value =
+ * (pixel * rescaleFactor - imageMean) / imageStd}.
+ *
+ * @param width Of the model's input, pixels.
+ * @param height Of the model's input, pixels.
+ * @param resizeMode How the picture is fitted.
+ * @param padValue 0 to 255.
+ * @param channelOrder Also that of mean and standard deviation.
+ * @param rescaleFactor Applied first.
+ * @param imageMean Three values.
+ * @param imageStd Three values, none 0.
+ * @param layout The model's order of axes.
+ */
+public record PreprocessSpec(
+        int width,
+        int height,
+        ResizeMode resizeMode,
+        int padValue,
+        ChannelOrder channelOrder,
+        double rescaleFactor,
+        double[] imageMean,
+        double[] imageStd,
+        Layout layout) {
+    static PreprocessSpec read(Fields fields) throws BundleException {
+        PreprocessSpec spec =
+                new PreprocessSpec(
+                        fields.integer("width"),
+                        fields.integer("height"),
+                        fields.constant("resize_mode", ResizeMode.class, ResizeMode.LETTERBOX),
+                        fields.integer("pad_value", 114),
+                        fields.constant("channel_order", ChannelOrder.class, ChannelOrder.RGB),
+                        fields.number("rescale_factor", 1.0 / 255.0),
+                        three(fields, "image_mean", 0.0),
+                        three(fields, "image_std", 1.0),
+                        fields.constant("layout", Layout.class, Layout.NCHW));
+        if (spec.width < 1 || spec.height < 1) {
+            throw fields.wrong("width", "an input of %d x %d", spec.width, spec.height);
+        }
+        if (spec.padValue < 0 || spec.padValue > 255) {
+            throw fields.wrong("pad_value", "%d is not in 0 to 255", spec.padValue);
+        }
+        return spec;
+    }
+
+    private static double[] three(Fields fields, String name, double otherwise)
+            throws BundleException {
+        double[] values = fields.numbers(name);
+        if (values.length == 0) {
+            return new double[] {otherwise, otherwise, otherwise};
+        }
+        if (values.length != 3) {
+            throw fields.wrong(name, "%d values where there are three channels", values.length);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,45 @@
+package mobileq.core.manifest;
+
+import java.util.List;
+import mobileq.core.BundleException;
+import mobileq.core.json.Fields;
+
+/**
+ * What was asked of a conversion.
+ *
+ * @param precision {@code fp32}, {@code int8} ...
+ * @param engine What converted.
+ * @param calibrator Null where nothing was calibrated.
+ * @param perChannel Whether weights have a scale per channel.
+ * @param keepFloat What was kept in floating point.
+ * @param repairs What prepared the weights.
+ * @param head Where the graph ends.
+ * @param io The type of inputs and outputs.
+ * @param mnnMethod Of MNN's own quantizer; null where that was not used.
+ * @param mnnWeights Of MNN's own quantizer; null where that was not used.
+ */
+public record QuantRecipe(
+        String precision,
+        String engine,
+        String calibrator,
+        boolean perChannel,
+        List<String> keepFloat,
+        List<String> repairs,
+        HeadKind head,
+        String io,
+        String mnnMethod,
+        String mnnWeights) {
+    static QuantRecipe read(Fields fields) throws BundleException {
+        return new QuantRecipe(
+                fields.text("precision"),
+                fields.text("engine", "direct"),
+                fields.textOrNull("calibrator"),
+                fields.flag("per_channel", true),
+                fields.texts("keep_float"),
+                fields.texts("repairs"),
+                fields.constant("head", HeadKind.class, HeadKind.DECODED),
+                fields.text("io", "float32"),
+                fields.textOrNull("mnn_method"),
+                fields.textOrNull("mnn_weights"));
+    }
+}

@@ -1,0 +1,37 @@
+package mobileq.core.run;
+
+import mobileq.core.BundleException;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.PreprocessSpec;
+
+/** Loads the model files of one target. */
+public interface ModelRuntime {
+    /** The target whose artifacts it loads: {@code tflite}, {@code mnn}. */
+    String target();
+
+    /** Whether it scales pixels itself; see {@link Detector}. */
+    boolean givesPixels();
+
+    /** Whether the accelerator exists on this device, as far as that can be known. */
+    boolean offers(Accelerator accelerator);
+
+    /**
+     * Loads a model file.
+     *
+     * @param artifact Which.
+     * @param preprocess How the model wants its picture.
+     * @param detector Whose tensors the file must have.
+     * @param accelerator What to run it on.
+     * @param threads Of the processor.
+     * @return The loaded model, of the calling thread.
+     * @throws BackendException The runtime or the accelerator failed; another may not.
+     * @throws BundleException The file is not what the manifest says.
+     */
+    Backend open(
+            Artifact artifact,
+            PreprocessSpec preprocess,
+            Detector detector,
+            Accelerator accelerator,
+            int threads)
+            throws BackendException, BundleException;
+}

@@ -1,0 +1,179 @@
+package mobileq.core.run;
+
+import java.util.List;
+import mobileq.core.BundleException;
+import mobileq.core.detect.Thresholds;
+import mobileq.core.image.Frame;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.Manifest;
+
+/**
+ * One model file at work: opened on what was chosen or, where that fails, on the CPU; closed when
+ * something else is chosen. Knows of no camera and no screen. All calls come from one thread.
+ */
+public final class Session implements AutoCloseable {
+    private static final int WINDOW = 50;
+
+    private final Manifest manifest;
+    private final List<ModelRuntime> runtimes;
+    private final AcceleratorFallback fallback;
+    private final LatencyWindow latency = new LatencyWindow(WINDOW);
+    private Artifact artifact;
+    private Accelerator accelerator = Accelerator.CPU;
+    private int threads = 1;
+    private Detector detector;
+    private Backend backend;
+    private BundleException problem;
+
+    /**
+     * @param manifest The bundle's.
+     * @param runtimes What model files can be loaded with.
+     * @param fallback Decides what they run on.
+     */
+    public Session(Manifest manifest, List<ModelRuntime> runtimes, AcceleratorFallback fallback) {
+        this.manifest = manifest;
+        this.runtimes = runtimes;
+        this.fallback = fallback;
+    }
+
+    /**
+     * Chooses; what ran is closed, and the next frame opens what was chosen.
+     *
+     * @param newArtifact Of the bundle.
+     * @param newAccelerator What it is to run on.
+     * @param newThreads Where it runs on the CPU.
+     */
+    public void choose(Artifact newArtifact, Accelerator newAccelerator, int newThreads) {
+        close();
+        artifact = newArtifact;
+        accelerator = newAccelerator;
+        threads = newThreads;
+        problem = null;
+    }
+
+    /** What was chosen is tried whatever happened to it before: a person asks for it. */
+    public void forgive() {
+        fallback.forgive();
+    }
+
+    /**
+     * Analyses one frame, on the CPU where the accelerator fails at it.
+     *
+     * @param frame The picture.
+     * @param thresholds What becomes a detection.
+     * @param analysis Filled anew.
+     * @throws BundleException One sentence for the screen; the same for every further frame until
+     *     something else is chosen.
+     */
+    public void analyze(Frame frame, Thresholds thresholds, Analysis analysis)
+            throws BundleException {
+        if (problem != null) {
+            throw problem;
+        }
+        try {
+            if (backend == null) {
+                start();
+            }
+            run(frame, thresholds, analysis);
+        } catch (BundleException error) {
+            close();
+            problem = error;
+            throw error;
+        }
+    }
+
+    private void run(Frame frame, Thresholds thresholds, Analysis analysis)
+            throws BundleException {
+        while (true) {
+            try {
+                detector.analyze(frame, backend, thresholds, analysis);
+                break;
+            } catch (BackendException error) {
+                fallBack(error);
+            }
+        }
+        fallback.ran();
+        latency.add(analysis.inferenceNanos);
+    }
+
+    private void start() throws BundleException {
+        ModelRuntime runtime = runtimeOf(artifact);
+        detector = new Detector(manifest, artifact, runtime.givesPixels());
+        latency.clear();
+        fallback.starting(accelerator, artifact.name());
+        open(runtime);
+    }
+
+    private void open(ModelRuntime runtime) throws BundleException {
+        while (backend == null) {
+            try {
+                backend =
+                        runtime.open(
+                                artifact,
+                                manifest.model().preprocess(),
+                                detector,
+                                fallback.actual(),
+                                threads);
+            } catch (BackendException error) {
+                fallBackFrom(error);
+            }
+        }
+    }
+
+    private void fallBack(BackendException error) throws BundleException {
+        closeBackend();
+        fallBackFrom(error);
+        latency.clear();
+        open(runtimeOf(artifact));
+    }
+
+    private void fallBackFrom(BackendException error) throws BundleException {
+        if (!fallback.failed(error.getMessage())) {
+            throw new BundleException(
+                    artifact.name() + " does not run: " + error.getMessage() + ".", error);
+        }
+    }
+
+    private ModelRuntime runtimeOf(Artifact wanted) throws BundleException {
+        for (ModelRuntime runtime : runtimes) {
+            if (runtime.target().equals(wanted.target())) {
+                return runtime;
+            }
+        }
+        throw new BundleException("This app was made without a runtime for " + wanted.name() + ".");
+    }
+
+    /** Whether the model finds boxes; false as long as nothing ran. */
+    public boolean findsBoxes() {
+        return detector != null && detector.findsBoxes();
+    }
+
+    /** What runs and on what, for the screen; empty as long as nothing ran. */
+    public String description() {
+        return backend == null ? "" : backend.description();
+    }
+
+    /** Why it is not what was chosen, for the screen; empty where it is. */
+    public String fallbackReason() {
+        return fallback.reason();
+    }
+
+    /** Durations of the latest inferences. */
+    public LatencyWindow latency() {
+        return latency;
+    }
+
+    @Override
+    public void close() {
+        closeBackend();
+        detector = null;
+        fallback.closed();
+    }
+
+    private void closeBackend() {
+        if (backend != null) {
+            backend.close();
+            backend = null;
+        }
+    }
+}

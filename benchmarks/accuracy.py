@@ -1,0 +1,540 @@
+"""What int8 costs: mAP, size, latency and seconds of mobileq's files and of other tools' files.
+
+    python benchmarks/accuracy.py [--models nanodet,yolov5n] [--rows int8,nncf]
+                                  [--target tflite,mnn] [--nncf-python PYTHON] [-o FOLDER]
+
+Calibrated on the first 64 pictures of coco128 (by file name), evaluated on the last 64. The
+README of this folder says what the columns mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mobileq.bundle import read_bundle
+from mobileq.calibration.samples import SampleSet
+from mobileq.errors import MobileqError
+from mobileq.evaluate.coco import agreement, mean_average_precision
+from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
+from mobileq.evaluate.numeric import OutputComparison
+from mobileq.evaluate.report import Report
+from mobileq.evaluate.verify import run_reference, verify
+from mobileq.graph.prepare import prepare
+from mobileq.progress import Silent
+from mobileq.spec import ModelSpec
+from mobileq.targets.base import Runner
+from mobileq.targets.hosted import HostedRunner
+from mobileq.vision.detections import Detections
+from mobileq.vision.nms import Thresholds
+from mobileq.vision.postprocess import postprocess
+from mobileq.vision.preprocess import feed_picture, read_image
+from mobileq.workflows.convert import VERIFY_COUNT
+from mobileq.workflows.inputs import open_calibration, verification_samples
+from mobileq.workflows.opening import OpenModel, of_artifact
+from mobileq.workflows.validate import coco_results
+
+COUNT = 64
+"""Pictures to calibrate on, and as many others to evaluate on."""
+THREADS = 2
+RUNS_A_TURN = 3
+PAUSE_SECONDS = 0.02
+"""Before each turn: the thread pools of the file before spin for some milliseconds."""
+RUNNERS = {
+    "onnxruntime": "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner",
+    "tflite": "mobileq.targets.tflite.interpreter:TfliteRunner",
+    "mnn": "mobileq.targets.mnn.interpreter:MnnRunner",
+}
+PACKAGES = ("mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "tensorflow", "mnn")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file to measure. `arguments` are for `mobileq convert`; None: made otherwise."""
+
+    key: str
+    title: str
+    target: str
+    arguments: tuple[str, ...] | None = None
+    base: str = "fp32"
+    """The row that its size is held against."""
+
+
+def _mnn(key: str, title: str, precision: str, *arguments: str) -> Row:
+    arguments = ("--target", "mnn", "--precision", precision, *arguments)
+    return Row(f"mnn-{key}", title, "mnn", arguments, base="mnn-fp32")
+
+
+def _mnn_own(method: str) -> Row:
+    title = f"MNN's quantizer, {method}"
+    return _mnn(method.lower(), title, "int8", "--mnn-method", method)
+
+
+TENSORFLOW = ("--engine", "tensorflow", "--precision", "int8", "--head", "decoded")
+ROWS = (
+    Row("onnx", "float, ONNX Runtime", "onnxruntime", base="onnx"),
+    Row("fp32", "float, TFLite", "tflite", ("--precision", "fp32")),
+    Row("int8", "mobileq int8", "tflite", ("--precision", "int8")),
+    Row("int8-full", "mobileq int8-full", "tflite", ("--precision", "int8-full")),
+    Row("no-search", "mobileq int8, no search", "tflite", ("--precision", "int8", "--no-search")),
+    Row("tfliteconverter", "onnx2tf + TFLiteConverter int8", "tflite", TENSORFLOW),
+    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", base="onnx"),
+    _mnn("fp32", "MNN float", "fp32"),
+    _mnn("fp16", "MNN fp16", "fp16"),
+    _mnn("w8", "mobileq MNN w8", "w8"),
+    _mnn("int8", "mobileq MNN int8", "int8"),
+    *(_mnn_own(method) for method in ("KL", "ADMM", "EMA")),
+)
+ALWAYS = ("onnx", "fp32")
+"""What the others are held against."""
+
+
+@dataclass(kw_only=True)
+class Result:
+    """One row of the table; None where it was not measured, `note` says why."""
+
+    model: str
+    row: str
+    title: str
+    map50_95: float | None = None
+    difference: float | None = None
+    map50: float | None = None
+    agreement: float | None = None
+    size_mb: float | None = None
+    size_ratio: float | None = None
+    latency_ms: float | None = None
+    latency_ratio: float | None = None
+    seconds: float | None = None
+    mean_sqnr_db: float | None = None
+    min_sqnr_db: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a field of `Result` is shown."""
+
+    title: str
+    field: str
+    form: str
+
+
+COLUMNS = (
+    Column("mAP50-95", "map50_95", ".4f"),
+    Column("diff", "difference", "+.4f"),
+    Column("mAP50", "map50", ".4f"),
+    Column("agreement", "agreement", ".4f"),
+    Column("MB", "size_mb", ".2f"),
+    Column("x", "size_ratio", ".2f"),
+    Column("ms", "latency_ms", ".2f"),
+    Column("x TFLite float", "latency_ratio", ".2f"),
+    Column("convert s", "seconds", ".1f"),
+    Column("SQNR mean", "mean_sqnr_db", ".1f"),
+    Column("min", "min_sqnr_db", ".1f"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file found in each picture, at the evaluation's and at the display's thresholds."""
+
+    evaluated: list[Detections]
+    shown: list[Detections]
+
+
+class RowError(Exception):
+    """A row that cannot be had, in one sentence."""
+
+
+def main() -> None:
+    """Run all models and rows, print the tables, write the files."""
+    options = parse_options()
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="mobileq-accuracy-") as folder:
+        scratch = Path(folder)
+        data = Data(data_folder() / "coco128", scratch)
+        print(heading(options), flush=True)
+        for model in options.models:
+            work = scratch / model.stem
+            work.mkdir()
+            results += Benchmark(model, data, work, options).run()
+            shutil.rmtree(work)
+            print(as_text([r for r in results if r.model == model.stem]), flush=True)
+            if options.output:  # after each model: what was measured outlives an interruption
+                write(options.output, heading(options), results)
+
+
+def parse_options() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", help="names in the data folder, or .onnx files; default: all")
+    parser.add_argument("--rows", help=f"of {', '.join(row.key for row in ROWS)}; default: all")
+    parser.add_argument("--target", default="tflite", help="tflite, mnn; default: tflite")
+    parser.add_argument(
+        "--nncf-python", default=sys.executable, help="a Python with nncf; default: this one"
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="turns of the latency loop")
+    parser.add_argument("-o", "--output", type=Path, help="folder for accuracy.json, accuracy.md")
+    options = parser.parse_args()
+    options.models = chosen_models(options.models)
+    options.rows = chosen_rows(parser, options.target.split(","), options.rows)
+    options.nncf_version = nncf_version(options.nncf_python)
+    return options
+
+
+def data_folder() -> Path:
+    """The models and photos that are not part of the project, as the tests find them."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("MOBILEQ_TEST_DATA") or default)
+    if not (folder / "coco128").is_dir():
+        raise SystemExit(f"The data folder {folder} is missing (set MOBILEQ_TEST_DATA).")
+    return folder
+
+
+def chosen_models(wanted: str | None) -> list[Path]:
+    """Paths of the models."""
+    known = {path.stem: path for path in sorted((data_folder() / "models").glob("*.onnx"))}
+    if wanted is None:
+        return list(known.values())
+    chosen = [known.get(name, Path(name)) for name in wanted.split(",")]
+    for path in chosen:
+        if not path.is_file():
+            raise SystemExit(f"There is no model {path}; the data folder has {', '.join(known)}.")
+    return chosen
+
+
+def chosen_rows(
+    parser: argparse.ArgumentParser, targets: list[str], wanted: str | None
+) -> list[Row]:
+    """The rows in the table's order, always with those that others are held against."""
+    if unknown := set(targets) - {"tflite", "mnn"}:
+        parser.error(f"there is no target {min(unknown)!r}")
+    if wanted is None:
+        return [row for row in ROWS if row.target in (*targets, "onnxruntime") or row.key in ALWAYS]
+    keys = wanted.split(",")
+    if unknown := set(keys) - {row.key for row in ROWS}:
+        parser.error(f"there is no row {min(unknown)!r}")
+    keys += [*ALWAYS, *(row.base for row in ROWS if row.key in keys)]
+    return [row for row in ROWS if row.key in keys]
+
+
+def nncf_version(python: str) -> str | None:
+    """NNCF's version there, without importing it; None where there is none."""
+    code = "import importlib.metadata as m; print(m.version('nncf'))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+class Data:
+    """coco128, parted by file name: one half to calibrate on, the other to evaluate on."""
+
+    def __init__(self, source: Path, scratch: Path) -> None:
+        pictures = sorted((source / "images").glob("*.jpg"), key=lambda path: path.name)
+        if len(pictures) < 2 * COUNT:
+            raise SystemExit(f"{source} has {len(pictures)} pictures, {2 * COUNT} are needed.")
+        self.calibration = copied(pictures[:COUNT], scratch / "calibration")
+        evaluation = copied(pictures[-COUNT:], scratch / "evaluation")
+        self.truth: GroundTruth = load_ground_truth(source / "annotations.json", evaluation)
+        self.pictures = list(self.truth.images)
+        assert len(self.pictures) == COUNT, f"{len(self.pictures)} of {COUNT} have labels"
+
+
+def copied(files: Sequence[Path], folder: Path) -> Path:
+    """A new folder with these files."""
+    folder.mkdir()
+    for file in files:
+        shutil.copy(file, folder / file.name)
+    return folder
+
+
+class Benchmark:
+    """All rows of one model."""
+
+    def __init__(self, model: Path, data: Data, work: Path, options: argparse.Namespace) -> None:
+        self._model, self._data, self._work, self._options = model, data, work, options
+        prepared = prepare(model)
+        if prepared.spec.decode is None or prepared.spec.preprocess is None:
+            raise SystemExit(f"Detections of {model.name} can't be decoded.")
+        self._spec: ModelSpec = prepared.spec
+        self._onnx = work / f"{model.stem}.onnx"
+        self._onnx.write_bytes(prepared.model.SerializeToString(deterministic=True))
+
+    def run(self) -> list[Result]:
+        """Convert all, measure the accuracy of each, and the latency of all side by side."""
+        results = {
+            row.key: Result(model=self._model.stem, row=row.key, title=row.title)
+            for row in self._options.rows
+        }
+        opened: dict[str, OpenModel] = {}
+        for row in self._options.rows:
+            self._attempt(
+                results[row.key], "made", lambda row=row: self._make(row, opened, results)
+            )
+        with ExitStack() as stack:
+            runners: dict[str, Runner] = {}
+            found: dict[str, Found] = {}
+            for key, model in opened.items():
+                self._attempt(
+                    results[key],
+                    "measured",
+                    lambda key=key, model=model: self._measure(
+                        key, model, stack, runners, found, results[key]
+                    ),
+                )
+            self._compare(results, found)
+            self._latency(results, runners)
+        return list(results.values())
+
+    def _attempt(self, result: Result, done: str, work: Callable[[], None]) -> None:
+        """A row that fails leaves a note and does not stop the others."""
+        try:
+            work()
+        except (RowError, MobileqError) as error:
+            result.note = str(error)
+        print(f"{result.model} {result.row}: {result.note or done}", file=sys.stderr, flush=True)
+
+    def _make(self, row: Row, opened: dict[str, OpenModel], results: dict[str, Result]) -> None:
+        """Make the row's file, with its size and the seconds that it took."""
+        result = results[row.key]
+        if row.key == "onnx":
+            opened[row.key] = self._opened_onnx(self._onnx)
+        elif row.key == "nncf":
+            opened[row.key] = self._nncf(result)
+        else:
+            opened[row.key] = self._converted(row, result)
+        result.size_mb = opened[row.key].path.stat().st_size / 1e6
+        base = results[row.base].size_mb if row.base in results else None
+        result.size_ratio = result.size_mb / base if base else None
+
+    def _opened_onnx(self, path: Path) -> OpenModel:
+        spec = self._spec
+        return OpenModel(path.stem, path, "onnxruntime", spec, spec.inputs, spec.outputs)
+
+    def _converted(self, row: Row, result: Result) -> OpenModel:
+        assert row.arguments is not None
+        if "tensorflow" in row.arguments and importlib.util.find_spec("tensorflow") is None:
+            raise RowError("TensorFlow is not installed")
+        bundle, cache = self._work / row.key, self._work / f"{row.key}-cache"
+        command = [sys.executable, "-m", "mobileq", "convert", str(self._model), *row.arguments]
+        command += ["--calib", str(self._data.calibration), "--calib-count", str(COUNT)]
+        command += ["--output", str(bundle)]
+        result.seconds = timed(command, {"MOBILEQ_CACHE_DIR": str(cache)})
+        shutil.rmtree(cache, ignore_errors=True)
+        manifest = read_bundle(bundle).manifest
+        (artifact,) = manifest.artifacts
+        report = msgspec.json.decode((bundle / "report.json").read_bytes(), type=Report)
+        set_sqnr(result, report.verifications[artifact.name].outputs)
+        return of_artifact(bundle, manifest.model, artifact)
+
+    def _nncf(self, result: Result) -> OpenModel:
+        if self._options.nncf_version is None:
+            raise RowError("not installed")
+        output = self._work / "nncf.onnx"
+        start = time.perf_counter()
+        samples = self._samples()
+        tensors = self._work / "samples.npy"
+        np.save(tensors, np.stack([sample.tensor for sample in samples]))
+        script = Path(__file__).with_name("nncf_quantize.py")
+        command = [self._options.nncf_python, str(script), str(self._onnx), str(tensors)]
+        timed([*command, self._spec.inputs[0].name, str(output)], {})
+        result.seconds = time.perf_counter() - start
+        tensors.unlink()
+        model = self._opened_onnx(output)
+        set_sqnr(result, self._verified(model, samples))
+        return model
+
+    def _samples(self) -> SampleSet:
+        return open_calibration(self._spec, self._data.calibration, COUNT, 0, Silent())
+
+    def _verified(self, model: OpenModel, samples: SampleSet) -> tuple[OutputComparison, ...]:
+        """Its outputs held against the float model's, on the pictures that `convert` takes."""
+        feeds = verification_samples(self._spec, samples, VERIFY_COUNT, 0)
+        reference, runner = opened_with_threads(self._opened_onnx(self._onnx)), None
+        try:
+            wanted = run_reference(reference, self._spec, feeds, Silent())
+            runner = opened_with_threads(model)
+            name = reference.interpreter
+            return verify(runner, name, wanted, self._spec, "int8", Silent()).outputs
+        finally:
+            reference.close()
+            if runner is not None:
+                runner.close()
+
+    def _measure(
+        self,
+        key: str,
+        model: OpenModel,
+        stack: ExitStack,
+        runners: dict[str, Runner],
+        found: dict[str, Found],
+        result: Result,
+    ) -> None:
+        """Detections and mAP; the runner stays open for the latency loop."""
+        runner = opened_with_threads(model)
+        stack.callback(runner.close)
+        found[key] = detections(model.spec, runner, self._data.pictures)
+        truth, pictures = self._data.truth, self._data.pictures
+        results = coco_results(model.spec, found[key].evaluated, truth, pictures)
+        scores = mean_average_precision(truth.coco, results, [i for i, _ in pictures])
+        result.map50_95, result.map50 = scores.map50_95, scores.map50
+        runners[key] = runner
+
+    def _compare(self, results: dict[str, Result], found: dict[str, Found]) -> None:
+        reference = results["onnx"].map50_95
+        for key, result in results.items():
+            if key == "onnx" or key not in found or reference is None or result.map50_95 is None:
+                continue
+            result.difference = result.map50_95 - reference
+            result.agreement = agreement(found["onnx"].shown, found[key].shown).map50_95
+
+    def _latency(self, results: dict[str, Result], runners: dict[str, Runner]) -> None:
+        feeds, _ = feed_picture(self._spec, read_image(self._data.pictures[0][1]))
+        measured = side_by_side(runners, feeds, self._options.rounds)
+        for key, milliseconds in measured.items():
+            results[key].latency_ms = statistics.median(milliseconds)
+            if "fp32" in measured:
+                pairs = zip(milliseconds, measured["fp32"], strict=True)
+                results[key].latency_ratio = statistics.median(a / b for a, b in pairs)
+
+
+def timed(command: list[str], variables: dict[str, str]) -> float:
+    """Seconds of a command. Raises RowError with the end of what it wrote where it fails."""
+    environment = {**os.environ, **variables, "COLUMNS": "1000", "NO_COLOR": "1"}
+    start = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise RowError(f"failed ({done.returncode}): {' '.join(lines[-2:])[:240]}")
+    return seconds
+
+
+def opened_with_threads(model: OpenModel) -> Runner:
+    """In a process of its own, with as many threads as all others."""
+    options: dict[str, Any] = {"threads": THREADS}
+    return HostedRunner(
+        RUNNERS[model.target], model.path, model.inputs, model.outputs, tool=model.target, **options
+    )
+
+
+def set_sqnr(result: Result, outputs: Sequence[OutputComparison]) -> None:
+    """Mean and lowest SQNR of the outputs that differ at all."""
+    values = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
+    if values:
+        result.mean_sqnr_db, result.min_sqnr_db = statistics.mean(values), min(values)
+
+
+def detections(spec: ModelSpec, runner: Runner, pictures: Sequence[tuple[int, Path]]) -> Found:
+    """Run one file over all pictures."""
+    assert spec.decode is not None
+    found = Found([], [])
+    for _, path in pictures:
+        feeds, transform = feed_picture(spec, read_image(path))
+        outputs = runner.run(feeds)
+        for kept, thresholds in (
+            (found.evaluated, Thresholds.evaluation()),
+            (found.shown, Thresholds.display(spec.decode)),
+        ):
+            kept.append(postprocess(spec.decode, outputs, transform, thresholds))
+    return found
+
+
+def side_by_side(
+    runners: dict[str, Runner], feeds: dict[str, Any], rounds: int
+) -> dict[str, list[float]]:
+    """Milliseconds of each file, one figure a round.
+
+    All files take turns, so that whatever else the machine does meets all of them alike. A turn is
+    one run to warm up and the median of a few.
+    """
+    measured: dict[str, list[float]] = {key: [] for key in runners}
+    for _ in range(rounds):
+        for key, runner in runners.items():
+            time.sleep(PAUSE_SECONDS)
+            seconds = runner.latency(feeds, RUNS_A_TURN, 1)
+            measured[key].append(statistics.median(seconds) * 1000.0)
+    return measured
+
+
+def heading(options: argparse.Namespace) -> str:
+    """What the figures were measured with."""
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if options.nncf_version:
+        versions.append(f"nncf {options.nncf_version}")
+    return (
+        f"Calibrated on the first {COUNT} pictures of coco128, evaluated on the last {COUNT}. "
+        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {THREADS} threads, "
+        f"median of {options.rounds} rounds. {', '.join(versions)}."
+    )
+
+
+def cells(result: Result) -> list[str]:
+    """A row's text, without its title."""
+    values = [(getattr(result, column.field), column.form) for column in COLUMNS]
+    return ["-" if value is None else format(value, form) for value, form in values]
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """A model's table for a terminal."""
+    table = [[results[0].model, *(column.title for column in COLUMNS)]]
+    table += [[result.title, *cells(result)] for result in results]
+    widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
+    lines = []
+    for row, result in zip(table, [None, *results], strict=True):
+        padded = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
+        lines.append("  ".join(padded) + (f"  {result.note}" if result and result.note else ""))
+    return "\n" + "\n".join(lines)
+
+
+def as_markdown(title: str, results: Sequence[Result]) -> str:
+    """All tables."""
+    lines = [title]
+    for model in dict.fromkeys(result.model for result in results):
+        lines += ["", f"## {model}", ""]
+        titles = ["", *(column.title for column in COLUMNS), "note"]
+        lines.append(f"| {' | '.join(titles)} |")
+        lines.append(f"|{' --- |'}{' ---: |' * len(COLUMNS)} --- |")
+        for result in results:
+            if result.model == model:
+                note = result.note.replace("|", "\\|")
+                lines.append(f"| {' | '.join([result.title, *cells(result), note])} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, title: str, results: Sequence[Result]) -> None:
+    """accuracy.json and accuracy.md."""
+    document = {"about": title, "results": [dataclasses.asdict(result) for result in results]}
+    (folder / "accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
+    (folder / "accuracy.md").write_text(as_markdown(title, results))
+
+
+if __name__ == "__main__":
+    main()

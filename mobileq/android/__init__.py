@@ -1,0 +1,1 @@
+"""Renders the Android project of a bundle from `android_template/`."""

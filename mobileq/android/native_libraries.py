@@ -1,0 +1,62 @@
+"""Checks the .so files that a person put into a project: the ABI, and pages of 16 KB."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+_ELF_MACHINE = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
+_LOAD = 1
+_PAGE = 0x4000
+_MNN_NEEDED = ("libMNN.so", "libmnncore.so", "libc++_shared.so")
+
+
+def library_problems(jni_libs: Path, abis: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
+    """One sentence per file that is wrong or missing; `jni_libs` has a folder per ABI."""
+    problems = []
+    for abi in abis:
+        folder = jni_libs / abi
+        for path in sorted(folder.glob("*.so")):
+            problem = elf_problem(path.read_bytes(), abi)
+            if problem:
+                problems.append(f"{abi}/{path.name} {problem}.")
+        missing = [name for name in _MNN_NEEDED if not (folder / name).is_file()]
+        if "mnn" in runtimes and missing and abi != "x86_64":  # MNN publishes none for x86_64
+            problems.append(
+                f"MNN needs {', '.join(missing)} in {abi}/; the project's README says where "
+                "they come from."
+            )
+    return problems
+
+
+def elf_problem(content: bytes, abi: str) -> str | None:
+    """What is wrong with a shared library, as the end of a sentence; None if it will load.
+
+    Android devices with pages of 16 KB load only segments that are aligned to them (64-bit ABIs).
+    """
+    wide = abi != "armeabi-v7a"
+    try:
+        if content[:4] != b"\x7fELF":
+            return "is no ELF file"
+        (machine,) = struct.unpack_from("<H", content, 18)
+        if content[4] != (2 if wide else 1) or machine != _ELF_MACHINE[abi]:
+            return f"is not built for {abi}"
+        alignments = _load_alignments(content, wide)
+    except (struct.error, IndexError):
+        return "is cut off"
+    if wide and any(alignment < _PAGE for alignment in alignments):
+        return "has segments that are not aligned to 16 KB"
+    return None
+
+
+def _load_alignments(content: bytes, wide: bool) -> list[int]:
+    (offset,) = struct.unpack_from("<Q" if wide else "<I", content, 32 if wide else 28)
+    size, count = struct.unpack_from("<HH", content, 54 if wide else 42)
+    alignments = []
+    for index in range(count):
+        start = offset + index * size
+        (kind,) = struct.unpack_from("<I", content, start)
+        if kind == _LOAD:
+            at = start + (48 if wide else 28)
+            alignments.append(struct.unpack_from("<Q" if wide else "<I", content, at)[0])
+    return alignments

@@ -1,0 +1,140 @@
+"""What can be chosen of a rendered project, and which values make a project that builds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field, fields
+
+from mobileq.errors import UsageError
+
+ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
+DELEGATES = ("cpu", "gpu", "nnapi")
+RUNTIMES = ("tflite", "mnn")
+COMPILE_SDK = 36
+LOWEST_SDK = 24
+
+_APPLICATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){2}(-(alpha|beta|rc)\d{1,2})?")
+_MAX_ID = 150
+_MAX_NAME = 100
+_JAVA_KEYWORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        abstract assert boolean break byte case catch char class const continue default do
+        double else enum extends false final finally float for goto if implements import
+        instanceof int interface long native new null package private protected public return
+        short static strictfp super switch synchronized this throw throws transient true try
+        void volatile while
+        """,
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AndroidOptions:
+    """A project's options.
+
+    Raises:
+        UsageError: One of them makes no project that builds.
+    """
+
+    application_id: str = field(metadata={"help": "unlike any other app's: com.example.birds"})
+    name: str = field(metadata={"help": f"below the icon, at most {_MAX_NAME} characters"})
+    min_sdk: int = field(
+        default=LOWEST_SDK, metadata={"help": f"oldest Android, API {LOWEST_SDK} or later"}
+    )
+    target_sdk: int = field(
+        default=COMPILE_SDK, metadata={"help": f"at most {COMPILE_SDK}, which Google Play asks for"}
+    )
+    delegate: str = field(
+        default="gpu", metadata={"help": f"what a model starts on: {', '.join(DELEGATES)}"}
+    )
+    abis: tuple[str, ...] = field(default=ABIS, metadata={"help": f"of {', '.join(ABIS)}"})
+    runtimes: tuple[str, ...] = field(
+        metadata={"help": f"of {', '.join(RUNTIMES)}; left out, what the bundle has files for"}
+    )
+    camerax_version: str = field(default="1.6.2", metadata={"help": "a release of CameraX"})
+    litert_version: str = field(
+        default="1.4.2",
+        metadata={"help": "a 1.x release: 2.x has no interpreter with delegates in Java"},
+    )
+
+    def __post_init__(self) -> None:
+        _check_application_id(self.application_id)
+        _check_name(self.name)
+        if not LOWEST_SDK <= self.min_sdk <= self.target_sdk <= COMPILE_SDK:
+            raise UsageError(
+                f"minSdk {self.min_sdk} and targetSdk {self.target_sdk} are not in order "
+                f"between {LOWEST_SDK} and {COMPILE_SDK}.",
+                f"Give {LOWEST_SDK} <= --min-sdk <= --target-sdk <= {COMPILE_SDK}.",
+            )
+        _check_choice("--delegate", (self.delegate,), DELEGATES)
+        _check_choice("--abi", self.abis, ABIS)
+        _check_choice("--runtime", self.runtimes, RUNTIMES)
+        for option, version in (
+            ("--camerax-version", self.camerax_version),
+            ("--litert-version", self.litert_version),
+        ):
+            if not _VERSION.fullmatch(version):
+                raise UsageError(f"{option} {version!r} is no version.", "Give one like 1.6.2.")
+        if not self.litert_version.startswith("1."):
+            raise UsageError(
+                f"LiteRT {self.litert_version} has no interpreter with delegates in Java.",
+                "Give --litert-version 1.4.2.",
+            )
+
+
+def listed_options() -> list[tuple[str, str, str]]:
+    """(option, default, meaning) of each, for `--list-options`."""
+    names = {"abis": "abi", "runtimes": "runtime"}
+    rows = []
+    for item in fields(AndroidOptions):
+        default = item.default if isinstance(item.default, str | int | tuple) else ""
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        option = "--" + names.get(item.name, item.name).replace("_", "-")
+        rows.append((option, shown, item.metadata["help"]))
+    return rows
+
+
+def _check_choice(option: str, chosen: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    unknown = [value for value in chosen if value not in allowed]
+    if unknown or not chosen:
+        given = repr(unknown[0]) if unknown else "nothing"
+        raise UsageError(f"{option} is given {given}.", f"Choose of: {', '.join(allowed)}.")
+
+
+def _check_application_id(text: str) -> None:
+    problem = None
+    if not _APPLICATION_ID.fullmatch(text):
+        problem = "is not of the form com.example.birds (ASCII letters, digits, _, two parts)"
+    elif len(text) > _MAX_ID:
+        problem = f"has more than {_MAX_ID} characters"
+    else:
+        # Allowed in an id, but not where tools make a package of it.
+        keyword = next((part for part in text.split(".") if part in _JAVA_KEYWORDS), None)
+        if keyword:
+            problem = f"holds the Java keyword {keyword!r}"
+    if problem:
+        raise UsageError(
+            f"The application id {_short(text)} {problem}.",
+            "Give --application-id com.example.birds, with a domain of yours.",
+        )
+
+
+def _check_name(text: str) -> None:
+    problem = None
+    if not text.strip():
+        problem = "is empty"
+    elif len(text) > _MAX_NAME:
+        problem = f"has more than {_MAX_NAME} characters"
+    elif any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        problem = "holds a line break or a control character"
+    if problem:
+        raise UsageError(f"The name {_short(text)} {problem}.", "Give --name Birds.")
+
+
+def _short(text: str) -> str:
+    shown = ascii(text) if not text.isprintable() else repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -1,0 +1,216 @@
+"""Writes a project, and writes it again without undoing what a person changed in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobileq.android.native_libraries import library_problems
+from mobileq.android.options import RUNTIMES, AndroidOptions
+from mobileq.android.template import rendered_files
+from mobileq.bundle import read_bundle, verify_bundle
+from mobileq.errors import InputError, MobileqError, UsageError
+from mobileq.manifest import BundleManifest
+from mobileq.staging import is_full_disk
+
+BUNDLE_FOLDER = "app/src/main/assets/bundle"
+STATE_NAME = ".mobileq-android.json"
+"""Hashes of the files as they were rendered: what differs from them a person has changed."""
+
+
+@dataclass(frozen=True)
+class RenderedProject:
+    """What was done to the folder, as paths inside it.
+
+    Attributes:
+        written: New or renewed.
+        removed: No longer part of the project.
+        kept: Changed by a person, so left as they are.
+        problems: Sentences about libraries in the project that will not load, or are missing.
+    """
+
+    path: Path
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def bundle_runtimes(manifest: BundleManifest) -> tuple[str, ...]:
+    """The runtimes that a bundle has files for."""
+    return tuple(name for name in RUNTIMES if name in {a.target for a in manifest.artifacts})
+
+
+def render_project(
+    bundle: Path, output: Path, options: AndroidOptions, *, force: bool = False
+) -> RenderedProject:
+    """Render the project of a bundle.
+
+    Files that a person changed since they were rendered stay as they are, unless `force` is given.
+
+    Raises:
+        UsageError: `output` holds something else, or no runtime fits the bundle's files.
+        InputError: The bundle is not as it was written, or no camera can feed its model.
+        MobileqError: The disk is full or cannot be written.
+    """
+    _check_bundle(bundle, options)
+    wanted = {**_hashed(rendered_files(options)), **_bundle_files(bundle)}
+    before = _state(output)
+    written, kept, recorded = [], [], {}
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, source in wanted.items():
+            recorded[name] = source.sha256
+            target = output / name
+            found = _sha256(target)
+            if found == source.sha256:
+                continue
+            if found is not None and found != before.get(name) and not force:
+                kept.append(name)
+                continue
+            _replace(target, source.content())
+            written.append(name)
+        removed = list(_remove_old(output, before, recorded, kept, force))
+        _replace(output / STATE_NAME, (json.dumps(recorded, indent=1) + "\n").encode())
+    except OSError as error:
+        raise _not_writable(output, error) from error
+    jni_libs = output / "app/src/main/jniLibs"
+    return RenderedProject(
+        path=output,
+        written=tuple(written),
+        removed=tuple(removed),
+        kept=tuple(kept),
+        problems=tuple(library_problems(jni_libs, options.abis, options.runtimes)),
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    sha256: str
+    data: bytes | None = None
+    path: Path | None = None
+
+    def content(self) -> bytes:
+        """Read when it is written: a bundle's models need not be in memory together."""
+        return self.data if self.data is not None else self._read()
+
+    def _read(self) -> bytes:
+        assert self.path is not None
+        return self.path.read_bytes()
+
+
+def _hashed(files: Mapping[str, bytes]) -> dict[str, _Source]:
+    return {
+        name: _Source(hashlib.sha256(data).hexdigest(), data=data) for name, data in files.items()
+    }
+
+
+def _bundle_files(bundle: Path) -> dict[str, _Source]:
+    manifest = read_bundle(bundle).manifest
+    files = {
+        f"{BUNDLE_FOLDER}/{name}": _Source(entry.sha256, path=bundle / name)
+        for name, entry in manifest.files.items()
+    }
+    path = bundle / "manifest.json"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {**files, f"{BUNDLE_FOLDER}/manifest.json": _Source(digest, path=path)}
+
+
+def _check_bundle(bundle: Path, options: AndroidOptions) -> None:
+    report = verify_bundle(bundle)
+    if not report.ok:
+        differing = (*report.missing, *report.changed, *report.unexpected)
+        raise InputError(
+            f"{bundle} is not as it was written: {', '.join(differing[:3])}.",
+            "See `mobileq verify`, and make the bundle again with `mobileq convert`.",
+        )
+    manifest = read_bundle(bundle).manifest
+    model = manifest.model
+    if model.preprocess is None or len(model.inputs) != 1:
+        raise InputError(
+            f"{model.name} has {len(model.inputs)} inputs, or takes no picture: "
+            "a camera cannot feed it.",
+            "Describe its input with --spec when it is converted.",
+        )
+    if not set(options.runtimes) & set(bundle_runtimes(manifest)):
+        raise UsageError(
+            f"{bundle} has no files for {' or '.join(options.runtimes)}.",
+            f"Choose of: {', '.join(bundle_runtimes(manifest)) or 'none; convert to tflite'}.",
+        )
+
+
+def _state(output: Path) -> dict[str, str]:
+    """What was rendered there before; empty for a new or empty folder."""
+    if not output.exists():
+        return {}
+    if not output.is_dir():
+        raise UsageError(f"{output} exists and is not a folder.", "Choose another --output.")
+    state = output / STATE_NAME
+    if not state.is_file():
+        if any(output.iterdir()):
+            raise UsageError(
+                f"{output} exists and was not rendered by mobileq.",
+                "Choose another --output, or an empty folder.",
+            )
+        return {}
+    try:
+        read = json.loads(state.read_bytes())
+        if not isinstance(read, dict):
+            raise ValueError(read)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{state} cannot be read.", "Render into another folder.") from error
+    return {str(name): str(digest) for name, digest in read.items()}
+
+
+def _remove_old(
+    output: Path,
+    before: Mapping[str, str],
+    recorded: Mapping[str, str],
+    kept: list[str],
+    force: bool,
+) -> Iterator[str]:
+    """Files of an earlier rendering that this one has not; changed ones stay and join `kept`."""
+    root = output.resolve()
+    for name, digest in before.items():
+        path = output / name
+        # The state file lies in the person's hands: nothing outside is removed for what it says.
+        if name in recorded or root not in path.resolve().parents:
+            continue
+        found = _sha256(path)
+        if found == digest or (found is not None and force):
+            path.unlink()
+            yield name
+        elif found is not None:
+            kept.append(name)
+
+
+def _sha256(path: Path) -> str | None:
+    """Of a file; None where there is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f".{target.name[:100]}.{os.getpid()}")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _not_writable(output: Path, error: OSError) -> MobileqError:
+    if is_full_disk(error):
+        return MobileqError(f"The disk of {output} is full.", "Free some space.")
+    return InputError(
+        f"{output} cannot be written: {error.strerror}.",
+        "Choose an --output in a folder that you may write to.",
+    )

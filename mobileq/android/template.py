@@ -1,0 +1,60 @@
+"""From the template folder to the files of a project. Only `.jinja` files are rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobileq.android.options import COMPILE_SDK, AndroidOptions
+from mobileq.android.resource_text import android_text
+
+_SUFFIX = ".jinja"
+_ONLY_WITH = {
+    "app/src/main/java/mobileq/app/tflite/": "tflite",
+    "app/src/main/java/mobileq/app/mnn/": "mnn",
+    "app/src/main/java/com/taobao/": "mnn",
+}
+"""Folders that a project without the runtime has no use for, and could not compile."""
+
+
+def template_folder() -> Path:
+    """`android_template/`: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "android_template", package.parent / "android_template"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError("mobileq was installed without android_template")
+
+
+def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
+    """Every file of the project but the bundle, by its path with forward slashes."""
+    import jinja2
+
+    folder = template_folder()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # each file has its own rules; `android_text` knows those of resources
+    )
+    environment.filters["android_text"] = android_text
+    values = {**vars(options), "compile_sdk": COMPILE_SDK}
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or _left_out(name, options.runtimes):
+            continue
+        if name.endswith(_SUFFIX):
+            text = environment.get_template(name).render(values)
+            files[name.removesuffix(_SUFFIX)] = text.encode()
+        else:
+            files[name] = path.read_bytes()
+    return files
+
+
+def _left_out(name: str, runtimes: tuple[str, ...]) -> bool:
+    return any(
+        name.startswith(folder) and runtime not in runtimes
+        for folder, runtime in _ONLY_WITH.items()
+    )

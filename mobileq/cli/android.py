@@ -1,0 +1,86 @@
+"""`mobileq android`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import Json, split_list
+
+
+def android(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The project's folder.")
+    ] = None,
+    application_id: Annotated[
+        str, typer.Option(help="Unlike any other app's: com.example.birds.", metavar="ID")
+    ] = "",
+    name: Annotated[str, typer.Option(help="The app's name.")] = "",
+    min_sdk: Annotated[int, typer.Option(help="Oldest Android (API level).")] = 24,
+    target_sdk: Annotated[int, typer.Option(help="Android that it is made for.")] = 36,
+    delegate: Annotated[
+        str, typer.Option(help="What a model starts on: cpu, gpu or nnapi.")
+    ] = "gpu",
+    abi: Annotated[
+        str, typer.Option(help="Processors, separated by commas.")
+    ] = "arm64-v8a,armeabi-v7a,x86_64",
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="tflite, mnn or both; by default those that the bundle has files for."),
+    ] = None,
+    camerax_version: Annotated[str, typer.Option(help="Release of CameraX.")] = "1.6.2",
+    litert_version: Annotated[str, typer.Option(help="Release of LiteRT 1.x.")] = "1.4.2",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that you changed.")] = False,
+    list_options: Annotated[
+        bool, typer.Option("--list-options", help="Show all options and their defaults.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Render an Android app that shows what the bundle's model finds on the live camera."""
+    from mobileq.android.options import AndroidOptions, listed_options
+    from mobileq.android.project import bundle_runtimes, render_project
+    from mobileq.bundle import read_bundle
+    from mobileq.console import Console
+    from mobileq.errors import UsageError
+
+    console = Console(json)
+    if list_options:
+        rows = listed_options()
+        if json:
+            console.document([{"option": o, "default": d, "meaning": m} for o, d, m in rows])
+        console.table(("option", "default", "meaning"), rows)
+        return
+    if bundle is None or output is None:
+        raise UsageError(
+            "The bundle or the project's folder is missing.",
+            "Give both: mobileq android BUNDLE --output FOLDER.",
+        )
+    runtimes = split_list(runtime) if runtime is not None else ()
+    options = AndroidOptions(
+        application_id=application_id,
+        name=name,
+        min_sdk=min_sdk,
+        target_sdk=target_sdk,
+        delegate=delegate,
+        abis=split_list(abi),
+        runtimes=runtimes or bundle_runtimes(read_bundle(bundle).manifest),
+        camerax_version=camerax_version,
+        litert_version=litert_version,
+    )
+    done = render_project(bundle, output, options, force=force)
+    if json:
+        console.document({**vars(done), "path": str(done.path)})
+    for path in done.kept:
+        console.line(f"kept as you changed it: {path}", "strong")
+    for problem in done.problems:
+        console.line(problem, "bad")
+    console.line(
+        f"{done.path}: {len(done.written)} files written, {len(done.removed)} removed, "
+        f"{len(done.kept)} kept.",
+        "good",
+    )

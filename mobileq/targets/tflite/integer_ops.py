@@ -1,0 +1,107 @@
+"""Integer kernels that TFLite has and ai-edge-quantizer 0.5.1 leaves unused.
+
+It does not know LEAKY_RELU, and gives the constant of PADV2 (which onnx2tf makes of a max pooling
+with padding) a scale of the wrong rank. Both stay in float, with a DEQUANTIZE before and a QUANTIZE
+behind: several times the time of the op. Here they are taken into the integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mobileq.targets.tflite import flatbuffer
+
+_LOWEST = {"int8": -128, "int16": -32768}
+
+
+def narrow_ops(model: Any) -> None:
+    """Turn DEQUANTIZE, op, QUANTIZE into the op on integers, for the ops above."""
+    graph = model.subgraphs[0]
+    # Backwards: what is behind a float op must be an integer before the op itself can be.
+    for op in list(reversed(graph.operators)):
+        name = flatbuffer.op_name(model, op)
+        if name == "PADV2":
+            _narrow_padding(model, graph, op)
+        elif name == "LEAKY_RELU":
+            _narrow_activation(model, graph, op)
+
+
+def _narrow_activation(model: Any, graph: Any, op: Any) -> None:
+    before, after = _dequantize(model, graph, op), _only_quantize(model, graph, op)
+    if before is None or after is None:
+        return
+    types = {_dtype(graph, index) for index in (before.inputs[0], after.outputs[0])}
+    if len(types) != 1:
+        return
+    op.inputs, op.outputs = [int(before.inputs[0])], [int(after.outputs[0])]
+    graph.operators.remove(after)
+    _drop_unused(graph, before)
+
+
+def _narrow_padding(model: Any, graph: Any, op: Any) -> None:
+    after = _only_quantize(model, graph, op)
+    if after is None or _dtype(graph, op.inputs[0]) != "float32":
+        return
+    result = graph.tensors[int(after.outputs[0])]
+    code = _padding_code(model, graph.tensors[int(op.inputs[2])], result)
+    if code is None:
+        return
+    # The kernel copies integers: they must mean the same before and behind.
+    before = _dequantize(model, graph, op)
+    if before is not None and _same_quant(graph.tensors[int(before.inputs[0])], result):
+        source = int(before.inputs[0])
+    else:
+        before, wide = None, int(op.inputs[0])
+        source = flatbuffer.insert_quantize(model, graph, op, wide, result)
+    constant = flatbuffer.add_scalar_like(model, graph, result, code)
+    op.inputs, op.outputs = [source, int(op.inputs[1]), constant], [int(after.outputs[0])]
+    graph.operators.remove(after)
+    if before is not None:
+        _drop_unused(graph, before)
+
+
+def _dequantize(model: Any, graph: Any, op: Any) -> Any | None:
+    """The DEQUANTIZE of integers that gives the op's first input."""
+    for other in graph.operators:
+        if int(op.inputs[0]) in map(int, other.outputs):
+            known = _dtype(graph, other.inputs[0]) in _LOWEST
+            return other if known and flatbuffer.op_name(model, other) == "DEQUANTIZE" else None
+    return None
+
+
+def _only_quantize(model: Any, graph: Any, op: Any) -> Any | None:
+    """The QUANTIZE that alone takes the op's output."""
+    given = int(op.outputs[0])
+    takers = [other for other in graph.operators if given in map(int, other.inputs)]
+    if len(takers) != 1 or given in map(int, graph.outputs):
+        return None
+    known = _dtype(graph, takers[0].outputs[0]) in _LOWEST
+    return takers[0] if known and flatbuffer.op_name(model, takers[0]) == "QUANTIZE" else None
+
+
+def _drop_unused(graph: Any, dequantize: Any) -> None:
+    given = int(dequantize.outputs[0])
+    used = any(given in map(int, other.inputs) for other in graph.operators)
+    if not used and given not in map(int, graph.outputs):
+        graph.operators.remove(dequantize)
+
+
+def _padding_code(model: Any, constant: Any, like: Any) -> int | None:
+    """The integer for the padding value: the lowest for all that is lower; None if unknown."""
+    import numpy as np
+
+    data, quant = model.buffers[constant.buffer].data, flatbuffer.tensor_quant(like)
+    if data is None or quant is None or len(bytes(data)) != 4:
+        return None
+    lowest = _LOWEST[flatbuffer.dtype_name(like)]
+    code = float(np.frombuffer(bytes(data), "<f4")[0]) / quant.scale[0] + quant.zero_point[0]
+    return round(min(max(code, lowest), -lowest - 1))
+
+
+def _same_quant(first: Any, second: Any) -> bool:
+    same_type = first.type == second.type
+    return same_type and flatbuffer.tensor_quant(first) == flatbuffer.tensor_quant(second)
+
+
+def _dtype(graph: Any, index: Any) -> str:
+    return flatbuffer.dtype_name(graph.tensors[int(index)])

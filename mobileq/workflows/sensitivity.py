@@ -1,0 +1,218 @@
+"""`mobileq sensitivity`: which ops of a model quantization hurts, and what they look like."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from mobileq.cache import ResultCache
+from mobileq.calibration.ranges import Method
+from mobileq.calibration.statistics import collect
+from mobileq.errors import InputError, UsageError
+from mobileq.evaluate.coco import agreement
+from mobileq.manifest import to_json
+from mobileq.progress import Progress, Silent
+from mobileq.quantize.distance import has_candidates
+from mobileq.quantize.groups import find_groups
+from mobileq.quantize.plan import model_ranges
+from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
+from mobileq.spec import HeadKind, ModelSpec, Spec, TensorRanges
+from mobileq.workflows.inputs import open_calibration
+from mobileq.workflows.opening import Overrides
+from mobileq.workflows.results import require_folder_place, written_whole
+from mobileq.workflows.stages import Source, Stages
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    from mobileq.calibration.samples import Sample, SampleSet
+    from mobileq.calibration.statistics import Statistics
+    from mobileq.vision.detections import Detections
+
+Head = Literal["auto", "raw", "decoded"]
+JSON_NAME = "sensitivity.json"
+CHART_NAME = "sensitivity.svg"
+_RANGES: Method = "mse"
+"""The calibrator that is best most often, and the one that `convert` ranks with."""
+
+
+class Sensitivity(Spec, frozen=True, kw_only=True):
+    """What `sensitivity` prints, and what is in sensitivity.json.
+
+    Attributes:
+        head: What the model that was looked at ends in.
+        ranges: The calibrator they are from; "model" for the scales that the model came with.
+        calibration_images: The ranges are from.
+        samples: Pictures that each group was run on.
+        error_of: "candidates" (boxes and scores before suppression) or "outputs" (their noise
+            over their signal), where candidates can't be told apart.
+        groups: The most sensitive first.
+    """
+
+    model: str
+    family: str | None
+    head: HeadKind
+    ranges: str
+    calibration_images: int
+    samples: int
+    error_of: Literal["candidates", "outputs"]
+    groups: tuple[GroupSensitivity, ...]
+
+
+def sensitivity(
+    model: Path | str,
+    calib: Path | str,
+    *,
+    calib_count: int | None = None,
+    seed: int = 0,
+    head: Head = "auto",
+    samples: int = 2,
+    output: Path | str | None = None,
+    overrides: Overrides | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+) -> Sensitivity:
+    """Rank the groups of ops by what quantizing each alone to 8 bits costs.
+
+    Args:
+        model: An ONNX file.
+        calib: Typical pictures: a folder, data.yaml, video or .npy.
+        calib_count: How many to take ranges from; None: 64, or as many as there are.
+        seed: Of the choice of pictures.
+        head: "auto" looks at the model up to its last convolutions where it is known how to
+            decode, as int8 files are made.
+        samples: Pictures that each group is run on.
+        output: Folder for sensitivity.json and sensitivity.svg.
+        overrides: What the model does not say itself.
+        cache: Reuse what earlier runs prepared.
+
+    Raises:
+        UsageError: An option makes no sense, or the model's head can't be cut off.
+        InputError: The model or the pictures can't be used.
+    """
+    progress = progress or Silent()
+    _check(calib_count, head, samples)
+    folder = None if output is None else Path(output)
+    if folder is not None:
+        require_folder_place(folder, "--output")
+    with (
+        ResultCache(enabled=cache) as store,
+        tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
+    ):
+        stages = Stages(store, Path(scratch), progress)
+        source = _source(stages, Path(model), overrides or Overrides(), head, progress)
+        pictures = _pictures(source.spec, Path(calib), calib_count, seed, progress)
+        found = _ranked(stages, source, pictures, samples, progress)
+        if store.notice:
+            progress.notice(store.notice)
+    if folder is not None:
+        _write(found, folder)
+    return found
+
+
+def _check(calib_count: int | None, head: str, samples: int) -> None:
+    if head not in get_args(Head):
+        raise UsageError(f"--head can't be {head!r}.", f"Choose of: {', '.join(get_args(Head))}.")
+    if calib_count is not None and calib_count < 1:
+        raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
+    if samples < 1:
+        raise UsageError("--samples must be at least 1.", "Use 2, the default.")
+
+
+def _source(
+    stages: Stages, model: Path, overrides: Overrides, head: Head, progress: Progress
+) -> Source:
+    """The model with the head that its int8 files would have."""
+    source = stages.prepare(model, overrides)
+    for notice in source.info.notices:
+        progress.notice(notice)
+    if source.info.given is not None and head == "raw" and source.head != "raw":
+        raise UsageError(
+            "The model came quantized, decoding and all, and is kept as it is.",
+            "Leave out --head, or export it with a raw head.",
+        )
+    if head == "decoded" or source.head == "raw" or source.info.given is not None:
+        return source
+    try:
+        return stages.raw(source)
+    except UsageError as error:
+        if head == "raw":
+            raise
+        progress.notice(f"{error.message} The decoding stays in the graph, in float.")
+        return source
+
+
+def _pictures(
+    spec: ModelSpec, calib: Path, count: int | None, seed: int, progress: Progress
+) -> SampleSet:
+    if len(spec.inputs) != 1:
+        raise UsageError(
+            f"{spec.name} has {len(spec.inputs)} inputs, so pictures alone can't feed it.",
+            "Give a model with one input.",
+        )
+    return open_calibration(spec, calib, count, seed, progress)
+
+
+def _ranked(
+    stages: Stages, source: Source, pictures: SampleSet, samples: int, progress: Progress
+) -> Sensitivity:
+    import onnx
+
+    spec = source.spec
+    model = onnx.load(source.onnx)
+    groups = find_groups(model)
+    if not groups:
+        raise InputError(
+            f"{spec.name} has no ops with weights that could be quantized.",
+            "Give a model with convolutions.",
+        )
+    feeds = list(_feeds(spec, islice(pictures, samples)))
+    if samples > len(pictures):
+        progress.notice(f"{samples} samples were asked for; there are {len(pictures)}.")
+    statistics = collect(
+        source.onnx.read_bytes(), None, _feeds(spec, pictures), progress, len(pictures)
+    )
+    ranges, named = _ranges(stages, source, model, statistics)
+    ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, _agreement)
+    return Sensitivity(
+        model=spec.name,
+        family=spec.family,
+        head=source.head,
+        ranges=named,
+        calibration_images=len(pictures),
+        samples=len(feeds),
+        error_of="candidates" if has_candidates(spec) else "outputs",
+        groups=ranked,
+    )
+
+
+def _ranges(
+    stages: Stages, source: Source, model: ModelProto, statistics: Statistics
+) -> tuple[TensorRanges, str]:
+    given = stages.plan_given(source, ())
+    if given is not None:
+        return given.ranges, given.calibrator
+    return model_ranges(model, source.spec, statistics, _RANGES), _RANGES
+
+
+def _feeds(spec: ModelSpec, samples: Iterable[Sample]) -> Iterator[dict[str, NDArray[Any]]]:
+    name = spec.inputs[0].name
+    for sample in samples:
+        yield {name: sample.tensor}
+
+
+def _agreement(reference: Sequence[Detections], found: Sequence[Detections]) -> float:
+    return agreement(reference, found).map50_95
+
+
+def _write(found: Sensitivity, folder: Path) -> None:
+    from mobileq.workflows.sensitivity_chart import chart
+
+    texts = {JSON_NAME: to_json(found), CHART_NAME: chart(found).encode()}
+    for name, content in texts.items():
+        with written_whole(folder / name, "--output") as file:
+            file.write_bytes(content)

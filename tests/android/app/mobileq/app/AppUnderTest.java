@@ -1,0 +1,157 @@
+package mobileq.app;
+
+import static org.robolectric.Shadows.shadowOf;
+
+import android.Manifest;
+import android.app.Application;
+import android.graphics.Bitmap;
+import android.graphics.Canvas;
+import android.graphics.RectF;
+import android.os.Looper;
+import android.view.View;
+import android.widget.Spinner;
+import android.widget.TextView;
+import androidx.camera.core.CameraSelector;
+import androidx.camera.core.ImageAnalysis;
+import androidx.camera.core.UseCase;
+import androidx.camera.lifecycle.ProcessCameraProvider;
+import androidx.camera.view.PreviewView;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import mobileq.core.detect.Detections;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+import org.robolectric.util.ReflectionHelpers;
+
+/** The activity, started, and what tests do to it. */
+final class AppUnderTest implements AutoCloseable {
+    final ActivityController<MainActivity> controller;
+    final MainActivity activity;
+
+    AppUnderTest(boolean mayUseCamera) {
+        Application application = RuntimeEnvironment.getApplication();
+        if (mayUseCamera) {
+            shadowOf(application).grantPermissions(Manifest.permission.CAMERA);
+        }
+        controller = Robolectric.buildActivity(MainActivity.class).setup().visible();
+        activity = controller.get();
+        settle();
+    }
+
+    /** Lets the main thread and the inference thread finish what they have. */
+    void settle() {
+        Inference inference = ReflectionHelpers.getField(activity, "inference");
+        for (int round = 0; round < 3; round++) {
+            shadowOf(Looper.getMainLooper()).idle();
+            if (inference != null && !inference.thread().isShutdown()) {
+                try {
+                    inference.thread().submit(() -> {}).get(60, TimeUnit.SECONDS);
+                } catch (Exception error) {
+                    throw new AssertionError(error);
+                }
+            }
+        }
+        shadowOf(Looper.getMainLooper()).idle();
+    }
+
+    /** Null where the app did not get so far. */
+    ProcessCameraProvider camera() {
+        CameraBinding binding = ReflectionHelpers.getField(activity, "camera");
+        return binding == null ? null : ReflectionHelpers.getField(binding, "provider");
+    }
+
+    boolean isFront() {
+        return camera().boundCamera == CameraSelector.DEFAULT_FRONT_CAMERA;
+    }
+
+    ImageAnalysis analysis() {
+        for (UseCase useCase : camera().boundUseCases.getUseCases()) {
+            if (useCase instanceof ImageAnalysis) {
+                return (ImageAnalysis) useCase;
+            }
+        }
+        throw new AssertionError("no analysis is bound");
+    }
+
+    void deliver(CameraFrame frame) {
+        PreviewView view = activity.findViewById(R.id.preview);
+        boolean isFront = isFront();
+        view.setSensorToViewTransform(
+                frame.sensorToView(view.getWidth(), view.getHeight(), isFront));
+        view.showPicture(
+                frame.bitmap(), frame.frameToView(view.getWidth(), view.getHeight(), isFront));
+        frame.isClosed = false;
+        analysis().deliver(frame);
+        settle();
+    }
+
+    Detections shown() {
+        return ReflectionHelpers.getField(activity.findViewById(R.id.overlay), "detections");
+    }
+
+    String text(int id) {
+        return ((TextView) activity.findViewById(id)).getText().toString();
+    }
+
+    boolean isVisible(int id) {
+        return activity.findViewById(id).getVisibility() == View.VISIBLE;
+    }
+
+    void click(int id) {
+        activity.findViewById(id).performClick();
+        settle();
+    }
+
+    /** Chooses the line of a list that starts with a text. */
+    void choose(int id, String start) {
+        Spinner spinner = activity.findViewById(id);
+        for (int i = 0; i < spinner.getCount(); i++) {
+            if (spinner.getItemAtPosition(i).toString().startsWith(start)) {
+                spinner.setSelection(i);
+                settle();
+                return;
+            }
+        }
+        throw new AssertionError("there is no " + start);
+    }
+
+    /** The whole screen, as Android draws it, also written where people can look at it. */
+    Bitmap screenshot(String name) throws Exception {
+        View root = activity.getWindow().getDecorView();
+        Bitmap bitmap =
+                Bitmap.createBitmap(root.getWidth(), root.getHeight(), Bitmap.Config.ARGB_8888);
+        root.draw(new Canvas(bitmap));
+        Path folder = Files.createDirectories(Path.of(System.getProperty("screenshots")));
+        try (OutputStream file = Files.newOutputStream(folder.resolve(name + ".png"))) {
+            bitmap.compress(Bitmap.CompressFormat.PNG, 100, file);
+        }
+        return bitmap;
+    }
+
+    /** A box of the frame, in pixels of the whole screen. */
+    RectF onScreen(CameraFrame frame, double[] xyxy) {
+        View view = activity.findViewById(R.id.preview);
+        RectF box = new RectF((float) xyxy[0], (float) xyxy[1], (float) xyxy[2], (float) xyxy[3]);
+        frame.frameToView(view.getWidth(), view.getHeight(), isFront()).mapRect(box);
+        int[] corner = new int[2];
+        view.getLocationInWindow(corner);
+        box.offset(corner[0], corner[1]);
+        return box;
+    }
+
+    @Override
+    public void close() {
+        Inference inference = ReflectionHelpers.getField(activity, "inference");
+        controller.pause().stop().destroy();
+        try {
+            if (inference != null && !inference.thread().awaitTermination(60, TimeUnit.SECONDS)) {
+                throw new AssertionError("the inference thread goes on");
+            }
+        } catch (InterruptedException error) {
+            throw new AssertionError(error);
+        }
+    }
+}

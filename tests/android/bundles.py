@@ -1,0 +1,71 @@
+"""A small bundle to render projects from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mobileq.bundle import BundleWriter
+from mobileq.manifest import BundleManifest, RunInfo, SourceInfo
+from mobileq.spec import (
+    Artifact,
+    DecodeSpec,
+    HeadOutput,
+    ModelSpec,
+    PreprocessSpec,
+    QuantRecipe,
+    TensorSpec,
+)
+
+MODEL_BYTES = b"a model"
+
+
+def write_bundle(
+    folder: Path, targets: tuple[str, ...] = ("tflite",), inputs: int = 1, name: str = "birds"
+) -> Path:
+    """A bundle whose model files are no models."""
+    model = ModelSpec(
+        name=name,
+        task="detect",
+        family="yolov8",
+        inputs=tuple(
+            TensorSpec(name=f"in{at}", shape=(1, 3, 64, 96), dtype="float32")
+            for at in range(inputs)
+        ),
+        outputs=(TensorSpec(name="out", shape=(1, 6, 126), dtype="float32"),),
+        preprocess=PreprocessSpec(width=96, height=64),
+        decode=DecodeSpec(
+            kind="yolov8",
+            class_count=2,
+            outputs=(HeadOutput(name="out", role="predictions"),),
+        ),
+        labels=("tit", "owl"),
+    )
+    with BundleWriter(folder) as writer:
+        artifacts = []
+        for target in targets:
+            path = f"models/{name}-fp32.{target}"
+            writer.add_bytes(path, MODEL_BYTES)
+            artifacts.append(_artifact(model, target, path))
+        writer.add_bytes("labels.txt", b"tit\nowl\n")
+        return writer.finish(
+            BundleManifest(
+                model=model,
+                source=SourceInfo(file_name="m.onnx", sha256="0" * 64, opset=17, size_bytes=1),
+                artifacts=tuple(artifacts),
+                run=RunInfo(created="2026-01-01T00:00:00+00:00"),
+            )
+        ).path
+
+
+def _artifact(model: ModelSpec, target: str, path: str) -> Artifact:
+    return Artifact(
+        target=target,
+        precision="fp32",
+        path=path,
+        sha256=hashlib.sha256(MODEL_BYTES).hexdigest(),
+        size_bytes=len(MODEL_BYTES),
+        inputs=model.inputs,
+        outputs=model.outputs,
+        recipe=QuantRecipe(precision="fp32"),
+    )

@@ -1,0 +1,43 @@
+"""What the Android tests share: compiled once per session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.android import jvm
+from tests.android.bundles import write_bundle
+from tests.android.golden_cases import write_cases
+from tests.android.rendered import compile_stubs
+
+
+@pytest.fixture(scope="session")
+def core_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pure Java core, compiled."""
+    output = tmp_path_factory.mktemp("core")
+    problems = jvm.javac(output, jvm.sources(jvm.CORE))
+    assert not problems, problems
+    return output
+
+
+@pytest.fixture(scope="session")
+def golden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Golden cases of every head family."""
+    folder = tmp_path_factory.mktemp("golden")
+    assert write_cases(folder) > 200
+    return folder
+
+
+@pytest.fixture(scope="session")
+def camera_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stubs of CameraX, compiled."""
+    output = tmp_path_factory.mktemp("stubs")
+    compile_stubs(output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle with a file for each runtime."""
+    return write_bundle(tmp_path_factory.mktemp("bundle") / "birds", ("tflite", "mnn"))

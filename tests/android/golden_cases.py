@@ -1,0 +1,412 @@
+"""Golden cases for the Java core: frames, tensors, outputs and detections, by mobileq itself.
+
+One folder per case: `manifest.json`, `case.json`, `frame.bin` (RGBA with padded rows), `input.bin`
+and `output-N.bin` in the file's type and order of axes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mobileq.manifest import BundleManifest, FileEntry, RunInfo, SourceInfo, seal, to_json
+from mobileq.spec import (
+    Artifact,
+    DecodeSpec,
+    HeadOutput,
+    ModelSpec,
+    PreprocessSpec,
+    QuantParams,
+    QuantRecipe,
+    TensorSpec,
+)
+from mobileq.vision.nms import Thresholds
+from mobileq.vision.postprocess import postprocess
+from mobileq.vision.preprocess import dequantize, preprocess, quantize
+
+WIDTH, HEIGHT, CLASSES = 96, 64, 7
+STRIDES = (8, 16, 32)
+CELLS = {8: (8, 12), 16: (4, 6), 32: (2, 3)}
+ANCHORS_IN_ALL = sum(rows * columns for rows, columns in CELLS.values())
+NHWC = (0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A decode specification and outputs that go with it, in the model's order of axes."""
+
+    decode: DecodeSpec
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class View:
+    """How a frame is stored and which part of it counts."""
+
+    width: int
+    height: int
+    padding: int
+    rotation: int
+    crop: tuple[int, int, int, int]
+
+
+VIEWS = (
+    View(80, 60, 0, 0, (0, 0, 80, 60)),
+    View(101, 53, 12, 90, (3, 5, 91, 41)),
+    View(50, 120, 4, 180, (0, 0, 50, 120)),
+    View(96, 64, 20, 270, (10, 0, 64, 64)),
+)
+PREPROCESS = (
+    PreprocessSpec(width=WIDTH, height=HEIGHT),
+    PreprocessSpec(
+        width=WIDTH,
+        height=HEIGHT,
+        resize_mode="letterbox_top_left",
+        channel_order="BGR",
+        rescale_factor=1.0,
+    ),
+    PreprocessSpec(
+        width=WIDTH,
+        height=HEIGHT,
+        resize_mode="stretch",
+        channel_order="BGR",
+        rescale_factor=1.0,
+        image_mean=(103.53, 116.28, 123.675),
+        image_std=(57.375, 57.12, 58.395),
+    ),
+)
+
+
+def heads(seed: int) -> Iterator[tuple[str, Head]]:
+    """Every family, decoded and raw, with random values that give a few dozen detections."""
+    numbers = np.random.default_rng(seed)
+    yield "yolov5", decoded("yolov5", objectness_rows(numbers))
+    yield "yolov5-raw", raw_yolov5(numbers)
+    yield "yolov8", decoded("yolov8", box_rows(numbers).transpose(0, 2, 1))
+    yield "yolov8-normalized", normalized_yolov8(numbers)
+    yield "yolov8-raw", distances("yolov8", numbers, 16, "class_logits")
+    yield "yolov8-bins", distances("yolov8", numbers, 4, "class_logits", (0.0, 0.945, 2.1, 2.9))
+    yield "yolov8-regression", distances("yolov8", numbers, 1, "class_logits")
+    yield "yolox", decoded("yolox", grid_rows(numbers), strides=STRIDES)
+    yield "yolox-boxes", decoded("yolox", objectness_rows(numbers))
+    yield "yolox-raw", raw_yolox(numbers)
+    yield "nanodet", decoded("nanodet", nanodet_rows(numbers), strides=STRIDES, reg_max=8)
+    yield "nanodet-branches", distances("nanodet", numbers, 8, "class_scores")
+    yield "nanodet-on-threshold", on_threshold(numbers)
+    yield "nanodet-raw", joint_nanodet(numbers)
+    yield "end2end", decoded("end2end", end2end_rows(numbers), box_format="xyxy")
+    yield "end2end-raw", distances("end2end", numbers, 16, "class_logits")
+    yield "ssd", ssd(numbers)
+
+
+def decoded(kind, rows: np.ndarray, **fields) -> Head:
+    outputs = (HeadOutput(name="output 0", role="predictions"),)
+    spec = DecodeSpec(kind=kind, class_count=CLASSES, outputs=outputs, **fields)
+    return Head(spec, {"output 0": rows.astype(np.float32)})
+
+
+def scores(numbers, *shape: int) -> np.ndarray:
+    """Mostly low, some high, as a detector gives them."""
+    return numbers.random(shape) ** 4
+
+
+def logits(numbers, *shape: int) -> np.ndarray:
+    return numbers.normal(-2.0, 2.0, shape).astype(np.float32)
+
+
+def cxcywh(numbers, count: int) -> np.ndarray:
+    centre = numbers.random((1, count, 2)) * (WIDTH, HEIGHT)
+    return np.concatenate([centre, numbers.random((1, count, 2)) * 40 + 2], axis=2)
+
+
+def box_rows(numbers) -> np.ndarray:
+    count = ANCHORS_IN_ALL
+    return np.concatenate([cxcywh(numbers, count), scores(numbers, 1, count, CLASSES)], axis=2)
+
+
+def objectness_rows(numbers) -> np.ndarray:
+    count = ANCHORS_IN_ALL
+    box = cxcywh(numbers, count)
+    return np.concatenate([box, numbers.random((1, count, 1 + CLASSES))], axis=2)
+
+
+def grid_rows(numbers) -> np.ndarray:
+    rows = objectness_rows(numbers)
+    rows[:, :, :4] = numbers.normal(0.3, 0.6, (1, ANCHORS_IN_ALL, 4))
+    return rows
+
+
+def nanodet_rows(numbers) -> np.ndarray:
+    count = ANCHORS_IN_ALL
+    spread = numbers.normal(0, 2, (1, count, 32))
+    return np.concatenate([scores(numbers, 1, count, CLASSES), spread], axis=2)
+
+
+def end2end_rows(numbers) -> np.ndarray:
+    corner = numbers.random((1, 300, 2)) * (WIDTH - 20, HEIGHT - 20)
+    size = numbers.random((1, 300, 2)) * 40 + 2
+    score = np.sort(scores(numbers, 1, 300, 1), axis=1)[:, ::-1]
+    class_id = numbers.integers(-1, CLASSES + 1, (1, 300, 1))
+    return np.concatenate([corner, corner + size, score, class_id], axis=2)
+
+
+def normalized_yolov8(numbers) -> Head:
+    rows = box_rows(numbers)
+    rows[:, :, :4] /= (WIDTH, HEIGHT, WIDTH, HEIGHT)
+    return decoded("yolov8", rows.transpose(0, 2, 1), box_unit="normalized")
+
+
+def raw_yolov5(numbers) -> Head:
+    outputs = tuple(HeadOutput(name=f"p{s}", role="predictions", stride=s) for s in STRIDES)
+    spec = DecodeSpec(
+        kind="yolov5",
+        class_count=CLASSES,
+        head="raw",
+        strides=STRIDES,
+        anchors=(
+            ((10, 13), (16, 30), (33, 23)),
+            ((30, 61), (62, 45), (59, 119)),
+            ((116, 90), (156, 198)),
+        ),
+        outputs=outputs,
+    )
+    values = {
+        f"p{s}": logits(numbers, 1, len(anchors) * (5 + CLASSES), *CELLS[s]) + np.float32(1.5)
+        for s, anchors in zip(STRIDES, spec.anchors, strict=True)
+    }
+    return Head(spec, values)
+
+
+def raw_yolox(numbers) -> Head:
+    channels = {"box_regression": 4, "objectness_logits": 1, "class_logits": CLASSES}
+    outputs = tuple(
+        HeadOutput(name=f"{role}{s}", role=role, stride=s) for s in STRIDES for role in channels
+    )
+    spec = DecodeSpec(
+        kind="yolox", class_count=CLASSES, head="raw", strides=STRIDES, outputs=outputs
+    )
+    values = {
+        f"{role}{s}": logits(numbers, 1, count, *CELLS[s]) + np.float32(1.5)
+        for s in STRIDES
+        for role, count in channels.items()
+    }
+    return Head(spec, values)
+
+
+def distances(kind, numbers, bins: int, role, distance_bins=()) -> Head:
+    box_role = "box_distribution" if bins > 1 else "box_regression"
+    outputs = tuple(
+        HeadOutput(name=f"{name}{s}", role=of, stride=s)
+        for s in STRIDES
+        for name, of in (("box", box_role), ("class", role))
+    )
+    spec = DecodeSpec(
+        kind=kind,
+        class_count=CLASSES,
+        head="decoded" if kind == "nanodet" else "raw",
+        strides=STRIDES,
+        reg_max=bins,
+        distance_bins=distance_bins,
+        outputs=outputs,
+    )
+    values = {}
+    for s in STRIDES:
+        rows, columns = CELLS[s]
+        box = numbers.normal(0, 2, (1, 4 * bins, rows, columns))
+        values[f"box{s}"] = (np.abs(box) if bins == 1 else box).astype(np.float32)
+        if role == "class_scores":  # squeezed: [cells, classes] without a batch
+            values[f"class{s}"] = scores(numbers, rows * columns, CLASSES).astype(np.float32)
+        else:
+            values[f"class{s}"] = logits(numbers, 1, CLASSES, rows, columns)
+    return Head(spec, values)
+
+
+def joint_nanodet(numbers) -> Head:
+    outputs = tuple(HeadOutput(name=f"p{s}", role="predictions", stride=s) for s in STRIDES)
+    spec = DecodeSpec(
+        kind="nanodet",
+        class_count=CLASSES,
+        head="raw",
+        strides=STRIDES,
+        reg_max=8,
+        outputs=outputs,
+    )
+    values = {f"p{s}": logits(numbers, 1, CLASSES + 32, *CELLS[s]) for s in STRIDES}
+    return Head(spec, values)
+
+
+def on_threshold(numbers) -> Head:
+    """Scores in steps of 1/256, so that many are the threshold itself, in bytes too."""
+    head = distances("nanodet", numbers, 8, "class_scores")
+    for s in STRIDES:
+        steps = numbers.choice(
+            [0, 20, 63, 64, 64, 65, 255], (len(head.outputs[f"class{s}"]), CLASSES)
+        )
+        steps[0, :2] = (0, 255)  # makes the scale 1/256
+        head.outputs[f"class{s}"] = (steps / 256).astype(np.float32)
+    return head
+
+
+def ssd(numbers) -> Head:
+    roles = ("boxes", "classes", "scores", "count")
+    spec = DecodeSpec(
+        kind="ssd",
+        class_count=CLASSES,
+        box_format="yxyx",
+        box_unit="normalized",
+        outputs=tuple(HeadOutput(name=role, role=role) for role in roles),
+    )
+    corner = numbers.random((1, 20, 2)) * 0.7
+    values = {
+        "boxes": np.concatenate([corner, corner + 0.05 + numbers.random((1, 20, 2)) * 0.4], 2),
+        "classes": numbers.integers(-1, CLASSES + 1, (1, 20)),
+        "scores": -np.sort(-numbers.random((1, 20))),
+        "count": np.array([17.0]),
+    }
+    return Head(spec, {name: value.astype(np.float32) for name, value in values.items()})
+
+
+def write_cases(folder: Path, seed: int = 7) -> int:
+    """All families, types and rotations; returns how many cases were written."""
+    count = 0
+    for at, (name, head) in enumerate(heads(seed)):
+        for number, dtype in enumerate(("float32", "int8", "uint8")):
+            for view in VIEWS:
+                spec = PREPROCESS[(at + number) % len(PREPROCESS)]
+                case = folder / f"{name}-{dtype}-{view.rotation}"
+                evaluation = view.rotation == 180
+                # Every other case in the order of axes that TFLite files have.
+                transposed = (at + number + view.rotation // 90) % 2 == 0
+                write_case(case, head, spec, dtype, view, evaluation, transposed)
+                count += 1
+    # 256 and 512 pixels: every weight of an odd side lies half-way between two multiples of 1/256.
+    halfway = PreprocessSpec(width=256, height=512, resize_mode="stretch")
+    for view in VIEWS[:2]:
+        head = ssd(np.random.default_rng(seed))
+        write_case(folder / f"halfway-{view.rotation}", head, halfway, "uint8", view, False, True)
+        count += 1
+    return count
+
+
+def write_case(
+    folder: Path,
+    head: Head,
+    spec: PreprocessSpec,
+    dtype: str,
+    view: View,
+    evaluation: bool,
+    transposed: bool,
+) -> None:
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(view.width).integers(
+        0, 256, (view.height, view.width, 4), dtype=np.uint8
+    )
+    rows = pixels.reshape(view.height, -1)
+    rows = np.pad(rows, ((0, 0), (0, view.padding)), constant_values=99)
+    (folder / "frame.bin").write_bytes(rows.tobytes())
+    left, top, width, height = view.crop
+    part = np.ascontiguousarray(pixels[top : top + height, left : left + width, :3])
+    tensor, transform = preprocess(part, spec, rotation=view.rotation)
+
+    input_spec, stored = as_stored("image", tensor, dtype, NHWC if transposed else None)
+    (folder / "input.bin").write_bytes(stored.tobytes())
+    output_specs, seen = [], {}
+    for position, (name, array) in enumerate(head.outputs.items()):
+        order = NHWC if transposed and array.ndim == 4 else None
+        output, stored = as_stored(name, array, dtype, order)
+        (folder / f"output-{position}.bin").write_bytes(stored.tobytes())
+        output_specs.append(output)
+        seen[name] = dequantize(stored, output.quant) if output.quant else stored
+        if order:
+            seen[name] = seen[name].transpose(np.argsort(order))
+    thresholds = Thresholds.evaluation() if evaluation else Thresholds.display(head.decode)
+    found = postprocess(head.decode, seen, transform, thresholds)
+    assert len(found) > 3, folder.name
+    manifest = bundle_manifest(spec, head, (input_spec,), tuple(output_specs))
+    (folder / "manifest.json").write_bytes(to_json(manifest))
+    boxes = found.xyxy + np.array([left, top, left, top], np.float32)
+    case = {
+        "width": view.width,
+        "height": view.height,
+        "row_stride": rows.shape[1],
+        "rotation": view.rotation,
+        "crop": view.crop,
+        "evaluation": evaluation,
+        "detections": [
+            [
+                [*map(float, box), float(score), float(class_id)]
+                for box, score, class_id in zip(boxes, found.score, found.class_id, strict=True)
+            ]
+        ],
+    }
+    (folder / "case.json").write_text(json.dumps(case))
+
+
+def as_stored(
+    name: str, array: np.ndarray, dtype: str, order: tuple[int, ...] | None
+) -> tuple[TensorSpec, np.ndarray]:
+    """What a file would declare for the array, and hold: its type and its order of axes."""
+    stored = np.ascontiguousarray(array.transpose(order) if order else array)
+    quant = None
+    if dtype != "float32":
+        quant = quant_of(array, dtype)
+        stored = quantize(stored, quant, dtype)
+    spec = TensorSpec(
+        name=name,
+        artifact_name=f"file_{name}",
+        shape=stored.shape,
+        dtype=dtype,
+        quant=quant,
+        permutation=order,
+    )
+    return spec, stored
+
+
+def quant_of(array: np.ndarray, dtype: str) -> QuantParams:
+    low, high = min(float(array.min()), 0.0), float(array.max())
+    scale = float(np.float32((high - low) / 255))
+    lowest = np.iinfo(dtype).min
+    return QuantParams(scale=(scale,), zero_point=(int(lowest + round(-low / scale)),))
+
+
+def bundle_manifest(
+    spec: PreprocessSpec,
+    head: Head,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+) -> BundleManifest:
+    """A manifest whose artifact has a raw head where the model's own may be another."""
+    model = ModelSpec(
+        name="golden",
+        task="detect",
+        family=head.decode.kind,
+        inputs=(TensorSpec(name="image", shape=(1, 3, spec.height, spec.width), dtype="float32"),),
+        outputs=(TensorSpec(name="whole", shape=(1, 1), dtype="float32"),),
+        preprocess=spec,
+        decode=None if head.decode.head == "raw" else head.decode,
+        labels=("cat", "dog"),
+    )
+    artifact = Artifact(
+        target="tflite",
+        precision="int8",
+        path="models/golden-int8.tflite",
+        sha256="0" * 64,
+        size_bytes=1,
+        inputs=inputs,
+        outputs=outputs,
+        recipe=QuantRecipe(precision="int8", head=head.decode.head),
+        decode=head.decode if head.decode.head == "raw" else None,
+    )
+    return seal(
+        BundleManifest(
+            model=model,
+            source=SourceInfo(file_name="m.onnx", sha256="0" * 64, opset=17, size_bytes=1),
+            artifacts=(artifact,),
+            run=RunInfo(created="2026-01-01T00:00:00+00:00"),
+            files={artifact.path: FileEntry(sha256="0" * 64, size_bytes=1)},
+        )
+    )

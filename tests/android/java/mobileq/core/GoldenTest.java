@@ -1,0 +1,140 @@
+package mobileq.core;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import mobileq.core.detect.Detections;
+import mobileq.core.detect.Thresholds;
+import mobileq.core.image.Frame;
+import mobileq.core.json.Fields;
+import mobileq.core.json.JsonReader;
+import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.Manifest;
+import mobileq.core.run.Analysis;
+import mobileq.core.run.Backend;
+import mobileq.core.run.Detector;
+import mobileq.core.tensor.Tensor;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** Holds the core against what Python made of the same frames: one folder per case. */
+class GoldenTest {
+    private static final double PIXELS = 0.01;
+    private static final double SCORE = 1e-6;
+
+    @TestFactory
+    Stream<DynamicTest> sameAsPython() throws Exception {
+        List<Path> cases = new ArrayList<>();
+        try (Stream<Path> folders = Files.list(Path.of(System.getProperty("golden")))) {
+            folders.filter(Files::isDirectory).sorted().forEach(cases::add);
+        }
+        assertTrue(!cases.isEmpty(), "there are no golden cases");
+        return cases.stream()
+                .map(path -> DynamicTest.dynamicTest(path.getFileName().toString(), () -> check(path)));
+    }
+
+    private static void check(Path folder) throws Exception {
+        Fields wanted = Fields.of(JsonReader.read(text(folder, "case.json")));
+        Manifest manifest = Manifest.parse(text(folder, Manifest.FILE_NAME));
+        Artifact artifact = manifest.artifacts().get(0);
+        Detector detector = new Detector(manifest, artifact);
+        Frame frame = frame(folder, wanted);
+        Thresholds thresholds =
+                wanted.flag("evaluation", false)
+                        ? Thresholds.evaluation()
+                        : Thresholds.display(manifest.decodeOf(artifact));
+        Analysis analysis = new Analysis();
+        // A first, other frame leaves traces where something is not filled anew.
+        Frame other = new Frame();
+        other.pixels = new byte[4 * 37 * 21];
+        other.describe(37, 21, 4 * 37, 90);
+        detector.analyze(other, new Recorded(folder), thresholds, analysis);
+        detector.analyze(frame, new Recorded(folder), thresholds, analysis);
+
+        Tensor input = detector.inputs().get(0);
+        ByteBuffer written = buffer(input.byteSize());
+        input.writeTo(written);
+        assertArrayEquals(
+                Files.readAllBytes(folder.resolve("input.bin")), written.array(), "input tensor");
+        compare(wanted, analysis.detections);
+    }
+
+    private static void compare(Fields wanted, Detections found) throws Exception {
+        double[][][] rows = wanted.nestedNumbers("detections");
+        double[][] detections = rows[0];
+        StringBuilder listed = new StringBuilder();
+        for (int i = 0; i < found.count(); i++) {
+            listed.append(found.classId(i)).append(' ').append(found.score(i)).append(' ');
+        }
+        assertEquals(detections.length, found.count(), listed.toString());
+        for (int i = 0; i < detections.length; i++) {
+            String which = "detection " + i;
+            assertEquals((int) detections[i][5], found.classId(i), which);
+            assertEquals(detections[i][4], found.score(i), SCORE, which);
+            assertEquals(detections[i][0], found.left(i), PIXELS, which);
+            assertEquals(detections[i][1], found.top(i), PIXELS, which);
+            assertEquals(detections[i][2], found.right(i), PIXELS, which);
+            assertEquals(detections[i][3], found.bottom(i), PIXELS, which);
+        }
+    }
+
+    private static Frame frame(Path folder, Fields wanted) throws Exception {
+        Frame frame = new Frame();
+        frame.pixels = Files.readAllBytes(folder.resolve("frame.bin"));
+        frame.describe(
+                wanted.integer("width"),
+                wanted.integer("height"),
+                wanted.integer("row_stride"),
+                wanted.integer("rotation"));
+        int[] crop = wanted.integers("crop");
+        frame.crop(crop[0], crop[1], crop[2], crop[3]);
+        return frame;
+    }
+
+    private static String text(Path folder, String name) throws Exception {
+        return new String(Files.readAllBytes(folder.resolve(name)), StandardCharsets.UTF_8);
+    }
+
+    private static ByteBuffer buffer(int length) {
+        return ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** Gives the outputs that Python decoded. */
+    private static final class Recorded implements Backend {
+        private final Path folder;
+
+        Recorded(Path folder) {
+            this.folder = folder;
+        }
+
+        @Override
+        public void run(List<Tensor> inputs, List<Tensor> outputs) {
+            for (int i = 0; i < outputs.size(); i++) {
+                try {
+                    byte[] stored = Files.readAllBytes(folder.resolve("output-" + i + ".bin"));
+                    outputs.get(i)
+                            .readFrom(ByteBuffer.wrap(stored).order(ByteOrder.LITTLE_ENDIAN));
+                } catch (java.io.IOException error) {
+                    throw new java.io.UncheckedIOException(error);
+                }
+            }
+        }
+
+        @Override
+        public String description() {
+            return "recorded";
+        }
+
+        @Override
+        public void close() {}
+    }
+}

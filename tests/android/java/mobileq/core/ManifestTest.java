@@ -1,0 +1,111 @@
+package mobileq.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import mobileq.core.manifest.Manifest;
+import mobileq.core.run.Detector;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Changes one place of a manifest that Python wrote. */
+class ManifestTest {
+    private static String written() throws Exception {
+        Path path = Path.of(System.getProperty("golden"), "yolov8-raw-int8-0", Manifest.FILE_NAME);
+        return new String(Files.readAllBytes(path), StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void readsWhatPythonWrote() throws Exception {
+        Manifest manifest = Manifest.parse(written());
+        assertEquals("tflite-int8", manifest.artifacts().get(0).name());
+        assertEquals("dog", manifest.model().label(1));
+        assertEquals("6", manifest.model().label(6));
+        assertEquals("raw", manifest.decodeOf(manifest.artifacts().get(0)).head().toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "\"task\": \"detect\" | \"task\": \"detect\", \"new\": 1 | model.new",
+                "\"task\": \"detect\" | \"task\": \"segment\" | model.task",
+                "\"task\": \"detect\" | \"task\": null | model.task",
+                "\"class_count\": 7 | \"class_count\": 0 | class_count",
+                "\"class_count\": 7 | \"class_count\": \"7\" | class_count",
+                "\"resize_mode\": \" | \"resize_mode\": \"un | resize_mode",
+                "\"pad_value\": 114 | \"pad_value\": 256 | pad_value",
+                "\"schema_version\": 1 | \"schema_version\": 2 | newer mobileq",
+                "\"opset\": 17 | \"opset\": 17, \"ir\": 3 | source.ir",
+                "\"role\": \"class_logits\" | \"role\": \"classes_logits\" | role",
+                "\"models/golden-int8.tflite\": { | \"models/other.tflite\": { | not in `files`",
+                "\"scale\": [ | \"scale\": [0, | scale",
+            })
+    void namesWhatIsWrong(String there, String instead, String named) throws Exception {
+        String text = written();
+        assertTrue(text.contains(there), there);
+        String changed = text.replaceFirst(java.util.regex.Pattern.quote(there),
+                java.util.regex.Matcher.quoteReplacement(instead));
+        BundleException error =
+                assertThrows(BundleException.class, () -> Manifest.parse(changed));
+        assertTrue(error.getMessage().startsWith("manifest.json cannot be used: "));
+        assertTrue(error.getMessage().contains(named), error.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "\"class_count\": 7 | \"class_count\": 8 | no axis holds the 8 values",
+                "\"reg_max\": 16 | \"reg_max\": 8 | no axis holds the 32 values",
+                "\"name\": \"box16\", | \"name\": \"box17\", | 'box17' is missing",
+                "\"height\": 64, | \"height\": 96, | where the preprocessing makes",
+                "\"dtype\": \"int8\" | \"dtype\": \"complex64\" | complex64, which is not supported",
+                "\"role\": \"class_logits\", | \"role\": \"count\", | not 0",
+            })
+    void aHeadThatDoesNotFitIsASentence(String there, String instead, String named)
+            throws Exception {
+        String text = written();
+        assertTrue(text.contains(there), there);
+        String changed = text.replaceFirst(java.util.regex.Pattern.quote(there),
+                java.util.regex.Matcher.quoteReplacement(instead));
+        Manifest manifest = Manifest.parse(changed);
+        BundleException error =
+                assertThrows(
+                        BundleException.class,
+                        () -> new Detector(manifest, manifest.artifacts().get(0)));
+        assertTrue(error.getMessage().contains(named), error.getMessage());
+        assertTrue(error.getMessage().endsWith("."), error.getMessage());
+    }
+
+    @Test
+    void aFileThatIsNotTheManifestsIsASentence() throws Exception {
+        Manifest manifest = Manifest.parse(written());
+        Detector detector = new Detector(manifest, manifest.artifacts().get(0));
+        mobileq.core.tensor.Tensor input = detector.inputs().get(0);
+        int[] shape = input.spec().shape();
+        float scale = input.spec().quant().scale()[0];
+        int zeroPoint = input.spec().quant().zeroPoint()[0];
+        Detector.check(input, shape, "int8", scale, zeroPoint);
+        int[] larger = {1, 3, 320, 320};
+        for (Executable differing :
+                new Executable[] {
+                    () -> Detector.check(input, shape, "uint8", scale, zeroPoint),
+                    () -> Detector.check(input, larger, "int8", scale, zeroPoint),
+                    () -> Detector.check(input, shape, "int8", scale * 2, zeroPoint),
+                    () -> Detector.check(input, shape, "int8", scale, zeroPoint + 1),
+                    () -> Detector.check(input, shape, "int8", 0, 0)
+                }) {
+            BundleException error = assertThrows(BundleException.class, differing);
+            assertTrue(error.getMessage().contains("where the manifest says"));
+        }
+    }
+}
