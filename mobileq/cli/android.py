@@ -41,7 +41,7 @@ def android(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Render an Android app that shows what the bundle's model finds on the live camera."""
+    """Render an Android app around a bundle: live camera, boxes."""
     from mobileq.android.options import AndroidOptions, listed_options
     from mobileq.android.project import bundle_runtimes, render_project
     from mobileq.bundle import read_bundle

@@ -102,11 +102,16 @@ class Reference:
             if found[name] is wanted:
                 shares.append(0.0)
                 continue
-            error = _power(np.subtract(found[name], wanted, dtype=np.float32))
+            difference = np.subtract(found[name], wanted, dtype=np.float32)
+            if not math.isfinite(self._powers[name]):
+                difference = difference[np.isfinite(wanted)]  # the float model has no numbers there
+            error = _power(difference)
             if not math.isfinite(error):
                 shares.append(_NO_NUMBERS)
                 continue
             signal = self._powers[name]
+            if not math.isfinite(signal):
+                signal = _power(wanted[np.isfinite(wanted)])
             shares.append(error / signal if signal > 0.0 else float(error > 0.0))
         return sum(shares) / len(shares)
 

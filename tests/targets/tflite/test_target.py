@@ -127,7 +127,8 @@ def test_ops_that_are_to_stay_in_float_do(convert):
     kept = convert("scores", "int8", keep_float=("c", "r", "y"))
     assert "QUANTIZE" not in kept.converted.ops
     wanted = kept.model.wanted["y"]
-    np.testing.assert_allclose(outputs_of(kept)["y"], wanted, rtol=1e-5, atol=1e-5)
+    # Float convolutions of an int8 file have float16 weights.
+    np.testing.assert_allclose(outputs_of(kept)["y"], wanted, rtol=2e-3, atol=2e-3)
 
 
 def test_weights_get_smaller_with_the_precision(convert):
