@@ -50,15 +50,16 @@ public class MainActivityTest {
         // Two versions of TFLite round integers in different ways inside the model, and close
         // scores may change places.
         boolean isInt8 = frame.name.startsWith("int8");
-        double least = isInt8 ? 0.95 : 0.99;
+        double least = isInt8 ? 0.9 : 0.99;
         for (double[] wanted : frame.detections) {
             int best = 0;
             for (int i = 1; i < found.count(); i++) {
                 best = iou(wanted, found, i) > iou(wanted, found, best) ? i : best;
             }
-            assertTrue(said, iou(wanted, found, best) > least);
+            assertTrue(
+                    said + "; IoU " + iou(wanted, found, best), iou(wanted, found, best) > least);
             assertEquals(said, (int) wanted[5], found.classId(best));
-            assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.05 : 0.02);
+            assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.08 : 0.02);
         }
     }
 
