@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from mobileq.calibration.purposes import purposes
-from mobileq.calibration.ranges import METHODS, Method, estimate
+from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from mobileq.calibration.statistics import Statistics
 
 Calibrator = Literal["auto", Method]
-TRIED: Final[tuple[Method, ...]] = tuple(METHODS)
-"""What `auto` chooses from."""
+TRIED: Final[tuple[Method, ...]] = (
+    *("mse", "percentile", "min_max"),
+    *("moving_average", "admm", "entropy"),
+)
+"""What `auto` chooses from, the first of those that are about equal."""
 _SIGMOID = TensorRange(min=0.0, max=255 / 256)
 
 

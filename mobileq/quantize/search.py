@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from mobileq.spec import Spec
 
-MOST_FLOAT = 0.25
+MOST_FLOAT = 0.15
 """Share of the groups that may be float; a file with more is no integer file any more."""
 _ENOUGH = 1.15
 """Times the cost that the most float groups leave: float ops beyond that bring little."""
 _GROWTH = 3
+_ALIKE = 1.1
 
 
 class Trial(Spec, frozen=True, kw_only=True):
@@ -39,9 +40,11 @@ class Trial(Spec, frozen=True, kw_only=True):
 
 
 def best[T](choices: Sequence[T], measure: Callable[[T], Trial]) -> T:
-    """The choice that costs least; the first of equals."""
+    """The first choice that costs about as little as any: a tenth is chance on a few pictures."""
     costs = [measure(choice).cost for choice in choices]
-    return choices[costs.index(min(costs))]
+    return next(
+        choice for choice, cost in zip(choices, costs, strict=True) if cost <= _ALIKE * min(costs)
+    )
 
 
 class FloatSearch:

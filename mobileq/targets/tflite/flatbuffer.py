@@ -448,24 +448,31 @@ def tail_tensors(model: Any) -> tuple[str, ...]:
     )
 
 
-def weighty_outputs(model: Any, least: int) -> set[str]:
-    """Output tensors of the ops with at least so many weights."""
+def weighty_outputs(model: Any, share: float, least: int) -> set[str]:
+    """Output tensors of the ops with at least this share of all weights, and so many of them."""
     graph = model.subgraphs[0]
-    return {
-        tensor_name(graph.tensors[int(op.outputs[0])])
+    counts = {
+        tensor_name(graph.tensors[int(op.outputs[0])]): _weight_count(graph, op)
         for op in graph.operators
-        if _is_weighty(model, graph, op, least)
+        if _is_weighty(model, graph, op)
     }
+    least = max(least, math.ceil(share * sum(counts.values())))
+    return {name for name, count in counts.items() if count >= least}
 
 
-def _is_weighty(model: Any, graph: Any, op: Any, least: int = _FEWEST_WEIGHTS) -> bool:
+def _weight_count(graph: Any, op: Any) -> int:
+    return math.prod(map(int, graph.tensors[int(op.inputs[1])].shape))
+
+
+def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
     if op_name(model, op) not in _WEIGHTY:
         return False
     # In all of them the weights come second; TRANSPOSE_CONV starts with the output's shape.
     if len(op.inputs) < 2 or op.inputs[1] < 0:
         return False
-    shape = graph.tensors[op.inputs[1]].shape
-    return shape is not None and math.prod(map(int, shape)) >= least
+    if graph.tensors[op.inputs[1]].shape is None:
+        return False
+    return _weight_count(graph, op) >= _FEWEST_WEIGHTS
 
 
 def _reached(ops: Any, start: set[int], forward: bool) -> set[int]:

@@ -15,9 +15,9 @@ from mobileq.targets.tflite.weights import WeightScales
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
 )
-_MANY_WEIGHTS = 65536
-"""Convolutions that stay float have float16 weights, and 8-bit ones from this number on: float is
-needed for the activations first. Both are widened once, when the file is loaded."""
+_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
+"""Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
+the weights on: float is needed for the activations first. Both are widened once, at loading."""
 _LARGEST_WEIGHT = 127
 _UNSUPPORTED = ("PADV2",)
 """See `mobileq.targets.tflite.integer_ops`."""
@@ -59,7 +59,8 @@ def quantize_file(
         _recipe_dynamic(tool)
     else:
         bits = 16 if precision == "int16x8" else 8
-        large = flatbuffer.weighty_outputs(flatbuffer.read_model(Path(source)), _MANY_WEIGHTS)
+        model = flatbuffer.read_model(Path(source))
+        large = flatbuffer.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)
     known = _statistics(source, ranges, weight_scales or {}) if ranges else None

@@ -418,6 +418,7 @@ def test_float_ops_are_named_once(convert):
 def test_convolutions_are_told_by_their_number_of_weights(convert):
     model = flatbuffer.read_model(convert("scores", "fp32").path)
     # 8 x 3 x 3 x 3 and 5 x 128.
-    assert len(flatbuffer.weighty_outputs(model, 200)) == 2
-    assert len(flatbuffer.weighty_outputs(model, 300)) == 1
-    assert flatbuffer.weighty_outputs(model, 641) == set()
+    assert len(flatbuffer.weighty_outputs(model, 0.0, 200)) == 2
+    assert len(flatbuffer.weighty_outputs(model, 0.0, 300)) == 1
+    assert flatbuffer.weighty_outputs(model, 0.0, 641) == set()
+    assert len(flatbuffer.weighty_outputs(model, 0.5, 0)) == 1
