@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure.
+settings.register_profile("mobileq", deadline=None)
+settings.load_profile("mobileq")
 
 
 @pytest.fixture(scope="session")
