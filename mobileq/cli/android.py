@@ -52,7 +52,8 @@ def android(
     if list_options:
         rows = listed_options()
         if json:
-            console.document([{"option": o, "default": d, "meaning": m} for o, d, m in rows])
+            listed = [{"option": o, "default": d, "meaning": m} for o, d, m in rows]
+            console.document({"options": listed})
         console.table(("option", "default", "meaning"), rows)
         return
     if bundle is None or output is None:

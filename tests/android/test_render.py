@@ -239,7 +239,7 @@ def test_the_command_says_which_files_it_kept(cli: Cli, bundle: Path, rendered: 
 
 
 def test_the_options_are_listed_with_their_defaults(cli: Cli):
-    listed = cli("android", "--list-options", "--json").document
+    listed = cli("android", "--list-options", "--json").document["options"]
     defaults = {row["option"]: row["default"] for row in listed}
     assert defaults["--min-sdk"] == "24"
     assert defaults["--abi"] == "arm64-v8a,armeabi-v7a,x86_64"
