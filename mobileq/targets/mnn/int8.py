@@ -12,10 +12,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mobileq.spec import TensorRange
-from mobileq.targets.mnn.graph import Convolution, MnnGraph
-from mobileq.targets.mnn.weights import PLAIN_INT8, symmetric
+from mobileq.targets.mnn.graph import CONVOLUTIONS, Convolution, MnnGraph
+from mobileq.targets.mnn.weights import PLAIN_INT8, store_of_float, symmetric
 
 _LEVELS = 255
+_ARITHMETIC = (*CONVOLUTIONS, "BinaryOp", "Eltwise", "PReLU", "Scale", "UnaryOp")
+"""Ops that have scales of their own. Through all others, MNN 3.6.1 carries the scale of what they
+give to what they take, where that has none."""
 Affine = tuple[float, int]
 
 
@@ -24,30 +27,37 @@ def quantize_convolutions(
 ) -> int:
     """Put all convolutions into int8 but those that give a tensor of `keep_float`.
 
+    Those have small weights as well, see `store_of_float`.
+
     Args:
         ranges: By the ONNX model's tensor names. A convolution stays float where they lack one.
 
     Returns:
         How many are int8 now.
     """
-    barred = _pooled(graph)
+    pooled = _pooled(graph)
     described: dict[int, Affine] = {}
-    count = 0
+    floats = []
     for convolution in graph.convolutions:
         taken = _affine(graph, convolution.input, ranges)
         given = _affine(graph, convolution.output, ranges)
         kept = any(name in keep_float for name in graph.onnx_names(convolution.output))
-        if kept or taken is None or given is None:
-            continue
-        if barred & {convolution.input, convolution.output}:
+        barred = not pooled.isdisjoint((convolution.input, convolution.output))
+        if kept or barred or taken is None or given is None:
+            floats.append(convolution)
             continue
         _store(convolution, taken, given)
         described[convolution.input], described[convolution.output] = taken, given
-        count += 1
     entries = [_entry(index, *affine) for index, affine in sorted(described.items())]
     entries += [_float_entry(index) for index in sorted(_propagated(graph, described))]
     graph.described["extraTensorDescribe"] = entries
-    return count
+    reached = _reached(graph, entries)
+    total = sum(convolution.weights.size for convolution in graph.convolutions)
+    for convolution in floats:
+        store_of_float(convolution, total)
+        if convolution.output in reached:
+            _shield(graph, convolution)
+    return len(graph.convolutions) - len(floats)
 
 
 def _affine(graph: MnnGraph, index: int, ranges: Mapping[str, TensorRange]) -> Affine | None:
@@ -104,6 +114,33 @@ def _propagated(graph: MnnGraph, described: Mapping[int, Affine]) -> set[int]:
         for index in op["inputIndexes"]
         if index not in described
     }
+
+
+def _reached(graph: MnnGraph, entries: list[dict[str, Any]]) -> set[int]:
+    """Tensors that have an entry, or get one from an op that takes them."""
+    reached = {entry["index"] for entry in entries}
+    for op in reversed(graph.ops):
+        if op["type"] not in _ARITHMETIC and not reached.isdisjoint(op["outputIndexes"]):
+            reached.update(op.get("inputIndexes", ()))
+    return reached
+
+
+def _shield(graph: MnnGraph, convolution: Convolution) -> None:
+    """Keep what a float convolution gives from being described.
+
+    MNN 3.6.1 takes any convolution with 8-bit or float16 weights for an int8 one where the tensors
+    that it takes and gives are described, the latter be it as float: its numbers are wrong then, or
+    it crashes. A PReLU of slope 1, after it, changes nothing, and hands no description on.
+    """
+    inner, outer = len(graph.names), convolution.output
+    graph.names.append(f"{graph.names[outer]}/float")
+    convolution.op["outputIndexes"] = [inner]
+    identity = {
+        "type": "PReLU", "name": graph.names[inner], "inputIndexes": [inner],
+        "outputIndexes": [outer], "defaultDimentionFormat": "NHWC",
+        "main_type": "PRelu", "main": {"slopeCount": 1, "slope": [1.0]},
+    }  # fmt: skip
+    graph.ops.insert(graph.ops.index(convolution.op) + 1, identity)
 
 
 def _entry(index: int, scale: float, zero: int) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[str, ...]:
     graph = MnnGraph(described, blob.read_bytes() if blob.exists() else b"", _constants(model))
     notes: tuple[str, ...] = ()
     if job.recipe.precision == "w8":
-        store_asymmetric(graph)
+        for convolution in graph.convolutions:
+            store_asymmetric(convolution)
     else:
         kept = _with_fused(model.graph, job.keep_float)
         count = quantize_convolutions(graph, job.ranges, kept)

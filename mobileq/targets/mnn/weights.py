@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobileq.targets.mnn.graph import Convolution, MnnGraph
+from mobileq.targets.mnn.graph import Convolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,34 +17,59 @@ if TYPE_CHECKING:
 
 PLAIN_INT8 = 4
 """`IDSTQuan.type`: one byte a weight. Others are packed into a table of the values that occur."""
+_FLOAT16 = 3
+_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
+"""Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
+the weights on: float is needed for the activations first."""
+_HALF_STEP = 2.0**-10
 _SMALLEST_SCALE = 1e-30
 _FRACTIONS = 26
 
 
-def store_asymmetric(graph: MnnGraph) -> None:
-    """Weights of all convolutions in 8 bits, computed with in float: `w8`."""
+def store_of_float(convolution: Convolution, total: int) -> None:
+    """Weights of a convolution that stays float in a model with `total` weights."""
+    size = convolution.weights.size
+    if size >= max(_LARGE_SHARE * total, _MANY_WEIGHTS) or not _fits_half(convolution):
+        store_asymmetric(convolution)
+        return
+    main = convolution.op["main"]
+    codes = main.pop("weight").astype("<f2").view("i1")
+    main["quanParameter"] = {"buffer": codes, "type": _FLOAT16}
+
+
+def _fits_half(convolution: Convolution) -> bool:
+    """Whether float16 holds each channel's weights to its precision: not where all are tiny."""
     import numpy as np
 
-    for convolution in graph.convolutions:
-        weights = convolution.weights.astype(np.float64)
-        low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)
-        high = np.maximum(weights.max(axis=1, keepdims=True), 0.0)
-        scale = np.maximum((high - low) / 255, _SMALLEST_SCALE)
-        # Zero stays zero: many weights are.
-        zero = np.round(-low / scale)
-        codes = np.clip(np.round(weights / scale) + zero, 0, 255) - 128
-        main = convolution.op["main"]
-        del main["weight"]
-        main["quanParameter"] = {
-            "buffer": codes.astype(np.int8).ravel(),
-            # For each channel: the value of the lowest code, and the step.
-            "alpha": np.hstack([-zero * scale, scale]).ravel(),
-            "type": PLAIN_INT8,
-            "quantScale": 1.0,  # 0 means an older form
-            "aMaxOrBits": 8,
-            "aMin": -128,
-            "readType": weights.shape[0],  # not 0: asymmetric
-        }
+    weights = convolution.weights
+    with np.errstate(over="ignore"):
+        error = np.abs(weights.astype(np.float16) - weights).max(axis=1)
+    return bool((error <= _HALF_STEP * np.abs(weights).max(axis=1)).all())
+
+
+def store_asymmetric(convolution: Convolution) -> None:
+    """Weights in 8 bits, computed with in float, as in `w8`."""
+    import numpy as np
+
+    weights = convolution.weights.astype(np.float64)
+    low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)
+    high = np.maximum(weights.max(axis=1, keepdims=True), 0.0)
+    scale = np.maximum((high - low) / 255, _SMALLEST_SCALE)
+    # Zero stays zero: many weights are.
+    zero = np.round(-low / scale)
+    codes = np.clip(np.round(weights / scale) + zero, 0, 255) - 128
+    main = convolution.op["main"]
+    del main["weight"]
+    main["quanParameter"] = {
+        "buffer": codes.astype(np.int8).ravel(),
+        # For each channel: the value of the lowest code, and the step.
+        "alpha": np.hstack([-zero * scale, scale]).ravel(),
+        "type": PLAIN_INT8,
+        "quantScale": 1.0,  # 0 means an older form
+        "aMaxOrBits": 8,
+        "aMin": -128,
+        "readType": weights.shape[0],  # not 0: asymmetric
+    }
 
 
 def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:

@@ -7,6 +7,7 @@ import functools
 import json
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import version
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
 from mobileq.spec import QuantRecipe
+from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
@@ -130,6 +132,58 @@ def test_ops_that_are_to_stay_in_float_do(convert):
     assert sqnr_db(wanted, outputs_of(kept)["y"]) > sqnr_db(
         wanted, outputs_of(convert("depthwise", "int8"))["y"]
     )
+
+
+AROUND = {
+    "plain": "t = Relu(d)",
+    "leaky": "t = LeakyRelu<alpha=0.1>(d)",
+    "joined": "t = Concat<axis=1>(d, r)",
+    "parted": "t, o = Split<axis=1>(d, halves)",
+    "added": "t = Add(d, r)",
+}
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8"])
+@pytest.mark.parametrize("around", AROUND)
+def test_float_convolution_between_int8_ones_is_small_and_right(
+    monkeypatch, tmp_path, around, kind
+):
+    # Described on both sides, or through the op behind it: MNN 3.6.1 would take it for int8.
+    channels = {"joined": 32, "parted": 8}.get(around, 16)
+    graph = f"""g (float[1,3,8,10] x) => (float[1,8,8,10] y) {{
+        c = Conv<pads=[1,1,1,1]>(x, w)
+        r = Relu(c)
+        d = Conv<pads=[1,1,1,1], group=16>(r, v)
+        {AROUND[around]}
+        y = Conv(t, u)
+    }}"""
+    constants = {
+        "w": weights(16, 3, 3, 3), "v": weights(16, 1, 3, 3), "u": weights(8, channels, 1, 1),
+        "halves": np.array([8, 8]),
+    }  # fmt: skip
+    monkeypatch.setitem(MODELS, around, (graph, constants))
+    monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
+    model = make(around, tmp_path)
+    job = model.job(tmp_path, "int8", keep_float=("d",))
+    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
+    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    assert file.converted.notes == ("2 of 3 convolutions are in int8.",)
+    wanted = Counter(["int8", "int8", kind])
+    assert read_outline(job.output).weight_types == wanted
+    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 30
+
+
+@pytest.mark.parametrize(("size", "kind"), [(1.0, "float16"), (1e-7, "int8"), (1e6, "int8")])
+def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, kind):
+    graph, constants = MODELS["depthwise"]
+    scaled = {**constants, "v": constants["v"] * np.float32(size)}
+    monkeypatch.setitem(MODELS, "scaled", (graph, scaled))
+    model = make("scaled", tmp_path)
+    job = model.job(tmp_path, "int8", keep_float=("y",))
+    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
+    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    assert read_outline(job.output).weight_types == Counter(["int8", kind])
+    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 35
 
 
 def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
