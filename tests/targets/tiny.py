@@ -14,7 +14,7 @@ from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import collect
 from mobileq.progress import Silent
 from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
-from mobileq.targets.base import ConversionJob, Converted
+from mobileq.targets.base import ConversionJob, Converted, Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.targets.tflite.target import TfliteTarget
 
@@ -76,9 +76,9 @@ class TinyFile:
     converted: Converted
 
 
-def convert_once(job: ConversionJob) -> Converted:
-    """To .tflite, by a target that is not kept."""
-    with closing(TfliteTarget()) as target:
+def convert_once(job: ConversionJob, kind: type[Target] = TfliteTarget) -> Converted:
+    """By a target that is not kept."""
+    with closing(kind()) as target:
         return target.convert(job)
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mobileq.errors import ToolError
+from mobileq.targets.mnn.contents import CONVOLUTIONS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise")
 _COPY = "ConvertTensor"
 """Changes the layout, as between NCHW and MNN's blocks of four channels, never the values."""
 _PAIRS = {"Convolution2D": ("weight", "bias"), "LayerNorm": ("gamma", "beta")}

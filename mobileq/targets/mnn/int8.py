@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mobileq.spec import TensorRange
-from mobileq.targets.mnn.graph import CONVOLUTIONS, Convolution, MnnGraph
+from mobileq.targets.mnn.contents import CONVOLUTIONS
+from mobileq.targets.mnn.graph import Convolution, MnnGraph
 from mobileq.targets.mnn.weights import PLAIN_INT8, store_of_float, symmetric
 
 _LEVELS = 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,24 @@ def read_outline(path: Path) -> MnnOutline:
         tool="MNN",
         advice="The file is probably damaged: convert the model again.",
     )
-    quant = found["quant"]
+    return outline_of(found)
+
+
+def outline_of(found: Mapping[str, Any]) -> MnnOutline:
+    """Of the worker's answer to `outline`, or to `session` with the graph's `contents`."""
+    quant, order = found["quant"], {name: index for index, name in enumerate(found["order"])}
+    # A session lists them by name, the graph in the model's order.
+    outputs = sorted(found["outputs"], key=lambda tensor: order.get(tensor["name"], len(order)))
     ordered = sorted(found["ops"].items(), key=lambda item: (-item[1], item[0]))
     return MnnOutline(
         inputs=tuple(_tensor(tensor, quant) for tensor in found["inputs"]),
-        outputs=tuple(_tensor(tensor, quant) for tensor in found["outputs"]),
+        outputs=tuple(_tensor(tensor, quant) for tensor in outputs),
         ops=dict(ordered),
         weight_types=found["weights"],
     )
 
 
-def _tensor(tensor: dict[str, Any], quant: dict[str, list[Any]]) -> TensorSpec:
+def _tensor(tensor: Mapping[str, Any], quant: Mapping[str, Sequence[Any]]) -> TensorSpec:
     scale, zero_point = quant.get(tensor["name"], (None, 0))
     shape = tuple(tensor["shape"])
     return TensorSpec(

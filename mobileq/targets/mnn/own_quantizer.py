@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError, VerificationError
 from mobileq.external.child import Child
+from mobileq.external.framing import Fields
 from mobileq.progress import tracked
 from mobileq.targets.base import ConversionJob
-from mobileq.targets.mnn.graph import CONVOLUTIONS
 from mobileq.targets.mnn.preprocess_config import (
     CONFIG_NAME,
     PICTURES,
@@ -31,13 +30,15 @@ _MOST_PICTURES = {"ADMM": 1}
 """With several, ADMM (MNN 3.6.1) quantizes no features at all and calls it done."""
 
 
-def quantize_by_mnn(child: Child, job: ConversionJob, source: Path) -> tuple[str, ...]:
+def quantize_by_mnn(
+    child: Child, job: ConversionJob, source: Path
+) -> tuple[tuple[str, ...], Fields]:
     """Write `job.output`, the float file `source` quantized by MNN.
 
     The config and the pictures it names stay beside it.
 
     Returns:
-        Notes for the person.
+        Notes for the person, and the worker's answer to `outline`.
 
     Raises:
         UsageError: There are no pictures, or the model does not take one.
@@ -57,8 +58,8 @@ def quantize_by_mnn(child: Child, job: ConversionJob, source: Path) -> tuple[str
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=1) + "\n")
     fields = {"source": str(source), "output": str(job.output), "config": str(folder / CONFIG_NAME)}
     child.request("quantize", fields)
-    graph = child.request("graph", {"path": str(job.output)})[0]["graph"]
-    done, total = quantized_convolutions(graph)
+    found = child.request("outline", {"path": str(job.output)})[0]
+    done, total = found["int8_convolutions"]
     if done == 0:
         raise VerificationError(
             f"MNN's {method} quantized the features of none of {total} convolutions.",
@@ -69,7 +70,7 @@ def quantize_by_mnn(child: Child, job: ConversionJob, source: Path) -> tuple[str
         notes.append(
             f"MNN's {method} was given one picture: with several, MNN 3.6.1 quantizes no features."
         )
-    return tuple(notes)
+    return tuple(notes), found
 
 
 def companions(folder: Path) -> tuple[str, ...]:
@@ -86,24 +87,3 @@ def _preprocess(job: ConversionJob) -> PreprocessSpec:
             "Give photos with --calib, or use --mnn-method mobileq.",
         )
     return spec.preprocess
-
-
-def quantized_convolutions(graph: Mapping[str, Any]) -> tuple[int, int]:
-    """How many convolutions of a graph in MNN's JSON form run in int8, and how many there are.
-
-    Integer weights alone do not make one: the tensors it takes and gives must have scales.
-    """
-    described = {
-        tensor["index"]
-        for tensor in graph.get("extraTensorDescribe") or ()
-        if (tensor.get("quantInfo") or {}).get("type", "DT_INT8") == "DT_INT8"
-    }
-    convolutions = [op for op in graph["oplists"] if op["type"] in CONVOLUTIONS]
-    done = [
-        op
-        for op in convolutions
-        if op["main"].get("quanParameter")
-        and op["inputIndexes"][0] in described
-        and op["outputIndexes"][0] in described
-    ]
-    return len(done), len(convolutions)

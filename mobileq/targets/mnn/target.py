@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.errors import UsageError, VerificationError
+from mobileq.errors import MobileqError, UsageError, VerificationError
 from mobileq.external.child import Child
+from mobileq.external.framing import Fields
 from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
-from mobileq.targets.mnn.outline import MnnOutline, read_outline
+from mobileq.targets.mnn.outline import MnnOutline, outline_of
 from mobileq.targets.mnn.own_quantizer import BLOCKED_INPUT, companions, quantize_by_mnn
 from mobileq.targets.mnn.weights import store_asymmetric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import GraphProto
+    from onnx import GraphProto, ModelProto
 
 _DIRECT = {"fp32": (), "fp16": ("--fp16",)}
 """Precisions that MNN's converter writes itself, and the options for it."""
@@ -40,6 +43,15 @@ class MnnTarget:
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8", "int8")
     default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8")
     engines: tuple[Engine, ...] = ("direct",)
+
+    def __init__(self) -> None:
+        self._children = ExitStack()
+        self._child: Child | None = None
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        self._children.close()
+        self._child = None
 
     def open(
         self,
@@ -58,9 +70,6 @@ class MnnTarget:
             threads=os.cpu_count() or 1,
         )
 
-    def close(self) -> None:
-        """Nothing is kept from one conversion to the next."""
-
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """See `Target.tool_versions`."""
         return {"mnn": version("mnn")}
@@ -74,21 +83,15 @@ class MnnTarget:
                 "int8 needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
-        with (
-            job.progress.stage(f"Converting with MNN to {precision}"),
-            _child(job) as child,
-        ):
-            if precision in _DIRECT:
-                _from_onnx(child, job, job.output, *_DIRECT[precision])
-                notes: tuple[str, ...] = ()
-            elif own:
-                source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
-                _from_onnx(child, job, source, *BLOCKED_INPUT)
-                notes = quantize_by_mnn(child, job, source)
+        with job.progress.stage(f"Converting with MNN to {precision}"):
+            if own:
+                # In a child of its own: the quantizer changes the folder, and damages its memory.
+                with _child(job) as child:
+                    notes, found = quantize_by_mnn(child, job, _blocked(child, job))
             else:
-                notes = _through_json(child, job)
+                notes, found = self._convert(job)
         forget_uuid(job.output)
-        outline = read_outline(job.output)
+        outline = outline_of(found)
         return Converted(
             inputs=_matched(job.spec.inputs, outline.inputs, job.output),
             outputs=_matched(job.spec.outputs, outline.outputs, job.output),
@@ -97,11 +100,24 @@ class MnnTarget:
             companions=companions(job.output.parent) if own else (),
         )
 
+    def _convert(self, job: ConversionJob) -> tuple[tuple[str, ...], Fields]:
+        """In the child that is kept: to start one takes as long as most of its work."""
+        if self._child is None:
+            self._child = self._children.enter_context(_child(job))
+        try:
+            if job.recipe.precision in _DIRECT:
+                _from_onnx(self._child, job, job.output, *_DIRECT[job.recipe.precision])
+                return (), self._child.request("outline", {"path": str(job.output)})[0]
+            return _through_json(self._child, job)
+        except MobileqError:
+            self.close()  # it may have crashed
+            raise
+
 
 def _child(job: ConversionJob) -> Child:
     return Child(
         "mobileq.targets.mnn.worker:MnnWorker",
-        stage=f"converting {job.spec.name} to {job.recipe.precision}",
+        stage=f"converting {job.spec.name}",
         tool="MNN",
         advice="Try another precision, or report the model.",
         temporary=job.scratch,
@@ -118,16 +134,20 @@ def _from_onnx(child: Child, job: ConversionJob, output: Path, *options: str) ->
     child.request("convert", fields)
 
 
-def _through_json(child: Child, job: ConversionJob) -> tuple[str, ...]:
+def _blocked(child: Child, job: ConversionJob) -> Path:
+    """The float model as the quantizer must have it."""
+    source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
+    _from_onnx(child, job, source, *BLOCKED_INPUT)
+    return source
+
+
+def _through_json(child: Child, job: ConversionJob) -> tuple[tuple[str, ...], Fields]:
     """Precisions whose numbers are made here and written into MNN's JSON form."""
     import onnx
 
     model = onnx.load(job.model)
-    plain = job.scratch / f"mnn-{job.recipe.precision}.mnn"
-    _from_onnx(child, job, plain, "--saveExternalData")
-    described = child.request("graph", {"path": str(plain)})[0]["graph"]
-    blob = plain.with_suffix(".mnn.weight")
-    graph = MnnGraph(described, blob.read_bytes() if blob.exists() else b"", _constants(model))
+    graph = _read_base(child, job, model)
+    graph.described["bizCode"] = metadata_text(job.spec, job.recipe)
     notes: tuple[str, ...] = ()
     if job.recipe.precision == "w8":
         for convolution in graph.convolutions:
@@ -145,10 +165,23 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[str, ...]:
     text.write_bytes(graph.to_json())
     fields = {"framework": "JSON", "source": str(text), "output": str(job.output), "options": []}
     child.request("convert", fields)
-    return notes
+    found = child.request("session", {"path": str(job.output)})[0]
+    return notes, {**contents(graph.described), **found}
 
 
-def _constants(model: Any) -> dict[str, NDArray[Any]]:
+def _read_base(child: Child, job: ConversionJob, model: ModelProto) -> MnnGraph:
+    """The float model's graph; converted once for all files that are made of the model."""
+    plain = job.scratch / "mnn-base.mnn"
+    text, blob = plain.with_suffix(".json"), plain.with_suffix(".mnn.weight")
+    if not text.exists():
+        _from_onnx(child, job, plain, "--saveExternalData")
+        graph = child.request("graph", {"path": str(plain)})[0]["graph"]
+        text.write_bytes(msgspec.json.encode(graph))
+    described = msgspec.json.decode(text.read_bytes())
+    return MnnGraph(described, blob.read_bytes() if blob.exists() else b"", _constants(model))
+
+
+def _constants(model: ModelProto) -> dict[str, NDArray[Any]]:
     """The ONNX model's constants, by tensor name."""
     from onnx import numpy_helper
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
+from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.interpreter import dtype_name
 
 
@@ -24,16 +24,11 @@ class MnnWorker:
     def outline(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Inputs, outputs and ops of a .mnn file."""
         graph = _dumped(fields["path"])
-        found = _session_tensors(fields["path"])
-        # A session lists them by name, the graph in the model's order.
-        order = {name: index for index, name in enumerate(graph.get("outputName") or ())}
-        found["outputs"].sort(key=lambda tensor: order.get(tensor["name"], len(order)))
-        return {
-            "ops": Counter(op["type"] for op in graph["oplists"]),
-            "weights": _weight_types(graph),
-            "quant": _quantized_tensors(graph),
-            **found,
-        }, {}
+        return {**contents(graph), **_session_tensors(fields["path"])}, {}
+
+    def session(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """The part of `outline` that takes no JSON form: that of a large model takes seconds."""
+        return _session_tensors(fields["path"]), {}
 
     def convert(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Run MNN's converter: `source` in `framework` (ONNX, MNN, JSON) to `output`."""
@@ -105,31 +100,4 @@ def _session_tensors(path: str) -> dict[str, Any]:
             }
             for name, tensor in tensors.items()
         ]
-    return found
-
-
-def _weight_types(graph: dict[str, Any]) -> dict[str, int]:
-    """How the weights of convolutions are kept: {"float32": 3, "8 bit": 57}."""
-    kinds: Counter[str] = Counter()
-    for op in graph["oplists"]:
-        main = op.get("main", {})
-        packed = main.get("quanParameter") or {}
-        if packed.get("type"):
-            kinds[_PACKING.get(packed["type"], f"packing {packed['type']}")] += 1
-        elif main.get("weight"):
-            kinds["float32"] += 1
-    return dict(kinds)
-
-
-_PACKING = {1: "int8 table", 2: "int8 sparse", 3: "float16", 4: "int8", 8: "int8 static"}
-
-
-def _quantized_tensors(graph: dict[str, Any]) -> dict[str, tuple[float, int]]:
-    """{tensor name: (scale, zero-point)}."""
-    names = graph.get("tensorName", [])
-    found = {}
-    for tensor in graph.get("extraTensorDescribe") or ():
-        info = tensor.get("quantInfo") or {}
-        if info.get("scale") and tensor["index"] < len(names):
-            found[names[tensor["index"]]] = (info["scale"], int(info.get("zero", 0)))
     return found

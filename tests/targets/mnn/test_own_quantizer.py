@@ -15,12 +15,12 @@ import pytest
 
 from mobileq.errors import UsageError
 from mobileq.spec import PreprocessSpec, QuantRecipe
-from mobileq.targets.mnn.own_quantizer import quantized_convolutions
+from mobileq.targets.mnn.contents import int8_convolutions
 from mobileq.targets.mnn.preprocess_config import preprocess_config, write_pictures
 from mobileq.targets.mnn.target import MnnTarget
 from mobileq.vision.preprocess import preprocess
 
-from ..tiny import TinyModel
+from ..tiny import TinyModel, convert_once
 
 # What MNN's Helper::preprocessInput does with each picture.
 PREPARE = """
@@ -115,7 +115,7 @@ def own_job(model: TinyModel, folder: Path, method: str, weights: str = "MAX_ABS
 def test_each_method_quantizes_features(tiny, tmp_path, method, weights):
     model = pictured(tiny)
     job = own_job(model, tmp_path, method, weights)
-    done = MnnTarget().convert(job)
+    done = convert_once(job, MnnTarget)
     # MNN 3.6.1 leaves one out with KL and ADMM, here as in larger models.
     count = 3 if method == "EMA" else 2
     assert done.notes[0] == f"MNN's {method} put {count} of 3 convolutions into int8."
@@ -131,7 +131,7 @@ def test_each_method_quantizes_features(tiny, tmp_path, method, weights):
 
 def test_config_beside_the_file_works_with_mnns_command(tiny, tmp_path):
     job = own_job(pictured(tiny), tmp_path, "KL")
-    done = MnnTarget().convert(job)
+    done = convert_once(job, MnnTarget)
     assert done.companions == (
         "preprocessConfig.json",
         *(f"calibration/{index:04d}.png" for index in range(4)),
@@ -146,7 +146,7 @@ def test_config_beside_the_file_works_with_mnns_command(tiny, tmp_path):
 
 def test_model_without_known_preprocessing_is_refused(tiny, tmp_path):
     with pytest.raises(UsageError, match="needs pictures"):
-        MnnTarget().convert(own_job(tiny("anchors"), tmp_path, "KL"))
+        convert_once(own_job(tiny("anchors"), tmp_path, "KL"), MnnTarget)
 
 
 def test_integer_weights_alone_are_no_int8_convolution():
@@ -155,6 +155,6 @@ def test_integer_weights_alone_are_no_int8_convolution():
         "main": {"quanParameter": {"type": 1}},
     }  # fmt: skip
     scales = [{"index": index, "quantInfo": {"scale": 0.1}} for index in (0, 1)]
-    assert quantized_convolutions({"oplists": [op]}) == (0, 1)
-    assert quantized_convolutions({"oplists": [op], "extraTensorDescribe": scales[:1]}) == (0, 1)
-    assert quantized_convolutions({"oplists": [op], "extraTensorDescribe": scales}) == (1, 1)
+    assert int8_convolutions({"oplists": [op]}) == (0, 1)
+    assert int8_convolutions({"oplists": [op], "extraTensorDescribe": scales[:1]}) == (0, 1)
+    assert int8_convolutions({"oplists": [op], "extraTensorDescribe": scales}) == (1, 1)

@@ -8,19 +8,22 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from importlib.metadata import version
 
 import numpy as np
 import pytest
 
 from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
+from mobileq.external.child import Child
 from mobileq.spec import QuantRecipe
+from mobileq.targets.mnn import target as mnn_target
 from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import MODELS, TinyFile, make, sqnr_db, weights
+from ..tiny import MODELS, TinyFile, convert_once, make, sqnr_db, weights
 
 LEAST_DB = {"fp32": 100, "fp16": 60, "w8": 38, "int8": 30}
 """A float32 file differs by rounding only; each of the others shows its own error."""
@@ -36,7 +39,7 @@ def convert(tiny, tmp_path_factory):
         folder = tmp_path_factory.mktemp(f"{name}-{precision}")
         job = tiny(name).job(folder, precision, **options)
         job = dataclasses.replace(job, output=folder / f"{name}.mnn")
-        return TinyFile(tiny(name), job.output, MnnTarget().convert(job))
+        return TinyFile(tiny(name), job.output, convert_once(job, MnnTarget))
 
     return converted
 
@@ -77,7 +80,7 @@ def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
     monkeypatch.setitem(MODELS, "normalized", (graph, constants))
     model = make("normalized", tmp_path)
     job = dataclasses.replace(model.job(tmp_path, "w8"), output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
     assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 38
 
 
@@ -108,7 +111,7 @@ def test_file_carries_its_spec(convert):
 def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
     first = convert("anchors", precision)
     job = dataclasses.replace(tiny("anchors").job(tmp_path, precision), output=tmp_path / "x.mnn")
-    MnnTarget().convert(job)
+    convert_once(job, MnnTarget)
     assert job.output.read_bytes() == first.path.read_bytes()
 
 
@@ -166,7 +169,7 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
     model = make(around, tmp_path)
     job = model.job(tmp_path, "int8", keep_float=("d",))
     job = dataclasses.replace(job, output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
     assert file.converted.notes == ("2 of 3 convolutions are in int8.",)
     wanted = Counter(["int8", "int8", kind])
     assert read_outline(job.output).weight_types == wanted
@@ -181,7 +184,7 @@ def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, 
     model = make("scaled", tmp_path)
     job = model.job(tmp_path, "int8", keep_float=("y",))
     job = dataclasses.replace(job, output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, MnnTarget().convert(job))
+    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
     assert read_outline(job.output).weight_types == Counter(["int8", kind])
     assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 35
 
@@ -189,12 +192,12 @@ def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, 
 def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
     job = tiny("conv").job(tmp_path, "int8", keep_float=("c",))
     with pytest.raises(VerificationError, match="None of the convolutions"):
-        MnnTarget().convert(dataclasses.replace(job, output=tmp_path / "x.mnn"))
+        convert_once(dataclasses.replace(job, output=tmp_path / "x.mnn"), MnnTarget)
 
 
 def test_int8_without_pictures_is_refused(tiny, tmp_path):
     with pytest.raises(UsageError, match="needs pictures"):
-        MnnTarget().convert(tiny("conv").job(tmp_path, "int8", calibrated=False))
+        convert_once(tiny("conv").job(tmp_path, "int8", calibrated=False), MnnTarget)
 
 
 def test_latency_is_measured_as_often_as_asked(convert):
@@ -224,9 +227,39 @@ def test_model_that_mnn_cannot_read_is_one_sentence(tiny, tmp_path):
     job = tiny("conv").job(tmp_path, "fp32")
     job = dataclasses.replace(job, model=path, output=tmp_path / "x.mnn")
     with pytest.raises(ToolError) as caught:
-        MnnTarget().convert(job)
+        convert_once(job, MnnTarget)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_files_of_one_model_share_a_conversion_and_a_child(tiny, convert, tmp_path, monkeypatch):
+    children, conversions = [], []
+
+    class Counted(Child):
+        def __init__(self, *args, **kwargs):
+            children.append(self)
+            super().__init__(*args, **kwargs)
+
+        def request(self, command, fields=None, arrays=None):
+            conversions.extend([command] if (fields or {}).get("framework") == "ONNX" else [])
+            return super().request(command, fields, arrays)
+
+    monkeypatch.setattr(mnn_target, "Child", Counted)
+    with closing(MnnTarget()) as target:
+        for options in (("w8", ()), ("int8", ("c",)), ("int8", ())):
+            job = tiny("depthwise").job(tmp_path, options[0], keep_float=options[1])
+            target.convert(dataclasses.replace(job, output=tmp_path / "x.mnn"))
+    assert (len(children), len(conversions)) == (1, 1)
+    assert (tmp_path / "x.mnn").read_bytes() == convert("depthwise", "int8").path.read_bytes()
+
+
+def test_target_lives_on_after_a_failure(tiny, tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    job = dataclasses.replace(tiny("conv").job(tmp_path, "fp32"), output=tmp_path / "x.mnn")
+    with closing(MnnTarget()) as target:
+        with pytest.raises(ToolError):
+            target.convert(dataclasses.replace(job, model=tmp_path / "broken.onnx"))
+        assert target.convert(job).ops["Convolution"] == 1
 
 
 def test_versions_name_mnn():

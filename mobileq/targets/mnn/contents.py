@@ -1,0 +1,66 @@
+"""What a graph in MNN's JSON form is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise")
+_PACKING = {1: "int8 table", 2: "int8 sparse", 3: "float16", 4: "int8", 8: "int8 static"}
+
+
+def contents(graph: Mapping[str, Any]) -> dict[str, Any]:
+    """Ops by type, weights by how they are kept, and whatever else an outline is made of."""
+    return {
+        "ops": dict(Counter(op["type"] for op in graph["oplists"])),
+        "weights": _weight_types(graph),
+        "quant": _quantized_tensors(graph),
+        "int8_convolutions": int8_convolutions(graph),
+        "order": list(graph.get("outputName") or ()),
+    }
+
+
+def _weight_types(graph: Mapping[str, Any]) -> dict[str, int]:
+    """How the weights of convolutions are kept: {"float32": 3, "int8": 57}."""
+    kinds: Counter[str] = Counter()
+    for op in graph["oplists"]:
+        main = op.get("main", {})
+        packed, plain = main.get("quanParameter") or {}, main.get("weight")
+        if packed.get("type"):
+            kinds[_PACKING.get(packed["type"], f"packing {packed['type']}")] += 1
+        elif plain is not None and len(plain):
+            kinds["float32"] += 1
+    return dict(kinds)
+
+
+def _quantized_tensors(graph: Mapping[str, Any]) -> dict[str, tuple[float, int]]:
+    """{tensor name: (scale, zero-point)}."""
+    names = graph.get("tensorName", [])
+    found = {}
+    for tensor in graph.get("extraTensorDescribe") or ():
+        info = tensor.get("quantInfo") or {}
+        if info.get("scale") and tensor["index"] < len(names):
+            found[names[tensor["index"]]] = (info["scale"], int(info.get("zero", 0)))
+    return found
+
+
+def int8_convolutions(graph: Mapping[str, Any]) -> tuple[int, int]:
+    """How many convolutions of a graph in MNN's JSON form run in int8, and how many there are.
+
+    Integer weights alone do not make one: the tensors it takes and gives must have scales.
+    """
+    described = {
+        tensor["index"]
+        for tensor in graph.get("extraTensorDescribe") or ()
+        if (tensor.get("quantInfo") or {}).get("type", "DT_INT8") == "DT_INT8"
+    }
+    convolutions = [op for op in graph["oplists"] if op["type"] in CONVOLUTIONS]
+    done = [
+        op
+        for op in convolutions
+        if op["main"].get("quanParameter")
+        and op["inputIndexes"][0] in described
+        and op["outputIndexes"][0] in described
+    ]
+    return len(done), len(convolutions)
