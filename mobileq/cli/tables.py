@@ -10,10 +10,11 @@ from mobileq.evaluate.report import Validation
 from mobileq.manifest import BundleManifest
 from mobileq.spec import DecodeSpec, PreprocessSpec, QuantParams, TensorSpec
 from mobileq.workflows.detect import DetectionRun
-from mobileq.workflows.inspect import Inspection
+from mobileq.workflows.inspect import Inspection, QuantizedTensor
 from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME, Sensitivity
 
 _LABELS_SHOWN = 8
+_TENSORS_SHOWN = 20
 _GROUPS_SHOWN = 20
 _GROUPS_EXPLAINED = 5
 
@@ -94,6 +95,8 @@ def print_inspection(console: Console, found: Inspection) -> None:
     console.line(f"Ops: {ops}")
     types = ", ".join(f"{count} {name}" for name, count in _most_first(found.tensor_types))
     console.line(f"Tensors: {types}")
+    if found.quantized:
+        _print_quantized(console, found.quantized)
     if found.model:
         console.line(f"Family: {found.model.family or 'not known'}; task: {found.model.task}")
         if found.model.preprocess:
@@ -104,6 +107,29 @@ def print_inspection(console: Console, found: Inspection) -> None:
             console.line(f"Labels: {_shortened(found.model.labels)}")
     for notice in found.notices:
         console.notice(notice)
+
+
+def _print_quantized(console: Console, tensors: tuple[QuantizedTensor, ...]) -> None:
+    shown = tensors[:_TENSORS_SHOWN]
+    rows = [
+        (
+            each.name,
+            each.dtype,
+            f"{each.scale:.6g}",
+            str(each.zero_point),
+            _span(each.min, each.max),
+        )
+        for each in shown
+    ]
+    columns = ("activation", "type", "scale", "zero-point", "range")
+    console.table(columns, rows, "Activations in integers")
+    if len(tensors) > len(shown):
+        rest = len(tensors) - len(shown)
+        console.line(f"{rest} more activations are in integers; --json has all.", "quiet")
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.3g} .. {high:.3g}"
 
 
 def print_sensitivity(console: Console, found: Sensitivity, output: Path | None) -> None:
@@ -119,7 +145,7 @@ def print_sensitivity(console: Console, found: Sensitivity, output: Path | None)
             f"{group.sqnr_db:.1f}",
             *((_number(group.agreement, ".3f"),) if agreed else ()),
             f"{group.weight_count:,}",
-            f"{group.low:.3g} .. {group.high:.3g}",
+            _span(group.low, group.high),
         )
         for group in shown
     ]

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from mobileq.graph.prepare import PreparedModel
 
 
+class QuantizedTensor(Spec, frozen=True, kw_only=True):
+    """An activation that a file keeps in integers: real = scale * (code - zero_point).
+
+    `min` and `max` are the real values of its lowest and highest code.
+    """
+
+    name: str
+    dtype: str
+    scale: float
+    zero_point: int
+    min: float
+    max: float
+
+
 class Inspection(Spec, frozen=True, kw_only=True):
     """What `inspect` prints. `inputs` and `outputs` are the file's own; `model` is how mobileq
     would feed and read it; `notices` say what is not known and why."""
@@ -26,6 +40,8 @@ class Inspection(Spec, frozen=True, kw_only=True):
     ops: dict[str, int]
     tensor_types: dict[str, int]
     """How many tensors of each type the file holds, weights included."""
+    quantized: tuple[QuantizedTensor, ...] = ()
+    """Activations, in the file's order."""
     model: ModelSpec | None
     notices: tuple[str, ...] = ()
 
@@ -74,7 +90,7 @@ def _refusals(prepared: PreparedModel) -> tuple[str, ...]:
 
 def _tflite(path: Path, overrides: Overrides) -> Inspection:
     from mobileq.targets.tflite import flatbuffer
-    from mobileq.targets.tflite.tensors import file_tensors
+    from mobileq.targets.tflite.tensors import code_limits, file_tensors, quantized_activations
     from mobileq.workflows.opening import open_model
 
     graph = flatbuffer.read_model(path)
@@ -89,6 +105,10 @@ def _tflite(path: Path, overrides: Overrides) -> Inspection:
         outputs=outputs,
         ops=flatbuffer.op_counts(graph),
         tensor_types=flatbuffer.tensor_types(graph),
+        quantized=tuple(
+            _quantized(name, dtype, quant.scale[0], quant.zero_point[0], *code_limits(dtype))
+            for name, dtype, quant in quantized_activations(graph)
+        ),
         model=opened.spec,
         notices=opened.notices,
     )
@@ -109,6 +129,22 @@ def _mnn(path: Path, overrides: Overrides) -> Inspection:
         outputs=outline.outputs,
         ops=outline.ops,
         tensor_types=outline.weight_types,
+        quantized=tuple(
+            _quantized(name, "int8", *found) for name, found in outline.quantized.items()
+        ),
         model=spec,
         notices=() if spec else ("This file does not say how its input is prepared.",),
+    )
+
+
+def _quantized(
+    name: str, dtype: str, scale: float, zero_point: int, lowest: int, highest: int
+) -> QuantizedTensor:
+    return QuantizedTensor(
+        name=name,
+        dtype=dtype,
+        scale=scale,
+        zero_point=zero_point,
+        min=scale * (lowest - zero_point),
+        max=scale * (highest - zero_point),
     )

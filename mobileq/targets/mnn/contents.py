@@ -34,15 +34,26 @@ def _weight_types(graph: Mapping[str, Any]) -> dict[str, int]:
     return dict(kinds)
 
 
-def _quantized_tensors(graph: Mapping[str, Any]) -> dict[str, tuple[float, int]]:
-    """{tensor name: (scale, zero-point)}."""
-    names = graph.get("tensorName", [])
-    found = {}
-    for tensor in graph.get("extraTensorDescribe") or ():
-        info = tensor.get("quantInfo") or {}
-        if info.get("scale") and tensor["index"] < len(names):
-            found[names[tensor["index"]]] = (info["scale"], int(info.get("zero", 0)))
+def _quantized_tensors(graph: Mapping[str, Any]) -> dict[str, tuple[float, int, int, int]]:
+    """{tensor name: (scale, zero-point, lowest code, highest code)}."""
+    names, found = graph.get("tensorName", []), {}
+    for index, info in _int8_entries(graph).items():
+        if info.get("scale") and index < len(names):
+            codes = (info.get("zero", 0), info.get("min", -128), info.get("max", 127))
+            zero, low, high = map(round, codes)
+            found[names[index]] = (info["scale"], zero, low, high)
     return found
+
+
+def _int8_entries(graph: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    """What the tensors that are described as int8 are described by."""
+    entries = {
+        tensor["index"]: tensor.get("quantInfo") or {}
+        for tensor in graph.get("extraTensorDescribe") or ()
+    }
+    return {
+        index: info for index, info in entries.items() if info.get("type", "DT_INT8") == "DT_INT8"
+    }
 
 
 def int8_convolutions(graph: Mapping[str, Any]) -> tuple[int, int]:
@@ -50,11 +61,7 @@ def int8_convolutions(graph: Mapping[str, Any]) -> tuple[int, int]:
 
     Integer weights alone do not make one: the tensors it takes and gives must have scales.
     """
-    described = {
-        tensor["index"]
-        for tensor in graph.get("extraTensorDescribe") or ()
-        if (tensor.get("quantInfo") or {}).get("type", "DT_INT8") == "DT_INT8"
-    }
+    described = _int8_entries(graph)
     convolutions = [op for op in graph["oplists"] if op["type"] in CONVOLUTIONS]
     done = [
         op

@@ -13,12 +13,17 @@ from mobileq.spec import QuantParams, TensorSpec
 
 @dataclass(frozen=True)
 class MnnOutline:
-    """Inputs and outputs under the file's names; ops by type; weights by how they are kept."""
+    """Inputs and outputs under the file's names; ops by type; weights by how they are kept.
+
+    `quantized` has (scale, zero-point, lowest code, highest code) by the tensor's name. MNN tells
+    scales with six decimals.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     weight_types: dict[str, int]
+    quantized: dict[str, tuple[float, int, int, int]]
 
 
 def read_outline(path: Path) -> MnnOutline:
@@ -50,11 +55,12 @@ def outline_of(found: Mapping[str, Any]) -> MnnOutline:
         outputs=tuple(_tensor(tensor, quant) for tensor in outputs),
         ops=dict(ordered),
         weight_types=found["weights"],
+        quantized={name: (*affine,) for name, affine in quant.items()},
     )
 
 
 def _tensor(tensor: Mapping[str, Any], quant: Mapping[str, Sequence[Any]]) -> TensorSpec:
-    scale, zero_point = quant.get(tensor["name"], (None, 0))
+    scale, zero_point = quant.get(tensor["name"], (None, 0))[:2]
     shape = tuple(tensor["shape"])
     return TensorSpec(
         name=tensor["name"],

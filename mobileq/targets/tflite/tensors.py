@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import VerificationError
-from mobileq.spec import Layout, TensorSpec
+from mobileq.spec import Layout, QuantParams, TensorSpec
 from mobileq.targets.base import Tensors
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.layout import Order, fitting_orders, inverse
@@ -30,6 +30,22 @@ def file_tensors(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, 
     inputs = tuple(_declared(graph.tensors[index]) for index in graph.inputs)
     outputs = tuple(_declared(graph.tensors[index]) for index in graph.outputs)
     return inputs, outputs
+
+
+def quantized_activations(model: Any) -> list[tuple[str, str, QuantParams]]:
+    """(name, type, scale) of the activations in integers, in the file's order."""
+    tensors = model.subgraphs[0].tensors
+    activations = [tensors[index] for index in sorted(flatbuffer.activation_indices(model))]
+    described = [_declared(tensor) for tensor in activations]
+    return [(each.name, each.dtype, each.quant) for each in described if each.quant]
+
+
+def code_limits(dtype: str) -> tuple[int, int]:
+    """The lowest and the highest code of an integer type."""
+    import numpy as np
+
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
 
 
 def _declared(tensor: Any) -> TensorSpec:

@@ -123,6 +123,20 @@ def test_weights_are_kept_as_the_precision_says(convert):
     assert kinds["int8"].weight_types == {"int8": 3}
 
 
+def test_ranges_of_what_is_int8_are_those_that_were_given(convert):
+    file = convert("pooled", "int8")
+    ranges, found = file.model.ranges(), read_outline(file.path).quantized
+    # MNN's copies of the input and the output; what the concatenation joins is float.
+    onnx_names = {"x___tr4c": "x", "c": "c", "j": "j", "y__before_tr": "y"}
+    assert set(found) == set(onnx_names)
+    for copy, (scale, zero, low, high) in found.items():
+        name = onnx_names[copy]
+        assert (low, high) == (-128, 127)
+        assert scale * (low - zero) == pytest.approx(min(ranges[name].min, 0), abs=scale)
+        assert scale * (high - zero) == pytest.approx(max(ranges[name].max, 0), abs=scale)
+    assert read_outline(convert("pooled", "w8").path).quantized == {}
+
+
 def test_int8_says_how_many_convolutions_are(convert):
     assert convert("anchors", "int8").converted.notes == ("3 of 3 convolutions are in int8.",)
 

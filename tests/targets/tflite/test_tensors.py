@@ -9,9 +9,11 @@ from mobileq.errors import VerificationError
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.tensors import (
+    code_limits,
     file_tensors,
     match_tensors,
     output_orders,
+    quantized_activations,
     restore_output_layouts,
 )
 
@@ -51,6 +53,18 @@ def test_only_quantized_tensors_have_a_scale(convert):
         assert (len(spec.quant.scale), spec.quant.axis) == (1, None)
     inputs, outputs = file_tensors(flatbuffer.read_model(convert("scores", "int8").path))
     assert [spec.quant for spec in (*inputs, *outputs)] == [None, None]
+
+
+def test_activations_in_integers_are_listed_and_weights_are_not(convert):
+    file = flatbuffer.read_model(convert("scores", "int8", "int8").path)
+    inputs, outputs = file_tensors(file)
+    listed = {name: quant for name, _, quant in quantized_activations(file)}
+    assert {spec.name: spec.quant for spec in (*inputs, *outputs)}.items() <= listed.items()
+    assert {"c", "f"} <= set(listed)
+    assert not {"w", "v", "b"} & set(listed)
+    assert all(len(quant.scale) == 1 for quant in listed.values())
+    assert not quantized_activations(flatbuffer.read_model(convert("scores", "fp16").path))
+    assert code_limits("uint8") == (0, 255)
 
 
 def no_run():
