@@ -21,6 +21,15 @@ def contents(graph: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def pooled_tensors(graph: Mapping[str, Any]) -> set[int]:
+    """Tensors that a pooling takes, which must not be int8.
+
+    The int8 max pooling of MNN 3.6.1 on x86 keeps codes shifted by 128 and compares them with
+    their sign, so that values above the middle of the range lose against those below.
+    """
+    return {op["inputIndexes"][0] for op in graph["oplists"] if op["type"] == "Pooling"}
+
+
 def _weight_types(graph: Mapping[str, Any]) -> dict[str, int]:
     """How the weights of convolutions are kept: {"float32": 3, "int8": 57}."""
     kinds: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mobileq.spec import TensorRange
-from mobileq.targets.mnn.contents import CONVOLUTIONS
+from mobileq.targets.mnn.contents import CONVOLUTIONS, pooled_tensors
 from mobileq.targets.mnn.graph import Convolution, MnnGraph
 from mobileq.targets.mnn.weights import PLAIN_INT8, store_of_float, symmetric
 
@@ -36,7 +36,7 @@ def quantize_convolutions(
     Returns:
         How many are int8 now.
     """
-    pooled = _pooled(graph)
+    pooled = pooled_tensors(graph.described)
     described: dict[int, Affine] = {}
     floats = []
     for convolution in graph.convolutions:
@@ -91,15 +91,6 @@ def _store(convolution: Convolution, taken: Affine, given: Affine) -> None:
         "clampMin": -128,
         "clampMax": 127,
     }
-
-
-def _pooled(graph: MnnGraph) -> set[int]:
-    """Tensors that a pooling takes, which must not be int8.
-
-    The int8 max pooling of MNN 3.6.1 on x86 keeps codes shifted by 128 and compares them with
-    their sign, so that values above the middle of the range lose against those below.
-    """
-    return {op["inputIndexes"][0] for op in graph.ops if op["type"] == "Pooling"}
 
 
 def _propagated(graph: MnnGraph, described: Mapping[int, Affine]) -> set[int]:

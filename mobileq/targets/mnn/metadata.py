@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.targets.mnn.flatbuffer import field, follow
 
 _LIMIT = 4 * 1024 * 1024
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -39,13 +40,10 @@ def embedded_spec(path: Path) -> ModelSpec | None:
 def _biz_code(content: bytes) -> bytes:
     """Bytes of the root table's first field; empty where there is none, or the file is none."""
     try:
-        (root,) = struct.unpack_from("<I", content, 0)
-        (back,) = struct.unpack_from("<i", content, root)
-        size, _, offset = struct.unpack_from("<HHH", content, root - back)
-        if size < 6 or offset == 0:
+        at = field(content, follow(content, 0), 0)
+        if at is None:
             return b""
-        at = root + offset
-        at += struct.unpack_from("<I", content, at)[0]
+        at = follow(content, at)
         (length,) = struct.unpack_from("<I", content, at)
     except struct.error:
         return b""

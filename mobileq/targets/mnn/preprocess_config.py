@@ -46,6 +46,8 @@ def preprocess_config(
         "used_image_num": count,
         "feature_quantize_method": method,
         "weight_quantize_method": weights,
+        # EMA (MNN 3.6.1) takes it for granted, and transformed weights lose precision.
+        "winogradOpt": False,
         "skip_quant_op_names": list(skip),
     }
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
-from mobileq.targets.mnn.contents import contents
+from mobileq.targets.mnn.contents import contents, pooled_tensors
+from mobileq.targets.mnn.flatbuffer import describe_as_float
 from mobileq.targets.mnn.interpreter import dtype_name
 
 
@@ -40,7 +41,10 @@ class MnnWorker:
         return {}, {}
 
     def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder."""
+        """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder.
+
+        What it makes poolings take is described as float afterwards.
+        """
         import MNN  # noqa: F401, I001  before `_tools`, which links against it
         import _tools
 
@@ -51,6 +55,7 @@ class MnnWorker:
         _tools.mnnquant(["mnnquant", fields["source"], str(output), str(config)])
         if not output.exists() or output.stat().st_size == 0:
             raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
+        describe_as_float(output, pooled_tensors(_dumped(str(output))))
         return {}, {}
 
     def graph(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
