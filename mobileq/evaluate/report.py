@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mobileq.evaluate.coco import AgreementScores, DetectionScores
+from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
@@ -56,11 +57,12 @@ class BudgetReport(Spec, frozen=True, kw_only=True):
 
 
 class Report(Spec, frozen=True, kw_only=True):
-    """report.json."""
+    """report.json. `layers` are of the files that a tool calibrated by itself."""
 
     verifications: dict[str, Verification]
     plans: dict[str, QuantPlan] = msgspec.field(default_factory=dict)
     budgets: dict[str, BudgetReport] = msgspec.field(default_factory=dict)
+    layers: dict[str, tuple[LayerNoise, ...]] = msgspec.field(default_factory=dict)
     validation: Validation | None = None
 
     def measurements(self, artifact: str) -> dict[str, float | int | str]:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mobileq.errors import UsageError
 from mobileq.graph.quantized import GivenQuantization
@@ -130,6 +130,20 @@ class Target(Protocol):
         Args:
             interpreter: Which one, where there are several for the target's files; "auto" takes
                 what is installed.
+        """
+        ...
+
+
+@runtime_checkable
+class LayerTarget(Protocol):
+    """A target whose files can be looked into."""
+
+    def open_layers(
+        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+    ) -> Runner:
+        """A runner whose outputs are those of the ONNX model's tensors `names` that the file has.
+
+        A tensor's `quant` is set where the file keeps it in integers.
         """
         ...
 

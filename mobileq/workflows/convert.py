@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from mobileq.errors import (
     VerificationError,
 )
 from mobileq.evaluate.dataset import load_ground_truth
+from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport, Report
 from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.hashing import file_digest
@@ -60,12 +61,14 @@ from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
-    from mobileq.evaluate.verify import ReferenceSample
+    from mobileq.evaluate.verify import FeedSample, ReferenceSample
 
 Head = Literal["auto", "raw", "decoded"]
 
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
+LAYER_COUNT = 2
+"""How many of them the layers of a file are compared on: all tensors of one are in memory."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
@@ -274,6 +277,7 @@ class _Result:
     plan: QuantPlan | None = None
     companions: tuple[str, ...] = ()
     """What else belongs into the bundle, by its path there and in the folder of `path`."""
+    layers: tuple[LayerNoise, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -461,6 +465,9 @@ class _Conversion:
                 f"{path.name} does not agree with the ONNX model: {found.problems[0]}.",
                 "Try the other --engine, or report the model.",
             )
+        layers = self._layers(source, target, artifact, path)
+        if layers:
+            artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
         for note in artifact.notes:
             self._progress.notice(note)
         if found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
@@ -469,7 +476,21 @@ class _Conversion:
                 f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
                 "with --keep-float, or use dynamic."
             )
-        return _Result(artifact, path, found, plan, companions)
+        return _Result(artifact, path, found, plan, companions, layers)
+
+    def _layers(
+        self, source: Source, target: Target, artifact: Artifact, path: Path
+    ) -> tuple[LayerNoise, ...]:
+        """Of files whose ranges are not ours: why they are as they are."""
+        if artifact.recipe.mnn_method is None:
+            return ()
+
+        def samples() -> Iterator[FeedSample]:
+            for each in self._reference_samples(source, source.onnx)[:LAYER_COUNT]:
+                yield each.sample
+
+        key = f"{self._reference_key()}, first {LAYER_COUNT}"
+        return self._stages.layers(source, target, artifact, path, samples, key)
 
     def _precisions(self, target: Target) -> tuple[Precision, ...]:
         if self._options.precisions is None and self._recipes:
@@ -632,6 +653,7 @@ def _write(
         verifications={r.artifact.name: r.verification for r in results.files},
         plans={r.artifact.name: _reported(r.plan) for r in results.files if r.plan},
         budgets=results.budgets,
+        layers={r.artifact.name: r.layers for r in results.files if r.layers},
     )
     recipes = [
         TargetRecipe(target=each.artifact.target, recipe=each.artifact.recipe)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mobileq.cache import ResultCache
+from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification, verify
 from mobileq.graph.quantized import GivenQuantization
 from mobileq.hashing import file_digest
@@ -22,7 +23,7 @@ from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, HeadKind, ModelSpec, QuantRecipe, Spec, TensorSpec
-from mobileq.targets.base import ConversionJob, Runner, Target
+from mobileq.targets.base import ConversionJob, LayerTarget, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.quantization import Quantization, QuantOptions
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import SampleSet
-    from mobileq.evaluate.verify import ReferenceSample
+    from mobileq.evaluate.verify import FeedSample, ReferenceSample
 
 
 class PreparedInfo(Spec, frozen=True, kw_only=True):
@@ -293,10 +294,66 @@ class Stages:
         found = (folder / "verification.json").read_bytes()
         return msgspec.json.decode(found, type=Verification)
 
+    def layers(
+        self,
+        source: Source,
+        target: Target,
+        artifact: Artifact,
+        path: Path,
+        samples: Callable[[], Iterable[FeedSample]],
+        samples_key: str,
+    ) -> tuple[LayerNoise, ...]:
+        """Where along the network the file's numbers leave the float model's.
+
+        Nothing where the target can't look into its files. Arguments as of `verify`.
+        """
+        if not isinstance(target, LayerTarget):
+            return ()
+        key = self._store.key(
+            "layers",
+            code=_code(),
+            model=source.sha256,
+            file=artifact.sha256,
+            samples=samples_key,
+            versions=(reference_name(), target.tool_versions(artifact.recipe)),
+        )
+        folder = self._folder(path.parent.name + "-layers")
+
+        def make(folder: Path) -> None:
+            found = _compared(source, target, artifact, path, samples())
+            (folder / "layers.json").write_bytes(msgspec.json.encode(found))
+
+        with self._progress.stage("Comparing layer by layer"):
+            self._store.fetch(key, folder, make)
+        found = (folder / "layers.json").read_bytes()
+        return msgspec.json.decode(found, type=tuple[LayerNoise, ...])
+
     def _folder(self, name: str) -> Path:
         folder = self._scratch / name
         folder.mkdir()
         return folder
+
+
+def _compared(
+    source: Source,
+    target: LayerTarget,
+    artifact: Artifact,
+    path: Path,
+    samples: Iterable[FeedSample],
+) -> tuple[LayerNoise, ...]:
+    import onnx
+
+    from mobileq.evaluate.layers import layer_noise, tensor_names, with_outputs
+    from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+
+    model = onnx.load(source.onnx)
+    candidate = target.open_layers(path, artifact.inputs, tensor_names(model))
+    try:
+        opened = with_outputs(model, (spec.name for spec in candidate.outputs))
+        reference = OnnxRuntimeRunner(opened, source.spec.inputs, candidate.outputs)
+        return layer_noise(model, reference, candidate, samples)
+    finally:
+        candidate.close()
 
 
 def _may_refer_to_files(model: Path) -> bool:

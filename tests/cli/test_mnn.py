@@ -95,10 +95,18 @@ def test_methods_of_mnn_leave_their_config(cli: Cli, demo: Path, tmp_path: Path)
     result = cli(
         "convert", demo / "demo.onnx", "-o", tmp_path / "b", "--target", "mnn",
         "--precision", "int8", "--mnn-method", "EMA",
-        "--calib", demo / "calibration" / "images", "--calib-count", "4",
+        "--calib", demo / "calibration" / "images", "--calib-count", "4", "--json",
     )  # fmt: skip
     assert result.code == 0, result
-    assert "MNN's EMA put" in result.err
+    (artifact,) = result.document["artifacts"]
+    done, noise = artifact["notes"]
+    assert done.startswith("MNN's EMA put")
+    assert noise.startswith("Most noise is added at ")
+    layers = json.loads((tmp_path / "b" / "report.json").read_text())["layers"]["mnn-int8"]
+    assert len(layers) > 100
+    assert sum(layer["int8_low"] is not None for layer in layers) > 50
+    worst = max(layers, key=lambda layer: layer["added"])
+    assert f"at {worst['name']} ({worst['op_type']}: {worst['sqnr_db']:.1f} dB left" in noise
     config = json.loads((tmp_path / "b" / "preprocessConfig.json").read_text())
     assert config["feature_quantize_method"] == "EMA"
     pictures = sorted((tmp_path / "b" / config["path"]).iterdir())

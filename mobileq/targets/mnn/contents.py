@@ -12,11 +12,13 @@ _PACKING = {1: "int8 table", 2: "int8 sparse", 3: "float16", 4: "int8", 8: "int8
 
 def contents(graph: Mapping[str, Any]) -> dict[str, Any]:
     """Ops by type, weights by how they are kept, and whatever else an outline is made of."""
+    names = graph["tensorName"]
     return {
         "ops": dict(Counter(op["type"] for op in graph["oplists"])),
         "weights": _weight_types(graph),
         "quant": _quantized_tensors(graph),
         "int8_convolutions": int8_convolutions(graph),
+        "given": [names[index] for op in graph["oplists"] for index in op["outputIndexes"]],
         "order": list(graph.get("outputName") or ()),
     }
 

@@ -21,6 +21,9 @@ class MnnRunner:
 
     Tensors go in and come out through host tensors in the model's own order of axes; MNN converts
     to and from the blocks of four channels that it computes in.
+
+    Args:
+        inside: `outputs` are tensors from anywhere in the graph.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class MnnRunner:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         threads: int,
+        inside: bool = False,
     ) -> None:
         import MNN
 
@@ -36,9 +40,14 @@ class MnnRunner:
         self.inputs, self.outputs = inputs, outputs
         self.interpreter = f"MNN {MNN.version()}"
         self._interpreter = MNN.Interpreter(str(path))
-        self._session = self._interpreter.createSession({"numThread": threads})
+        config: dict[str, Any] = {"numThread": threads}
+        if inside:
+            config["saveTensors"] = tuple(_file_name(spec) for spec in outputs)
+        self._session = self._interpreter.createSession(config)
         self._inputs = self._interpreter.getSessionInputAll(self._session)
         self._outputs = self._interpreter.getSessionOutputAll(self._session)
+        for name in config.get("saveTensors", ()):
+            self._outputs[name] = self._interpreter.getSessionOutput(self._session, name)
         for wanted, found, what in (
             (inputs, self._inputs, "input"),
             (outputs, self._outputs, "output"),

@@ -15,15 +15,23 @@ from mobileq.spec import QuantParams, TensorSpec
 class MnnOutline:
     """Inputs and outputs under the file's names; ops by type; weights by how they are kept.
 
-    `quantized` has (scale, zero-point, lowest code, highest code) by the tensor's name. MNN tells
-    scales with six decimals.
+    `tensors` names all that its ops give; `quantized` has (scale, zero-point, lowest code, highest
+    code) by the tensor's name. MNN tells scales with six decimals.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
     weight_types: dict[str, int]
+    tensors: tuple[str, ...]
     quantized: dict[str, tuple[float, int, int, int]]
+
+    def quant(self, name: str) -> QuantParams | None:
+        """Of the tensor, where it is in integers."""
+        if name not in self.quantized:
+            return None
+        scale, zero_point = self.quantized[name][:2]
+        return QuantParams(scale=(scale,), zero_point=(zero_point,))
 
 
 def read_outline(path: Path) -> MnnOutline:
@@ -55,6 +63,7 @@ def outline_of(found: Mapping[str, Any]) -> MnnOutline:
         outputs=tuple(_tensor(tensor, quant) for tensor in outputs),
         ops=dict(ordered),
         weight_types=found["weights"],
+        tensors=tuple(found["given"]),
         quantized={name: (*affine,) for name, affine in quant.items()},
     )
 

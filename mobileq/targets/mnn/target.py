@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
-from mobileq.targets.mnn.outline import MnnOutline, outline_of
+from mobileq.targets.mnn.outline import MnnOutline, outline_of, read_outline
 from mobileq.targets.mnn.own_quantizer import BLOCKED_INPUT, companions, quantize_by_mnn
 from mobileq.targets.mnn.weights import store_asymmetric
 
@@ -68,6 +68,27 @@ class MnnTarget:
             outputs,
             tool="MNN",
             threads=os.cpu_count() or 1,
+        )
+
+    def open_layers(
+        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+    ) -> Runner:
+        """See `LayerTarget.open_layers`."""
+        outline = read_outline(path)
+        known = set(outline.tensors)
+        outputs = tuple(
+            TensorSpec(name=name, shape=(), dtype="float32", quant=outline.quant(name))
+            for name in names
+            if name in known
+        )
+        return HostedRunner(
+            "mobileq.targets.mnn.interpreter:MnnRunner",
+            path,
+            inputs,
+            outputs,
+            tool="MNN",
+            threads=os.cpu_count() or 1,
+            inside=True,
         )
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:

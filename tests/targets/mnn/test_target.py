@@ -12,9 +12,11 @@ from contextlib import closing
 from importlib.metadata import version
 
 import numpy as np
+import onnx
 import pytest
 
 from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
+from mobileq.evaluate.layers import with_outputs
 from mobileq.external.child import Child
 from mobileq.spec import QuantRecipe
 from mobileq.targets.mnn import target as mnn_target
@@ -22,6 +24,7 @@ from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
+from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
 from ..tiny import MODELS, TinyFile, convert_once, make, sqnr_db, weights
 
@@ -212,6 +215,25 @@ def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
 def test_int8_without_pictures_is_refused(tiny, tmp_path):
     with pytest.raises(UsageError, match="needs pictures"):
         convert_once(tiny("conv").job(tmp_path, "int8", calibrated=False), MnnTarget)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_tensors_inside_of_a_file_are_those_of_the_model(convert, precision):
+    file = convert("pooled", precision)
+    names = ("c", "s", "m", "p", "q", "j", "y", "no such tensor")
+    inside = MnnTarget().open_layers(file.path, file.converted.inputs, names)
+    try:
+        found = inside.run(file.model.feeds)
+    finally:
+        inside.close()
+    assert {"c", "m", "p", "q", "j", "y"} <= set(found) <= set(names)
+    quantized = {spec.name for spec in inside.outputs if spec.quant}
+    assert quantized == ({"c", "j"} if precision == "int8" else set())
+    opened = with_outputs(onnx.load(file.model.path), found)
+    wanted = OnnxRuntimeRunner(opened, (), inside.outputs).run(file.model.feeds)
+    for name, value in found.items():
+        assert value.shape == wanted[name].shape
+        assert sqnr_db(wanted[name], value) > (100 if precision == "fp32" else 30)
 
 
 def test_latency_is_measured_as_often_as_asked(convert):
