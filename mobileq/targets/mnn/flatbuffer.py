@@ -6,11 +6,19 @@ Fields are counted as in MNN's schema. Raises struct.error where the file ends e
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-_NET_DESCRIBED, _DESCRIBED_INDEX, _DESCRIBED_QUANT, _QUANT_TYPE = 1, 1, 4, 4
-_FLOAT, _INT8 = 1, 6
+_NET_DESCRIBED, _DESCRIBED_INDEX, _DESCRIBED_QUANT = 1, 1, 4
+_QUANT_FIELDS = ((0, "<f", 0.0), (1, "<f", 0.0), (2, "<f", -128.0), (3, "<f", 127.0), (4, "<i", 0))
+"""(number, type, default) of a scale, a zero-point, the lowest and highest code, and a type."""
+_Quant = tuple[Any, ...]
+_FLOAT = 1
+_UNKNOWN: _Quant = (1.0, 0.0, -128.0, 127.0, _FLOAT)
+# Sizes of this and of the table, and where in the table each field is; padded.
+_DESCRIBED_LAYOUT = struct.pack("<8H", 14, 12, 0, 4, 0, 0, 8, 0)
+_QUANT_LAYOUT = struct.pack("<8H", 14, 24, 4, 8, 12, 16, 20, 0)
 
 
 def follow(content: bytes | bytearray, at: int) -> int:
@@ -32,23 +40,50 @@ def field(content: bytes | bytearray, table: int, number: int) -> int | None:
 def describe_as_float(path: Path, tensors: Collection[int]) -> None:
     """Say of these tensors, by their indexes, that they are float, and leave all else as it is.
 
-    MNN's JSON form would round every number of the file.
+    MNN's JSON form would round every number of the file. All descriptions are written anew, at the
+    end: references only point forward.
     """
     content = bytearray(path.read_bytes())
-    for description in _descriptions(content):
-        index = field(content, description, _DESCRIBED_INDEX)
-        quant = field(content, description, _DESCRIBED_QUANT)
-        kind = field(content, follow(content, quant), _QUANT_TYPE) if quant else None
-        number = struct.unpack_from("<i", content, index)[0] if index else 0
-        if number in tensors and kind and struct.unpack_from("<i", content, kind)[0] == _INT8:
-            struct.pack_into("<i", content, kind, _FLOAT)
+    place = field(content, follow(content, 0), _NET_DESCRIBED)
+    if place is None or not tensors:
+        return
+    described = dict(_descriptions(content, follow(content, place)))
+    for index in tensors:
+        described[index] = (*described.get(index, _UNKNOWN)[:-1], _FLOAT)
+    content += bytes(-len(content) % 4)
+    struct.pack_into("<I", content, place, len(content) - place)
+    content += _written(sorted(described.items()))
     path.write_bytes(content)
 
 
-def _descriptions(content: bytearray) -> Iterator[int]:
-    found = field(content, follow(content, 0), _NET_DESCRIBED)
-    if found is None:
-        return
-    vector = follow(content, found)
+def _descriptions(content: bytearray, vector: int) -> Iterator[tuple[int, _Quant]]:
     for position in range(struct.unpack_from("<I", content, vector)[0]):
-        yield follow(content, vector + 4 + 4 * position)
+        description = follow(content, vector + 4 + 4 * position)
+        (index,) = _numbers(content, description, ((_DESCRIBED_INDEX, "<i", 0),))
+        quant = field(content, description, _DESCRIBED_QUANT)
+        if quant is not None:
+            yield index, _numbers(content, follow(content, quant), _QUANT_FIELDS)
+
+
+def _numbers(
+    content: bytearray, table: int, fields: Iterable[tuple[int, str, float]]
+) -> tuple[Any, ...]:
+    places = ((field(content, table, number), kind, default) for number, kind, default in fields)
+    return tuple(
+        default if place is None else struct.unpack_from(kind, content, place)[0]
+        for place, kind, default in places
+    )
+
+
+def _written(described: Sequence[tuple[int, _Quant]]) -> bytes:
+    """The vector of descriptions, what says where their fields are, and they themselves."""
+    vector = struct.pack("<I", len(described))
+    layouts = len(vector) + 4 * len(described)
+    first = layouts + len(_DESCRIBED_LAYOUT) + len(_QUANT_LAYOUT)
+    tables = b""
+    for index, quant in described:
+        at = first + len(tables)
+        vector += struct.pack("<I", at - len(vector))
+        tables += struct.pack("<iiI", at - layouts, index, 4)
+        tables += struct.pack("<i4fi", at + 12 - layouts - len(_DESCRIBED_LAYOUT), *quant)
+    return vector + _DESCRIBED_LAYOUT + _QUANT_LAYOUT + tables
