@@ -20,6 +20,8 @@ from mobileq.targets.mnn.preprocess_config import (
 )
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from mobileq.spec import PreprocessSpec
 
 BLOCKED_INPUT = ("--keepInputFormat", "0")
@@ -28,6 +30,28 @@ that was left in NCHW with three: KL and ADMM then end in a segmentation fault o
 numbers."""
 _MOST_PICTURES = {"ADMM": 1}
 """With several, ADMM (MNN 3.6.1) quantizes no features at all and calls it done."""
+
+
+def with_read_input(model: ModelProto) -> ModelProto:
+    """The model with an op that changes nothing behind each input that is sliced or joined first.
+
+    KL (MNN 3.6.1) takes the scale of such copies from the first tensor they copy that it has
+    statistics of, and crashes where there is none: ops that compute have, an input alone has not.
+    """
+    from onnx import ModelProto, helper
+
+    opened = ModelProto()
+    opened.CopyFrom(model)
+    nodes = opened.graph.node
+    for value in opened.graph.input:
+        readers = [node for node in nodes if value.name in node.input]
+        if all(node.op_type == "Conv" for node in readers):
+            continue
+        copy = f"{value.name}/read"
+        for node in readers:
+            node.input[:] = [copy if name == value.name else name for name in node.input]
+        nodes.insert(0, helper.make_node("LeakyRelu", [value.name], [copy], alpha=1.0))
+    return opened
 
 
 def quantize_by_mnn(

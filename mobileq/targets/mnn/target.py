@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -22,7 +23,12 @@ from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
 from mobileq.targets.mnn.outline import MnnOutline, outline_of, read_outline
-from mobileq.targets.mnn.own_quantizer import BLOCKED_INPUT, companions, quantize_by_mnn
+from mobileq.targets.mnn.own_quantizer import (
+    BLOCKED_INPUT,
+    companions,
+    quantize_by_mnn,
+    with_read_input,
+)
 from mobileq.targets.mnn.weights import store_asymmetric
 
 if TYPE_CHECKING:
@@ -107,7 +113,7 @@ class MnnTarget:
         with job.progress.stage(f"Converting with MNN to {precision}"):
             if own:
                 # In a child of its own: the quantizer changes the folder, and damages its memory.
-                with _child(job) as child:
+                with _child(job, "Use another --mnn-method; mobileq is the default.") as child:
                     notes, found = quantize_by_mnn(child, job, _blocked(child, job))
             else:
                 notes, found = self._convert(job)
@@ -135,12 +141,14 @@ class MnnTarget:
             raise
 
 
-def _child(job: ConversionJob) -> Child:
+def _child(
+    job: ConversionJob, advice: str = "Try another precision, or report the model."
+) -> Child:
     return Child(
         "mobileq.targets.mnn.worker:MnnWorker",
         stage=f"converting {job.spec.name}",
         tool="MNN",
-        advice="Try another precision, or report the model.",
+        advice=advice,
         temporary=job.scratch,
     )
 
@@ -157,7 +165,13 @@ def _from_onnx(child: Child, job: ConversionJob, output: Path, *options: str) ->
 
 def _blocked(child: Child, job: ConversionJob) -> Path:
     """The float model as the quantizer must have it."""
+    import onnx
+
     source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
+    if job.recipe.mnn_method == "KL":
+        model = source.with_suffix(".onnx")
+        onnx.save(with_read_input(onnx.load(job.model)), model)
+        job = dataclasses.replace(job, model=model)
     _from_onnx(child, job, source, *BLOCKED_INPUT)
     return source
 

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from mobileq.errors import UsageError
 from mobileq.spec import PreprocessSpec, QuantRecipe
 from mobileq.targets.mnn.contents import int8_convolutions
 from mobileq.targets.mnn.outline import read_outline
+from mobileq.targets.mnn.own_quantizer import with_read_input
 from mobileq.targets.mnn.preprocess_config import preprocess_config, write_pictures
 from mobileq.targets.mnn.target import MnnTarget
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.vision.preprocess import preprocess
 
-from ..tiny import TinyModel, convert_once, sqnr_db
+from ..tiny import MODELS, TinyModel, convert_once, make, sqnr_db, weights
 
 # What MNN's Helper::preprocessInput does with each picture.
 PREPARE = """
@@ -152,6 +154,30 @@ def test_what_poolings_take_is_described_as_float(tiny, tmp_path, method):
         runner.close()
     # KL 7 dB, EMA 10 dB with the poolings of MNN 3.6.1 in int8 on x86
     assert sqnr_db(wanted, found) > 25
+
+
+def test_input_that_is_sliced_first_crashes_nothing(monkeypatch, tiny, tmp_path):
+    # As YOLOX's Focus does; MNN 3.6.1 ends in a segmentation fault.
+    graph = """g (float[1,3,16,16] x) => (float[1,8,8,8] y) {
+        a = Slice(x, zero, ends, axes, steps)
+        b = Slice(x, one, ends, axes, steps)
+        j = Concat<axis=1>(a, b)
+        c = Conv<pads=[1,1,1,1]>(j, w)
+        y = Relu(c)
+    }"""
+    constants = {
+        "w": weights(8, 6, 3, 3), "zero": np.array([0, 0]), "one": np.array([0, 1]),
+        "ends": np.array([16, 16]), "axes": np.array([2, 3]), "steps": np.array([2, 2]),
+    }  # fmt: skip
+    monkeypatch.setitem(MODELS, "focus", (graph, constants))
+    model = pictured(lambda name: make(name, tmp_path), "focus")
+    job = own_job(model, tmp_path, "KL")
+    assert convert_once(job, MnnTarget).notes[0].endswith("1 of 1 convolutions into int8.")
+
+
+def test_input_that_convolutions_read_stays_as_it_is(tiny):
+    model = onnx.load(tiny("anchors").path)
+    assert with_read_input(model) == model
 
 
 def test_config_beside_the_file_works_with_mnns_command(tiny, tmp_path):
