@@ -471,10 +471,12 @@ class _Conversion:
         for note in artifact.notes:
             self._progress.notice(note)
         if found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
+            remedy = "keep sensitive ops in float with --keep-float, or use dynamic"
+            if recipe.mnn_method is not None:
+                remedy = "use --mnn-method mobileq"
             self._progress.notice(
                 f"{path.name} finds little of what the ONNX model finds (agreement "
-                f"{found.agreement.map50_95:.2f}): don't ship it; keep sensitive ops in float "
-                "with --keep-float, or use dynamic."
+                f"{found.agreement.map50_95:.2f}): don't ship it; {remedy}."
             )
         return _Result(artifact, path, found, plan, companions, layers)
 

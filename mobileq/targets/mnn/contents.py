@@ -12,15 +12,29 @@ _PACKING = {1: "int8 table", 2: "int8 sparse", 3: "float16", 4: "int8", 8: "int8
 
 def contents(graph: Mapping[str, Any]) -> dict[str, Any]:
     """Ops by type, weights by how they are kept, and whatever else an outline is made of."""
-    names = graph["tensorName"]
     return {
         "ops": dict(Counter(op["type"] for op in graph["oplists"])),
         "weights": _weight_types(graph),
         "quant": _quantized_tensors(graph),
         "int8_convolutions": int8_convolutions(graph),
-        "given": [names[index] for op in graph["oplists"] for index in op["outputIndexes"]],
+        "given": _readable(graph),
         "order": list(graph.get("outputName") or ()),
     }
+
+
+def _readable(graph: Mapping[str, Any]) -> list[str]:
+    """What ops give and a runner can read.
+
+    Not what an int8 op gives and `describe_as_float` has called float, of which the scale tells:
+    MNN 3.6.1 reads its codes as if they were floats.
+    """
+    hidden = {
+        each["index"]
+        for each in graph.get("extraTensorDescribe") or ()
+        if each["quantInfo"].get("type") == "DT_FLOAT" and each["quantInfo"].get("scale") != 1.0
+    }
+    given = (index for op in graph["oplists"] for index in op["outputIndexes"])
+    return [graph["tensorName"][index] for index in given if index not in hidden]
 
 
 def pooled_tensors(graph: Mapping[str, Any]) -> set[int]:

@@ -15,8 +15,8 @@ from mobileq.spec import QuantParams, TensorSpec
 class MnnOutline:
     """Inputs and outputs under the file's names; ops by type; weights by how they are kept.
 
-    `tensors` names all that its ops give; `quantized` has (scale, zero-point, lowest code, highest
-    code) by the tensor's name. MNN tells scales with six decimals.
+    `tensors` names what its ops give and can be read; `quantized` has (scale, zero-point, lowest
+    code, highest code) by the tensor's name. MNN tells scales with six decimals.
     """
 
     inputs: tuple[TensorSpec, ...]
