@@ -73,6 +73,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 RESOLVED: dict[str, tuple[str, ...]] = {
     "errorprone": ("com.google.errorprone:error_prone_core:2.36.0",),
     "robolectric": ("org.robolectric:robolectric:4.16", "junit:junit:4.13.2"),
+    "jmh": ("org.openjdk.jmh:jmh-core:1.37", "org.openjdk.jmh:jmh-generator-annprocess:1.37"),
     "desktop-tflite": ("org.bytedeco:tensorflow-lite-platform:2.18.0-1.5.11",),
 }
 """As LIBRARIES, with what they depend on, but for Android's own libraries."""
