@@ -202,13 +202,16 @@ def javac(output: Path, files: Sequence[str], classes: Iterable[Path] = (), *opt
     return done.stdout + done.stderr if done.returncode else ""
 
 
-def junit(classes: Sequence[Path], scanned: Path, *options: str) -> subprocess.CompletedProcess:
-    """Run all tests of a folder of classes with JUnit's console."""
+def junit(
+    classes: Sequence[Path], scanned: Path, *options: str, only: str = "Test"
+) -> subprocess.CompletedProcess:
+    """Run the tests of a folder of classes whose names end like that, with JUnit's console."""
     (console,) = libraries("junit")
     return subprocess.run(
         [
             *(tool("java"), "-Xmx1g", *options, "-jar", str(console), "execute"),
             *("--class-path", class_path([*classes, scanned]), "--scan-class-path", str(scanned)),
+            *("--include-classname", f".*{only}"),
             *("--details=summary", "--disable-banner", "--disable-ansi-colors"),
         ],
         capture_output=True,

@@ -9,17 +9,6 @@ import pytest
 
 from tests.android import jvm
 
-JAVA_TESTS = Path(__file__).parent / "java" / "mobileq" / "core"
-
-
-@pytest.fixture(scope="session")
-def core_tests(core_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("core-tests")
-    classes = [core_classes, *jvm.libraries("junit")]
-    problems = jvm.javac(output, jvm.sources(JAVA_TESTS), classes)
-    assert not problems, problems
-    return output
-
 
 def test_java_makes_of_frames_and_outputs_what_python_makes(
     core_classes: Path, core_tests: Path, golden_folder: Path
