@@ -54,10 +54,7 @@ class GoldenTest {
                 });
     }
 
-    /**
-     * Early runs, which the JVM interprets: its last compiler would hide objects that Android's
-     * makes.
-     */
+    /** On a JVM without its last compiler, which would hide objects that Android's makes. */
     @TestFactory
     Stream<DynamicTest> aFurtherFrameAllocatesNothing() throws Exception {
         ThreadMXBean memory = (ThreadMXBean) ManagementFactory.getThreadMXBean();

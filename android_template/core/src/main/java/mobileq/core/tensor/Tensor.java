@@ -156,6 +156,7 @@ public final class Tensor {
     }
 
     /** A runtime brings the same buffer for every picture; a view of it is made only once. */
+    @SuppressWarnings("ReferenceEquality") // equal buffers are two buffers
     private FloatBuffer floatsOf(ByteBuffer buffer) {
         if (viewed != buffer) {
             viewed = buffer;
