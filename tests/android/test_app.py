@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from mobileq.bundle import read_bundle
+from mobileq.targets.mnn.interpreter import MnnRunner
 from mobileq.targets.tflite.interpreter import TfliteRunner
 from mobileq.vision.image_file import read_image
 from mobileq.vision.nms import Thresholds
@@ -38,7 +39,7 @@ OPENED = "--add-opens=java.base/java.{}=ALL-UNNAMED"
 
 @pytest.fixture(scope="module")
 def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo detector as fp32 and int8."""
+    """The demo detector as fp32 and int8 for both runtimes."""
     from mobileq.__main__ import main
 
     output = tmp_path_factory.mktemp("demo") / "bundle"
@@ -47,7 +48,8 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
         pictures = DEMO / "calibration" / "images"
         arguments = ["convert", str(DEMO / "demo.onnx"), "-o", str(output), "--no-search"]
-        arguments += ["--calib", str(pictures), "--calib-count", "8", "--precision", "fp32,int8"]
+        arguments += ["--calib", str(pictures), "--calib-count", "8"]
+        arguments += ["--target", "tflite,mnn", "--precision", "fp32,int8"]
         assert main(arguments) == 0
     return output
 
@@ -61,7 +63,8 @@ def frames(demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(folder / "photo.png"), cv2.cvtColor(upright, cv2.COLOR_RGB2BGR))
     manifest = read_bundle(demo_bundle).manifest
     for artifact in manifest.artifacts:
-        runner = TfliteRunner(demo_bundle / artifact.path, artifact.inputs, artifact.outputs, 1)
+        kind = TfliteRunner if artifact.target == "tflite" else MnnRunner
+        runner = kind(demo_bundle / artifact.path, artifact.inputs, artifact.outputs, 1)
         decode = artifact.decode or manifest.model.decode
         assert decode is not None
         assert manifest.model.preprocess is not None
@@ -71,7 +74,7 @@ def frames(demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             outputs = runner.run({manifest.model.inputs[0].name: tensor})
             found = postprocess(decode, outputs, transform, Thresholds.display(decode))
             assert len(found) > 1
-            name = f"{artifact.precision}-{rotation}"
+            name = f"{artifact.target}-{artifact.precision}-{rotation}"
             _write_frame(folder / name, frame, rotation, found)
         runner.close()
     return folder
@@ -97,8 +100,8 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
 
 
 @pytest.fixture(scope="module")
-def desktop_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """TFLite's Java interpreter over a desktop build."""
+def desktop_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TFLite's interpreter over a desktop build, and MNN's functions over its Python package."""
     output = tmp_path_factory.mktemp("desktop")
     classes = jvm.libraries("desktop-tflite", "tflite")
     said = jvm.javac(output, jvm.sources(HERE / "desktop"), classes, "-Xlint:none")
@@ -118,17 +121,18 @@ class App:
 @pytest.fixture(scope="module")
 def app(
     demo_bundle: Path,
-    desktop_tflite: Path,
+    desktop_runtimes: Path,
     core_classes: Path,
     camera_stubs: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> App:
-    project = render(demo_bundle, tmp_path_factory.mktemp("app"), name="Shapes")
+    work = tmp_path_factory.mktemp("app")
+    project = render(demo_bundle, work, name="Shapes", runtimes=("tflite", "mnn"))
     assert not link_resources(project)
     said = compile_app(project, core_classes, camera_stubs)
     assert not said, said
     runtime = [
-        *(desktop_tflite, project.work / "classes", core_classes, camera_stubs),
+        *(desktop_runtimes, project.work / "classes", core_classes, camera_stubs),
         *jvm.libraries("robolectric", "desktop-tflite", "tflite", "androidx"),
         *jvm.libraries("androidx-runtime", "androidx-test", "android"),
     ]
@@ -189,6 +193,9 @@ def results(
         "javacpp.platform": "linux-x86_64",
         "frames": str(frames),
         "photo": str(frames / "photo.png"),
+        "python": sys.executable,
+        "mnn.server": str(HERE / "desktop" / "mnn_server.py"),
+        "java.library.path": str(_mnn_libraries(folder / "libraries")),
         "screenshots": os.environ.get("MOBILEQ_SCREENSHOTS") or str(folder / "screenshots"),
     }
     done = subprocess.run(
@@ -207,6 +214,14 @@ def results(
         name: path.read_text() if path.exists() else done.stdout[-4000:] + done.stderr[-4000:]
         for name, path in said.items()
     }
+
+
+def _mnn_libraries(folder: Path) -> Path:
+    """Files that load under the names of MNN's; its functions are in `desktop/`."""
+    folder.mkdir()
+    for name in ("MNN", "mnncore"):
+        shutil.copy(jvm.jdk() / "lib" / "libjsig.so", folder / f"lib{name}.so")
+    return folder
 
 
 def _write_case(

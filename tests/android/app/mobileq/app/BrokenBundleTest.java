@@ -20,7 +20,7 @@ public class BrokenBundleTest {
         try (AppUnderTest app = new AppUnderTest(true)) {
             if (app.camera() != null) {
                 app.choose(R.id.devices, "CPU");
-                app.deliver(CameraFrame.read("fp32-0"));
+                app.deliver(CameraFrame.read("tflite-fp32-0"));
                 assertEquals(0, app.shown().count());
             }
             assertTrue(app.isVisible(R.id.message));

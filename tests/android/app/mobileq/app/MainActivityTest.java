@@ -11,8 +11,10 @@ import android.graphics.Color;
 import android.graphics.RectF;
 import android.net.Uri;
 import android.widget.SeekBar;
+import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.view.PreviewView;
+import com.taobao.android.mnn.MNNNetNative;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,14 +44,15 @@ public class MainActivityTest {
             app.close();
         }
         assertEquals("interpreters left open", 0, Interpreter.open);
+        assertEquals("MNN's nets and sessions left open", 0, MNNNetNative.open);
     }
 
     private void assertSame(CameraFrame frame, Detections found) {
         String said = frame.name + " " + app.text(R.id.message) + describe(found);
         assertEquals(said, frame.detections.length, found.count());
-        // Two versions of TFLite round integers in different ways inside the model, and close
-        // scores may change places.
-        boolean isInt8 = frame.name.startsWith("int8");
+        // Two versions of TFLite round integers in different ways inside the model, MNN gets
+        // pixels that it scales itself, and close scores may change places.
+        boolean isInt8 = frame.name.contains("int8");
         double least = isInt8 ? 0.9 : 0.99;
         for (double[] wanted : frame.detections) {
             int best = 0;
@@ -107,7 +110,7 @@ public class MainActivityTest {
 
     private void checkAllRotations(String screenshot) throws Exception {
         for (int rotation = 0; rotation < 360; rotation += 90) {
-            CameraFrame frame = CameraFrame.read("fp32-" + rotation);
+            CameraFrame frame = CameraFrame.read("tflite-fp32-" + rotation);
             app.deliver(frame);
             assertTrue(frame.isClosed);
             assertSame(frame, app.shown());
@@ -151,7 +154,7 @@ public class MainActivityTest {
     public void turningThePhoneKeepsTheModelOpen() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        app.deliver(CameraFrame.read("fp32-90"));
+        app.deliver(CameraFrame.read("tflite-fp32-90"));
         assertEquals(1, Interpreter.open);
         MainActivity before = app.activity;
         RuntimeEnvironment.setQualifiers("+land");
@@ -159,7 +162,7 @@ public class MainActivityTest {
         app.settle();
         assertEquals(before, app.controller.get());
         assertEquals(1, Interpreter.open);
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         assertSame(frame, app.shown());
     }
@@ -168,19 +171,56 @@ public class MainActivityTest {
     public void anotherModelOfTheBundleIsUsedWhenItIsChosen() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         app.choose(R.id.models, "tflite-int8");
         assertEquals(0, Interpreter.open);
-        CameraFrame frame = CameraFrame.read("int8-0");
+        CameraFrame frame = CameraFrame.read("tflite-int8-0");
         app.deliver(frame);
         assertSame(frame, app.shown());
         assertEquals(1, Interpreter.open);
     }
 
     @Test
+    public void anMnnFileGetsItsPixelsByMnnsOwnConversion() throws Exception {
+        app = new AppUnderTest(true);
+        for (String precision : new String[] {"fp32", "int8"}) {
+            app.choose(R.id.models, "mnn-" + precision);
+            app.choose(R.id.devices, "CPU, 2");
+            for (int rotation = 0; rotation < 360; rotation += 90) {
+                CameraFrame frame = CameraFrame.read("mnn-" + precision + "-" + rotation);
+                app.deliver(frame);
+                assertSame(frame, app.shown());
+            }
+            String status = app.text(R.id.status);
+            assertTrue(status, status.startsWith("MNN, CPU, threads: 2"));
+            assertEquals(2, MNNNetNative.open);
+        }
+        Spinner devices = app.activity.findViewById(R.id.devices);
+        assertEquals("libMNN_CL.so and libMNN_Vulkan.so are missing", 3, devices.getCount());
+        app.choose(R.id.models, "tflite-fp32");
+        assertEquals(0, MNNNetNative.open);
+    }
+
+    @Test
+    public void librariesOfMnnThatLackAFunctionAreASentence() throws Exception {
+        MNNNetNative.isTooOld = true;
+        try {
+            app = new AppUnderTest(true);
+            app.choose(R.id.models, "mnn-fp32");
+            app.choose(R.id.devices, "CPU");
+            app.deliver(CameraFrame.read("mnn-fp32-0"));
+            assertEquals(
+                    "mnn-fp32 does not run: libmnncore.so lacks nativeCreateNetFromBuffer.",
+                    app.text(R.id.message));
+        } finally {
+            MNNNetNative.isTooOld = false;
+        }
+    }
+
+    @Test
     public void aGpuThatDoesNotStartIsReplacedAndALineSaysSo() throws Exception {
         app = new AppUnderTest(true);
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame); // the template's default is the GPU
         assertSame(frame, app.shown());
         String status = app.text(R.id.status);
@@ -198,12 +238,12 @@ public class MainActivityTest {
                 .putString("starting", "GPU tflite-fp32")
                 .commit();
         app = new AppUnderTest(true);
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         String status = app.text(R.id.status);
         assertTrue(status, status.contains("GPU ended the app"));
         app.choose(R.id.devices, "CPU, 1");
         app.choose(R.id.devices, "GPU");
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         status = app.text(R.id.status);
         assertTrue(status, status.contains("GPU failed"));
     }
@@ -212,7 +252,7 @@ public class MainActivityTest {
     public void whilePausedFramesAreClosedAndNotAnalysed() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         app.click(R.id.pause);
         assertEquals(0, app.shown().count());
@@ -229,7 +269,7 @@ public class MainActivityTest {
     public void inTheBackgroundTheModelIsClosedAndALateFrameDoesNotOpenIt() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         ImageAnalysis analysis = app.analysis();
         app.controller.pause().stop();
@@ -266,13 +306,13 @@ public class MainActivityTest {
         app.settle();
         assertTrue(app.isVisible(R.id.photo));
         assertEquals("Camera", app.text(R.id.pick_photo));
-        assertSame(CameraFrame.read("fp32-0"), app.shown());
+        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
         app.screenshot("photo");
         app.choose(R.id.models, "tflite-int8"); // the photo is analysed again
-        assertSame(CameraFrame.read("int8-0"), app.shown());
+        assertSame(CameraFrame.read("tflite-int8-0"), app.shown());
         app.click(R.id.pick_photo);
         assertFalse(app.isVisible(R.id.photo));
-        CameraFrame frame = CameraFrame.read("int8-90");
+        CameraFrame frame = CameraFrame.read("tflite-int8-90");
         app.deliver(frame);
         assertSame(frame, app.shown());
     }
@@ -293,7 +333,7 @@ public class MainActivityTest {
     public void aHigherThresholdShowsFewerBoxes() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         int before = app.shown().count();
         SeekBar score = app.activity.findViewById(R.id.score);
