@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.android import jvm
 from tests.android.class_references import Library, missing_members
-from tests.android.rendered import Project, compile_app, link_resources, render
+from tests.android.rendered import Project, aapt2, compile_app, link_resources, render
 
 MATRIX: dict[str, dict[str, Any]] = {
     "tflite": {},
@@ -146,6 +147,14 @@ def test_views_and_components_that_the_resources_name_exist(project: Project, co
     assert names - stubs == {"mobileq.app.OverlayView", "mobileq.app.MainActivity"}
     for name in names - stubs:
         assert (compiled / f"{name.replace('.', '/')}.class").is_file()
+
+
+def test_a_device_without_a_camera_is_offered_the_app(project: Project):
+    """The permission implies the feature, unless it is said not to be needed."""
+    apk = str(project.work / "resources.apk")
+    done = subprocess.run([aapt2(), "dump", "badging", apk], capture_output=True, text=True)
+    assert "uses-feature-not-required: name='android.hardware.camera'" in done.stdout
+    assert "uses-feature: name='android.hardware.camera" not in done.stdout
 
 
 def test_resource_files_have_names_that_android_takes(project: Project):

@@ -10,9 +10,12 @@ import android.graphics.Bitmap;
 import android.graphics.Color;
 import android.graphics.RectF;
 import android.net.Uri;
+import android.os.Looper;
+import android.view.View;
 import android.widget.SeekBar;
 import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
+import androidx.camera.core.ImageProxy;
 import androidx.camera.view.PreviewView;
 import com.taobao.android.mnn.MNNNetNative;
 import java.io.ByteArrayInputStream;
@@ -20,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import mobileq.core.detect.Detections;
+import mobileq.core.image.Frame;
 import org.junit.After;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -260,6 +264,15 @@ public class MainActivityTest {
         assertTrue(frame.isClosed);
         assertEquals(0, app.shown().count());
         assertEquals("Resume", app.text(R.id.pause));
+        // One that was on its way already is not shown either.
+        FrameAnalyzer analyzer = ReflectionHelpers.getField(app.activity, "analyzer");
+        ReflectionHelpers.callInstanceMethod(
+                analyzer, "copy", ClassParameter.from(ImageProxy.class, frame));
+        Inference inference = ReflectionHelpers.getField(app.activity, "inference");
+        Frame late = ReflectionHelpers.getField(analyzer, "frame");
+        inference.thread().execute(() -> inference.analyse(late));
+        app.settle();
+        assertEquals(0, app.shown().count());
         app.click(R.id.pause);
         app.deliver(frame);
         assertSame(frame, app.shown());
@@ -315,6 +328,42 @@ public class MainActivityTest {
         CameraFrame frame = CameraFrame.read("tflite-int8-90");
         app.deliver(frame);
         assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void aPhotoThatIsReadWhenTheAppWasLeftIsForgotten() throws Exception {
+        app = new AppUnderTest(true);
+        Uri uri = Uri.parse("content://photos/3");
+        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
+        Shadows.shadowOf(app.activity.getContentResolver())
+                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
+        ReflectionHelpers.callInstanceMethod(
+                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        app.close(); // the photo is read to its end
+        Shadows.shadowOf(Looper.getMainLooper()).idle();
+        app = null;
+    }
+
+    @Test
+    public void whereNoAppOffersPhotosASentenceSaysSo() throws Exception {
+        app = new AppUnderTest(true);
+        Shadows.shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
+        app.click(R.id.pick_photo);
+        assertTrue(app.text(R.id.message).startsWith("This device has no app"));
+    }
+
+    @Test
+    public void aReaderOfTheScreenHearsWhatIsInThePicture() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        View overlay = app.activity.findViewById(R.id.overlay);
+        assertEquals("Picture", overlay.createAccessibilityNodeInfo().getContentDescription());
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        String heard = overlay.createAccessibilityNodeInfo().getContentDescription().toString();
+        assertTrue(heard, heard.matches("Picture with \\d \u00d7 \\w+(, \\d \u00d7 \\w+)+"));
+        assertFalse(app.activity.findViewById(R.id.stage).isClickable());
+        app.click(R.id.full_screen);
+        assertTrue(app.activity.findViewById(R.id.stage).isClickable());
     }
 
     @Test
