@@ -143,13 +143,21 @@ def logits(numbers: np.random.Generator) -> list[np.ndarray]:
     for _ in range(OBJECTS):
         place = numbers.uniform(60, SIZE - 60, 2)
         size = numbers.choice([24, 48, 96, 192]) * numbers.uniform(0.7, 1.4, 2)
-        class_id = numbers.integers(0, CLASSES)
+        class_id = int(numbers.integers(0, CLASSES))
         for level, stride, anchors in zip(levels, STRIDES, ANCHORS, strict=True):
             put(numbers, level, stride, np.array(anchors), place, size, class_id)
     return [level.astype(np.float32) for level in levels]
 
 
-def put(numbers, level, stride, anchors, place, size, class_id) -> None:
+def put(
+    numbers: np.random.Generator,
+    level: np.ndarray,
+    stride: int,
+    anchors: np.ndarray,
+    place: np.ndarray,
+    size: np.ndarray,
+    class_id: int,
+) -> None:
     """An object, as YOLOv5 learns it: anchors not four times its size, the three nearest cells."""
     middle = place / stride
     column, row = middle.astype(int)
