@@ -11,12 +11,24 @@ from tests.android.bundles import write_bundle
 from tests.android.golden_cases import write_cases
 from tests.android.rendered import compile_stubs
 
+JAVA_TESTS = Path(__file__).parent / "java"
+
 
 @pytest.fixture(scope="session")
 def core_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pure Java core, compiled."""
     output = tmp_path_factory.mktemp("core")
     problems = jvm.javac(output, jvm.sources(jvm.CORE))
+    assert not problems, problems
+    return output
+
+
+@pytest.fixture(scope="session")
+def core_tests(core_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core's tests, compiled."""
+    output = tmp_path_factory.mktemp("core-tests")
+    classes = [core_classes, *jvm.libraries("junit")]
+    problems = jvm.javac(output, jvm.sources(JAVA_TESTS), classes)
     assert not problems, problems
     return output
 

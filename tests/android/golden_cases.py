@@ -7,8 +7,8 @@ and `output-N.bin` in the file's type and order of axes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from mobileq.spec import (
     QuantRecipe,
     TensorSpec,
 )
+from mobileq.vision.detections import Detections
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
 from mobileq.vision.preprocess import dequantize, preprocess, quantize
@@ -301,35 +302,55 @@ def write_case(
     evaluation: bool,
     transposed: bool,
 ) -> None:
-    folder.mkdir(parents=True)
     pixels = np.random.default_rng(view.width).integers(
-        0, 256, (view.height, view.width, 4), dtype=np.uint8
+        0, 256, (view.height, view.width, 3), dtype=np.uint8
     )
-    rows = pixels.reshape(view.height, -1)
-    rows = np.pad(rows, ((0, 0), (0, view.padding)), constant_values=99)
-    (folder / "frame.bin").write_bytes(rows.tobytes())
     left, top, width, height = view.crop
-    part = np.ascontiguousarray(pixels[top : top + height, left : left + width, :3])
+    part = np.ascontiguousarray(pixels[top : top + height, left : left + width])
     tensor, transform = preprocess(part, spec, rotation=view.rotation)
 
-    input_spec, stored = as_stored("image", tensor, dtype, NHWC if transposed else None)
-    (folder / "input.bin").write_bytes(stored.tobytes())
-    output_specs, seen = [], {}
-    for position, (name, array) in enumerate(head.outputs.items()):
+    input_spec, stored_input = as_stored("image", tensor, dtype, NHWC if transposed else None)
+    output_specs, stored_outputs, seen = [], [], {}
+    for name, array in head.outputs.items():
         order = NHWC if transposed and array.ndim == 4 else None
         output, stored = as_stored(name, array, dtype, order)
-        (folder / f"output-{position}.bin").write_bytes(stored.tobytes())
         output_specs.append(output)
-        seen[name] = dequantize(stored, output.quant) if output.quant else stored
-        if order:
-            seen[name] = seen[name].transpose(np.argsort(order))
+        stored_outputs.append(stored)
+        seen[name] = as_seen(output, stored)
     thresholds = Thresholds.evaluation() if evaluation else Thresholds.display(head.decode)
     found = postprocess(head.decode, seen, transform, thresholds)
     assert len(found) > 3, folder.name
     manifest = bundle_manifest(spec, head, (input_spec,), tuple(output_specs))
+    found = replace(found, xyxy=found.xyxy + np.array([left, top, left, top], np.float32))
+    write_folder(
+        folder, manifest, pixels, view, stored_input, stored_outputs, found, evaluation=evaluation
+    )
+
+
+def write_folder(
+    folder: Path,
+    manifest: BundleManifest,
+    pixels: np.ndarray,
+    view: View,
+    stored_input: np.ndarray,
+    stored_outputs: Sequence[np.ndarray],
+    found: Detections,
+    *,
+    evaluation: bool = False,
+    artifact: int = 0,
+) -> None:
+    """One case; `pixels` is RGB, and `found` is in pixels of the whole frame."""
+    folder.mkdir(parents=True)
+    opacity = np.random.default_rng(7).integers(0, 256, (*pixels.shape[:2], 1), np.uint8)
+    rows = np.concatenate([pixels, opacity], axis=2).reshape(view.height, -1)
+    rows = np.pad(rows, ((0, 0), (0, view.padding)), constant_values=99)
+    (folder / "frame.bin").write_bytes(rows.tobytes())
+    (folder / "input.bin").write_bytes(stored_input.tobytes())
+    for position, stored in enumerate(stored_outputs):
+        (folder / f"output-{position}.bin").write_bytes(stored.tobytes())
     (folder / "manifest.json").write_bytes(to_json(manifest))
-    boxes = found.xyxy + np.array([left, top, left, top], np.float32)
     case = {
+        "artifact": artifact,
         "width": view.width,
         "height": view.height,
         "row_stride": rows.shape[1],
@@ -339,11 +360,19 @@ def write_case(
         "detections": [
             [
                 [*map(float, box), float(score), float(class_id)]
-                for box, score, class_id in zip(boxes, found.score, found.class_id, strict=True)
+                for box, score, class_id in zip(
+                    found.xyxy, found.score, found.class_id, strict=True
+                )
             ]
         ],
     }
     (folder / "case.json").write_text(json.dumps(case))
+
+
+def as_seen(spec: TensorSpec, stored: np.ndarray) -> np.ndarray:
+    """What a file's output means, in the model's order of axes."""
+    seen = dequantize(stored, spec.quant) if spec.quant else stored
+    return seen.transpose(np.argsort(spec.permutation)) if spec.permutation else seen
 
 
 def as_stored(

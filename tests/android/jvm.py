@@ -73,9 +73,14 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 RESOLVED: dict[str, tuple[str, ...]] = {
     "errorprone": ("com.google.errorprone:error_prone_core:2.36.0",),
     "robolectric": ("org.robolectric:robolectric:4.16", "junit:junit:4.13.2"),
+    "jmh": ("org.openjdk.jmh:jmh-core:1.37", "org.openjdk.jmh:jmh-generator-annprocess:1.37"),
     "desktop-tflite": ("org.bytedeco:tensorflow-lite-platform:2.18.0-1.5.11",),
 }
 """As LIBRARIES, with what they depend on, but for Android's own libraries."""
+
+
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For JVMs of a few seconds: the last compiler and more threads cost more than they give."""
 
 
 def tool(name: str) -> str:
@@ -191,8 +196,9 @@ def javac(output: Path, files: Sequence[str], classes: Iterable[Path] = (), *opt
     listed.write_text("\n".join(f'"{name}"' for name in files))
     done = subprocess.run(
         [
-            *(tool("javac"), "--release", "17", "-encoding", "UTF-8", "-Xlint:all", "-Werror"),
-            *("-d", str(output), "-cp", class_path(classes), *options, f"@{listed}"),
+            *(tool("javac"), *(f"-J{option}" for option in SHORT_LIVED), "--release", "17"),
+            *("-encoding", "UTF-8", "-Xlint:all", "-Werror", "-d", str(output)),
+            *("-cp", class_path(classes), *options, f"@{listed}"),
         ],
         capture_output=True,
         text=True,
@@ -201,13 +207,16 @@ def javac(output: Path, files: Sequence[str], classes: Iterable[Path] = (), *opt
     return done.stdout + done.stderr if done.returncode else ""
 
 
-def junit(classes: Sequence[Path], scanned: Path, *options: str) -> subprocess.CompletedProcess:
-    """Run all tests of a folder of classes with JUnit's console."""
+def junit(
+    classes: Sequence[Path], scanned: Path, *options: str, only: str = "Test"
+) -> subprocess.CompletedProcess:
+    """Run the tests of a folder of classes whose names end like that, with JUnit's console."""
     (console,) = libraries("junit")
     return subprocess.run(
         [
-            *(tool("java"), "-Xmx1g", *options, "-jar", str(console), "execute"),
+            *(tool("java"), *SHORT_LIVED, "-Xmx1g", *options, "-jar", str(console), "execute"),
             *("--class-path", class_path([*classes, scanned]), "--scan-class-path", str(scanned)),
+            *("--include-classname", f".*{only}"),
             *("--details=summary", "--disable-banner", "--disable-ansi-colors"),
         ],
         capture_output=True,
@@ -229,7 +238,7 @@ def error_prone(output: Path, files: Sequence[str], classes: Iterable[Path]) -> 
     output.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [
-            *(tool("javac"), *(f"-J{option}" for option in internals)),
+            *(tool("javac"), *(f"-J{option}" for option in (*SHORT_LIVED, *internals))),
             *("-XDcompilePolicy=simple", "--should-stop=ifError=FLOW", "-d", str(output)),
             *("-processorpath", class_path(libraries("errorprone")), checks),
             *("-cp", class_path(classes), *files),
@@ -251,7 +260,14 @@ def d8(output: Path, folders: Sequence[Path], classes: Iterable[Path], min_sdk: 
     compiled = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
     done = subprocess.run(
         [
-            *(tool("java"), "-cp", str(compiler), "com.android.tools.r8.D8", "--release"),
+            *(
+                tool("java"),
+                *SHORT_LIVED,
+                "-cp",
+                str(compiler),
+                "com.android.tools.r8.D8",
+                "--release",
+            ),
             *("--min-api", str(min_sdk), "--output", str(output)),
             # The platform's jar lacks java.lang and its kin.
             *("--lib", str(platform), "--lib", str(jdk())),
@@ -271,7 +287,7 @@ def gradle_script(path: Path) -> dict[str, object]:
         [tool("groovy"), str(script), str(path)],
         capture_output=True,
         text=True,
-        env={**os.environ, "JAVA_HOME": str(jdk())},
+        env={**os.environ, "JAVA_HOME": str(jdk()), "JAVA_OPTS": " ".join(SHORT_LIVED)},
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,7 +85,7 @@ def link_resources(
 
 
 def compile_app(
-    project: Project, core: Path, stubs: Path, *options: str, changed: dict[str, str] | None = None
+    project: Project, core: Path, stubs: Path, changed: dict[str, str] | None = None
 ) -> str:
     """javac over the app and the generated R.java; "" or what it said.
 
@@ -100,7 +102,19 @@ def compile_app(
     classes = [core, stubs, *jvm.libraries("android", "tflite", "androidx")]
     # The libraries' annotations and Kotlin's are not all there, which says nothing of our code.
     lint = "-Xlint:all,-classfile,-path,-options,-processing"
-    return jvm.javac(project.work / "classes", files, classes, lint, *options)
+    digest = hashlib.sha256("".join(Path(file).read_text() for file in files).encode()).hexdigest()
+    known = _compiled.get((digest, *map(str, classes)))
+    if known:
+        shutil.copytree(known, project.work / "classes", dirs_exist_ok=True)
+        return ""
+    said = jvm.javac(project.work / "classes", files, classes, lint)
+    if not said:
+        _compiled[(digest, *map(str, classes))] = project.work / "classes"
+    return said
+
+
+_compiled: dict[tuple[str, ...], Path] = {}
+"""Projects often differ in their resources only; the same sources are compiled once."""
 
 
 def compile_stubs(output: Path) -> None:

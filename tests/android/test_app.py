@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from mobileq.bundle import read_bundle
+from mobileq.targets.mnn.interpreter import MnnRunner
 from mobileq.targets.tflite.interpreter import TfliteRunner
 from mobileq.vision.image_file import read_image
 from mobileq.vision.nms import Thresholds
@@ -37,16 +39,18 @@ OPENED = "--add-opens=java.base/java.{}=ALL-UNNAMED"
 
 @pytest.fixture(scope="module")
 def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo detector as fp32 and int8."""
+    """The demo detector as fp32 and int8 for both runtimes."""
     from mobileq.__main__ import main
 
     output = tmp_path_factory.mktemp("demo") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
-        arguments = ["convert", str(DEMO / "demo.onnx"), "-o", str(output)]
-        arguments += ["--calib", str(DEMO / "calibration" / "images"), "--calib-count", "8"]
-        assert main([*arguments, "--precision", "fp32,int8"]) == 0
+        pictures = DEMO / "calibration" / "images"
+        arguments = ["convert", str(DEMO / "demo.onnx"), "-o", str(output), "--no-search"]
+        arguments += ["--calib", str(pictures), "--calib-count", "8"]
+        arguments += ["--target", "tflite,mnn", "--precision", "fp32,int8"]
+        assert main(arguments) == 0
     return output
 
 
@@ -59,7 +63,8 @@ def frames(demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(folder / "photo.png"), cv2.cvtColor(upright, cv2.COLOR_RGB2BGR))
     manifest = read_bundle(demo_bundle).manifest
     for artifact in manifest.artifacts:
-        runner = TfliteRunner(demo_bundle / artifact.path, artifact.inputs, artifact.outputs, 1)
+        kind = TfliteRunner if artifact.target == "tflite" else MnnRunner
+        runner = kind(demo_bundle / artifact.path, artifact.inputs, artifact.outputs, 1)
         decode = artifact.decode or manifest.model.decode
         assert decode is not None
         assert manifest.model.preprocess is not None
@@ -69,7 +74,7 @@ def frames(demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             outputs = runner.run({manifest.model.inputs[0].name: tensor})
             found = postprocess(decode, outputs, transform, Thresholds.display(decode))
             assert len(found) > 1
-            name = f"{artifact.precision}-{rotation}"
+            name = f"{artifact.target}-{artifact.precision}-{rotation}"
             _write_frame(folder / name, frame, rotation, found)
         runner.close()
     return folder
@@ -95,8 +100,8 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
 
 
 @pytest.fixture(scope="module")
-def desktop_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """TFLite's Java interpreter over a desktop build."""
+def desktop_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TFLite's interpreter over a desktop build, and MNN's functions over its Python package."""
     output = tmp_path_factory.mktemp("desktop")
     classes = jvm.libraries("desktop-tflite", "tflite")
     said = jvm.javac(output, jvm.sources(HERE / "desktop"), classes, "-Xlint:none")
@@ -104,114 +109,149 @@ def desktop_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@dataclass(frozen=True)
+class App:
+    """The rendered app with its tests, compiled, and what a JVM needs to run it."""
+
+    project: Project
+    tests: Path
+    runtime: list[Path]
+
+
 @pytest.fixture(scope="module")
-def run_app(
+def app(
     demo_bundle: Path,
-    frames: Path,
-    desktop_tflite: Path,
+    desktop_runtimes: Path,
     core_classes: Path,
     camera_stubs: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Renders the app, and runs one class of tests in it, with its bundle or a changed one."""
-    project = render(demo_bundle, tmp_path_factory.mktemp("app"), name="Shapes")
+) -> App:
+    work = tmp_path_factory.mktemp("app")
+    project = render(demo_bundle, work, name="Shapes", runtimes=("tflite", "mnn"))
     assert not link_resources(project)
     said = compile_app(project, core_classes, camera_stubs)
     assert not said, said
     runtime = [
-        *(desktop_tflite, project.work / "classes", core_classes, camera_stubs),
+        *(desktop_runtimes, project.work / "classes", core_classes, camera_stubs),
         *jvm.libraries("robolectric", "desktop-tflite", "tflite", "androidx"),
-        *jvm.libraries("androidx-runtime", "androidx-test"),
+        *jvm.libraries("androidx-runtime", "androidx-test", "android"),
     ]
     tests = project.work / "tests"
-    compiling = [*runtime, *jvm.libraries("android")]
     library_r = jvm.write_library_r(project.work / "library-r", "androidx", "androidx-runtime")
     sources = [*jvm.sources(HERE / "app"), *library_r]
-    said = jvm.javac(tests, sources, compiling, "-Xlint:none")
+    said = jvm.javac(tests, sources, runtime, "-Xlint:none")
     assert not said, said
-
-    def run(test: str, assets: Path | None = None, **properties: str):
-        said = link_resources(project, assets=assets)
-        assert not said, said
-        _configure(tests, project)
-        (instrumented,) = jvm.libraries("android-instrumented")
-        options = {
-            "robolectric.offline": "true",
-            "robolectric.dependency.dir": str(instrumented.parent),
-            "javacpp.platform": "linux-x86_64",
-            "frames": str(frames),
-            "photo": str(frames / "photo.png"),
-            "screenshots": os.environ.get("MOBILEQ_SCREENSHOTS") or str(project.work / "shots"),
-            **properties,
-        }
-        return subprocess.run(
-            [
-                *(jvm.tool("java"), "-Xmx2g"),
-                *(OPENED.format(name) for name in ("lang", "io", "util", "nio", "net")),
-                *(f"-D{name}={value}" for name, value in options.items()),
-                *("-cp", jvm.class_path([tests, *runtime, *jvm.libraries("android")])),
-                *("org.junit.runner.JUnitCore", f"{NAMESPACE}.{test}"),
-            ],
-            capture_output=True,
-            text=True,
-        )
-
-    return run
+    return App(project, tests, runtime)
 
 
-def _configure(classes: Path, project: Project) -> None:
-    """Tells Robolectric where the app's resources are, as Gradle would."""
-    file = classes / "com/android/tools/test_config.properties"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(
-        f"android_resource_apk={project.work / 'resources.apk'}\n"
-        f"android_merged_manifest={project.work / 'AndroidManifest.xml'}\n"
-        f"android_merged_assets={project.main / 'assets'}\n"
-        f"android_custom_package={NAMESPACE}\n"
-    )
-
-
-def test_the_app_finds_and_draws_what_python_finds(run_app):
-    done = run_app("MainActivityTest")
-    assert re.search(r"^OK \(\d\d tests\)", done.stdout, re.MULTILINE), (
-        done.stdout[-8000:] + done.stderr[-2000:]
-    )
-
-
-@pytest.mark.parametrize(
-    ("there", "instead", "expected"),
-    [
-        ('"kind": "yolov8"', '"kind": "yolov99"', "invalid value 'yolov99'"),
-        ('"class_count": 4', '"class_count": 5', "no axis holds the 9 values"),
-        ('"schema_version": 1', '"schema_version": 2', "make the app again"),
-        ('"artifact_name": "output0"', '"new": 1, "artifact_name": "output0"', "unknown field"),
-    ],
-)
-def test_a_manifest_that_does_not_fit_is_a_sentence_on_the_screen(
-    run_app, demo_bundle: Path, tmp_path: Path, there: str, instead: str, expected: str
-):
-    assets = _changed(demo_bundle, tmp_path, there, instead)
-    done = run_app("BrokenBundleTest", assets, expected=expected)
-    assert "OK (1 test)" in done.stdout, done.stdout[-4000:]
-
-
-def test_a_file_of_another_model_is_a_sentence_on_the_screen(
-    run_app, demo_bundle: Path, tmp_path: Path
-):
+def _other_side(manifest: str) -> str:
     """Rows and columns of another length: the file loads, but is not what the manifest says."""
-    assets = _changed(demo_bundle, tmp_path, '"height": 160', '"height": 80')
-    manifest = assets / "bundle" / "manifest.json"
-    text = manifest.read_text().replace('"width": 160', '"width": 320')
+    text = manifest.replace('"height": 160', '"height": 80').replace('"width": 160', '"width": 320')
     text = re.sub(r"160,\s+160,\s+3\s", "80, 320, 3 ", text)
-    manifest.write_text(re.sub(r"3,\s+160,\s+160\s", "3, 80, 320 ", text))
-    done = run_app("BrokenBundleTest", assets, expected="does not belong to its manifest")
-    assert "OK (1 test)" in done.stdout, done.stdout[-4000:]
+    return re.sub(r"3,\s+160,\s+160\s", "3, 80, 320 ", text)
 
 
-def _changed(bundle: Path, folder: Path, there: str, instead: str) -> Path:
-    shutil.copytree(bundle, folder / "assets" / "bundle")
-    manifest = folder / "assets" / "bundle" / "manifest.json"
-    text = manifest.read_text()
-    assert there in text
-    manifest.write_text(text.replace(there, instead))
-    return folder / "assets"
+BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
+    "kind": (lambda m: m.replace('"yolov8"', '"yolov99"'), "invalid value 'yolov99'"),
+    "classes": (
+        lambda m: m.replace('"class_count": 4', '"class_count": 5'),
+        "no axis holds the 9 values",
+    ),
+    "schema": (
+        lambda m: m.replace('"schema_version": 1', '"schema_version": 2'),
+        "make the app again",
+    ),
+    "field": (
+        lambda m: m.replace('"artifact_name"', '"new": 1, "artifact_name"'),
+        "unknown field",
+    ),
+    "another model": (_other_side, "does not belong to its manifest"),
+}
+"""What becomes of the manifest, and part of the sentence that the screen says then."""
+
+
+@pytest.fixture(scope="module")
+def results(
+    app: App, frames: Path, demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What each class of tests said, in the app with its bundle and with changed ones."""
+    folder = tmp_path_factory.mktemp("results")
+    cases = {"whole": _write_case(folder / "whole", app, "MainActivityTest")}
+    for name, (change, expected) in BROKEN.items():
+        assets = folder / f"{name} assets"
+        shutil.copytree(demo_bundle, assets / "bundle")
+        manifest = assets / "bundle" / "manifest.json"
+        text = manifest.read_text()
+        manifest.write_text(change(text))
+        assert manifest.read_text() != text
+        case = _write_case(folder / name, app, "BrokenBundleTest", assets, expected=expected)
+        cases[name] = case
+    (instrumented,) = jvm.libraries("android-instrumented")
+    options = {
+        "robolectric.offline": "true",
+        "robolectric.dependency.dir": str(instrumented.parent),
+        "javacpp.platform": "linux-x86_64",
+        "frames": str(frames),
+        "photo": str(frames / "photo.png"),
+        "python": sys.executable,
+        "mnn.server": str(HERE / "desktop" / "mnn_server.py"),
+        "java.library.path": str(_mnn_libraries(folder / "libraries")),
+        "screenshots": os.environ.get("MOBILEQ_SCREENSHOTS") or str(folder / "screenshots"),
+    }
+    done = subprocess.run(
+        [
+            *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xmx2g"),
+            *(OPENED.format(name) for name in ("lang", "io", "util", "nio", "net")),
+            *(f"-D{name}={value}" for name, value in options.items()),
+            *("-cp", jvm.class_path([app.tests, *app.runtime])),
+            *(f"{NAMESPACE}.AppTests", *map(str, cases.values())),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    said = {name: path / "result.txt" for name, path in cases.items()}
+    return {
+        name: path.read_text() if path.exists() else done.stdout[-4000:] + done.stderr[-4000:]
+        for name, path in said.items()
+    }
+
+
+def _mnn_libraries(folder: Path) -> Path:
+    """Files that load under the names of MNN's; its functions are in `desktop/`."""
+    folder.mkdir()
+    for name in ("MNN", "mnncore"):
+        shutil.copy(jvm.jdk() / "lib" / "libjsig.so", folder / f"lib{name}.so")
+    return folder
+
+
+def _write_case(
+    folder: Path, app: App, test: str, assets: Path | None = None, **properties: str
+) -> Path:
+    """Tells `AppTests` what to run, and Robolectric where the app's resources are."""
+    built = Project(app.project.path, folder)
+    folder.mkdir()
+    said = link_resources(built, assets=assets)
+    assert not said, said
+    lines = {
+        "test": f"{NAMESPACE}.{test}",
+        "android_resource_apk": folder / "resources.apk",
+        "android_merged_manifest": folder / "AndroidManifest.xml",
+        "android_merged_assets": assets or app.project.main / "assets",
+        "android_custom_package": NAMESPACE,
+        **properties,
+    }
+    (folder / "case.properties").write_text(
+        "".join(f"{name}={value}\n" for name, value in lines.items())
+    )
+    return folder
+
+
+def test_the_app_finds_and_draws_what_python_finds(results: dict[str, str]):
+    assert re.fullmatch(r"\d\d ran", results["whole"]), results["whole"][:8000]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_manifest_that_does_not_fit_is_a_sentence_on_the_screen(
+    name: str, results: dict[str, str]
+):
+    assert results[name] == "1 ran", results[name][:4000]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from tests.android import jvm
 from tests.android.class_references import Library, missing_members
-from tests.android.rendered import Project, compile_app, link_resources, render
+from tests.android.rendered import Project, aapt2, compile_app, link_resources, render
 
 MATRIX: dict[str, dict[str, Any]] = {
     "tflite": {},
@@ -80,18 +81,20 @@ WRONG = {
 }
 
 
+@pytest.fixture(scope="module")
+def said_of_wrong_calls(project: Project, core_classes: Path, camera_stubs: Path) -> str:
+    changed = {}
+    for file, (there, instead) in WRONG.items():
+        (path,) = project.main.rglob(file)
+        text = path.read_text()
+        assert there in text
+        changed[file] = text.replace(there, instead)
+    return compile_app(project, core_classes, camera_stubs, changed=changed)
+
+
 @pytest.mark.parametrize("file", WRONG)
-def test_a_wrong_call_does_not_compile(
-    file: str, project: Project, core_classes: Path, camera_stubs: Path
-):
-    there, instead = WRONG[file]
-    (path,) = project.main.rglob(file)
-    text = path.read_text()
-    assert there in text
-    changed = {file: text.replace(there, instead)}
-    said = compile_app(project, core_classes, camera_stubs, changed=changed)
-    assert "error: " in said
-    assert file in said
+def test_a_wrong_call_does_not_compile(file: str, said_of_wrong_calls: str):
+    assert re.search(rf"{file}:\d+: error: ", said_of_wrong_calls)
 
 
 def test_android_7_and_java_8_have_everything_that_is_called(compiled: Path, core_classes: Path):
@@ -122,13 +125,10 @@ def test_d8_makes_a_dex_for_android_7_without_a_word(
     assert (tmp_path / "classes.dex").read_bytes().startswith(b"dex\n")
 
 
-def test_error_prone_finds_nothing(
-    project: Project, core_classes: Path, camera_stubs: Path, tmp_path: Path
-):
-    assert jvm.error_prone(tmp_path / "core", jvm.sources(jvm.CORE), [core_classes]) == ""
-    classes = [core_classes, camera_stubs, *jvm.libraries("android", "tflite", "androidx")]
-    files = jvm.sources(project.main / "java", project.work / "gen")
-    assert jvm.error_prone(tmp_path / "app", files, classes) == ""
+def test_error_prone_finds_nothing(project: Project, camera_stubs: Path, tmp_path: Path):
+    classes = [camera_stubs, *jvm.libraries("android", "tflite", "androidx")]
+    files = jvm.sources(jvm.CORE, project.main / "java", project.work / "gen")
+    assert jvm.error_prone(tmp_path, files, classes) == ""
 
 
 def test_aapt2_refuses_what_is_wrong(bundle: Path, tmp_path: Path):
@@ -147,6 +147,14 @@ def test_views_and_components_that_the_resources_name_exist(project: Project, co
     assert names - stubs == {"mobileq.app.OverlayView", "mobileq.app.MainActivity"}
     for name in names - stubs:
         assert (compiled / f"{name.replace('.', '/')}.class").is_file()
+
+
+def test_a_device_without_a_camera_is_offered_the_app(project: Project):
+    """The permission implies the feature, unless it is said not to be needed."""
+    apk = str(project.work / "resources.apk")
+    done = subprocess.run([aapt2(), "dump", "badging", apk], capture_output=True, text=True)
+    assert "uses-feature-not-required: name='android.hardware.camera'" in done.stdout
+    assert "uses-feature: name='android.hardware.camera" not in done.stdout
 
 
 def test_resource_files_have_names_that_android_takes(project: Project):

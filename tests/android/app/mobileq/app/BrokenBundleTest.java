@@ -3,6 +3,9 @@ package mobileq.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
+import android.text.Editable;
+import android.text.TextWatcher;
+import android.widget.TextView;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -20,8 +23,16 @@ public class BrokenBundleTest {
         try (AppUnderTest app = new AppUnderTest(true)) {
             if (app.camera() != null) {
                 app.choose(R.id.devices, "CPU");
-                app.deliver(CameraFrame.read("fp32-0"));
-                assertEquals(0, app.shown().count());
+                TextView message = app.activity.findViewById(R.id.message);
+                int[] changes = new int[1];
+                for (int frame = 0; frame < 3; frame++) {
+                    app.deliver(CameraFrame.read("tflite-fp32-0"));
+                    assertEquals(0, app.shown().count());
+                    if (frame == 0) { // said once, not again for every frame
+                        message.addTextChangedListener(counting(changes));
+                    }
+                }
+                assertEquals(0, changes[0]);
             }
             assertTrue(app.isVisible(R.id.message));
             String expected = System.getProperty("expected");
@@ -29,5 +40,20 @@ public class BrokenBundleTest {
             app.screenshot("broken");
         }
         assertEquals(0, Interpreter.open);
+    }
+
+    private static TextWatcher counting(int[] changes) {
+        return new TextWatcher() {
+            @Override
+            public void beforeTextChanged(CharSequence text, int start, int count, int after) {}
+
+            @Override
+            public void onTextChanged(CharSequence text, int start, int before, int count) {
+                changes[0]++;
+            }
+
+            @Override
+            public void afterTextChanged(Editable text) {}
+        };
     }
 }

@@ -10,14 +10,20 @@ import android.graphics.Bitmap;
 import android.graphics.Color;
 import android.graphics.RectF;
 import android.net.Uri;
+import android.os.Looper;
+import android.view.View;
 import android.widget.SeekBar;
+import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
+import androidx.camera.core.ImageProxy;
 import androidx.camera.view.PreviewView;
+import com.taobao.android.mnn.MNNNetNative;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import mobileq.core.detect.Detections;
+import mobileq.core.image.Frame;
 import org.junit.After;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -42,14 +48,15 @@ public class MainActivityTest {
             app.close();
         }
         assertEquals("interpreters left open", 0, Interpreter.open);
+        assertEquals("MNN's nets and sessions left open", 0, MNNNetNative.open);
     }
 
     private void assertSame(CameraFrame frame, Detections found) {
         String said = frame.name + " " + app.text(R.id.message) + describe(found);
         assertEquals(said, frame.detections.length, found.count());
-        // Two versions of TFLite round integers in different ways inside the model, and close
-        // scores may change places.
-        boolean isInt8 = frame.name.startsWith("int8");
+        // Two versions of TFLite round integers in different ways inside the model, MNN gets
+        // pixels that it scales itself, and close scores may change places.
+        boolean isInt8 = frame.name.contains("int8");
         double least = isInt8 ? 0.9 : 0.99;
         for (double[] wanted : frame.detections) {
             int best = 0;
@@ -107,7 +114,7 @@ public class MainActivityTest {
 
     private void checkAllRotations(String screenshot) throws Exception {
         for (int rotation = 0; rotation < 360; rotation += 90) {
-            CameraFrame frame = CameraFrame.read("fp32-" + rotation);
+            CameraFrame frame = CameraFrame.read("tflite-fp32-" + rotation);
             app.deliver(frame);
             assertTrue(frame.isClosed);
             assertSame(frame, app.shown());
@@ -151,7 +158,7 @@ public class MainActivityTest {
     public void turningThePhoneKeepsTheModelOpen() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        app.deliver(CameraFrame.read("fp32-90"));
+        app.deliver(CameraFrame.read("tflite-fp32-90"));
         assertEquals(1, Interpreter.open);
         MainActivity before = app.activity;
         RuntimeEnvironment.setQualifiers("+land");
@@ -159,7 +166,7 @@ public class MainActivityTest {
         app.settle();
         assertEquals(before, app.controller.get());
         assertEquals(1, Interpreter.open);
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         assertSame(frame, app.shown());
     }
@@ -168,19 +175,56 @@ public class MainActivityTest {
     public void anotherModelOfTheBundleIsUsedWhenItIsChosen() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         app.choose(R.id.models, "tflite-int8");
         assertEquals(0, Interpreter.open);
-        CameraFrame frame = CameraFrame.read("int8-0");
+        CameraFrame frame = CameraFrame.read("tflite-int8-0");
         app.deliver(frame);
         assertSame(frame, app.shown());
         assertEquals(1, Interpreter.open);
     }
 
     @Test
+    public void anMnnFileGetsItsPixelsByMnnsOwnConversion() throws Exception {
+        app = new AppUnderTest(true);
+        for (String precision : new String[] {"fp32", "int8"}) {
+            app.choose(R.id.models, "mnn-" + precision);
+            app.choose(R.id.devices, "CPU, 2");
+            for (int rotation = 0; rotation < 360; rotation += 90) {
+                CameraFrame frame = CameraFrame.read("mnn-" + precision + "-" + rotation);
+                app.deliver(frame);
+                assertSame(frame, app.shown());
+            }
+            String status = app.text(R.id.status);
+            assertTrue(status, status.startsWith("MNN, CPU, threads: 2"));
+            assertEquals(2, MNNNetNative.open);
+        }
+        Spinner devices = app.activity.findViewById(R.id.devices);
+        assertEquals("libMNN_CL.so and libMNN_Vulkan.so are missing", 3, devices.getCount());
+        app.choose(R.id.models, "tflite-fp32");
+        assertEquals(0, MNNNetNative.open);
+    }
+
+    @Test
+    public void librariesOfMnnThatLackAFunctionAreASentence() throws Exception {
+        MNNNetNative.isTooOld = true;
+        try {
+            app = new AppUnderTest(true);
+            app.choose(R.id.models, "mnn-fp32");
+            app.choose(R.id.devices, "CPU");
+            app.deliver(CameraFrame.read("mnn-fp32-0"));
+            assertEquals(
+                    "mnn-fp32 does not run: libmnncore.so lacks nativeCreateNetFromBuffer.",
+                    app.text(R.id.message));
+        } finally {
+            MNNNetNative.isTooOld = false;
+        }
+    }
+
+    @Test
     public void aGpuThatDoesNotStartIsReplacedAndALineSaysSo() throws Exception {
         app = new AppUnderTest(true);
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame); // the template's default is the GPU
         assertSame(frame, app.shown());
         String status = app.text(R.id.status);
@@ -198,12 +242,12 @@ public class MainActivityTest {
                 .putString("starting", "GPU tflite-fp32")
                 .commit();
         app = new AppUnderTest(true);
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         String status = app.text(R.id.status);
         assertTrue(status, status.contains("GPU ended the app"));
         app.choose(R.id.devices, "CPU, 1");
         app.choose(R.id.devices, "GPU");
-        app.deliver(CameraFrame.read("fp32-0"));
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
         status = app.text(R.id.status);
         assertTrue(status, status.contains("GPU failed"));
     }
@@ -212,7 +256,7 @@ public class MainActivityTest {
     public void whilePausedFramesAreClosedAndNotAnalysed() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         app.click(R.id.pause);
         assertEquals(0, app.shown().count());
@@ -220,6 +264,15 @@ public class MainActivityTest {
         assertTrue(frame.isClosed);
         assertEquals(0, app.shown().count());
         assertEquals("Resume", app.text(R.id.pause));
+        // One that was on its way already is not shown either.
+        FrameAnalyzer analyzer = ReflectionHelpers.getField(app.activity, "analyzer");
+        ReflectionHelpers.callInstanceMethod(
+                analyzer, "copy", ClassParameter.from(ImageProxy.class, frame));
+        Inference inference = ReflectionHelpers.getField(app.activity, "inference");
+        Frame late = ReflectionHelpers.getField(analyzer, "frame");
+        inference.thread().execute(() -> inference.analyse(late));
+        app.settle();
+        assertEquals(0, app.shown().count());
         app.click(R.id.pause);
         app.deliver(frame);
         assertSame(frame, app.shown());
@@ -229,7 +282,7 @@ public class MainActivityTest {
     public void inTheBackgroundTheModelIsClosedAndALateFrameDoesNotOpenIt() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         ImageAnalysis analysis = app.analysis();
         app.controller.pause().stop();
@@ -266,15 +319,51 @@ public class MainActivityTest {
         app.settle();
         assertTrue(app.isVisible(R.id.photo));
         assertEquals("Camera", app.text(R.id.pick_photo));
-        assertSame(CameraFrame.read("fp32-0"), app.shown());
+        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
         app.screenshot("photo");
         app.choose(R.id.models, "tflite-int8"); // the photo is analysed again
-        assertSame(CameraFrame.read("int8-0"), app.shown());
+        assertSame(CameraFrame.read("tflite-int8-0"), app.shown());
         app.click(R.id.pick_photo);
         assertFalse(app.isVisible(R.id.photo));
-        CameraFrame frame = CameraFrame.read("int8-90");
+        CameraFrame frame = CameraFrame.read("tflite-int8-90");
         app.deliver(frame);
         assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void aPhotoThatIsReadWhenTheAppWasLeftIsForgotten() throws Exception {
+        app = new AppUnderTest(true);
+        Uri uri = Uri.parse("content://photos/3");
+        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
+        Shadows.shadowOf(app.activity.getContentResolver())
+                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
+        ReflectionHelpers.callInstanceMethod(
+                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        app.close(); // the photo is read to its end
+        Shadows.shadowOf(Looper.getMainLooper()).idle();
+        app = null;
+    }
+
+    @Test
+    public void whereNoAppOffersPhotosASentenceSaysSo() throws Exception {
+        app = new AppUnderTest(true);
+        Shadows.shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
+        app.click(R.id.pick_photo);
+        assertTrue(app.text(R.id.message).startsWith("This device has no app"));
+    }
+
+    @Test
+    public void aReaderOfTheScreenHearsWhatIsInThePicture() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        View overlay = app.activity.findViewById(R.id.overlay);
+        assertEquals("Picture", overlay.createAccessibilityNodeInfo().getContentDescription());
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        String heard = overlay.createAccessibilityNodeInfo().getContentDescription().toString();
+        assertTrue(heard, heard.matches("Picture with \\d \u00d7 \\w+(, \\d \u00d7 \\w+)+"));
+        assertFalse(app.activity.findViewById(R.id.stage).isClickable());
+        app.click(R.id.full_screen);
+        assertTrue(app.activity.findViewById(R.id.stage).isClickable());
     }
 
     @Test
@@ -293,7 +382,7 @@ public class MainActivityTest {
     public void aHigherThresholdShowsFewerBoxes() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("fp32-0");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         int before = app.shown().count();
         SeekBar score = app.activity.findViewById(R.id.score);

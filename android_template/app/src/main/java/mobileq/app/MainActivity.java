@@ -1,6 +1,7 @@
 package mobileq.app;
 
 import android.Manifest;
+import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.SharedPreferences;
 import android.content.pm.PackageManager;
@@ -124,6 +125,7 @@ public final class MainActivity extends ComponentActivity
         screen.otherCamera.setOnClickListener(view -> switchCamera());
         screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
         screen.stage.setOnClickListener(view -> setFullScreen(false));
+        screen.stage.setClickable(false);
         screen.pickPhoto.setOnClickListener(view -> pickOrLeavePhoto());
         screen.pause.setOnClickListener(view -> pauseOrResume());
         screen.allow.setOnClickListener(view -> askAgain());
@@ -214,6 +216,9 @@ public final class MainActivity extends ComponentActivity
 
     /** Camera or photo, whichever is chosen; a sentence where there is no camera to show. */
     private void showPicture() {
+        if (isDestroyed()) { // whoever posted this, a photo's reader or a layout, comes too late
+            return;
+        }
         Photo shown = photo;
         boolean isCamera = shown == null;
         screen.photo.setVisibility(isCamera ? View.GONE : View.VISIBLE);
@@ -255,7 +260,11 @@ public final class MainActivity extends ComponentActivity
 
     private void pickOrLeavePhoto() {
         if (photo == null) {
-            picker.launch("image/*");
+            try {
+                picker.launch("image/*");
+            } catch (ActivityNotFoundException error) {
+                screen.say(getString(R.string.no_photo_app));
+            }
         } else {
             photo = null;
             showPicture();
@@ -389,7 +398,8 @@ public final class MainActivity extends ComponentActivity
     public void analysed(Frame frame, Analysis analysis, Session session) {
         Photo shown = photo;
         boolean isPhoto = shown != null && shown.frame == frame;
-        if (shown != null && !isPhoto) { // a last frame of the camera
+        boolean isLate = shown == null ? inference.isPaused() : !isPhoto;
+        if (isLate) { // a last frame of the camera
             return;
         }
         screen.overlay.show(analysis.detections, isPhoto ? identity : analyzer.frameToSensor());

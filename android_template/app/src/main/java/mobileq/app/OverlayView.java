@@ -8,9 +8,12 @@ import android.graphics.Paint;
 import android.graphics.RectF;
 import android.util.AttributeSet;
 import android.view.View;
+import android.view.accessibility.AccessibilityNodeInfo;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import mobileq.core.detect.Detections;
 import mobileq.core.manifest.ModelSpec;
 
@@ -106,6 +109,29 @@ public final class OverlayView extends View {
                 draw(canvas, i);
             }
         }
+    }
+
+    /** Those who can't see the boxes hear what is in the picture, best first. */
+    @Override
+    public void onInitializeAccessibilityNodeInfo(AccessibilityNodeInfo info) {
+        super.onInitializeAccessibilityNodeInfo(info);
+        Map<String, Integer> counts = new LinkedHashMap<>();
+        synchronized (detections) {
+            for (int i = 0; i < detections.count(); i++) {
+                String label = model.label(detections.classId(i));
+                Integer before = counts.get(label);
+                counts.put(label, before == null ? 1 : before + 1);
+            }
+        }
+        StringBuilder list = new StringBuilder();
+        for (Map.Entry<String, Integer> entry : counts.entrySet()) {
+            list.append(list.length() == 0 ? "" : ", ");
+            list.append(entry.getValue()).append(" \u00d7 ").append(entry.getKey());
+        }
+        info.setContentDescription(
+                counts.isEmpty()
+                        ? getResources().getString(R.string.picture)
+                        : getResources().getString(R.string.found, list));
     }
 
     private void draw(Canvas canvas, int index) {

@@ -1,6 +1,7 @@
 package mobileq.app;
 
 import android.content.res.Configuration;
+import android.text.TextUtils;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.Button;
@@ -99,6 +100,7 @@ final class Screen {
     void setFullScreen(boolean full) {
         isFullScreen = full;
         panel.setVisibility(full ? View.GONE : View.VISIBLE);
+        stage.setClickable(full); // else a reader offers a click that does nothing
         preview.setScaleType(
                 full ? PreviewView.ScaleType.FILL_CENTER : PreviewView.ScaleType.FIT_CENTER);
         bars.setSystemBarsBehavior(
@@ -117,10 +119,18 @@ final class Screen {
 
     /** One sentence in place of boxes; null takes it away. */
     void say(CharSequence sentence) {
+        if (sentence != null && isSaid(sentence)) { // a reader need not speak it for every frame
+            return;
+        }
         message.setText(sentence);
         message.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
         if (sentence != null) {
             overlay.clear();
         }
+    }
+
+    private boolean isSaid(CharSequence sentence) {
+        return message.getVisibility() == View.VISIBLE
+                && TextUtils.equals(sentence, message.getText());
     }
 }

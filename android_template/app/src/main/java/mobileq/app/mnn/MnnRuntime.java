@@ -77,17 +77,23 @@ public final class MnnRuntime implements ModelRuntime {
         if (!isCpu && !offers(accelerator)) {
             throw new BackendException("MNN has no library for " + accelerator, null);
         }
-        MnnBackend backend = new MnnBackend(assets.bytes(artifact), artifact, preprocess);
+        MnnBackend backend = null;
+        boolean isOpen = false;
         try {
+            backend = new MnnBackend(assets.bytes(artifact), artifact, preprocess);
             backend.start(isCpu ? FORWARD_CPU : gpu, threads, describe(isCpu, threads));
             for (Tensor output : detector.outputs()) {
                 check(output, backend.outputShape(output.spec()));
             }
-        } catch (BackendException | BundleException error) {
-            backend.close();
-            throw error;
+            isOpen = true;
+            return backend;
+        } catch (LinkageError error) {
+            throw new BackendException("libmnncore.so lacks " + error.getMessage(), error);
+        } finally {
+            if (!isOpen && backend != null) {
+                backend.close();
+            }
         }
-        return backend;
     }
 
     private String describe(boolean isCpu, int threads) {

@@ -2,6 +2,7 @@ package mobileq.core.tensor;
 
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.QuantParams;
 import mobileq.core.manifest.TensorSpec;
@@ -18,6 +19,8 @@ public final class Tensor {
     private final float[] floats;
     private final byte[] bytes;
     private final float[] realOfByte;
+    private ByteBuffer viewed;
+    private FloatBuffer view;
 
     /**
      * @param spec What the tensor is.
@@ -115,7 +118,7 @@ public final class Tensor {
         if (bytes != null) {
             source.get(bytes);
         } else if (type == ElementType.FLOAT32) {
-            source.asFloatBuffer().get(floats);
+            floatsOf(source).get(floats);
         } else {
             for (int i = 0; i < floats.length; i++) {
                 floats[i] = dequantized(integerAt(source, i), spec.quant());
@@ -145,10 +148,21 @@ public final class Tensor {
         if (bytes != null) {
             target.put(bytes);
         } else if (type == ElementType.FLOAT32) {
-            target.asFloatBuffer().put(floats);
+            floatsOf(target).put(floats);
         } else {
             throw new IllegalStateException(spec.name() + " is an input of " + type);
         }
         toStart(target);
+    }
+
+    /** A runtime brings the same buffer for every picture; a view of it is made only once. */
+    @SuppressWarnings("ReferenceEquality") // equal buffers are two buffers
+    private FloatBuffer floatsOf(ByteBuffer buffer) {
+        if (viewed != buffer) {
+            viewed = buffer;
+            view = buffer.asFloatBuffer();
+        }
+        toStart(view);
+        return view;
     }
 }
