@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from mobileq.vision.detections import Detections
 
 Outputs = Mapping[str, "npt.NDArray[Any]"]
-Distance = Callable[[Outputs, Outputs], float]
-"""(reference, found) of one sample -> error, 0 where they are the same; errors are averaged."""
-
-
-def output_distance(spec: ModelSpec) -> Distance:
-    """What counts for this model; see `Reference`."""
-    return lambda reference, found: Reference(spec, reference).compare(found).error
 
 
 def has_candidates(spec: ModelSpec) -> bool:

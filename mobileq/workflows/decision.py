@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ from mobileq.evaluate.coco import (
 from mobileq.evaluate.verify import FeedSample
 from mobileq.hashing import file_digest
 from mobileq.manifest import to_json
+from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
-from mobileq.quantize.distance import Distance, output_distance
+from mobileq.quantize.distance import Reference
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
 from mobileq.vision.nms import Thresholds
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     Outputs = dict[str, NDArray[Any]]
 
-COMPARED = 16
+COMPARED = 8
 """Pictures whose outputs are kept and compared; of more, detections alone are."""
 UNLABELLED = 24
 
@@ -114,15 +115,13 @@ class Decision:
         self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
     ) -> None:
         self._spec, self._pictures = spec, pictures
-        self._distance: Distance = output_distance(spec)
         self._samples: list[FeedSample] = []
-        self._outputs: list[Outputs] = []
+        self._references: list[Reference] = []
         self._found: list[Detections] = []
-        feeds = pictures.feeds(spec)
-        for sample in tracked(feeds, progress, "Running the float model", len(pictures)):
-            outputs = runner.run(sample.feeds)
-            if len(self._outputs) < COMPARED:
-                self._outputs.append(outputs)
+        done = _run_ahead(runner, pictures.feeds(spec))
+        for sample, outputs in tracked(done, progress, "Running the float model", len(pictures)):
+            if len(self._references) < COMPARED:
+                self._references.append(Reference(spec, outputs))
             self._samples.append(dataclasses.replace(sample, image=None))
             self._append(self._found, outputs, sample)
         self._float_map = self._map(self._found) if pictures.truth else 1.0
@@ -131,10 +130,9 @@ class Decision:
         """Run a file on the pictures."""
         errors: list[float] = []
         found: list[Detections] = []
-        for at, sample in enumerate(self._samples):
-            outputs = runner.run(sample.feeds)
-            if at < len(self._outputs):
-                errors.append(self._distance(self._outputs[at], outputs))
+        for at, (sample, outputs) in enumerate(_run_ahead(runner, self._samples)):
+            if at < len(self._references):
+                errors.append(self._references[at].compare(outputs).error)
             self._append(found, outputs, sample)
         return Score(
             error=sum(errors) / len(errors),
@@ -165,3 +163,10 @@ class Decision:
         for image_id, detections in zip(images, found, strict=True):
             results += to_coco_results(detections, image_id, ids)
         return mean_average_precision(truth.coco, results, images).map50_95
+
+
+def _run_ahead(
+    runner: Runner, samples: Iterable[FeedSample]
+) -> Iterator[tuple[FeedSample, Outputs]]:
+    """Each sample and its outputs; the next one runs while the caller looks at them."""
+    return in_parallel(lambda sample: runner.run(sample.feeds), samples, 1)

@@ -1,10 +1,13 @@
-"""How noisy outputs are, worked out without the library."""
+"""How far outputs are from those of the float model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from mobileq.quantize.distance import Reference
+from mobileq.spec import ModelSpec
 
 SILENT_DB = 200.0
 
@@ -12,7 +15,7 @@ SILENT_DB = 200.0
 def output_sqnr(
     reference: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]
 ) -> float:
-    """Of the worst output over all samples, dB."""
+    """Of the worst output over all samples, dB; worked out without the library."""
     worst = SILENT_DB
     for name in reference[0]:
         signal = noise = 0.0
@@ -23,3 +26,8 @@ def output_sqnr(
         if noise > 0.0 and signal > 0.0:
             worst = min(worst, 10.0 * math.log10(signal / noise))
     return worst
+
+
+def output_distance(spec: ModelSpec) -> Callable[[Mapping[str, Any], Mapping[str, Any]], float]:
+    """(reference, found) of one sample -> error."""
+    return lambda reference, found: Reference(spec, reference).compare(found).error

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from mobileq.graph.prepare import PreparedModel
-from mobileq.quantize.distance import Reference, output_distance
+from mobileq.quantize.distance import Reference
 from mobileq.spec import ModelSpec
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+
+from .noise import output_distance
 
 
 def noise(reference: dict[str, Any], found: dict[str, Any]) -> float:
