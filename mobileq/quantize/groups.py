@@ -9,6 +9,7 @@ values between them for nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -74,6 +75,24 @@ def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
         _group(graph, nodes, constants)
         for nodes in _with_activations(graph, groups, weighty, users, outputs)
     )
+
+
+def touched_tensors(model: ModelProto, groups: Iterable[OpGroup]) -> dict[str, tuple[str, ...]]:
+    """{group name: the tensors that pass between groups and that it takes or gives}
+
+    Instead of what an op that only moves values gives, the tensor that the values come from.
+    """
+    source: dict[str, str] = {}
+    for node in model.graph.node:
+        if node.op_type in _TRANSPARENT and node.input:
+            taken = source.get(node.input[0], node.input[0])
+            source.update((name, taken) for name in node.output)
+    return {
+        group.name: tuple(
+            dict.fromkeys(source.get(name, name) for name in (*group.inputs, group.name))
+        )
+        for group in groups
+    }
 
 
 def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | None:

@@ -11,7 +11,6 @@ from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
-from mobileq.quantize.sensitivity import GroupSensitivity
 from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
 from mobileq.vision.decode.logits import logit_outputs
 
@@ -35,7 +34,6 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     Attributes:
         keep_float: For each group that stays float, the name of the tensor that it gives.
         float_tensors: All tensors of these groups.
-        sensitivities: The most sensitive group first; empty where nothing was searched.
         trials: What was tried on the decision pictures.
         decided_on: Which these are, and by what they were judged.
         budget_met: Whether the budget holds on them; None without one.
@@ -47,7 +45,6 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     repairs: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
     float_tensors: tuple[str, ...] = ()
-    sensitivities: tuple[GroupSensitivity, ...] = ()
     trials: tuple[Trial, ...] = ()
     decided_on: str = ""
     budget_met: bool | None = None

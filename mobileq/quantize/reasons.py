@@ -32,7 +32,7 @@ Tensors = Mapping[str, "TensorStatistics"]
 
 
 def reason(group: OpGroup, ranges: Ranges, tensors: Tensors, weights: float | None) -> str:
-    """What there is to see: of the tensor it gives, of those inside and before it, its weights.
+    """What there is to see: of the tensor it gives, of those inside it, its weights.
 
     Args:
         tensors: Statistics of the calibration; may lack any.
@@ -44,11 +44,6 @@ def reason(group: OpGroup, ranges: Ranges, tensors: Tensors, weights: float | No
         inner = ranges[name]
         if name != group.name and _width(inner) >= _WIDER * _width(own):
             found.append(f"before the activation {_interval(inner.min, inner.max)}")
-    for name in group.inputs:
-        remarks = _of_tensor(ranges[name], tensors.get(name))
-        if remarks:
-            of = ranges[name]
-            found.append(f"its input {_interval(of.min, of.max)}: {', '.join(remarks)}")
     if weights is not None and weights >= _ROUNDED_WEIGHTS:
         found.append(f"rounding moves the weights of its worst channel by {weights:.0%}")
     return "; ".join(found)

@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 
 from mobileq.spec import Spec
 
-MOST_FLOAT = 0.15
-"""Share of the groups that may be float; a file with more is no integer file any more."""
 _ENOUGH = 1.15
-"""Times the cost that the most float groups leave: float ops beyond that bring little."""
-_GROWTH = 3
+"""Times the cost that the most float ops leave: more of them bring little."""
 _ALIKE = 1.1
 
 
@@ -48,53 +45,53 @@ def best[T](choices: Sequence[T], measure: Callable[[T], Trial]) -> T:
 
 
 class FloatSearch:
-    """Looks for the smallest number of float groups, taken in the order of their sensitivity.
+    """Looks for the first of some levels, each with more float ops, that will do.
 
     Args:
-        measure: Makes and runs the file with so many groups in float; called once for each number.
-        count: Of groups.
+        measure: Makes and runs the file of a level; called once for each.
+        count: Of levels, at least 1.
     """
 
     def __init__(self, measure: Callable[[int], Trial], count: int) -> None:
         self._measure, self._known = measure, dict[int, Trial]()
-        self.most = max(1, int(count * MOST_FLOAT)) if count else 0
+        self._last = count - 1
 
-    def trial(self, number: int) -> Trial:
-        """With `number` float groups."""
-        if number not in self._known:
-            self._known[number] = self._measure(number)
-        return self._known[number]
+    def trial(self, level: int) -> Trial:
+        """Of a level's file."""
+        if level not in self._known:
+            self._known[level] = self._measure(level)
+        return self._known[level]
 
     def within(self, budget: float) -> int | None:
-        """The smallest number whose loss of mAP is within the budget, or up to a third more.
+        """The first level whose loss of mAP is within the budget; None where none is.
 
-        None where none is.
+        As if all after one that is were so, too.
         """
-        return self._smallest(lambda trial: trial.lost is not None and trial.lost <= budget)
+        failed, level = -1, 0
+        while not self._holds(level, budget):
+            if level == self._last:
+                return None
+            failed, level = level, min(2 * level + 1, self._last)
+        while level - failed > 1:
+            middle = (failed + level) // 2
+            if self._holds(middle, budget):
+                level = middle
+            else:
+                failed = middle
+        return level
 
     def worthwhile(self) -> int:
-        """A number beyond which more float groups bring little; at most three times as many."""
-        floor = self.trial(self.most).cost * _ENOUGH
-        number = 0
-        while number < self.most and self.trial(number).cost > floor:
-            number = self._more(number)
-        return number
+        """The last level, or one before it that costs hardly more."""
+        enough = self.trial(self._last).cost * _ENOUGH
+        level = 0
+        while level < self._last and self.trial(level).cost > enough:
+            level = min(2 * level + 1, self._last)
+        return level
 
     def least_lost(self) -> int:
-        """Of the numbers tried, the one that lost least; the smallest of equals."""
-        return min(sorted(self._known), key=lambda number: self._known[number].cost)
+        """Of the levels tried, the one that lost least; the first of equals."""
+        return min(sorted(self._known), key=lambda level: self._known[level].cost)
 
-    def _more(self, number: int) -> int:
-        return min(max(1, _GROWTH * number), self.most)
-
-    def _smallest(self, holds: Callable[[Trial], bool]) -> int | None:
-        """Growing until it holds, then halving the gap, as if it held for all larger numbers."""
-        failed, number = -1, 0
-        while not holds(self.trial(number)):
-            if number >= self.most:
-                return None
-            failed, number = number, self._more(number)
-        while number - failed > max(1, number // 4):
-            middle = (failed + number) // 2
-            failed, number = (failed, middle) if holds(self.trial(middle)) else (middle, number)
-        return number
+    def _holds(self, level: int, budget: float) -> bool:
+        lost = self.trial(level).lost
+        return lost is not None and lost <= budget

@@ -1,4 +1,4 @@
-"""What quantizing each op alone costs at the outputs."""
+"""What quantizing each op, or one tensor, alone costs at the outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mobileq.progress import Progress, tracked
 from mobileq.quantize.distance import Compared, Reference
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.reasons import channel_spread, reason, weight_error
-from mobileq.quantize.simulate import Simulator, weight_axis
+from mobileq.quantize.simulate import Simulator, inside, weight_axis
 from mobileq.quantize.suffixes import Prefixes, suffixes
 from mobileq.spec import ModelSpec, Spec, TensorRange
 
@@ -34,7 +34,7 @@ _SILENT_DB = 200.0
 
 
 class GroupSensitivity(Spec, frozen=True, kw_only=True):
-    """One group, quantized alone.
+    """One group, quantized alone: its weights and what it computes, not what it takes.
 
     Attributes:
         name: The tensor that it gives.
@@ -67,9 +67,10 @@ class GroupSensitivity(Spec, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class _Task:
-    """One group, and what runs the part of the model that it begins."""
+    """What is rounded for one group, and what runs the part of the model that it begins."""
 
     group: OpGroup
+    rounded: tuple[str, ...]
     part: int
     simulator: Simulator
 
@@ -96,37 +97,99 @@ def rank_groups(
         agreement: (float model's detections, others) -> how well they agree; it is asked in the
             thread of the caller.
     """
-    parts = suffixes(model, groups, SUFFIX_COUNT)
-    prefixes = Prefixes(model, parts)
-    runs = []
-    for feeds in samples:
-        outputs, taken = prefixes.run(feeds)
-        runs.append((outputs, taken, Reference(spec, outputs, detect=agreement is not None)))
-
-    def tasks() -> Iterator[_Task]:
-        for at, part in enumerate(parts):
-            # One thread each: groups are worked on side by side.
-            simulator = Simulator(part.model, part.groups, ranges, threads=1)
-            for group in simulator.groups:
-                yield _Task(group, at, simulator)
-
-    def work(task: _Task) -> list[Compared]:
-        compared = []
-        for outputs, taken, reference in runs:
-            changed = task.simulator.run(taken[task.part], (task.group.name,))
-            compared.append(reference.compare({**outputs, **changed}))
-        return compared
-
+    alone = _Alone(model, groups, ranges, samples, spec, detect=agreement is not None)
     found: list[tuple[OpGroup, list[Compared], float | None]] = []
-    done = in_parallel(work, tasks(), min(os.cpu_count() or 1, 4))
-    for task, compared in tracked(done, progress, "Sensitivity", len(groups)):
+    for task, compared in tracked(
+        alone.compare(lambda names: (names,)), progress, "Sensitivity", len(groups)
+    ):
         agreed = None
         detections = [each.detections for each in compared if each.detections is not None]
         if agreement is not None and detections:
-            truth = [each.detections for _, _, each in runs if each.detections is not None]
-            agreed = agreement(truth, detections)
+            agreed = agreement(alone.detections, detections)
         found.append((task.group, compared, agreed))
     return _ranked(model, ranges, statistics, found)
+
+
+def part_errors(
+    model: ModelProto,
+    groups: Sequence[OpGroup],
+    ranges: Mapping[str, TensorRange],
+    samples: Sequence[Feeds],
+    spec: ModelSpec,
+    progress: Progress,
+) -> dict[str, float]:
+    """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
+
+    The tensors are those that pass between groups; see `simulate` for both, and `rank_groups` for
+    the arguments.
+    """
+    alone = _Alone(model, groups, ranges, samples, spec)
+    done = alone.compare(lambda names: tuple((name,) for name in names))
+    return {
+        task.rounded[0]: _mean([each.error for each in compared])
+        for task, compared in tracked(done, progress, "Sensitivity", None)
+    }
+
+
+class _Alone:
+    """Runs the endings of a model with parts of one group rounded, and compares its outputs."""
+
+    def __init__(
+        self,
+        model: ModelProto,
+        groups: Sequence[OpGroup],
+        ranges: Mapping[str, TensorRange],
+        samples: Sequence[Feeds],
+        spec: ModelSpec,
+        *,
+        detect: bool = False,
+    ) -> None:
+        self._ranges = ranges
+        self._suffixes = suffixes(model, groups, SUFFIX_COUNT)
+        self._inputs = {value.name for value in model.graph.input}
+        prefixes = Prefixes(model, self._suffixes)
+        self._runs = []
+        for feeds in samples:
+            outputs, taken = prefixes.run(feeds)
+            self._runs.append((outputs, taken, Reference(spec, outputs, detect=detect)))
+
+    @property
+    def detections(self) -> list[Detections]:
+        """Of the float model."""
+        return [each.detections for *_, each in self._runs if each.detections is not None]
+
+    def compare(
+        self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
+    ) -> Iterator[tuple[_Task, list[Compared]]]:
+        """For each group, what rounding its own parts changes: one comparison for each sample.
+
+        Args:
+            split: (its own parts) -> those to be rounded together.
+        """
+        return in_parallel(self._work, self._tasks(split), min(os.cpu_count() or 1, 4))
+
+    def _tasks(
+        self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
+    ) -> Iterator[_Task]:
+        entered: set[str] = set()
+        for at, part in enumerate(self._suffixes):
+            # One thread each: groups are worked on side by side.
+            simulator = Simulator(part.model, part.groups, self._ranges, threads=1)
+            for group in simulator.groups:
+                # What the model takes is rounded with the first that takes it.
+                entries = self._inputs.intersection(simulator.touched[group.name]) - entered
+                entered |= entries
+                names = (*sorted(entries), inside(group.name), group.name)
+                own = tuple(name for name in names if name in simulator.switches)
+                for rounded in split(own):
+                    yield _Task(group, rounded, at, simulator)
+
+    def _work(self, task: _Task) -> list[Compared]:
+        compared = []
+        for outputs, taken, reference in self._runs:
+            changed = task.simulator.run(taken[task.part], task.rounded)
+            compared.append(reference.compare({**outputs, **changed}))
+        return compared
 
 
 def _ranked(

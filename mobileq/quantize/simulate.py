@@ -1,9 +1,13 @@
-"""Run a float model as if any chosen set of its ops were 8-bit integers.
+"""Run a float model as if any chosen parts of it were 8-bit integers.
 
-One ONNX Runtime session holds every op twice, behind an If: as it is, and with its inputs, outputs
-and weights rounded to 8 bits (QuantizeLinear and DequantizeLinear). Which of the two runs is an
-input of the session, so a search over thousands of mixed-precision models builds nothing anew.
-Targets' own integer kernels differ from this by the rounding of their accumulators only.
+One ONNX Runtime session holds everything that can be rounded twice, behind an If: as it is, and
+rounded to 8 bits (QuantizeLinear and DequantizeLinear). Which of the two runs is an input of the
+session, so a search over thousands of mixed-precision models builds nothing anew. Targets' own
+integer kernels differ from this by the rounding of their accumulators only.
+
+What a group rounds is of two kinds. Its inside, the weights and what is between its nodes, is
+rounded where the group is integer. A tensor that passes from group to group is rounded where any
+that touches it is.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mobileq.quantize.groups import OpGroup
+from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
 
 if TYPE_CHECKING:
@@ -21,16 +25,22 @@ if TYPE_CHECKING:
 
 _LEVELS = 255
 _SWITCH = "mobileq_switch_"
+_FLOAT = "/float"
 
 
 class Simulator:
-    """A model whose groups can be switched to simulated int8.
+    """A model whose parts can be switched to simulated int8.
+
+    Attributes:
+        groups: Those that can be switched: of whose tensors all have ranges.
+        touched: Of these, see `touched_tensors`.
+        switches: All that `run` can round.
+        model: With the switches as inputs, serialized.
 
     Args:
         model: The prepared float model.
         groups: From `find_groups`.
-        ranges: Of every tensor that a group takes or gives; groups with a tensor that has none
-            can't be switched and are left out of `groups`.
+        ranges: Of every tensor that a group takes or gives.
         threads: Of ONNX Runtime; 0 for all.
     """
 
@@ -48,33 +58,46 @@ class Simulator:
             for group in groups
             if all(name in ranges for name in (*group.inputs, *group.tensors))
         )
+        self.touched = touched_tensors(model, self.groups)
         self._outputs = [output.name for output in model.graph.output]
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         # Otherwise it makes integer ops of our pairs, with roundings of its own.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
+        made, self.switches = _switchable(model, self.groups, self.touched, ranges)
+        self.model = made.SerializeToString()
         self._session = onnxruntime.InferenceSession(
-            _switchable(model, self.groups, ranges).SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
+            self.model, options, providers=["CPUExecutionProvider"]
         )
 
+    def parts(self, groups: Collection[str]) -> set[str]:
+        """All that is rounded where these groups are integer, for `run`."""
+        return {name for group in groups for name in (inside(group), *self.touched[group])}
+
     def run(
-        self, feeds: Mapping[str, npt.NDArray[Any]], quantized: Collection[str]
+        self, feeds: Mapping[str, npt.NDArray[Any]], rounded: Collection[str]
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """{output name: array} with the groups named in `quantized` in simulated int8."""
+        """{output name: array} with these tensors, and insides of groups, rounded to 8 bits."""
         import numpy as np
 
-        chosen = set(quantized)
-        switches = {_SWITCH + group.name: np.array(group.name in chosen) for group in self.groups}
+        switches = {_SWITCH + name: np.array(name in rounded) for name in self.switches}
         values = self._session.run(self._outputs, {**feeds, **switches})
         return dict(zip(self._outputs, values, strict=True))
 
 
+def inside(group: str) -> str:
+    """What stands for the weights of the group of this name, and the tensors between its nodes."""
+    return f"inside {group}"
+
+
 def _switchable(
-    model: ModelProto, groups: tuple[OpGroup, ...], ranges: Mapping[str, TensorRange]
-) -> ModelProto:
+    model: ModelProto,
+    groups: tuple[OpGroup, ...],
+    touched: Mapping[str, tuple[str, ...]],
+    ranges: Mapping[str, TensorRange],
+) -> tuple[ModelProto, tuple[str, ...]]:
+    """The model with its switches, and what there is a switch for."""
     from onnx import ModelProto, TensorProto, helper
 
     made = ModelProto()
@@ -82,76 +105,115 @@ def _switchable(
     graph = made.graph
     pairs = _Rounding(ranges)
     by_node = {at: group for group in groups for at in group.nodes}
+    passed = {name for names in touched.values() for name in names if name in ranges}
+    switches: list[str] = []
+    renamed: dict[str, str] = {}
     nodes: list[NodeProto] = []
-    for at, node in enumerate(model.graph.node):
-        group = by_node.get(at)
-        if group is None:
-            nodes.append(node)
-        elif at == group.nodes[-1]:
-            # A SiLU's sigmoid goes with its multiplication, which comes later.
-            members = [model.graph.node[index] for index in group.nodes]
-            nodes.append(_switch(model.graph, group, members, pairs))
-            graph.input.append(
-                helper.make_tensor_value_info(_SWITCH + group.name, TensorProto.BOOL, [])
+
+    def passing(name: str, source: str) -> NodeProto:
+        switches.append(name)
+        return _switch(name, [name], pairs.nodes(source, name, name), [_same(source, name)])
+
+    for value in graph.input:
+        if value.name in passed:
+            # What a session is fed keeps its name.
+            renamed[value.name] = f"{value.name}/passed"
+            switches.append(value.name)
+            nodes.append(
+                _switch(
+                    value.name,
+                    [renamed[value.name]],
+                    pairs.nodes(value.name, renamed[value.name]),
+                    [_same(value.name, renamed[value.name])],
+                )
             )
+    for at, original in enumerate(model.graph.node):
+        node = _renamed(original, renamed, {})
+        group = by_node.get(at)
+        given = {name: name + _FLOAT for name in original.output if name in passed}
+        if group is not None and at != group.nodes[-1]:
+            continue  # a SiLU's sigmoid goes with its multiplication, which comes later
+        if group is not None and (group.weights or len(group.nodes) > 1):
+            members = [_renamed(model.graph.node[index], renamed, given) for index in group.nodes]
+            nodes.append(_inside(model.graph, group, members, pairs))
+            switches.append(inside(group.name))
+        else:
+            nodes.append(_renamed(node, {}, given))
+        nodes += [passing(name, source) for name, source in given.items()]
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(pairs.constants)
+    graph.input.extend(
+        helper.make_tensor_value_info(_SWITCH + name, TensorProto.BOOL, []) for name in switches
+    )
     del graph.value_info[:]
-    return made
+    return made, tuple(switches)
+
+
+def _inside(
+    graph: GraphProto, group: OpGroup, members: list[NodeProto], pairs: _Rounding
+) -> NodeProto:
+    """The group with its weights, and what is between its nodes, as they are or rounded."""
+    integer: list[NodeProto] = []
+    inner: dict[str, str] = {}
+    weights = []
+    for member in members:
+        between = {name: f"{name}/raw" for name in member.output if name in group.tensors[:-1]}
+        renamed = dict(inner)
+        if group.weights is not None and group.weights in member.input:
+            weights.append(_rounded_weights(graph, group.weights, member.op_type))
+            renamed[group.weights] = weights[-1].name
+        integer.append(_renamed(member, renamed, between))
+        for name, raw in between.items():
+            inner[name] = f"{name}/int8"
+            integer += pairs.nodes(raw, inner[name], name)
+    return _switch(inside(group.name), list(members[-1].output), integer, members, weights)
 
 
 def _switch(
-    graph: GraphProto, group: OpGroup, members: list[NodeProto], pairs: _Rounding
+    name: str,
+    results: list[str],
+    rounded: list[NodeProto],
+    plain: list[NodeProto],
+    constants: list[TensorProto] | None = None,
 ) -> NodeProto:
-    from onnx import NodeProto, TensorProto, helper
+    """Two ways to the same results; those have their names inside the branches as well."""
+    from onnx import TensorProto, helper
 
-    name = group.name
-    renamed = {tensor: f"{tensor}/int8" for tensor in (*group.inputs, *group.tensors)}
-    integer = [node for tensor in group.inputs for node in pairs.nodes(tensor, renamed[tensor])]
-    weights = []
-    for member in members:
-        copy = NodeProto()
-        copy.CopyFrom(member)
-        for at, tensor in enumerate(member.input):
-            copy.input[at] = renamed.get(tensor, tensor)
-            if tensor == group.weights:
-                weights.append(_rounded_weights(graph, tensor, member.op_type))
-                copy.input[at] = weights[-1].name
-        for at, tensor in enumerate(member.output):
-            copy.output[at] = f"{tensor}/raw"
-        integer.append(copy)
-        for tensor in member.output:
-            integer += pairs.nodes(f"{tensor}/raw", renamed[tensor], tensor)
-    plain = []
-    for member in members:
-        copy = NodeProto()
-        copy.CopyFrom(member)
-        for at, tensor in enumerate(member.output):
-            copy.output[at] = f"{tensor}/float"
-        for at, tensor in enumerate(member.input):
-            if tensor in group.tensors:
-                copy.input[at] = f"{tensor}/float"
-        plain.append(copy)
-    results = list(members[-1].output)  # nothing else is used outside the group
-
-    def branch(kind: str, nodes: list[NodeProto], ending: str) -> GraphProto:
+    def branch(kind: str, nodes: list[NodeProto], constants: list[TensorProto]) -> GraphProto:
+        # A branch must not use names of the graph around it.
+        given = {output: f"{output}/{kind}" for node in nodes for output in node.output}
+        nodes = [_renamed(node, given, given) for node in nodes]
         outputs = [
-            helper.make_tensor_value_info(f"{tensor}{ending}", TensorProto.FLOAT, None)
-            for tensor in results
+            helper.make_tensor_value_info(given[result], TensorProto.FLOAT, None)
+            for result in results
         ]
-        return helper.make_graph(
-            nodes, f"{name}/{kind}", [], outputs, weights if kind == "then" else []
-        )
+        return helper.make_graph(nodes, f"{name}/{kind}", [], outputs, constants)
 
     return helper.make_node(
         "If",
         [_SWITCH + name],
         results,
         name=f"mobileq/{name}",
-        then_branch=branch("then", integer, "/int8"),
-        else_branch=branch("else", plain, "/float"),
+        then_branch=branch("then", rounded, constants or []),
+        else_branch=branch("else", plain, []),
     )
+
+
+def _same(source: str, target: str) -> NodeProto:
+    from onnx import helper
+
+    return helper.make_node("Identity", [source], [target])
+
+
+def _renamed(node: NodeProto, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> NodeProto:
+    from onnx import NodeProto
+
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.input[:] = [inputs.get(name, name) for name in node.input]
+    copy.output[:] = [outputs.get(name, name) for name in node.output]
+    return copy
 
 
 class _Rounding:

@@ -12,6 +12,8 @@ from mobileq.vision.decode import Candidates
 
 _LEAST_SCORE = 0.05
 """Cells where neither model sees more than this never become a detection that counts."""
+_SCORE_WEIGHT = 0.1
+"""Scores that are all a little lower leave the order of detections, and so mAP, as it was."""
 _LEAST_SIDE = 4.0
 """Pixels; a box is hardly ever smaller, and an error relative to nothing would be infinite."""
 
@@ -19,10 +21,10 @@ _LEAST_SIDE = 4.0
 class CandidateReference:
     """The float model's candidates of one picture, to hold those of other models against.
 
-    The error is the mean square error of score and box over the cells that one of both takes for
-    an object. Of a score it is its difference; of a box the mean difference of its four sides in
-    parts of the width and height, times the score. 0.01 is a typical error of a tenth: scores off
-    by 0.1, or sides by a tenth of the box.
+    The error is the mean square error of box and score over the cells that one of both takes for
+    an object. Of a box it is the mean difference of its four sides in parts of the width and
+    height, times the score; 0.01 stands for sides off by a tenth of the box. A score's difference
+    weighs a tenth of that.
     """
 
     def __init__(self, reference: Candidates) -> None:
@@ -52,10 +54,10 @@ class CandidateReference:
         off = np.clip(np.nan_to_num(found.scores[either] - wanted[either], nan=1.0), -1.0, 1.0)
         score = np.square(off, dtype=np.float64).sum()
         shift = (found.xyxy[self._seen] - self._boxes) / self._sides
-        # One box that is nowhere is as bad as a missed object, not worse.
+        # One box that is nowhere must not outweigh all others.
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()
-        return float((score + box) / self._weight.size)
+        return float((_SCORE_WEIGHT * score + box) / self._weight.size)
 
 
 def candidate_error(reference: Candidates, found: Candidates) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +27,10 @@ from mobileq.quantize.plan import (
     model_ranges,
     tensors_of,
 )
+from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import DEFAULT_REPAIRS, INPUT_SCALING, repair
 from mobileq.quantize.search import FloatSearch, Trial, best
-from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
+from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges
 from mobileq.targets.base import ConversionJob, Target
 from mobileq.workflows.decision import UNLABELLED, Decision, Pictures
@@ -44,9 +45,10 @@ if TYPE_CHECKING:
 _RANKED_SAMPLES = 2
 _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
-_TRIED_REPAIRS = ("weight-rounding",)
-"""Helps some models and hurts others: kept where the file is better with it."""
+_TRIED_REPAIRS: Mapping[str, tuple[str, ...]] = {"int8-full": ("weight-rounding",)}
+"""Kept where the file is better with it. With the worst ops in float it helps no more."""
 _REPAIR_SAMPLES = 24
+_SCALING_SAMPLES = 8
 Names = tuple[str, ...]
 
 
@@ -125,7 +127,8 @@ class Quantization:
         self._given = _Variant(onnx, (), file_digest(onnx))
         self._scaled: _Variant | None = None
         self._statistics: dict[str, Statistics] = {}
-        self._ranked: dict[tuple[str, Method], tuple[GroupSensitivity, ...]] = {}
+        self._known_ranges: dict[tuple[str, Method, int], TensorRanges] = {}
+        self._errors: dict[tuple[str, Method], dict[str, float]] = {}
 
     @cached_property
     def decision(self) -> Decision:
@@ -137,10 +140,6 @@ class Quantization:
             return Decision(runner, self._spec, self._pictures, self._progress)
         finally:
             runner.close()
-
-    def sensitivities(self) -> tuple[GroupSensitivity, ...]:
-        """All groups of the model as it is, each alone in 8 bits; the most sensitive first."""
-        return self._sensitivities(self._given, _FIRST)
 
     def plan(
         self, target: Target, recipe: QuantRecipe, options: QuantOptions
@@ -207,29 +206,25 @@ class Quantization:
         budget: float | None,
     ) -> QuantPlan:
         """As few float ops as it takes, then the ranges that suit what is left."""
-        ranked = self._sensitivities(variant, method)
-        free = [group.name for group in ranked if group.name not in kept]
-
-        def names(number: int) -> Names:
-            chosen = {*kept, *free[:number]}
-            return tuple(group.name for group in variant.groups if group.name in chosen)
-
-        found = FloatSearch(lambda number: trials.run(variant, method, names(number)), len(free))
+        errors = self._part_errors(variant, method)
+        most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
+        levels = float_levels(variant.model, variant.groups, errors, kept, most)
+        found = FloatSearch(lambda at: trials.run(variant, method, levels[at]), len(levels))
         with self._progress.stage("Looking for the ops that must stay float"):
-            number = found.worthwhile() if budget is None else found.within(budget)
-            number = found.least_lost() if number is None else number
+            level = found.worthwhile() if budget is None else found.within(budget)
+            kept = levels[found.least_lost() if level is None else level]
         if auto:
             # With the worst outliers out of the way: before, they would decide it.
-            method = self._best_method(trials, variant, names(number))
-        plan = self._planned(variant, method, names(number), ranked)
-        return _judged(plan, trials.run(variant, method, names(number)), budget)
+            method = self._best_method(trials, variant, kept)
+        plan = self._planned(variant, method, kept)
+        return _judged(plan, trials.run(variant, method, kept), budget)
 
     def _finished(
         self, plan: QuantPlan, trials: _Trials, variant: _Variant, options: QuantOptions
     ) -> tuple[QuantPlan, Path]:
         """With the weights fitted as well, if that helps or was asked for."""
         method = cast(Method, plan.calibrator)
-        late: Names = _TRIED_REPAIRS
+        late: Names = _TRIED_REPAIRS.get(trials.precision, ())
         if options.repairs is not None:
             late = tuple(name for name in options.repairs if name != INPUT_SCALING)
         if late:
@@ -285,7 +280,7 @@ class Quantization:
             model, _ = repair(
                 self._given.model,
                 (INPUT_SCALING,),
-                lambda: self._few_feeds(_REPAIR_SAMPLES),
+                lambda: self._few_feeds(_SCALING_SAMPLES),
                 lambda _: {},
                 self._progress,
             )
@@ -341,7 +336,6 @@ class Quantization:
         variant: _Variant,
         method: Method,
         kept: Names,
-        ranked: tuple[GroupSensitivity, ...] = (),
         *,
         bits: int = 8,
     ) -> QuantPlan:
@@ -351,25 +345,29 @@ class Quantization:
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),
-            sensitivities=ranked,
         )
 
-    def _sensitivities(self, variant: _Variant, method: Method) -> tuple[GroupSensitivity, ...]:
+    def _part_errors(self, variant: _Variant, method: Method) -> dict[str, float]:
         key = variant.sha256, method
-        if key not in self._ranked:
-            self._ranked[key] = rank_groups(
+        if key not in self._errors:
+            self._errors[key] = part_errors(
                 variant.model,
                 variant.groups,
                 self._ranges(variant, method),
                 self.decision.sensitivity_samples(_RANKED_SAMPLES),
                 self._spec,
                 self._progress,
-                self._statistics_of(variant),
             )
-        return self._ranked[key]
+        return self._errors[key]
 
     def _ranges(self, variant: _Variant, method: Method, bits: int = 8) -> TensorRanges:
-        return model_ranges(variant.model, self._spec, self._statistics_of(variant), method, bits)
+        key = variant.sha256, method, bits
+        if key not in self._known_ranges:
+            statistics = self._statistics_of(variant)
+            self._known_ranges[key] = model_ranges(
+                variant.model, self._spec, statistics, method, bits
+            )
+        return self._known_ranges[key]
 
     def _statistics_of(self, variant: _Variant) -> Statistics:
         """Of the activations, which fitted weights are not meant to change."""
@@ -416,6 +414,7 @@ class _Trials:
     ) -> None:
         self._quantization, self._target = quantization, target
         self._recipe, self._spec = recipe, spec
+        self.precision = recipe.precision
         self._known: dict[tuple[str, Method, Names], Trial] = {}
 
     @property

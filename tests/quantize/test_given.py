@@ -46,7 +46,6 @@ def test_ranges_are_the_models_own(model: ModelProto):
     assert plan.calibrator == "model"
     assert plan.ranges == found.ranges
     assert plan.keep_float == ()
-    assert plan.sensitivities == ()
 
 
 def test_ops_without_a_scale_and_those_asked_for_stay_float(model: ModelProto):

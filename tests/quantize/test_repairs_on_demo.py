@@ -36,9 +36,8 @@ def test_default_repairs_change_nothing_in_float_and_do_no_harm_in_int8(
         """In float and in int8."""
         made, ranges = repair(model, repairs, lambda: samples, ranges_of, Silent())
         simulator = Simulator(made, find_groups(made), ranges)
-        everything = [group.name for group in simulator.groups]
         plain = [simulator.run(feeds, ()) for feeds in samples]
-        int8 = [simulator.run(feeds, everything) for feeds in samples]
+        int8 = [simulator.run(feeds, simulator.switches) for feeds in samples]
         return output_sqnr(reference, plain), output_sqnr(reference, int8)
 
     (_, before), (plain, after) = sqnr(()), sqnr(DEFAULT_REPAIRS)

@@ -1,4 +1,4 @@
-"""The search over how many groups stay float, on curves that are known."""
+"""The search over levels of more and more float ops, on curves that are known."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobileq.quantize.search import MOST_FLOAT, FloatSearch, Trial, best
+from mobileq.quantize.search import FloatSearch, Trial, best
 
-COUNT = 200
-MOST = int(COUNT * MOST_FLOAT)
-CURVES = st.lists(st.floats(0, 1), min_size=MOST + 1, max_size=MOST + 1)
+CURVES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 FALLING = CURVES.map(lambda curve: sorted(curve, reverse=True))
 
 
@@ -38,121 +35,97 @@ def _first(curve: Sequence[float], holds: Callable[[float], bool]) -> int | None
     return next((number for number, value in enumerate(curve) if holds(value)), None)
 
 
-def _near(found: int, wanted: int) -> bool:
-    """At most a quarter more than it takes, never less."""
-    return wanted <= found < wanted + max(1, found // 4)
+def _search(curve: Curve) -> FloatSearch:
+    return FloatSearch(curve, len(curve.lost))
 
 
 @given(FALLING, st.floats(0, 1))
-def test_fewest_groups_within_the_budget_of_a_falling_curve(
-    lost: list[float], budget: float
-) -> None:
-    curve = Curve(lost)
-    found = FloatSearch(curve, COUNT).within(budget)
-    wanted = _first(lost, lambda value: value <= budget)
-    if wanted is None:
-        assert found is None
-    else:
-        assert found is not None
-        assert _near(found, wanted)
+def test_first_level_within_the_budget_of_a_falling_curve(lost: list[float], budget: float) -> None:
+    assert _search(Curve(lost)).within(budget) == _first(lost, lambda value: value <= budget)
 
 
 @given(CURVES, st.floats(0, 1))
 def test_what_is_found_on_any_curve_is_within_the_budget(lost: list[float], budget: float) -> None:
     curve = Curve(lost)
-    search = FloatSearch(curve, COUNT)
+    search = _search(curve)
     found = search.within(budget)
     if found is None:
-        assert all(lost[number] > budget for number in curve.asked)
-        assert lost[search.least_lost()] == min(lost[number] for number in curve.asked)
+        assert all(lost[level] > budget for level in curve.asked)
+        assert lost[search.least_lost()] == min(lost[level] for level in curve.asked)
     else:
         assert lost[found] <= budget
 
 
 @given(CURVES, st.floats(0, 1))
-def test_each_number_is_measured_once_and_few_are(lost: list[float], budget: float) -> None:
+def test_each_level_is_measured_once_and_few_are(lost: list[float], budget: float) -> None:
     curve = Curve(lost)
-    search = FloatSearch(curve, COUNT)
+    search = _search(curve)
     for _ in range(2):
         search.within(budget)
         search.worthwhile()
         search.least_lost()
     assert set(curve.asked.values()) == {1}
-    assert len(curve.asked) <= 2 * math.ceil(math.log2(MOST))
-
-
-@given(FALLING)
-def test_worthwhile_costs_hardly_more_than_the_most_groups(lost: list[float]) -> None:
-    found = FloatSearch(Curve(lost), COUNT).worthwhile()
-    wanted = _first(lost, lambda value: value <= lost[-1] * 1.15)
-    assert lost[found] <= lost[-1] * 1.15
-    assert wanted is not None
-    assert wanted <= found <= max(1, 3 * (wanted - 1))
+    assert len(curve.asked) <= 2 * math.ceil(math.log2(len(lost) + 1)) + 1
 
 
 @given(CURVES)
-def test_worthwhile_of_any_curve_costs_hardly_more_than_the_most_groups(
-    lost: list[float],
-) -> None:
+def test_worthwhile_costs_hardly_more_than_the_last_level(lost: list[float]) -> None:
     curve = Curve(lost)
-    found = FloatSearch(curve, COUNT).worthwhile()
+    found = _search(curve).worthwhile()
     assert found in curve.asked
     assert lost[found] <= lost[-1] * 1.15
+    cheaper = [level for level in curve.asked if level < found]
+    assert all(lost[level] > lost[-1] * 1.15 for level in cheaper)
 
 
-def test_no_group_is_float_where_all_integer_is_good_enough() -> None:
-    curve = Curve([0.001] * (MOST + 1))
-    assert FloatSearch(curve, COUNT).within(0.005) == 0
+def test_nothing_is_float_where_all_integer_is_good_enough() -> None:
+    curve = Curve([0.001] * 7)
+    assert _search(curve).within(0.005) == 0
     assert curve.asked == {0: 1}
-    assert FloatSearch(Curve([0.001] * (MOST + 1)), COUNT).worthwhile() == 0
+    assert _search(Curve([0.001] * 7)).worthwhile() == 0
 
 
 def test_one_bad_group_is_found_exactly() -> None:
-    assert FloatSearch(Curve([0.3, *[0.001] * MOST]), COUNT).within(0.005) == 1
-    assert FloatSearch(Curve([0.3, *[0.001] * MOST]), COUNT).worthwhile() == 1
+    assert _search(Curve([0.3, *[0.001] * 6])).within(0.005) == 1
+    assert _search(Curve([0.3, *[0.001] * 6])).worthwhile() == 1
 
 
-def test_budget_that_only_the_most_groups_meet() -> None:
-    assert FloatSearch(Curve([*[0.3] * MOST, 0.001]), COUNT).within(0.005) == MOST
+def test_budget_that_only_the_last_level_meets() -> None:
+    assert _search(Curve([*[0.3] * 6, 0.001])).within(0.005) == 6
 
 
 def test_budget_that_nothing_meets_and_what_lost_least() -> None:
-    curve = Curve([0.3, 0.2, 0.2, 0.1, *[0.2] * 6, *[0.1] * MOST])
-    search = FloatSearch(curve, COUNT)
+    search = _search(Curve([0.3, 0.2, 0.2, 0.1, 0.2, 0.2, 0.1]))
     assert search.within(0.005) is None
     assert search.least_lost() == 3
 
 
 def test_gain_counts_as_no_loss() -> None:
-    curve = Curve([0.3, -0.02, *[-0.01] * MOST])
-    search = FloatSearch(curve, COUNT)
+    search = _search(Curve([0.3, -0.02, *[-0.01] * 5]))
     assert search.within(0.0) == 1
     search.trial(2)
     assert search.least_lost() == 1
 
 
 def test_model_that_cannot_be_decoded_meets_no_budget() -> None:
-    assert FloatSearch(Curve([None] * (MOST + 1)), COUNT).within(0.5) is None
+    assert _search(Curve([None] * 7, [0.1] * 7)).within(0.5) is None
 
 
-@pytest.mark.parametrize(("count", "most"), [(0, 0), (1, 1), (3, 1), (4, 1), (8, 1), (99, 14)])
-def test_most_float_groups(count: int, most: int) -> None:
-    search = FloatSearch(Curve([0.5] * 99), count)
-    assert search.most == most
+def test_model_without_groups_has_one_level() -> None:
+    search = _search(Curve([0.5]))
     assert search.within(0.1) is None
     assert search.worthwhile() == 0
 
 
 def test_error_decides_where_nothing_can_be_decoded() -> None:
-    error = [0.9, 0.4, 0.3, 0.1, *[0.1] * MOST]
-    search = FloatSearch(Curve([None] * (MOST + 1), error), COUNT)
+    search = _search(Curve([None] * 7, [0.9, 0.4, 0.3, *[0.1] * 4]))
     assert search.worthwhile() == 3
     assert search.least_lost() == 3
 
 
 def test_lost_map_decides_where_it_is_known() -> None:
-    error = [0.1, *[0.5] * MOST]
-    assert FloatSearch(Curve([0.3, *[0.001] * MOST], error), COUNT).worthwhile() == 1
+    error = [0.1, *[0.5] * 6]
+    assert _search(Curve([0.3, *[0.001] * 6], error)).worthwhile() == 1
 
 
 def test_best_takes_what_costs_least_and_the_first_of_equals() -> None:

@@ -72,8 +72,7 @@ def run_int8(
 ) -> list[dict[str, Any]]:
     """All outputs, every op in simulated int8."""
     simulator = Simulator(model, find_groups(model), ranges, threads=1)
-    names = [group.name for group in simulator.groups]
-    return [simulator.run(feeds, names) for feeds in samples]
+    return [simulator.run(feeds, simulator.switches) for feeds in samples]
 
 
 def int8_sqnr(

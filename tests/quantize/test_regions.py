@@ -1,0 +1,143 @@
+"""Which groups are kept in float together."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import numpy_helper, parser
+
+from mobileq.graph.prepare import PreparedModel
+from mobileq.progress import Silent
+from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.regions import MOST_FLOAT, float_levels, relative_work
+from mobileq.quantize.sensitivity import part_errors
+from mobileq.quantize.simulate import Simulator, inside
+from mobileq.spec import TensorRange
+
+from .noise import output_distance
+
+CHAIN = 40
+
+
+def _chain() -> onnx.ModelProto:
+    """Convolutions c0 .. c39, one after the other."""
+    names = ["x", *(f"c{at}" for at in range(CHAIN))]
+    body = "\n".join(f"{after} = Conv({before}, w)" for before, after in pairwise(names))
+    model = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": 17]> g (float[1,8,4,4] x) => (float[1,8,4,4] '
+        f"{names[-1]}) {{ {body} }}"
+    )
+    weights = np.ones((8, 8, 1, 1), np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def chain() -> tuple[onnx.ModelProto, tuple[OpGroup, ...]]:
+    model = _chain()
+    return model, find_groups(model)
+
+
+def test_the_groups_around_a_bad_tensor_are_float_together(
+    chain: tuple[onnx.ModelProto, tuple[OpGroup, ...]],
+) -> None:
+    errors = {group.name: 0.001 for group in chain[1]} | {"c20": 1.0}
+    first = next(names for names in float_levels(*chain, errors) if len(names) > 1)
+    assert {"c20", "c21"} <= set(first)
+
+
+def test_a_stretch_is_worth_more_than_as_many_single_groups(
+    chain: tuple[onnx.ModelProto, tuple[OpGroup, ...]],
+) -> None:
+    errors = {f"c{at}": 1.0 for at in range(CHAIN)}
+    errors |= {f"c{at}": 1.2 for at in range(1, CHAIN, 5)}
+    chosen = [int(name[1:]) for name in float_levels(*chain, errors)[-1]]
+    assert len(chosen) == 8
+    assert chosen == list(range(chosen[0], chosen[0] + 8))
+
+
+def test_a_group_with_bad_weights_is_float_alone(
+    chain: tuple[onnx.ModelProto, tuple[OpGroup, ...]],
+) -> None:
+    assert float_levels(*chain, {inside("c7"): 1.0})[-1] == ("c7",)
+
+
+@given(data=st.data())
+def test_levels_keep_what_is_asked_and_stay_within_their_limit(
+    chain: tuple[onnx.ModelProto, tuple[OpGroup, ...]], data: Any
+) -> None:
+    model, groups = chain
+    names = [part for group in groups for part in (group.name, inside(group.name))]
+    errors = data.draw(st.dictionaries(st.sampled_from(names), st.floats(0, 1)))
+    kept = data.draw(st.sets(st.sampled_from([group.name for group in groups]), max_size=5))
+    levels = float_levels(model, groups, errors, kept)
+    work = relative_work(model, groups)
+    assert set(levels[0]) == kept
+    assert len(set(levels)) == len(levels)
+    for names in levels:
+        assert kept <= set(names)
+        assert sum(work[name] for name in set(names) - kept) <= MOST_FLOAT + 1e-9
+    order = [group.name for group in groups]
+    assert list(levels[-1]) == sorted(levels[-1], key=order.index)
+
+
+def test_a_convolution_is_more_work_than_an_addition(
+    demo: PreparedModel, groups: tuple[OpGroup, ...]
+) -> None:
+    work = relative_work(demo.model, groups)
+    assert sum(work.values()) == pytest.approx(1.0)
+    assert all(share > 0 for share in work.values())
+    kinds = {
+        kind: [work[g.name] for g in groups if g.kind == kind]
+        for kind in ("convolution", "arithmetic")
+    }
+    assert np.mean(kinds["convolution"]) > 2 * np.mean(kinds["arithmetic"])
+
+
+def test_errors_of_parts_are_those_of_the_whole_model(
+    demo: PreparedModel,
+    groups: tuple[OpGroup, ...],
+    ranges: dict[str, TensorRange],
+    samples: list[dict[str, Any]],
+) -> None:
+    errors = part_errors(demo.model, groups, ranges, samples[:1], demo.spec, Silent())
+    simulator = Simulator(demo.model, groups, ranges)
+    assert set(errors) <= set(simulator.switches)
+    assert {group.name for group in simulator.groups} < set(errors)
+    assert demo.spec.inputs[0].name in errors
+    distance = output_distance(demo.spec)
+    worst = sorted(errors, key=lambda name: -errors[name])[:3]
+    plain = simulator.run(samples[0], ())
+    for name in worst:
+        alone = distance(plain, simulator.run(samples[0], {name}))
+        assert errors[name] == pytest.approx(alone, rel=0.05)
+
+
+def test_float_regions_bring_the_output_closer_than_as_much_float_work_elsewhere(
+    demo: PreparedModel,
+    groups: tuple[OpGroup, ...],
+    ranges: dict[str, TensorRange],
+    samples: list[dict[str, Any]],
+) -> None:
+    errors = part_errors(demo.model, groups, ranges, samples[:2], demo.spec, Silent())
+    simulator = Simulator(demo.model, groups, ranges)
+    distance = output_distance(demo.spec)
+
+    def error(kept: tuple[str, ...]) -> float:
+        rounded = simulator.parts([g.name for g in simulator.groups if g.name not in kept])
+        found = [
+            distance(simulator.run(feeds, ()), simulator.run(feeds, rounded))
+            for feeds in samples[2:]
+        ]
+        return sum(found) / len(found)
+
+    best = float_levels(demo.model, groups, errors)[-1]
+    worst = float_levels(demo.model, groups, {name: 1 / (e + 1e-9) for name, e in errors.items()})
+    assert error(best) < 0.7 * error(())
+    assert error(best) < 0.7 * error(worst[-1])
