@@ -95,6 +95,17 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 3, 3), "b": weights(8)},
     ),
+    # Two channels whose weights are nothing beside their biases, as of classes never trained.
+    "dead": (
+        """g (float[1,3,16,16] x) => (float[1,8,16,16] y) {
+            y = Conv<pads=[1,1,1,1]>(x, w, b)
+        }""",
+        {
+            "w": weights(8, 3, 3, 3)
+            * np.array([1, 1, 0, 1, 1, 1e-12, 1, 1], np.float32).reshape(8, 1, 1, 1),
+            "b": weights(8) + np.array([0, 0, -4.6, 0, 0, 3, 0, 0], np.float32),
+        },
+    ),
     # YOLOX's end: onnx2tf drops the transpose.
     "anchors": (
         """g (float[1,3,16,16] x) => (float[1,80,6] y) {

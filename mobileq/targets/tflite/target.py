@@ -39,7 +39,7 @@ from mobileq.targets.tflite.tensors import (
     output_orders,
     restore_output_layouts,
 )
-from mobileq.targets.tflite.weights import WeightScales, weight_scales
+from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,10 +234,11 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     kept = {names[name] for name in job.keep_float if name in names}
     if job.given is None and job.recipe.precision != "int8-full":
         kept.update(flatbuffer.tail_tensors(model))
+    bits = 16 if job.recipe.precision == "int16x8" else 8
     return {
         "ranges": ranges,
         "float_tensors": sorted(float_outputs(model, kept, ranges)),
-        "weight_scales": _weight_scales(job, model),
+        "weight_scales": _weight_scales(job, model) | bias_scales(model, ranges, bits),
         "own_scales": job.given is not None,
     }
 

@@ -1,4 +1,4 @@
-"""Finds the scales that an ONNX model's weights came with in the .tflite file."""
+"""Scales of weights: those that an ONNX model came with, and those that biases need."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ WeightScales = tuple[int, tuple[float, ...]]
 
 _FILE_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
 """Op -> the axis of its weights, always its second input, that counts the output channels."""
+_LARGEST_WEIGHT = 127
+_LARGEST_BIAS = 2**30
+"""Leaves room for the sum that it is added to."""
 _LARGEST_CODE = 128
 """What lies beyond can't be held. -128 itself becomes -127, which is one step: kernels are free to
 rely on -127..127."""
@@ -41,10 +44,44 @@ def weight_scales(
     """
     known = dict(_onnx_weights(onnx_model, given))
     found: dict[str, WeightScales] = {}
-    for name, axis, value in _file_weights(file_model):
+    for op, axis, value in _file_weights(file_model):
+        name = _input_name(file_model, op, 1)
         scale = known.get(_fingerprint(value, axis))
         if scale is not None:
             found[name] = axis, scale
+    return found
+
+
+def bias_scales(
+    file_model: Any, ranges: Mapping[str, tuple[float, float]], bits: int = 8
+) -> dict[str, WeightScales]:
+    """{file tensor: its scales}, for weights some of whose channels need a larger one for the bias.
+
+    A bias is an int32 in steps of the input's scale times the weights'. For a channel that is
+    pruned or dead (weights of nothing, a bias of something: a class that was never trained) these
+    are so small that the bias does not fit, and ai-edge-quantizer 0.5.1 cuts it off: a class
+    scores 0.5 instead of 0.01 everywhere.
+
+    Args:
+        file_model: The float file (a schema `ModelT`).
+        ranges: (min, max) of its activations,
+        bits: and of what number of bits they are.
+    """
+    import numpy as np
+
+    found: dict[str, WeightScales] = {}
+    for op, axis, value in _file_weights(file_model):
+        bias = _bias(file_model, op)
+        source = ranges.get(_input_name(file_model, op, 0))
+        if bias is None or source is None or len(bias) != value.shape[axis]:
+            continue
+        step = (max(source[1], 0.0) - min(source[0], 0.0)) / (2**bits - 1)
+        others = tuple(at for at in range(value.ndim) if at != axis)
+        scale = np.abs(value).max(axis=others).astype(np.float64) / _LARGEST_WEIGHT
+        needed = np.abs(bias).astype(np.float64) / max(step * _LARGEST_BIAS, 1e-30)
+        if (scale < needed).any():
+            name = _input_name(file_model, op, 1)
+            found[name] = axis, tuple(np.maximum(scale, needed).tolist())
     return found
 
 
@@ -75,20 +112,36 @@ def _channel_axis(node: NodeProto, rank: int) -> int | None:
     return {"Conv": 0, "ConvTranspose": 1, "MatMul": rank - 1}.get(node.op_type)
 
 
-def _file_weights(model: Any) -> Iterator[tuple[str, int, Array]]:
-    import numpy as np
+def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:
+    """(op, the axis that counts output channels, weights) of each op with float weights."""
 
     graph = model.subgraphs[0]
     for op in graph.operators:
         axis = _FILE_AXES.get(flatbuffer.op_name(model, op))
         if axis is None or len(op.inputs) < 2 or op.inputs[1] < 0:
             continue
-        tensor = graph.tensors[op.inputs[1]]
-        data = model.buffers[tensor.buffer].data
-        if data is None or not len(data) or flatbuffer.dtype_name(tensor) != "float32":
-            continue
-        value = np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
-        yield flatbuffer.tensor_name(tensor), axis, value
+        value = _constant(model, graph.tensors[op.inputs[1]])
+        if value is not None:
+            yield op, axis, value
+
+
+def _bias(model: Any, op: Any) -> Array | None:
+    if len(op.inputs) < 3 or op.inputs[2] < 0:
+        return None
+    return _constant(model, model.subgraphs[0].tensors[op.inputs[2]])
+
+
+def _constant(model: Any, tensor: Any) -> Array | None:
+    import numpy as np
+
+    data = model.buffers[tensor.buffer].data
+    if data is None or not len(data) or flatbuffer.dtype_name(tensor) != "float32":
+        return None
+    return np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
+
+
+def _input_name(model: Any, op: Any, position: int) -> str:
+    return flatbuffer.tensor_name(model.subgraphs[0].tensors[op.inputs[position]])
 
 
 def _fingerprint(value: Array, axis: int) -> bytes:

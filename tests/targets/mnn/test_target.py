@@ -56,7 +56,7 @@ def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("precision", LEAST_DB)
-@pytest.mark.parametrize("name", ["conv", "anchors", "depthwise", "scores"])
+@pytest.mark.parametrize("name", ["conv", "dead", "anchors", "depthwise", "scores"])
 def test_file_gives_what_the_model_gives(convert, name, precision):
     file = convert(name, precision)
     found = outputs_of(file)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mobileq.spec import TensorRange
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.target import TfliteTarget
 
 from ..tiny import convert_once
 
@@ -48,6 +50,18 @@ def test_weights_have_a_scale_per_channel(convert):
         if flatbuffer.tensor_name(tensor).endswith("filter")
     ]
     assert scales == [8]
+
+
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_biases_of_channels_without_weights_stay_what_they_are(convert, precision):
+    file = convert("dead", precision)
+    with closing(
+        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    ) as runner:
+        found = runner.run(file.model.feeds)["y"]
+    wanted = file.model.wanted["y"]
+    step = (wanted.max() - wanted.min()) / 255
+    assert abs(found - wanted).max() < 3 * step
 
 
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):
