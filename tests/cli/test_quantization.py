@@ -291,10 +291,15 @@ def test_wrong_options(
 RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse"}}
 
 
+def recipe_of(folder: Path, *recipes: Any) -> Path:
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({"recipes": recipes}))
+    return path
+
+
 @pytest.mark.parametrize(
     ("recipes", "options", "code", "words"),
     [
-        ([RECIPE], ("--budget", "0.1"), 2, "--budget needs a search, which --recipe saves."),
         ([RECIPE], ("--target", "mnn"), 2, "has no recipe for mnn. Try: Choose another --target: "),
         ([RECIPE, RECIPE], (), 1, "has two recipes for one precision."),
         ([], (), 1, "has no recipe."),
@@ -313,17 +318,96 @@ def test_wrong_recipes(
     code: int,
     words: str,
 ) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"recipes": recipes}))
+    path = recipe_of(tmp_path, *recipes)
     calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
     arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", *calib)
     assert words in cli.fails(code, *arguments, "--recipe", path, *options)
     assert not (tmp_path / "out").exists()
 
 
+SETTLED = [
+    ("--keep-float", "x"),
+    ("--calibrator", "mse"),
+    ("--repair", "input-scaling"),
+    ("--budget", "0.1"),
+    ("--no-search",),
+    ("--io", "int8"),
+    ("--head", "raw"),
+]
+"""What a recipe says itself."""
+
+
+@pytest.mark.parametrize("option", SETTLED, ids=lambda option: option[0])
+@pytest.mark.parametrize("asked", [(), ("--precision", "int8")])
+def test_option_that_the_recipe_overrules_is_refused(
+    cli: Cli, tmp_path: Path, option: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    model, output = tmp_path / "none.onnx", tmp_path / "out"
+    said = cli.fails(2, "convert", model, "-o", output, "--recipe", path, *asked, *option)
+    assert f"{option[0]} would change nothing: {path} says how tflite-int8 is made." in said
+    assert f"Try: Leave out {option[0]}, or --recipe; " in said
+
+
+def test_option_of_mnn_that_the_recipe_overrules_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, {**RECIPE, "target": "mnn"})
+    arguments = ("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", "--recipe", path)
+    said = cli.fails(2, *arguments, "--target", "mnn", "--mnn-method", "KL")
+    assert "--mnn-method would change nothing" in said
+
+
+@pytest.mark.parametrize("option", SETTLED, ids=lambda option: option[0])
+def test_option_that_the_recipe_overrules_for_some_files_is_noted(
+    cli: Cli, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    model, output = tmp_path / "none.onnx", tmp_path / "out"
+    asked = ("--precision", "fp32,int8,int8-full")
+    result = cli("convert", model, "-o", output, "--recipe", path, *asked, *option)
+    note = f"Note: {option[0]} does not change tflite-int8, for which there is a recipe."
+    assert result.err.splitlines()[0] == note
+    assert "There is no file" in result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (("--precision", "int16x8", "--no-search"), "--no-search is for int8 and changes nothing"),
+        (("--precision", "fp32", "--repair", "input-scaling"), "--repair is for int8 and int16x8 "),
+        (("--precision", "int8", "--mnn-method", "KL"), "--mnn-method is for int8 of MNN and chan"),
+    ],
+)
+def test_option_that_is_for_no_file_is_noted(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...], note: str
+) -> None:
+    result = cli("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", *options)
+    assert result.err.startswith(f"Note: {note}")
+
+
+def test_recipe_that_is_for_no_file_is_noted(cli: Cli, tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    options = ("--recipe", path, "--precision", "fp32")
+    result = cli("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", *options)
+    assert f"{path} has no recipe for tflite-fp32 and changes nothing here." in result.err
+
+
+def test_recipe_of_a_model_that_came_quantized_keeps_its_float_ops(
+    cli: Cli, tmp_path: Path
+) -> None:
+    model, first = models.quantized(tmp_path / "net.onnx", kernel=3), tmp_path / "first"
+    options = ("--precision", "int8", "--keep-float", ".")
+    assert cli("convert", model, "-o", first, *options).code == 0
+    again = tmp_path / "again"
+    result = cli("convert", model, "-o", again, "--recipe", first / "recipe.json")
+    assert result.code == 0, result
+    assert artifact(again, "int8")["recipe"]["keep_float"] == ["y"]
+    assert "the model has no scales" not in result.err
+    for name in ("models/net-int8.tflite", "recipe.json"):
+        assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
 def test_recipe_needs_pictures(cli: Cli, demo: Path, tmp_path: Path) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"recipes": [RECIPE]}))
+    path = recipe_of(tmp_path, RECIPE)
     arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--recipe", path)
     assert "int8 needs pictures to calibrate on." in cli.fails(2, *arguments)
 
