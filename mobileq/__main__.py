@@ -3,7 +3,7 @@
 Whatever goes wrong ends as one sentence and its remedy on stderr. With `--json` the same is on
 stdout as the one document, so that a script has a single place to look:
 
-    {"error": {"message": "...", "hint": "...", "exit_code": 2}}
+    {"error": {"message": "...", "hint": "...", "exit_code": 2}, "notices": []}
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from mobileq.cli import app
+    from mobileq.console import forget_notices
 
+    forget_notices()
     code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
     if code == EXIT_INTERRUPTED:  # typer 0.29 makes this of KeyboardInterrupt
         raise KeyboardInterrupt

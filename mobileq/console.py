@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PIPED_WIDTH = 120
+_notices: list[str] = []
+"""Of the command that runs: its errors are shown with them, where no console is known any more."""
 _STYLES = {"good": "green", "bad": "bold red", "quiet": "dim", "strong": "bold"}
 
 
 class Console:
-    """Where one command prints. `json` silences all but the document and errors."""
+    """Where one command prints, and a new one starts: notices that were given before are forgotten.
+    `json` silences all but the document and errors."""
 
     def __init__(self, json: bool = False) -> None:
         import rich.console
@@ -32,7 +35,7 @@ class Console:
         # Without a terminal rich assumes 80 columns, too few for our tables.
         self._out = rich.console.Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
         self._err = _stderr()
-        self._notices: list[str] = []
+        forget_notices()
 
     @property
     def out(self) -> rich.console.Console:
@@ -60,9 +63,9 @@ class Console:
     def notice(self, text: str) -> None:
         """One sentence, once: on stderr, or in the document."""
         text = _one_line(text)
-        if text in self._notices:
+        if text in _notices:
             return
-        self._notices.append(text)
+        _notices.append(text)
         if not self.json:
             _say(self._err, "Note:", "yellow", text)
 
@@ -98,9 +101,8 @@ class Console:
         import msgspec
 
         fields = msgspec.to_builtins(value)
-        fields["notices"] = [*fields.get("notices", ()), *self._notices]
-        text = msgspec.json.format(msgspec.json.encode(fields), indent=2).decode()
-        sys.stdout.write(text + "\n")
+        fields["notices"] = [*fields.get("notices", ()), *_notices]
+        _write(fields)
 
 
 @contextmanager
@@ -148,10 +150,21 @@ def _numeric(cell: str) -> bool:
     return True
 
 
-def print_error(error: MobileqError, json: bool = False) -> None:
-    """One sentence and its remedy on stderr; `json` puts them on stdout too, as the document."""
+def forget_notices() -> None:
+    """Before a command, which may fail before it has a console."""
+    _notices.clear()
+
+
+def _write(document: dict[str, Any]) -> None:
     import msgspec
 
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    sys.stdout.write(text + "\n")
+
+
+def print_error(error: MobileqError, json: bool = False) -> None:
+    """One sentence and its remedy on stderr; `json` puts them on stdout too, as the document, with
+    the notices that came before."""
     message, hint = _one_line(error.message), _one_line(error.hint)
     console = _stderr()
     _say(console, "Error:", "bold red", message)
@@ -159,8 +172,7 @@ def print_error(error: MobileqError, json: bool = False) -> None:
         _say(console, "Try:", "bold", hint)
     if json:
         described = {"message": message, "hint": hint, "exit_code": error.exit_code}
-        text = msgspec.json.format(msgspec.json.encode({"error": described}), indent=2).decode()
-        sys.stdout.write(text + "\n")
+        _write({"error": described, "notices": _notices})
 
 
 def print_bug(log: str, json: bool = False) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# OpenBLAS' threads spin while they wait for each other: on two busy cores the demo's weight
+# rounding took 15 seconds with two of them and 1 with one. Read when numpy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # A busy machine is no failure.
 settings.register_profile("mobileq", deadline=None)
 settings.load_profile("mobileq")

@@ -12,7 +12,7 @@ from mobileq.cli.options import Family, InputShape, Interpreter, Json, Labels, S
 
 def detect(
     model: Annotated[
-        Path, typer.Argument(help="A bundle, or a .onnx or .tflite file.", metavar="MODEL")
+        Path, typer.Argument(help="A bundle, or a .onnx, .tflite or .mnn file.", metavar="MODEL")
     ],
     images: Annotated[
         list[Path], typer.Argument(help="Pictures, or folders of them.", metavar="IMAGES...")

@@ -59,6 +59,21 @@ class OutputComparison(Spec, frozen=True, kw_only=True):
     finite: bool
 
 
+class RoleComparison(Spec, frozen=True, kw_only=True):
+    """All outputs of one role as one signal: the scores of every stride, say.
+
+    A map of a stride in which no picture has an object holds next to no signal, and its SQNR tells
+    nothing about what is found. `sqnr_db` as of `OutputComparison`. `silent`: the reference has no
+    signal anywhere in these outputs, so that their figures mean nothing.
+    """
+
+    role: str
+    outputs: tuple[str, ...]
+    sqnr_db: float | None
+    cosine: float
+    silent: bool = False
+
+
 class OutputComparer:
     """Sums over samples, so that no more than one is in memory. Arrays must agree in shape."""
 
@@ -100,6 +115,22 @@ class OutputComparer:
         self._max_reference = max(self._max_reference, float(size.max()))
         error -= np.multiply(size, self._rtol, out=size)
         self._excess = max(self._excess, float(error.max()))
+
+    def add(self, other: OutputComparer) -> None:
+        """Take in what another output's comparer was given."""
+        self._signal += other._signal
+        self._energy += other._energy
+        self._product += other._product
+        self._noise += other._noise
+        self._max_error = max(self._max_error, other._max_error)
+        self._max_reference = max(self._max_reference, other._max_reference)
+        self._excess = max(self._excess, other._excess)
+        self._finite = self._finite and other._finite
+
+    @property
+    def largest(self) -> float:
+        """The reference's largest absolute value."""
+        return self._max_reference
 
     def result(self) -> OutputComparison:
         """What the samples so far gave."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from mobileq.evaluate.coco import AgreementScores, agreement
 from mobileq.evaluate.numeric import (
     OutputComparer,
     OutputComparison,
+    RoleComparison,
     Tolerance,
     disagreement,
     tolerance_of,
@@ -32,6 +33,8 @@ RANKED_KINDS = ("ssd", "end2end")
 """Heads that sort in the graph: two close scores may swap places, so rows can't be compared."""
 _RANKED_AGREEMENT = 0.99
 _FP16_AGREEMENT = 0.9
+_LEAST_SCORE = 0.05
+"""Scores that stay below are noise themselves: nothing is found by them."""
 
 
 class Verification(Spec, frozen=True, kw_only=True):
@@ -39,6 +42,8 @@ class Verification(Spec, frozen=True, kw_only=True):
 
     Without a tolerance (the integer precisions) the only problems are outputs of another shape,
     outputs that change from run to run, and NaN or infinity in other places than the reference.
+
+    `outputs` are held against the tolerance; `roles` are the same numbers, told in short.
     """
 
     reference: str
@@ -46,18 +51,24 @@ class Verification(Spec, frozen=True, kw_only=True):
     sample_ids: tuple[str, ...]
     tolerance: Tolerance | None
     outputs: tuple[OutputComparison, ...]
+    roles: tuple[RoleComparison, ...] = ()
     agreement: AgreementScores | None = None
     problems: tuple[str, ...] = ()
 
     @property
     def worst_sqnr_db(self) -> float | None:
-        """The lowest SQNR of the outputs; None where all are equal."""
-        return min((o.sqnr_db for o in self.outputs if o.sqnr_db is not None), default=None)
+        """The lowest SQNR of the roles; None where all are equal."""
+        return min((o.sqnr_db for o in self._told if o.sqnr_db is not None), default=None)
 
     @property
     def worst_cosine(self) -> float:
-        """The lowest cosine of the outputs."""
-        return min((output.cosine for output in self.outputs), default=1.0)
+        """The lowest cosine of the roles."""
+        return min((each.cosine for each in self._told), default=1.0)
+
+    @property
+    def _told(self) -> Sequence[OutputComparison | RoleComparison]:
+        # A report.json of an earlier mobileq has no roles.
+        return [role for role in self.roles if not role.silent] or self.outputs
 
 
 @dataclass(frozen=True)
@@ -155,9 +166,32 @@ def verify(
         sample_ids=tuple(wanted.sample.id for wanted in reference),
         tolerance=tolerance,
         outputs=compared,
+        roles=tuple(_roles(spec, comparers, squashed)),
         agreement=scores,
         problems=tuple(problems),
     )
+
+
+def _roles(
+    spec: ModelSpec, comparers: Mapping[str, OutputComparer], squashed: Sequence[str]
+) -> Iterator[RoleComparison]:
+    """Outputs whose role is not known are alone in one that has their name."""
+    known = {output.name: output.role for output in spec.decode.outputs} if spec.decode else {}
+    members: dict[str, list[str]] = {}
+    for name in comparers:
+        members.setdefault(known.get(name, name), []).append(name)
+    for role, names in members.items():
+        pooled = OutputComparer(role)
+        for name in names:
+            pooled.add(comparers[name])
+        found = pooled.result()
+        yield RoleComparison(
+            role=role,
+            outputs=tuple(names),
+            sqnr_db=found.sqnr_db,
+            cosine=found.cosine,
+            silent=set(names) <= set(squashed) and pooled.largest < _LEAST_SCORE,
+        )
 
 
 def _shape_problem(name: str, wanted: NDArray[Any], found: NDArray[Any]) -> str | None:

@@ -70,6 +70,8 @@ VERIFY_COUNT = 8
 LAYER_COUNT = 2
 """How many of them the layers of a file are compared on: all tensors of one are in memory."""
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
+_SEARCHED: tuple[Precision, ...] = ("int8", "int8-full")
+"""Of which several files are tried."""
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
@@ -133,6 +135,8 @@ def convert(
     _check(options)
     recipes = read_recipes(options.recipe) if options.recipe else {}
     _check_recipes(recipes, options)
+    for notice in _without_effect(recipes, options):
+        progress.notice(notice)
     with (
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
@@ -182,8 +186,6 @@ def _check_quantization(options: ConvertOptions) -> None:
         )
     if budget is not None and not options.quantization.search:
         raise UsageError("--budget needs a search.", "Leave out --no-search.")
-    if budget is not None and options.recipe is not None:
-        raise UsageError("--budget needs a search, which --recipe saves.", "Leave out one of both.")
     for name in options.quantization.repairs or ():
         if name not in REPAIRS:
             raise UsageError(f"There is no repair {name!r}.", f"Choose of: {', '.join(REPAIRS)}.")
@@ -253,18 +255,73 @@ def _require_disk_space() -> None:
         )
 
 
-def _ignored(options: ConvertOptions) -> list[str]:
-    """Options that these precisions have no use for."""
-    if options.recipe or any(each in CALIBRATED for each in options.precisions or ()):
-        return []
-    quantization = options.quantization
-    given = [
-        ("--io", options.io != "float32"),
-        ("--keep-float", bool(quantization.keep_float)),
-        ("--calibrator", quantization.calibrator != "auto"),
-        ("--budget", quantization.budget is not None),
+def _asked(recipes: Recipes, options: ConvertOptions, target: Target) -> tuple[Precision, ...]:
+    """The precisions that a target's files are made in."""
+    if options.precisions is None and recipes:
+        return tuple(each for name, each in recipes if name == target.name)
+    return options.precisions or target.default_precisions
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """An option that was given and is for some files only."""
+
+    option: str
+    precisions: tuple[Precision, ...]
+    kinds: str
+    target: str | None = None
+
+    def concerns(self, target: str, precision: Precision) -> bool:
+        """Whether a file is made by it."""
+        return precision in self.precisions and self.target in (None, target)
+
+
+def _choices(options: ConvertOptions) -> list[_Choice]:
+    """Of what a recipe holds, what the command line says too."""
+    asked = options.quantization
+    integer, mnn = "int8 and int16x8", "int8 of MNN"
+    known = [
+        (options.head != "auto", _Choice("--head", get_args(Precision), "all files")),
+        (options.io != "float32", _Choice("--io", CALIBRATED, integer)),
+        (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer)),
+        (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer)),
+        (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer)),
+        (asked.budget is not None, _Choice("--budget", _SEARCHED, "int8")),
+        (not asked.search, _Choice("--no-search", _SEARCHED, "int8")),
+        (options.mnn_method != "mobileq", _Choice("--mnn-method", ("int8",), mnn, "mnn")),
+        (options.mnn_weights != "MAX_ABS", _Choice("--mnn-weights", ("int8",), mnn, "mnn")),
     ]
-    return [option for option, is_given in given if is_given]
+    return [choice for is_given, choice in known if is_given]
+
+
+def _without_effect(recipes: Recipes, options: ConvertOptions) -> Iterator[str]:
+    """Notices of options that change nothing, or not all that they are for.
+
+    Raises:
+        UsageError: A recipe settles what an option was given for. To make the same file as without
+            the option would look as if it had been obeyed.
+    """
+    files = [
+        (name, precision)
+        for name in options.targets
+        for precision in _asked(recipes, options, load_target(name))
+    ]
+    if options.recipe is not None and not any(file in recipes for file in files):
+        made = ", ".join(f"{name}-{precision}" for name, precision in files)
+        yield f"{options.recipe} has no recipe for {made} and changes nothing here."
+    for choice in _choices(options):
+        concerned = [file for file in files if choice.concerns(*file)]
+        settled = ", ".join(f"{name}-{each}" for name, each in concerned if (name, each) in recipes)
+        if not concerned:
+            yield f"{choice.option} is for {choice.kinds} and changes nothing here."
+        elif all(file in recipes for file in concerned):
+            raise UsageError(
+                f"{choice.option} would change nothing: {options.recipe} says how {settled} is "
+                "made.",
+                f"Leave out {choice.option}, or --recipe; the recipe can be edited, too.",
+            )
+        elif settled:
+            yield f"{choice.option} does not change {settled}, for which there is a recipe."
 
 
 @dataclass(frozen=True)
@@ -306,8 +363,6 @@ class _Conversion:
         _require_ranges(options, recipes, self._source)
         for notice in self._source.info.notices:
             progress.notice(notice)
-        for option in _ignored(options):
-            progress.notice(f"{option} is for int8 and int16x8 and changes nothing here.")
         self._samples = self._open_samples()
         self._raw: Source | None = None
         self._float_files: dict[tuple[str, str], _Result] = {}
@@ -327,7 +382,7 @@ class _Conversion:
         pairs = [
             (target, precision)
             for target in self._targets.values()
-            for precision in self._precisions(target)
+            for precision in _asked(self._recipes, self._options, target)
         ]
         files = [self._result(target, precision) for target, precision in pairs]
         budgets = {
@@ -494,22 +549,17 @@ class _Conversion:
         key = f"{self._reference_key()}, first {LAYER_COUNT}"
         return self._stages.layers(source, target, artifact, path, samples, key)
 
-    def _precisions(self, target: Target) -> tuple[Precision, ...]:
-        if self._options.precisions is None and self._recipes:
-            return tuple(each for name, each in self._recipes if name == target.name)
-        return self._options.precisions or target.default_precisions
-
     def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
         """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
         own = recipe.mnn_method is not None
         return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
 
-    def _explain_given(self, plan: QuantPlan) -> None:
+    def _explain_given(self, plan: QuantPlan, patterns: tuple[str, ...]) -> None:
         if self._samples is not None:
             self._progress.notice(
                 "The model has its own scales: the pictures of --calib are used to verify only."
             )
-        if plan.keep_float and not self._options.quantization.keep_float:
+        if plan.keep_float and not patterns:
             self._progress.notice(
                 f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
             )
@@ -538,13 +588,13 @@ class _Conversion:
         self, target: Target, source: Source, recipe: QuantRecipe
     ) -> tuple[QuantPlan, Source]:
         options = self._options.quantization
-        given = self._stages.plan_given(source, options.keep_float)
-        if given is not None:
-            self._explain_given(given)
-            return given, source
-        assert self._samples is not None
         if known := self._recipes.get((target.name, recipe.precision)):
             options = as_options(known)
+        given = self._stages.plan_given(source, options.keep_float)
+        if given is not None:
+            self._explain_given(given, options.keep_float)
+            return given, source
+        assert self._samples is not None
         decide, _ = self._pictures
         inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
         quantization = self._quantization(source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper, parser
+from onnx import helper, numpy_helper, parser
 
 
 def model(graph: str, domains: str = "") -> onnx.ModelProto:
@@ -33,7 +33,7 @@ def cube(path: Path) -> Path:
     return saved(model(graph), path)
 
 
-def quantized(path: Path) -> Path:
+def quantized(path: Path, kernel: int = 1) -> Path:
     """As `plain`, with QuantizeLinear and DequantizeLinear around the convolution."""
     made = model(
         """g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
@@ -52,6 +52,12 @@ def quantized(path: Path) -> Path:
             y = DequantizeLinear(p, wide_step, middle)
         }"""
     )
+    if kernel > 1:
+        (weights,) = made.graph.initializer
+        wide = np.tile(numpy_helper.to_array(weights), (1, 1, kernel, kernel))
+        weights.CopyFrom(numpy_helper.from_array(wide, "w"))
+        (conv,) = (node for node in made.graph.node if node.op_type == "Conv")
+        conv.attribute.append(helper.make_attribute("pads", [kernel // 2] * 4))
     return saved(made, path)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +143,41 @@ def test_errors_are_a_document_too_with_json(cli: Cli, demo: Path, tmp_path: Pat
     for arguments, code in _failing(demo, tmp_path):
         result = cli(*arguments, "--json")
         assert result.code == code
-        error = result.document.pop("error")
+        document = result.document
+        error = document.pop("error")
+        assert document == {"notices": []}
         assert set(error) == {"message", "hint", "exit_code"}
         assert error["exit_code"] == code
         # A person who looks at the log of a script finds the same sentences.
         assert result.errors == [f"Error: {error['message']}", f"Try: {error['hint']}"]
+
+
+def test_errors_with_json_come_with_the_notices_before_them(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mobileq.workflows.convert as workflow
+
+    options = ("--precision", "fp32", "--io", "int8", "--keep-float", "x")
+    arguments = ("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", *options)
+    said = [line for line in cli(*arguments).err.splitlines() if line.startswith("Note: ")]
+    assert len(said) == 2
+    for break_it, code in ((None, 2), (KeyboardInterrupt, 130), (RuntimeError, 1)):
+        if break_it is not None:
+            monkeypatch.setattr(workflow, "ResultCache", _raising(break_it))
+        result = cli(*arguments, "--json")
+        assert result.code == code
+        assert [f"Note: {notice}" for notice in result.document["notices"]] == said
+        assert len(result.err.splitlines()) == len(result.errors), "they are in the document"
+    # The next command has none of them, also where it does not get as far as a console.
+    assert cli("inspect", "--no-such-option", "--json").document["notices"] == []
+    assert cli("inspect", tmp_path / "none.onnx", "--json").document["notices"] == []
+
+
+def _raising(error: type[BaseException]) -> Callable[..., None]:
+    def fail(**_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_bug_is_one_sentence_that_names_the_log(

@@ -102,6 +102,8 @@ def objects(document: Any) -> list[tuple[str, list[float]]]:
 def test_manifest_says_how_the_raw_head_is_read(searched: Path) -> None:
     manifest, int8 = manifest_of(searched), artifact(searched, "int8")
     assert int8["recipe"]["head"] == "raw"
+    # Not that of a map of a stride without objects, far below 0.
+    assert manifest["measurements"]["tflite-int8"]["sqnr_db"] > 15
     assert int8["decode"]["head"] == "raw"
     assert manifest["model"]["decode"].get("head", "decoded") == "decoded"
     assert len(int8["outputs"]) == 6
@@ -193,27 +195,42 @@ def test_budget_that_is_missed_leaves_the_best_found(cli: Cli, missed: Path) -> 
     assert cli("verify", missed).code == 0
 
 
-@pytest.mark.parametrize("cache", [(), ("--no-cache",)])
-def test_recipe_makes_the_same_bytes(
-    cli: Cli, demo: Path, searched: Path, tmp_path: Path, cache: tuple[str, ...]
+def recipe_of(folder: Path, *recipes: Any) -> Path:
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({"recipes": recipes}))
+    return path
+
+
+def recipe_in(bundle: Path) -> Any:
+    (recipe,) = json.loads((bundle / "recipe.json").read_text())["recipes"]
+    return recipe
+
+
+def test_recipes_make_the_same_bytes(
+    cli: Cli, demo: Path, searched: Path, plain: Path, tmp_path: Path
 ) -> None:
-    (recipe,) = json.loads((searched / "recipe.json").read_text())["recipes"]
-    assert recipe["target"] == "tflite"
-    assert recipe["recipe"]["repairs"] == ["weight-rounding"]
-    again = tmp_path / "again"
-    result = convert(cli, demo, again, "--recipe", searched / "recipe.json", *cache)
+    """Both files at once, from nothing that an earlier run left in the cache."""
+    fitted, integers = recipe_in(searched), recipe_in(plain)
+    assert fitted["target"] == "tflite"
+    assert fitted["recipe"]["repairs"] == ["weight-rounding"]
+    again, path = tmp_path / "again", recipe_of(tmp_path, fitted, integers)
+    result = convert(cli, demo, again, "--recipe", path, "--no-cache")
     assert result.code == 0, result
-    assert names_in(again / "models") == ["demo-int8.tflite"]
-    for name in ("models/demo-int8.tflite", "recipe.json"):
-        assert (again / name).read_bytes() == (searched / name).read_bytes()
+    assert names_in(again / "models") == ["demo-int8-full.tflite", "demo-int8.tflite"]
+    for bundle in (searched, plain):
+        (made,) = (bundle / "models").iterdir()
+        assert (again / "models" / made.name).read_bytes() == made.read_bytes()
+    assert json.loads((again / "recipe.json").read_text())["recipes"] == [fitted, integers]
 
 
-def test_recipe_of_integers_only(cli: Cli, demo: Path, plain: Path, tmp_path: Path) -> None:
+def test_recipe_makes_the_same_bytes_with_what_is_in_the_cache(
+    cli: Cli, demo: Path, plain: Path, tmp_path: Path
+) -> None:
     again = tmp_path / "again"
-    result = convert(cli, demo, again, "--recipe", plain / "recipe.json", "--no-cache")
+    result = convert(cli, demo, again, "--recipe", plain / "recipe.json")
     assert result.code == 0, result
-    name = "models/demo-int8-full.tflite"
-    assert (again / name).read_bytes() == (plain / name).read_bytes()
+    for name in ("models/demo-int8-full.tflite", "recipe.json"):
+        assert (again / name).read_bytes() == (plain / name).read_bytes()
 
 
 def test_nothing_is_tried_without_a_search(plain: Path) -> None:
@@ -275,7 +292,7 @@ def test_decoding_cannot_be_integers_only(cli: Cli, demo: Path, tmp_path: Path) 
         (("--budget", "0.1", "--annotations", "/nowhere.json"), "/nowhere.json"),
         (("--repair", "prayer"), "There is no repair 'prayer'. Try: Choose of: input-scaling, wei"),
         (("--recipe", "/nowhere/recipe.json"), "There is no file /nowhere/recipe.json. Try: Check"),
-        (("--keep-float", "nothing-like-it", "--no-search"), "matches no op's output."),
+        (("--keep-float", "no-such", "--no-search", "--repair", ""), "matches no op's output."),
     ],
 )
 def test_wrong_options(
@@ -294,7 +311,6 @@ RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse
 @pytest.mark.parametrize(
     ("recipes", "options", "code", "words"),
     [
-        ([RECIPE], ("--budget", "0.1"), 2, "--budget needs a search, which --recipe saves."),
         ([RECIPE], ("--target", "mnn"), 2, "has no recipe for mnn. Try: Choose another --target: "),
         ([RECIPE, RECIPE], (), 1, "has two recipes for one precision."),
         ([], (), 1, "has no recipe."),
@@ -313,17 +329,94 @@ def test_wrong_recipes(
     code: int,
     words: str,
 ) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"recipes": recipes}))
+    path = recipe_of(tmp_path, *recipes)
     calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
     arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", *calib)
     assert words in cli.fails(code, *arguments, "--recipe", path, *options)
     assert not (tmp_path / "out").exists()
 
 
+SETTLED = [
+    ("--keep-float", "x"),
+    ("--calibrator", "mse"),
+    ("--repair", "input-scaling"),
+    ("--budget", "0.1"),
+    ("--no-search",),
+    ("--io", "int8"),
+    ("--head", "raw"),
+]
+"""What a recipe says itself."""
+
+
+@pytest.mark.parametrize("option", SETTLED, ids=lambda option: option[0])
+@pytest.mark.parametrize("asked", [(), ("--precision", "int8")])
+def test_option_that_the_recipe_overrules_is_refused(
+    cli: Cli, tmp_path: Path, option: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    model, output = tmp_path / "none.onnx", tmp_path / "out"
+    said = cli.fails(2, "convert", model, "-o", output, "--recipe", path, *asked, *option)
+    assert f"{option[0]} would change nothing: {path} says how tflite-int8 is made." in said
+    assert f"Try: Leave out {option[0]}, or --recipe; " in said
+
+
+def test_option_of_mnn_that_the_recipe_overrules_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, {**RECIPE, "target": "mnn"})
+    arguments = ("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", "--recipe", path)
+    said = cli.fails(2, *arguments, "--target", "mnn", "--mnn-method", "KL")
+    assert "--mnn-method would change nothing" in said
+
+
+@pytest.mark.parametrize("option", SETTLED, ids=lambda option: option[0])
+def test_option_that_the_recipe_overrules_for_some_files_is_noted(
+    cli: Cli, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    model, output = tmp_path / "none.onnx", tmp_path / "out"
+    asked = ("--precision", "fp32,int8,int8-full")
+    result = cli("convert", model, "-o", output, "--recipe", path, *asked, *option)
+    note = f"Note: {option[0]} does not change tflite-int8, for which there is a recipe."
+    assert result.err.splitlines()[0] == note
+    assert "There is no file" in result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (("--precision", "int16x8", "--no-search"), "--no-search is for int8 and changes nothing"),
+        (("--precision", "fp32", "--repair", "input-scaling"), "--repair is for int8 and int16x8 "),
+        (("--precision", "int8", "--mnn-method", "KL"), "--mnn-method is for int8 of MNN and chan"),
+    ],
+)
+def test_option_that_is_for_no_file_is_noted(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...], note: str
+) -> None:
+    result = cli("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", *options)
+    assert result.err.startswith(f"Note: {note}")
+
+
+def test_recipe_that_is_for_no_file_is_noted(cli: Cli, tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, RECIPE)
+    options = ("--recipe", path, "--precision", "fp32")
+    result = cli("convert", tmp_path / "none.onnx", "-o", tmp_path / "out", *options)
+    assert f"{path} has no recipe for tflite-fp32 and changes nothing here." in result.err
+
+
+def test_recipe_of_a_model_that_came_quantized_keeps_its_float_ops(
+    cli: Cli, tmp_path: Path
+) -> None:
+    model, again = models.quantized(tmp_path / "net.onnx", kernel=3), tmp_path / "again"
+    recipe = {"precision": "int8", "calibrator": "model", "keep_float": ["y"]}
+    path = recipe_of(tmp_path, {"target": "tflite", "recipe": recipe})
+    result = cli("convert", model, "-o", again, "--recipe", path)
+    assert result.code == 0, result
+    # The op has scales: nothing but the recipe makes it float.
+    assert artifact(again, "int8")["recipe"]["keep_float"] == ["y"]
+    assert "the model has no scales" not in result.err
+
+
 def test_recipe_needs_pictures(cli: Cli, demo: Path, tmp_path: Path) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"recipes": [RECIPE]}))
+    path = recipe_of(tmp_path, RECIPE)
     arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--recipe", path)
     assert "int8 needs pictures to calibrate on." in cli.fails(2, *arguments)
 

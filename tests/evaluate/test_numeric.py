@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -179,10 +180,21 @@ def test_arrays_of_nothing_but_nan_have_figures():
 
 @given(pairs(st.floats(allow_nan=True, allow_infinity=True, width=32)))
 def test_every_figure_can_be_written_as_json(pair):
-    import msgspec
-
     found = compared(pair, rtol=0.1)
     assert msgspec.json.decode(msgspec.json.encode(found), type=OutputComparison) == found
+
+
+@given(pairs(), pairs())
+def test_comparers_add_up_to_one_that_was_given_all(first, second):
+    both, added, other = (OutputComparer("y", 0.1) for _ in range(3))
+    for comparer, arrays in ((both, first), (both, second), (added, first), (other, second)):
+        comparer.update(*map(np.float32, arrays))
+    added.add(other)
+    shape = both.result().shape
+    assert msgspec.structs.replace(added.result(), shape=shape) == both.result()
+    assert added.largest == max(
+        np.abs(np.float32(wanted)).max(initial=0) for wanted, _ in (first, second)
+    )
 
 
 def test_error_without_signal_is_worse_than_any():

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mobileq.evaluate.coco import AgreementScores, DetectionScores
-from mobileq.evaluate.numeric import OutputComparison
+from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.evaluate.verify import Verification
 
@@ -65,6 +65,16 @@ def test_worst_output_stands_for_the_file(report):
     found = report.measurements("tflite-int8")
     assert found["sqnr_db"] == 25.55
     assert found["cosine"] == 0.98
+
+
+def test_roles_stand_for_their_outputs(report):
+    scores = RoleComparison(role="class_logits", outputs=("y", "z"), sqnr_db=29.511, cosine=0.99)
+    silent = RoleComparison(role="x", outputs=("x",), sqnr_db=-9.0, cosine=0.1, silent=True)
+    old = report.verifications["tflite-int8"]
+    new = msgspec.structs.replace(old, roles=(scores, silent))
+    found = msgspec.structs.replace(report, verifications={"tflite-int8": new})
+    measured = found.measurements("tflite-int8")
+    assert (measured["sqnr_db"], measured["cosine"]) == (29.51, 0.99)
 
 
 def test_validation_of_the_file_is_repeated(report):

@@ -279,6 +279,115 @@ def test_sorted_rows_that_are_other_boxes_do_not():
     assert verified(Detector(moved), detector_reference(), "int8", DETECTOR).problems == ()
 
 
+SIZES = {"near": 4, "far": 2}
+STRIDES = {"near": 8, "far": 16}
+RAW = ModelSpec(
+    name="raw",
+    task="detect",
+    family="yolov8",
+    inputs=(TensorSpec(name="x", shape=(1, 3, 32, 32), dtype="float32", layout="NCHW"),),
+    outputs=(
+        *(
+            TensorSpec(name=f"{n}-box", shape=(1, 4, s, s), dtype="float32")
+            for n, s in SIZES.items()
+        ),
+        *(
+            TensorSpec(name=f"{n}-cls", shape=(1, 2, s, s), dtype="float32")
+            for n, s in SIZES.items()
+        ),
+    ),
+    preprocess=PreprocessSpec(width=32, height=32),
+    decode=DecodeSpec(
+        kind="yolov8",
+        head="raw",
+        class_count=2,
+        strides=(8, 16),
+        outputs=(
+            *(HeadOutput(name=f"{n}-box", role="box_regression", stride=STRIDES[n]) for n in SIZES),
+            *(HeadOutput(name=f"{n}-cls", role="class_logits", stride=STRIDES[n]) for n in SIZES),
+        ),
+    ),
+    labels=("cat", "dog"),
+)
+"""Two strides. Sides of 3, and all logits -12 but one in the near map."""
+
+
+class Maps(Right):
+    """`off` is added to all logits, `box` to all sides; `logit` is that of the one object."""
+
+    inputs, outputs = RAW.inputs, RAW.outputs
+
+    def __init__(self, off=0.0, box=0.0, logit=2.0):
+        super().__init__()
+        self._off, self._box, self._logit = off, box, logit
+
+    def run(self, feeds):
+        made = {}
+        for name, size in SIZES.items():
+            made[f"{name}-box"] = np.full((1, 4, size, size), 3 + self._box, np.float32)
+            made[f"{name}-cls"] = np.full((1, 2, size, size), -12.0, np.float32)
+        made["near-cls"][0, 0, 1, 1] = self._logit
+        for name in ("near-cls", "far-cls"):
+            made[name] += np.float32(self._off)
+        return made
+
+
+def maps_verified(reference, found, precision="int8") -> Verification:
+    sample = FeedSample("photo", {"x": np.zeros((1, 3, 32, 32), np.float32)}, None, None)
+    return verified(found, run_reference(reference, RAW, [sample], Silent()), precision, RAW)
+
+
+def test_map_without_objects_does_not_stand_for_the_file():
+    found = maps_verified(Maps(), Maps(off=3.0, box=0.03))
+    outputs = {output.name: output.sqnr_db for output in found.outputs}
+    assert outputs["far-cls"] < -20, "noise alone, as loud as it may be"
+    roles = {role.role: role for role in found.roles}
+    assert roles["class_logits"].outputs == ("near-cls", "far-cls")
+    score, seen = 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-5))
+    assert roles["class_logits"].sqnr_db == pytest.approx(
+        20 * np.log10(score / (seen - score)), abs=0.1
+    )
+    assert roles["box_regression"].sqnr_db == pytest.approx(40, abs=0.01)
+    assert found.worst_sqnr_db == roles["class_logits"].sqnr_db
+    assert found.worst_cosine == roles["class_logits"].cosine > 0.99
+
+
+def test_scores_that_find_nothing_do_not_stand_for_the_file():
+    found = maps_verified(Maps(logit=-9.0), Maps(logit=-9.0, off=3.0, box=0.03))
+    assert {role.role: role.silent for role in found.roles} == {
+        "box_regression": False,
+        "class_logits": True,
+    }
+    assert found.worst_sqnr_db == pytest.approx(40, abs=0.01)
+
+
+def test_lost_object_is_heard():
+    found = maps_verified(Maps(), Maps(logit=-12.0))
+    assert found.worst_sqnr_db == pytest.approx(0, abs=0.1)
+
+
+def test_float_file_is_held_against_every_output():
+    """A small map that is wrong is not covered up by a large one that is right."""
+
+    class Off(Maps):
+        def run(self, feeds):
+            made = super().run(feeds)
+            return {**made, "far-cls": made["far-cls"] * np.float32(1.1)}
+
+    found = maps_verified(Maps(), Off(), "fp16")
+    assert found.problems == ("'far-cls' has 20.0 dB SQNR, under 30",)
+    assert found.worst_sqnr_db == pytest.approx(27, abs=0.2)
+
+
+def test_outputs_without_a_role_stand_for_themselves(reference):
+    found = verified(Wrong(lambda array, _: array * np.float32(1.1)), reference, "int8")
+    assert [(role.role, role.outputs) for role in found.roles] == [
+        ("twice", ("twice",)),
+        ("sum", ("sum",)),
+    ]
+    assert [role.sqnr_db for role in found.roles] == [o.sqnr_db for o in found.outputs]
+
+
 @pytest.mark.real_model
 def test_published_file_of_garbage_is_found_out(data_folder: Path):
     """An int8 file of yolo11n as its authors published it: it gives what it finds in memory."""

@@ -230,25 +230,58 @@ def transpose_output(model: Any, position: int, permutation: tuple[int, ...]) ->
 
     The new tensor takes over the old one's name, and signatures follow it.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
     source = int(graph.outputs[position])
-    old = graph.tensors[source]
-    new = schema.TensorT()
-    new.name, new.type, new.quantization = old.name, old.type, old.quantization
-    new.shape = [int(old.shape[axis]) for axis in permutation]
-    old.name = old.name + b"_transposed"
-    target = _add_tensor(graph, new)
-    # ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name.
-    order = _add_constant_int32(model, graph, new.name + b"/permutation", permutation)
-    _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
-    options = schema.TransposeOptionsT()
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
-    graph.operators[-1].builtinOptions = options
+    shape = [int(graph.tensors[source].shape[axis]) for axis in permutation]
+    target = _add_renamed(model, source, shape)
+    _add_transpose(model, source, target, permutation, target)
     graph.outputs = [int(index) for index in graph.outputs]  # read as a read-only array
     graph.outputs[position] = target
     _redirect_signatures(model, source, target)
+
+
+def transpose_input(model: Any, position: int, permutation: tuple[int, ...]) -> None:
+    """Prepend a TRANSPOSE, so that the file computes with `new.transpose(permutation)`.
+
+    Names and signatures as of `transpose_output`.
+    """
+    graph = model.subgraphs[0]
+    target = int(graph.inputs[position])
+    shape = [0] * len(permutation)
+    for size, axis in zip(graph.tensors[target].shape, permutation, strict=True):
+        shape[axis] = int(size)
+    source = _add_renamed(model, target, shape)
+    _add_transpose(model, source, target, permutation, source)
+    graph.operators.insert(0, graph.operators.pop())
+    graph.inputs = [int(index) for index in graph.inputs]
+    graph.inputs[position] = source
+    _redirect_signatures(model, target, source)
+
+
+def _add_renamed(model: Any, index: int, shape: list[int]) -> int:
+    """A tensor of another shape in the place of one at the model's edge, whose name it takes."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    old, new = graph.tensors[index], schema.TensorT()
+    new.name, new.type, new.quantization = old.name, old.type, old.quantization
+    new.shape = shape
+    old.name = old.name + b"_transposed"
+    return _add_tensor(graph, new)
+
+
+def _add_transpose(
+    model: Any, source: int, target: int, permutation: tuple[int, ...], named: int
+) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    # ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name.
+    name = graph.tensors[named].name + b"/permutation"
+    order = _add_constant_int32(model, graph, name, permutation)
+    _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
+    graph.operators[-1].builtinOptions = schema.TransposeOptionsT()
 
 
 def halve_constant(model: Any, index: int) -> Any:

@@ -31,13 +31,14 @@ from mobileq.targets.tflite.correspondence import (
     float_outputs,
     read_correspondence,
 )
-from mobileq.targets.tflite.layout import Order, file_order
+from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.tensors import (
+    EdgeOrders,
+    edge_orders,
     file_tensors,
     match_tensors,
-    output_orders,
-    restore_output_layouts,
+    restore_layouts,
 )
 from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
@@ -125,8 +126,8 @@ class TfliteTarget:
         if not base.exists():
             _convert_base(job, "convert_direct", base)
             _require_known_ops(job, flatbuffer.read_model(base))
-            orders = _output_orders(job, base)
-            restore_output_layouts(base, orders, job.spec.outputs if _is_raw(job) else ())
+            telling = job.spec.outputs if _is_raw(job) else ()
+            restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
         if job.recipe.precision == "fp32":
             job.output.write_bytes(base.read_bytes())
             return ()
@@ -176,10 +177,10 @@ def find_spec_of(package: str) -> bool:
     return find_spec(package.replace("-", "_")) is not None
 
 
-def _output_orders(job: ConversionJob, float_file: Path) -> tuple[Order, ...]:
-    """The order of axes that the converter gave each output; `float_file` is as it left it."""
+def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
+    """What the converter did to the axes; `float_file` is as it left it."""
 
-    def run_both() -> tuple[Tensors, Tensors]:
+    def run_both(orders: tuple[Order, ...]) -> tuple[Tensors, Tensors]:
         import onnx
 
         from mobileq.graph.trial_run import random_inputs, run
@@ -189,14 +190,14 @@ def _output_orders(job: ConversionJob, float_file: Path) -> tuple[Order, ...]:
         inputs, outputs = file_tensors(flatbuffer.read_model(float_file))
         named = zip(job.spec.outputs, outputs, strict=True)
         as_they_are = tuple(msgspec.structs.replace(found, name=spec.name) for spec, found in named)
-        fed = match_tensors(job.spec.inputs, inputs)
+        fed = match_tensors(job.spec.inputs, inputs, orders)
         runner = TfliteTarget().open(float_file, fed, as_they_are)
         try:
             return run(model, feeds), runner.run(feeds)
         finally:
             runner.close()
 
-    return output_orders(float_file, job.spec.outputs, run_both)
+    return edge_orders(float_file, job.spec.inputs, job.spec.outputs, run_both)
 
 
 def _require_known_ops(job: ConversionJob, model: Any) -> None:
@@ -284,14 +285,15 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
     if not float_file.exists():
         _convert_base(job, "convert_saved_model", base)
         _convert_saved_model(job, float_file, {"precision": "fp32"})
+    orders = _edge_orders(job, float_file)
     if job.recipe.precision == "fp32":
         job.output.write_bytes(float_file.read_bytes())
     else:
         fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
         if job.recipe.precision in _CALIBRATED:
-            fields["samples"] = str(_write_samples(job))
+            fields["samples"] = str(_write_samples(job, orders.inputs[0]))
         _convert_saved_model(job, job.output, fields)
-    restore_output_layouts(job.output, _output_orders(job, float_file))
+    restore_layouts(job.output, job.spec.inputs, orders)
     return ()
 
 
@@ -308,15 +310,18 @@ def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str
         flatbuffer.write_model(model, output)
 
 
-def _write_samples(job: ConversionJob) -> Path:
-    """The calibration samples in one .npy file, which the child reads piece by piece."""
+def _write_samples(job: ConversionJob, order: Order) -> Path:
+    """The calibration samples in one .npy file, which the child reads piece by piece.
+
+    Args:
+        order: Of the axes of the SavedModel's input.
+    """
     import numpy as np
 
     path = job.scratch / "samples.npy"
     if path.exists():
         return path
     spec = job.spec.inputs[0]
-    order = file_order(spec)
     shape = tuple(spec.shape[axis] for axis in order[1:])
     tensors = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         path, mode="w+", dtype=spec.dtype, shape=(job.sample_count, *shape)

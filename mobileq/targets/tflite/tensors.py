@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from itertools import product
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobileq.errors import VerificationError
 from mobileq.spec import Layout, QuantParams, TensorSpec
@@ -62,17 +63,26 @@ def _declared(tensor: Any) -> TensorSpec:
 
 
 def match_tensors(
-    model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+    model: tuple[TensorSpec, ...],
+    file: tuple[TensorSpec, ...],
+    orders: tuple[Order, ...] | None = None,
 ) -> tuple[TensorSpec, ...]:
     """The file's tensors under the model's names, with the order of their axes.
 
     Tensors correspond by position: onnx2tf 2.6.9 keeps the order but rewrites names (`x:1` becomes
     `x__1`). Where a shape fits several orders it is taken to be the model's own, as it is in every
-    file that `restore_output_layouts` left. Raises VerificationError where number or shapes can't
+    file that `restore_layouts` left. Raises VerificationError where number or shapes can't
     correspond.
+
+    Args:
+        orders: Of the file's axes, where they are known already.
     """
     pairs = _paired(model, file)
-    return tuple(_matched(wanted, found, _orders(wanted, found)[0]) for wanted, found in pairs)
+    if orders is None:
+        orders = tuple(_orders(wanted, found)[0] for wanted, found in pairs)
+    return tuple(
+        _matched(wanted, found, order) for (wanted, found), order in zip(pairs, orders, strict=True)
+    )
 
 
 def _paired(
@@ -114,28 +124,50 @@ def _matched(wanted: TensorSpec, found: TensorSpec, order: Order) -> TensorSpec:
     )
 
 
-def output_orders(
-    path: Path, outputs: tuple[TensorSpec, ...], run_both: Callable[[], tuple[Tensors, Tensors]]
-) -> tuple[Order, ...]:
-    """The order of axes that a converter gave each output of a float file.
+class EdgeOrders(NamedTuple):
+    """The order of axes that a converter gave each input and each output of a float file."""
+
+    inputs: tuple[Order, ...]
+    outputs: tuple[Order, ...]
+
+
+def edge_orders(
+    path: Path,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    run_both: Callable[[tuple[Order, ...]], tuple[Tensors, Tensors]],
+) -> EdgeOrders:
+    """What a converter did to the axes of the tensors at a file's edge.
 
     Shapes tell it for nearly all. Where one fits several orders ([1, 80, 80, 80]: the scores of 80
-    classes at stride 8), the one with which the file's numbers come nearest to the model's is
-    taken.
+    classes at stride 8), those are taken with which the file's numbers come nearest to the model's.
 
     Args:
+        path: The float file.
+        inputs: The model's.
+        outputs: The model's.
         run_both: Gives the model's outputs and the file's, as they are, for the same input, both
-            under the model's names. Called only where shapes don't tell.
+            under the model's names; the file is fed in the given orders. Called only where shapes
+            don't tell.
     """
-    file = file_tensors(flatbuffer.read_model(path))[1]
-    fitting = [_orders(wanted, found) for wanted, found in _paired(outputs, file)]
-    if all(len(orders) == 1 for orders in fitting):
-        return tuple(orders[0] for orders in fitting)
-    wanted, found = run_both()
-    return tuple(
-        min(orders, key=partial(_distance, wanted[spec.name], found[spec.name]))
-        for spec, orders in zip(outputs, fitting, strict=True)
-    )
+    file_inputs, file_outputs = file_tensors(flatbuffer.read_model(path))
+    feeding = list(product(*(_orders(*pair) for pair in _paired(inputs, file_inputs))))
+    fitting = [_orders(*pair) for pair in _paired(outputs, file_outputs)]
+    if len(feeding) == 1 and all(len(orders) == 1 for orders in fitting):
+        return EdgeOrders(feeding[0], tuple(orders[0] for orders in fitting))
+    tried: list[tuple[float, EdgeOrders]] = []
+    for fed in feeding:
+        wanted, found = run_both(fed)
+        nearest = [
+            min(
+                (_distance(wanted[spec.name], found[spec.name], order), at, order)
+                for at, order in enumerate(orders)
+            )
+            for spec, orders in zip(outputs, fitting, strict=True)
+        ]
+        distance = sum(each for each, _, _ in nearest)
+        tried.append((distance, EdgeOrders(fed, tuple(order for _, _, order in nearest))))
+    return min(tried, key=itemgetter(0))[1]
 
 
 def _distance(wanted: NDArray[Any], found: NDArray[Any], order: Order) -> float:
@@ -145,29 +177,45 @@ def _distance(wanted: NDArray[Any], found: NDArray[Any], order: Order) -> float:
     return float(np.abs(np.nan_to_num(difference)).sum())
 
 
-def restore_output_layouts(
-    path: Path, orders: tuple[Order, ...], telling: tuple[TensorSpec, ...] = ()
+def restore_layouts(
+    path: Path,
+    inputs: tuple[TensorSpec, ...],
+    orders: EdgeOrders,
+    telling: tuple[TensorSpec, ...] = (),
 ) -> None:
-    """Rewrite the file so that its outputs have the model's order of axes again.
+    """Rewrite the file so that its outputs have the model's order of axes again, and so do inputs
+    whose shape does not tell theirs.
 
     onnx2tf 2.6.9 drops a transpose at the end: YOLOX's [1, 3549, 85] comes out as [1, 85, 3549].
 
     Args:
-        orders: Of its outputs, as `output_orders` gives them.
+        inputs: The model's.
+        orders: As `edge_orders` gives them.
         telling: The model's outputs, where those whose shape tells the order may stay as they are
             (a raw head's maps are large, and a transpose costs as much as a layer).
     """
-    if telling:
-        file = file_tensors(flatbuffer.read_model(path))[1]
-        told = [len(_orders(*pair)) == 1 for pair in _paired(telling, file)]
-        orders = tuple(
-            tuple(range(len(order))) if known else order
-            for order, known in zip(orders, told, strict=True)
-        )
-    changed = [(at, each) for at, each in enumerate(orders) if each != tuple(range(len(each)))]
-    if not changed:
-        return
     model = flatbuffer.read_model(path)
-    for position, order in changed:
+    file_inputs, file_outputs = file_tensors(model)
+    given = _unless_told(orders.outputs, telling, file_outputs) if telling else orders.outputs
+    taken = _unless_told(orders.inputs, inputs, file_inputs)
+    for position, order in _changed(given):
         flatbuffer.transpose_output(model, position, inverse(order))
-    flatbuffer.write_model(model, path)
+    for position, order in _changed(taken):
+        flatbuffer.transpose_input(model, position, order)
+    if _changed(given) or _changed(taken):
+        flatbuffer.write_model(model, path)
+
+
+def _unless_told(
+    orders: tuple[Order, ...], model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+) -> tuple[Order, ...]:
+    """The orders, and the model's own where the shape alone tells what the file's is."""
+    told = [len(_orders(*pair)) == 1 for pair in _paired(model, file)]
+    return tuple(
+        tuple(range(len(order))) if known else order
+        for order, known in zip(orders, told, strict=True)
+    )
+
+
+def _changed(orders: tuple[Order, ...]) -> list[tuple[int, Order]]:
+    return [(at, each) for at, each in enumerate(orders) if each != tuple(range(len(each)))]

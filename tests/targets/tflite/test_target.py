@@ -231,7 +231,7 @@ def test_input_of_equal_axes_keeps_its_order(convert):
 
 @pytest.mark.tensorflow
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["anchors", "cube"])
+@pytest.mark.parametrize("name", ["anchors", "cube", "cube_in"])
 def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path, name):
     pytest.importorskip("tensorflow", exc_type=ImportError)
     job = tiny(name).job(tmp_path, "int8", engine="tensorflow")

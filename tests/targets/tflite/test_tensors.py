@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
 from mobileq.errors import VerificationError
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.targets.tflite.tensors import (
+    EdgeOrders,
     code_limits,
+    edge_orders,
     file_tensors,
     match_tensors,
-    output_orders,
     quantized_activations,
-    restore_output_layouts,
+    restore_layouts,
 )
 
 
@@ -67,16 +71,17 @@ def test_activations_in_integers_are_listed_and_weights_are_not(convert):
     assert code_limits("uint8") == (0, 255)
 
 
-def no_run():
+def no_run(_):
     raise AssertionError("the shapes tell")
 
 
 def test_outputs_in_the_order_of_the_model_are_left_alone(convert):
     file = convert("anchors", "fp32")
     before = file.path.read_bytes()
-    orders = output_orders(file.path, file.model.spec.outputs, no_run)
-    assert orders == ((0, 1, 2),)
-    restore_output_layouts(file.path, orders)
+    spec = file.model.spec
+    orders = edge_orders(file.path, spec.inputs, spec.outputs, no_run)
+    assert orders == (((0, 2, 3, 1),), ((0, 1, 2),))
+    restore_layouts(file.path, spec.inputs, orders)
     assert file.path.read_bytes() == before
 
 
@@ -86,10 +91,53 @@ def test_numbers_tell_the_order_where_axes_are_equal(convert, order):
     wanted = file.model.wanted
     noise = np.random.default_rng(2).normal(0, 0.01, wanted["y"].shape)
 
-    def run_both():
+    def run_both(fed):
+        assert fed == ((0, 2, 3, 1),)
         return wanted, {**wanted, "y": (wanted["y"] + noise).transpose(order)}
 
-    assert output_orders(file.path, file.model.spec.outputs, run_both) == (order, (0, 1, 2))
+    spec = file.model.spec
+    found = edge_orders(file.path, spec.inputs, spec.outputs, run_both)
+    assert found.outputs == (order, (0, 1, 2))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)])
+def test_numbers_tell_the_order_in_which_an_input_of_equal_axes_is_taken(convert, order):
+    file = convert("cube_in", "fp32")
+    wanted, spec = file.model.wanted, file.model.spec
+
+    def run_both(fed):
+        return wanted, {"y": wanted["y"] + (0.01 if fed == (order,) else 0.02)}
+
+    assert edge_orders(file.path, spec.inputs, spec.outputs, run_both).inputs == (order,)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("order", [(0, 2, 3, 1), (0, 3, 1, 2)])
+def test_input_of_equal_axes_gets_the_models_order_again(convert, tmp_path, precision, order):
+    file = convert("cube_in", precision, "int8" if precision == "int8" else "float32")
+    spec, path = file.model.spec, tmp_path / "restored.tflite"
+    path.write_bytes(file.path.read_bytes())
+    feeds = {"x": file.model.samples[0]}
+
+    def outputs(at, feeds):
+        with closing(TfliteTarget().open(at, *matched(at))) as runner:
+            return runner.run(feeds)["y"]
+
+    def matched(at):
+        inputs, outputs = file_tensors(flatbuffer.read_model(at))
+        return match_tensors(spec.inputs, inputs), match_tensors(spec.outputs, outputs)
+
+    # As if the converter had made the file take the axes in this order.
+    unmoved = tuple(tuple(range(len(output.shape))) for output in spec.outputs)
+    restore_layouts(path, spec.inputs, EdgeOrders((order,), unmoved))
+    wanted = outputs(file.path, {"x": feeds["x"].transpose(order)})
+    np.testing.assert_array_equal(outputs(path, feeds), wanted)
+    assert not np.array_equal(outputs(path, {"x": feeds["x"].transpose(order)}), wanted)
+    made = flatbuffer.read_model(path)
+    (name,) = {tensor.name for tensor in file_tensors(made)[0]}
+    assert name == file_tensors(flatbuffer.read_model(file.path))[0][0].name
+    before = flatbuffer.op_counts(flatbuffer.read_model(file.path))
+    assert flatbuffer.op_counts(made) == {**before, "TRANSPOSE": before.get("TRANSPOSE", 0) + 1}
 
 
 def test_transposed_output_takes_over_the_name_and_the_signature(convert):
