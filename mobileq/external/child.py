@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -169,6 +170,12 @@ def _signal_name(number: int) -> str:
 def call(
     handler: str, command: str, fields: Fields, *, stage: str, tool: str, advice: str = ""
 ) -> Fields:
-    """One request to a child of its own. Arguments and errors as `Child`'s."""
-    with Child(handler, stage=stage, tool=tool, advice=advice) as child:
+    """One request to a child of its own. Arguments and errors as `Child`'s.
+
+    A tool that crashes leaves no temporary files.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder,
+        Child(handler, stage=stage, tool=tool, advice=advice, temporary=Path(folder)) as child,
+    ):
         return child.request(command, fields)[0]

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -35,6 +36,10 @@ class Worker:
         sys.exit(3)
 
     def abort(self, fields, arrays):
+        os.abort()
+
+    def abort_amid_a_file(self, fields, arrays):
+        (Path(tempfile.mkdtemp()) / "half").write_text("written")
         os.abort()
 
     def segfault(self, fields, arrays):

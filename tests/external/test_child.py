@@ -57,6 +57,15 @@ def test_handler_lives_as_long_as_the_child(child):
     assert [child.request("echo")[0]["requests"] for _ in range(3)] == [1, 2, 3]
 
 
+def test_crash_in_a_single_call_leaves_no_files(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with pytest.raises(ToolError):
+        call("handlers:Worker", "abort_amid_a_file", {}, stage="testing", tool="It")
+    assert list(temporary.iterdir()) == []
+
+
 def test_large_arrays_pass_both_ways_at_once(child):
     large = np.arange(3_000_000, dtype=np.float32)  # more than a pipe holds
     np.testing.assert_array_equal(child.request("echo", arrays={"a": large})[1]["a"], large)
