@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from mobileq.graph.frontier import cut_at, frontier
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
-from mobileq.quantize.distance import Compared, Reference
-from mobileq.quantize.groups import OpGroup
+from mobileq.quantize.distance import Compared, Reference, has_candidates
+from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.reasons import channel_spread, reason, weight_error
 from mobileq.quantize.simulate import Simulator, inside, weight_axis
 from mobileq.quantize.suffixes import Prefixes, suffixes
@@ -121,8 +124,15 @@ def part_errors(
     """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
 
     The tensors are those that pass between groups; see `simulate` for both, and `rank_groups` for
-    the arguments.
+    the arguments. Where the model's candidates can't be compared one by one, the outputs of its
+    last convolutions are: what sorts and chooses in the graph turns a little noise into any amount.
     """
+    last = () if has_candidates(spec) else frontier(model)
+    if last:
+        model = cut_at(model, last)
+        known = {group.name for group in groups}
+        groups = [group for group in find_groups(model) if group.name in known]
+        spec = msgspec.structs.replace(spec, decode=None)
     alone = _Alone(model, groups, ranges, samples, spec)
     done = alone.compare(lambda names: tuple((name,) for name in names))
     return {

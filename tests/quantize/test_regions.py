@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper, parser
 
+from mobileq.graph.frontier import cut_at, frontier
 from mobileq.graph.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup, find_groups
@@ -116,6 +118,23 @@ def test_errors_of_parts_are_those_of_the_whole_model(
     plain = simulator.run(samples[0], ())
     for name in worst:
         alone = distance(plain, simulator.run(samples[0], {name}))
+        assert errors[name] == pytest.approx(alone, rel=0.05)
+
+
+def test_without_candidates_the_last_convolutions_are_compared(
+    demo: PreparedModel,
+    groups: tuple[OpGroup, ...],
+    ranges: dict[str, TensorRange],
+    samples: list[dict[str, Any]],
+) -> None:
+    spec = msgspec.structs.replace(demo.spec, decode=None)
+    errors = part_errors(demo.model, groups, ranges, samples[:1], spec, Silent())
+    cut = cut_at(demo.model, frontier(demo.model))
+    simulator = Simulator(cut, find_groups(cut), ranges)
+    plain = simulator.run(samples[0], ())
+    assert len(plain) == 6
+    for name in sorted(errors, key=lambda name: -errors[name])[:3]:
+        alone = output_distance(spec)(plain, simulator.run(samples[0], {name}))
         assert errors[name] == pytest.approx(alone, rel=0.05)
 
 
