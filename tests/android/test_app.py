@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from mobileq.bundle import read_bundle
-from mobileq.targets.mnn.interpreter import MnnRunner
-from mobileq.targets.tflite.interpreter import TfliteRunner
+from mobileq.targets.base import load_target
 from mobileq.vision.image_file import read_image
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
@@ -63,8 +62,8 @@ def frames(demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(folder / "photo.png"), cv2.cvtColor(upright, cv2.COLOR_RGB2BGR))
     manifest = read_bundle(demo_bundle).manifest
     for artifact in manifest.artifacts:
-        kind = TfliteRunner if artifact.target == "tflite" else MnnRunner
-        runner = kind(demo_bundle / artifact.path, artifact.inputs, artifact.outputs, 1)
+        target = load_target(artifact.target)
+        runner = target.open(demo_bundle / artifact.path, artifact.inputs, artifact.outputs)
         decode = artifact.decode or manifest.model.decode
         assert decode is not None
         assert manifest.model.preprocess is not None
