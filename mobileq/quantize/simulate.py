@@ -110,25 +110,17 @@ def _switchable(
     renamed: dict[str, str] = {}
     nodes: list[NodeProto] = []
 
-    def passing(name: str, source: str) -> NodeProto:
+    def passing(name: str, source: str, target: str) -> NodeProto:
         switches.append(name)
-        return _switch(name, [name], pairs.nodes(source, name, name), [_same(source, name)])
+        rounded = pairs.nodes(source, target, name)
+        return _switch(name, [target], rounded, [_same(source, target)])
 
     for value in graph.input:
         if value.name in passed:
             # What a session is fed keeps its name.
             renamed[value.name] = f"{value.name}/passed"
-            switches.append(value.name)
-            nodes.append(
-                _switch(
-                    value.name,
-                    [renamed[value.name]],
-                    pairs.nodes(value.name, renamed[value.name]),
-                    [_same(value.name, renamed[value.name])],
-                )
-            )
+            nodes.append(passing(value.name, value.name, renamed[value.name]))
     for at, original in enumerate(model.graph.node):
-        node = _renamed(original, renamed, {})
         group = by_node.get(at)
         given = {name: name + _FLOAT for name in original.output if name in passed}
         if group is not None and at != group.nodes[-1]:
@@ -138,8 +130,8 @@ def _switchable(
             nodes.append(_inside(model.graph, group, members, pairs))
             switches.append(inside(group.name))
         else:
-            nodes.append(_renamed(node, {}, given))
-        nodes += [passing(name, source) for name, source in given.items()]
+            nodes.append(_renamed(original, renamed, given))
+        nodes += [passing(name, source, name) for name, source in given.items()]
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(pairs.constants)
@@ -224,11 +216,11 @@ class _Rounding:
         self._made: dict[str, tuple[str, str]] = {}
         self.constants: list[TensorProto] = []
 
-    def nodes(self, source: str, target: str, tensor: str | None = None) -> list[NodeProto]:
+    def nodes(self, source: str, target: str, tensor: str) -> list[NodeProto]:
         """Nodes that make `target` of `source`, rounded with the range of `tensor`."""
         from onnx import helper
 
-        scale, zero = self._parameters(tensor or source)
+        scale, zero = self._parameters(tensor)
         codes = f"{target}/codes"
         return [
             helper.make_node("QuantizeLinear", [source, scale, zero], [codes]),

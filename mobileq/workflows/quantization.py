@@ -31,7 +31,7 @@ from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_le
 from mobileq.quantize.repairs.registry import DEFAULT_REPAIRS, INPUT_SCALING, repair
 from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import part_errors
-from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges
+from mobileq.spec import ModelSpec, Precision, QuantRecipe, TensorRanges
 from mobileq.targets.base import ConversionJob, Target
 from mobileq.workflows.decision import UNLABELLED, Decision, Pictures
 
@@ -414,8 +414,12 @@ class _Trials:
     ) -> None:
         self._quantization, self._target = quantization, target
         self._recipe, self._spec = recipe, spec
-        self.precision = recipe.precision
         self._known: dict[tuple[str, Method, Names], Trial] = {}
+
+    @property
+    def precision(self) -> Precision:
+        """Of the files."""
+        return self._recipe.precision
 
     @property
     def done(self) -> list[Trial]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.simulate import affine
+from mobileq.quantize.simulate import affine, weight_axis
 from mobileq.spec import TensorRange, TensorRanges
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class _Walk:
 def _rounded_for(node: NodeProto, weights: Array) -> Array:
     import numpy as np
 
-    axis = {"Conv": 0, "ConvTranspose": 1}.get(node.op_type, weights.ndim - 1)
+    axis = weight_axis(node.op_type, weights.ndim)
     return np.ascontiguousarray(np.moveaxis(rounded(np.moveaxis(weights, axis, 0)), 0, axis))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.integer_ops import narrow_ops
-from mobileq.targets.tflite.weights import WeightScales
+from mobileq.targets.tflite.weights import LARGEST_WEIGHT, WeightScales
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
@@ -18,7 +18,6 @@ REFERENCE_KERNELS_NOTE = (
 _LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
 """Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
 the weights on: float is needed for the activations first. Both are widened once, at loading."""
-_LARGEST_WEIGHT = 127
 _UNSUPPORTED = ("PADV2",)
 """See `mobileq.targets.tflite.integer_ops`."""
 
@@ -54,7 +53,7 @@ def quantize_file(
 
     if own_scales:
         _keep_scales_before_concatenations()
-    tool = quantizer.Quantizer(source)
+    tool, known = quantizer.Quantizer(source), None
     if precision == "dynamic":
         _recipe_dynamic(tool)
     else:
@@ -63,7 +62,7 @@ def quantize_file(
         large = flatbuffer.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)
-    known = _statistics(source, ranges, weight_scales or {}) if ranges else None
+        known = _statistics(model, ranges, weight_scales or {}) if ranges else None
     result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
     model = flatbuffer.read_model(Path(output))
@@ -143,7 +142,7 @@ def _keep_float(tool: Any, regex: str, operation: Any) -> None:
 
 
 def _statistics(
-    source: str, ranges: dict[str, tuple[float, float]], scales: dict[str, WeightScales]
+    model: Any, ranges: dict[str, tuple[float, float]], scales: dict[str, WeightScales]
 ) -> dict[str, Any]:
     """The ranges in the quantizer's own form: arrays of the tensor's rank.
 
@@ -154,7 +153,7 @@ def _statistics(
 
     ranks = {
         flatbuffer.tensor_name(tensor): len(tensor.shape) if tensor.shape is not None else 0
-        for tensor in flatbuffer.read_model(Path(source)).subgraphs[0].tensors
+        for tensor in model.subgraphs[0].tensors
     }
     found: dict[str, Any] = {
         name: {"min": np.full((1,) * ranks[name], low), "max": np.full((1,) * ranks[name], high)}
@@ -163,6 +162,6 @@ def _statistics(
     }
     for name, (axis, scale) in scales.items():
         shape = [-1 if each == axis else 1 for each in range(ranks[name])]
-        largest = _LARGEST_WEIGHT * np.array(scale).reshape(shape)
+        largest = LARGEST_WEIGHT * np.array(scale).reshape(shape)
         found[name] = {"min": -largest, "max": largest}
     return found

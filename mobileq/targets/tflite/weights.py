@@ -21,7 +21,7 @@ WeightScales = tuple[int, tuple[float, ...]]
 
 _FILE_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
 """Op -> the axis of its weights, always its second input, that counts the output channels."""
-_LARGEST_WEIGHT = 127
+LARGEST_WEIGHT = 127
 _LARGEST_BIAS = 2**30
 """Leaves room for the sum that it is added to."""
 _LARGEST_CODE = 128
@@ -77,7 +77,7 @@ def bias_scales(
             continue
         step = (max(source[1], 0.0) - min(source[0], 0.0)) / (2**bits - 1)
         others = tuple(at for at in range(value.ndim) if at != axis)
-        scale = np.abs(value).max(axis=others).astype(np.float64) / _LARGEST_WEIGHT
+        scale = np.abs(value).max(axis=others).astype(np.float64) / LARGEST_WEIGHT
         needed = np.abs(bias).astype(np.float64) / max(step * _LARGEST_BIAS, 1e-30)
         if (scale < needed).any():
             name = _input_name(file_model, op, 1)
