@@ -7,6 +7,7 @@ import functools
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -347,13 +348,10 @@ def _compared(
     from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
     model = onnx.load(source.onnx)
-    candidate = target.open_layers(path, artifact.inputs, tensor_names(model))
-    try:
+    with closing(target.open_layers(path, artifact.inputs, tensor_names(model))) as candidate:
         opened = with_outputs(model, (spec.name for spec in candidate.outputs))
-        reference = OnnxRuntimeRunner(opened, source.spec.inputs, candidate.outputs)
-        return layer_noise(model, reference, candidate, samples)
-    finally:
-        candidate.close()
+        with closing(OnnxRuntimeRunner(opened, source.spec.inputs, candidate.outputs)) as reference:
+            return layer_noise(model, reference, candidate, samples)
 
 
 def _may_refer_to_files(model: Path) -> bool:
