@@ -55,7 +55,8 @@ def read_correspondence(
         )
         known = next((each for each in candidates if each in present), None)
         if known is not None and written in by_written:
-            found[by_written[written]] = known
+            # What the op itself gives: a transposed copy of it has no precision of its own.
+            found[by_written[written]] = flatbuffer.before_transpose(known, present)
     for op, name in (takers or {}).items():
         if f"{op}_input_nhwc" in present and name not in found:
             found[name] = f"{op}_input_nhwc"

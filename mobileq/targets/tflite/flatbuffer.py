@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from mobileq.errors import InputError
 from mobileq.spec import QuantParams
 
 _IDENTIFIER = b"TFL3"
+_TRANSPOSED, _PERMUTATION = "_transposed", "/permutation"
+"""Ends of the names of the tensor that a TRANSPOSE at the model's edge took the name of, and of its
+order of axes."""
 _SPARE_READS = 10_000
 """What a tiny file may be read more often than it has bytes; others take one read for two."""
 
@@ -258,6 +262,16 @@ def transpose_input(model: Any, position: int, permutation: tuple[int, ...]) -> 
     _redirect_signatures(model, target, source)
 
 
+def before_transpose(name: str, present: Collection[str]) -> str:
+    """What the tensor of this name is called since `transpose_output` put another in its place.
+
+    Args:
+        present: Names of all tensors of the file.
+    """
+    transposed = f"{name}{_PERMUTATION}" in present
+    return f"{name}{_TRANSPOSED}" if transposed else name
+
+
 def _add_renamed(model: Any, index: int, shape: list[int]) -> int:
     """A tensor of another shape in the place of one at the model's edge, whose name it takes."""
     from ai_edge_litert import schema_py_generated as schema
@@ -266,7 +280,7 @@ def _add_renamed(model: Any, index: int, shape: list[int]) -> int:
     old, new = graph.tensors[index], schema.TensorT()
     new.name, new.type, new.quantization = old.name, old.type, old.quantization
     new.shape = shape
-    old.name = old.name + b"_transposed"
+    old.name = old.name + _TRANSPOSED.encode()
     return _add_tensor(graph, new)
 
 
@@ -277,7 +291,7 @@ def _add_transpose(
 
     graph = model.subgraphs[0]
     # ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name.
-    name = graph.tensors[named].name + b"/permutation"
+    name = graph.tensors[named].name + _PERMUTATION.encode()
     order = _add_constant_int32(model, graph, name, permutation)
     _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
     graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions

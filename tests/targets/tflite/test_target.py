@@ -131,6 +131,12 @@ def test_ops_that_are_to_stay_in_float_do(convert):
     np.testing.assert_allclose(outputs_of(kept)["y"], wanted, rtol=2e-3, atol=2e-3)
 
 
+def test_op_whose_output_is_transposed_stays_in_float(convert):
+    kept = convert("conv", "int8", keep_float=("c", "y"))
+    assert kept.converted.ops["TRANSPOSE float32"] == 1
+    assert "CONV_2D float32" in kept.converted.ops
+
+
 def test_weights_get_smaller_with_the_precision(convert):
     files = {key: convert("scores", key) for key in ("fp32", "fp16", "int8")}
     ops = {key: file.converted.ops for key, file in files.items()}
