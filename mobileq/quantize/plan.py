@@ -80,7 +80,7 @@ def matching_groups(groups: Sequence[OpGroup], patterns: Sequence[str]) -> tuple
         if not names:
             raise UsageError(
                 f"--keep-float {pattern!r} matches no op's output.",
-                "Use the names of the ONNX model's tensors.",
+                "Name tensors before the decoding; `mobileq sensitivity` lists the model's.",
             )
         found |= names
     return tuple(group.name for group in groups if group.name in found)

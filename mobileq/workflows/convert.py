@@ -55,6 +55,7 @@ from mobileq.workflows.quantization import (
     Quantization,
     QuantOptions,
     as_options,
+    check_keep_float,
     unlabelled,
 )
 from mobileq.workflows.stages import Source, Stages
@@ -363,8 +364,9 @@ class _Conversion:
         _require_ranges(options, recipes, self._source)
         for notice in self._source.info.notices:
             progress.notice(notice)
-        self._samples = self._open_samples()
         self._raw: Source | None = None
+        self._check_keep_float()
+        self._samples = self._open_samples()
         self._float_files: dict[tuple[str, str], _Result] = {}
         self._engines: dict[tuple[str, str], Engine] = {}
         self._references: dict[Path, list[ReferenceSample]] = {}
@@ -391,6 +393,21 @@ class _Conversion:
             if result.plan is not None and result.plan.budget_met is not None
         }
         return _Results(self._source, self._samples, files, budgets)
+
+    def _check_keep_float(self) -> None:
+        """A pattern that matches nothing is found out before anything is made."""
+        import onnx
+
+        for target in self._targets.values():
+            for precision in _asked(self._recipes, self._options, target):
+                options = self._quant_options(target, precision)
+                if precision in CALIBRATED and options.keep_float:
+                    source = self._source_for(target, precision)
+                    check_keep_float(onnx.load(source.onnx), precision, options)
+
+    def _quant_options(self, target: Target, precision: Precision) -> QuantOptions:
+        known = self._recipes.get((target.name, precision))
+        return as_options(known) if known else self._options.quantization
 
     def _open_samples(self) -> SampleSet | None:
         options = self._options
@@ -587,9 +604,7 @@ class _Conversion:
     def _plan(
         self, target: Target, source: Source, recipe: QuantRecipe
     ) -> tuple[QuantPlan, Source]:
-        options = self._options.quantization
-        if known := self._recipes.get((target.name, recipe.precision)):
-            options = as_options(known)
+        options = self._quant_options(target, recipe.precision)
         given = self._stages.plan_given(source, options.keep_float)
         if given is not None:
             self._explain_given(given, options.keep_float)

@@ -28,7 +28,12 @@ from mobileq.quantize.plan import (
     tensors_of,
 )
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
-from mobileq.quantize.repairs.registry import DEFAULT_REPAIRS, INPUT_SCALING, repair
+from mobileq.quantize.repairs.registry import (
+    DEFAULT_REPAIRS,
+    INPUT_SCALING,
+    added_tensors,
+    repair,
+)
 from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, Precision, QuantRecipe, TensorRanges
@@ -79,6 +84,25 @@ def as_options(recipe: QuantRecipe) -> QuantOptions:
         keep_float=tuple(f"^{re.escape(name)}$" for name in recipe.keep_float),
         repairs=recipe.repairs,
     )
+
+
+def check_keep_float(model: ModelProto, precision: Precision, options: QuantOptions) -> None:
+    """Before anything is made, as far as the prepared model tells what there will be.
+
+    Raises:
+        UsageError: A pattern matches nothing, nor what the repairs may add.
+    """
+    added = added_tensors(model, _wanted_repairs(precision, options))
+    groups = [
+        dataclasses.replace(group, tensors=(*group.tensors, *added)) for group in find_groups(model)
+    ]
+    matching_groups(groups, options.keep_float)
+
+
+def _wanted_repairs(precision: Precision, options: QuantOptions) -> Names:
+    if options.repairs is None:
+        return () if precision == "int16x8" else DEFAULT_REPAIRS
+    return options.repairs
 
 
 @dataclass(frozen=True)
@@ -155,26 +179,22 @@ class Quantization:
         """
         auto = options.calibrator == "auto"
         method = cast(Method, _FIRST if auto else options.calibrator)
-        if recipe.precision == "int16x8":
+        bits = 16 if recipe.precision == "int16x8" else 8
+        if bits == 16 and auto:
             # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
-            method = "min_max" if auto else method
-            variant = self._repaired(options.repairs or (), method, options.keep_float)
-            kept = matching_groups(variant.groups, options.keep_float)
-            return self._planned(variant, method, kept, bits=16), variant.onnx
-        repairs: Names = DEFAULT_REPAIRS if options.repairs is None else options.repairs
-        if not options.search:
-            variant = self._repaired(repairs, method, options.keep_float)
-            if options.repairs is None:
-                variant = self._convertible(target, recipe, variant)
-            kept = matching_groups(variant.groups, options.keep_float)
-            return self._planned(variant, method, kept), variant.onnx
+            method = "min_max"
+        repairs = _wanted_repairs(recipe.precision, options)
         # Weights are fitted to what is rounded before them: that must be settled first.
         early = tuple(name for name in repairs if name == INPUT_SCALING)
         variant = self._repaired(early, method, ())
-        if options.repairs is None:
+        if early and options.repairs is None:
             variant = self._convertible(target, recipe, variant)
-        trials = _Trials(self, target, recipe, self._spec)
         kept = matching_groups(variant.groups, options.keep_float)
+        if bits == 16 or not options.search:
+            if options.repairs is not None:
+                variant = self._repaired(repairs, method, kept, variant)
+            return self._planned(variant, method, kept, bits=bits), variant.onnx
+        trials = _Trials(self, target, recipe, self._spec)
         if recipe.precision == "int8-full":
             found = self._whole(trials, variant, method, auto, kept, options.budget)
         else:
@@ -251,7 +271,7 @@ class Quantization:
         """The model after these repairs.
 
         Args:
-            kept: Patterns, or names, of the groups that stay float.
+            kept: Names of the groups that stay float.
             scaled: The model after the first repair, where that is known.
         """
         if not names:
@@ -261,17 +281,13 @@ class Quantization:
         late = tuple(name for name in names if name != INPUT_SCALING)
         if not late:
             return scaled
-        patterns = [
-            kept_name if kept_name.startswith("^") else f"^{re.escape(kept_name)}$"
-            for kept_name in kept
-        ]
         model, _ = repair(
             scaled.model,
             late,
             lambda: self._few_feeds(_REPAIR_SAMPLES),
             lambda _: self._ranges(scaled, method),
             self._progress,
-            matching_groups(scaled.groups, patterns),
+            kept,
         )
         return self._written(model, names)
 

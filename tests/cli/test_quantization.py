@@ -11,6 +11,7 @@ import pytest
 
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.metadata import embedded_spec
+from mobileq.workflows.stages import Stages
 
 from . import models
 from .commands import Cli, Result, names_in
@@ -292,7 +293,7 @@ def test_decoding_cannot_be_integers_only(cli: Cli, demo: Path, tmp_path: Path) 
         (("--budget", "0.1", "--annotations", "/nowhere.json"), "/nowhere.json"),
         (("--repair", "prayer"), "There is no repair 'prayer'. Try: Choose of: input-scaling, wei"),
         (("--recipe", "/nowhere/recipe.json"), "There is no file /nowhere/recipe.json. Try: Check"),
-        (("--keep-float", "no-such", "--no-search", "--repair", ""), "matches no op's output."),
+        (("--keep-float", "no-such"), "--keep-float 'no-such' matches no op's output."),
     ],
 )
 def test_wrong_options(
@@ -303,6 +304,25 @@ def test_wrong_options(
     arguments = ("convert", demo / "demo.onnx", "-o", output, "--precision", "int8", *calib)
     assert words in cli.fails(2, *arguments, *options)
     assert not output.exists()
+
+
+def test_pattern_without_a_match_is_told_before_anything_is_made(
+    cli: Cli, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stages, "convert", None)
+    calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
+    options = ("--precision", "fp32,int8", "--keep-float", "no-such", *calib)
+    said = cli.fails(2, "convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
+    assert "matches no op's output. Try: Name tensors before the decoding; " in said
+
+
+def test_repairs_are_told_what_patterns_keep_in_float(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    options = ("--precision", "int8", "--no-search", "--repair", "bias-correction")
+    result = convert(cli, demo, tmp_path / "out", *options, "--keep-float", "/stem/")
+    assert result.code == 0, result
+    recipe = recipe_in(tmp_path / "out")["recipe"]
+    assert recipe["keep_float"] == ["/model/stem/act/Mul_output_0"]
+    assert recipe["repairs"] == ["bias-correction"]
 
 
 RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse"}}

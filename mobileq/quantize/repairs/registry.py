@@ -10,6 +10,7 @@ from mobileq.progress import Progress
 from mobileq.quantize.repairs.bias_correction import correct_bias
 from mobileq.quantize.repairs.input_scaling import scale_inputs
 from mobileq.quantize.repairs.layerwise import Revise, revise_layers
+from mobileq.quantize.repairs.spans import unscaled_tensors
 from mobileq.quantize.repairs.weight_rounding import round_weights
 from mobileq.spec import TensorRanges
 
@@ -28,6 +29,11 @@ REPAIRS: Final = (INPUT_SCALING, *_LAYER_REPAIRS)
 """Names of all repairs. The first changes what activations reach, the others need to know it."""
 DEFAULT_REPAIRS: Final = (INPUT_SCALING,)
 """What helped, or did no harm, on every detector it was tried on; see docs/quantization.md."""
+
+
+def added_tensors(model: ModelProto, names: Collection[str]) -> tuple[str, ...]:
+    """What ops that the named repairs may add to a prepared model would give."""
+    return unscaled_tensors(model) if INPUT_SCALING in names else ()
 
 
 def repair(

@@ -24,6 +24,7 @@ _HOMOGENEOUS = frozenset(
     | {"Resize"}
 )
 _GATES = frozenset({"Sigmoid", "HardSigmoid"})
+_UNSCALED = "/unscaled"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Channels:
 
         scaled = gate.input[0]
         # A tensor keeps its name; a second scaling of the same channels goes into the same op.
-        plain = f"{scaled}/unscaled" if not scaled.endswith("/unscaled") else scaled
+        plain = f"{scaled}{_UNSCALED}" if not scaled.endswith(_UNSCALED) else scaled
         name = f"{plain}/factors"
         if name in self._constants:
             self._set(name, self._array(name) / factors.reshape(-1, 1, 1, 1))
@@ -171,6 +172,13 @@ class Channels:
         from onnx import numpy_helper
 
         self._constants[name].CopyFrom(numpy_helper.from_array(values.astype("float32"), name))
+
+
+def unscaled_tensors(model: ModelProto) -> tuple[str, ...]:
+    """What `Channels.scale` may add, for the sigmoids between convolutions."""
+    gates = {gate for span in Channels(model).spans for gate in span.gates}
+    nodes = (node for node in model.graph.node if node.output[0] in gates)
+    return tuple(f"{node.input[0]}{_UNSCALED}" for node in nodes)
 
 
 def _group(node: NodeProto) -> int:

@@ -6,6 +6,7 @@ import pytest
 from mobileq.errors import UsageError
 from mobileq.progress import Silent
 from mobileq.quantize.repairs import DEFAULT_REPAIRS, REPAIRS, repair
+from mobileq.quantize.repairs.registry import added_tensors
 
 from .conftest import Samples, int8_sqnr, ranges_over, run
 
@@ -40,3 +41,12 @@ def test_order_of_the_names_does_not_matter(uneven: onnx.ModelProto, samples: Sa
     assert made[0].SerializeToString(deterministic=True) == made[1].SerializeToString(
         deterministic=True
     )
+
+
+def test_tensors_that_repairs_add_are_known_before(
+    uneven: onnx.ModelProto, samples: Samples
+) -> None:
+    repaired, _ = repair(uneven, REPAIRS, lambda: samples, ranges_over(samples), Silent())
+    before, after = ({n.output[0] for n in each.graph.node} for each in (uneven, repaired))
+    assert after - before == set(added_tensors(uneven, REPAIRS)) == {"c/unscaled"}
+    assert added_tensors(uneven, ("bias-correction",)) == ()
