@@ -202,10 +202,16 @@ def _check_recipes(recipes: Recipes, options: ConvertOptions) -> None:
         return
     asked = [(name, precision) for name, precision in recipes if name in options.targets]
     for name, precision in asked:
-        if precision not in load_target(name).precisions:
+        target, engine = load_target(name), recipes[name, precision].engine
+        if precision not in target.precisions:
             raise UsageError(
                 f"The target {name} has no {precision}, for which {options.recipe} has a recipe.",
-                f"Choose of: {', '.join(load_target(name).precisions)}.",
+                f"Choose of: {', '.join(target.precisions)}.",
+            )
+        if engine not in target.engines:
+            raise UsageError(
+                f"The target {name} has no engine {engine}, which {options.recipe} names.",
+                f"Choose of: {', '.join(target.engines)}.",
             )
     if not asked and options.precisions is None:
         raise UsageError(
@@ -235,13 +241,13 @@ def _check_pattern(pattern: str) -> None:
 
 def _require_ranges(options: ConvertOptions, recipes: Recipes, source: Source) -> None:
     """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
-    asked = options.precisions or [precision for _, precision in recipes]
-    calibrated = [name for name in asked if name in CALIBRATED]
+    calibrated = [file for file in _files(recipes, options) if file[1] in CALIBRATED]
     if not calibrated or options.calib is not None:
         return
-    if source.info.given is None or options.engine != "direct":
+    direct = all(_engine(recipes, options, *file) == "direct" for file in calibrated)
+    if source.info.given is None or not direct:
         raise UsageError(
-            f"{calibrated[0]} needs pictures to calibrate on.",
+            f"{calibrated[0][1]} needs pictures to calibrate on.",
             "Add --calib FOLDER with some dozens of typical photos.",
         )
 
@@ -263,6 +269,32 @@ def _asked(recipes: Recipes, options: ConvertOptions, target: Target) -> tuple[P
     return options.precisions or target.default_precisions
 
 
+def _files(recipes: Recipes, options: ConvertOptions) -> list[tuple[str, Precision]]:
+    """Target and precision of all that is made."""
+    return [
+        (name, precision)
+        for name in options.targets
+        for precision in _asked(recipes, options, load_target(name))
+    ]
+
+
+def _engine(recipes: Recipes, options: ConvertOptions, target: str, precision: Precision) -> Engine:
+    """The one that a file is to be made by."""
+    known, engines = recipes.get((target, precision)), load_target(target).engines
+    asked = known.engine if known else options.engine
+    return asked if asked in engines else engines[0]
+
+
+def _is_others(
+    recipes: Recipes, options: ConvertOptions, target: str, precision: Precision
+) -> bool:
+    """Whether TensorFlow's converter or MNN's own quantizer calibrates a file, by itself."""
+    if (target, precision) in recipes:
+        return False  # it is the recipe then that settles all
+    own = target == "mnn" and precision == "int8" and options.mnn_method != "mobileq"
+    return own or _engine(recipes, options, target, precision) != "direct"
+
+
 @dataclass(frozen=True)
 class _Choice:
     """An option that was given and is for some files only."""
@@ -271,6 +303,8 @@ class _Choice:
     precisions: tuple[Precision, ...]
     kinds: str
     target: str | None = None
+    is_ours: bool = False
+    """Whether it is for mobileq's own quantization only."""
 
     def concerns(self, target: str, precision: Precision) -> bool:
         """Whether a file is made by it."""
@@ -282,13 +316,14 @@ def _choices(options: ConvertOptions) -> list[_Choice]:
     asked = options.quantization
     integer, mnn = "int8 and int16x8", "int8 of MNN"
     known = [
+        (options.engine != "direct", _Choice("--engine", get_args(Precision), "TFLite", "tflite")),
         (options.head != "auto", _Choice("--head", get_args(Precision), "all files")),
         (options.io != "float32", _Choice("--io", CALIBRATED, integer)),
-        (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer)),
-        (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer)),
-        (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer)),
-        (asked.budget is not None, _Choice("--budget", _SEARCHED, "int8")),
-        (not asked.search, _Choice("--no-search", _SEARCHED, "int8")),
+        (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer, is_ours=True)),
+        (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer, is_ours=True)),
+        (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer, is_ours=True)),
+        (asked.budget is not None, _Choice("--budget", _SEARCHED, "int8", is_ours=True)),
+        (not asked.search, _Choice("--no-search", _SEARCHED, "int8", is_ours=True)),
         (options.mnn_method != "mobileq", _Choice("--mnn-method", ("int8",), mnn, "mnn")),
         (options.mnn_weights != "MAX_ABS", _Choice("--mnn-weights", ("int8",), mnn, "mnn")),
     ]
@@ -302,17 +337,17 @@ def _without_effect(recipes: Recipes, options: ConvertOptions) -> Iterator[str]:
         UsageError: A recipe settles what an option was given for. To make the same file as without
             the option would look as if it had been obeyed.
     """
-    files = [
-        (name, precision)
-        for name in options.targets
-        for precision in _asked(recipes, options, load_target(name))
-    ]
+    files = _files(recipes, options)
     if options.recipe is not None and not any(file in recipes for file in files):
         made = ", ".join(f"{name}-{precision}" for name, precision in files)
         yield f"{options.recipe} has no recipe for {made} and changes nothing here."
     for choice in _choices(options):
         concerned = [file for file in files if choice.concerns(*file)]
         settled = ", ".join(f"{name}-{each}" for name, each in concerned if (name, each) in recipes)
+        others = [file for file in concerned if _is_others(recipes, options, *file)]
+        if choice.is_ours and others:
+            listed = ", ".join(f"{name}-{each}" for name, each in others)
+            yield f"{choice.option} does not change {listed}, which mobileq does not calibrate."
         if not concerned:
             yield f"{choice.option} is for {choice.kinds} and changes nothing here."
         elif all(file in recipes for file in concerned):
@@ -367,8 +402,7 @@ class _Conversion:
         self._raw: Source | None = None
         self._check_keep_float()
         self._samples = self._open_samples()
-        self._float_files: dict[tuple[str, str], _Result] = {}
-        self._engines: dict[tuple[str, str], Engine] = {}
+        self._float_files: dict[tuple[str, str, Engine], _Result] = {}
         self._references: dict[Path, list[ReferenceSample]] = {}
         self._quantizations: dict[str, Quantization] = {}
 
@@ -461,44 +495,53 @@ class _Conversion:
             )
         return self._source
 
-    def _float_file(self, target: Target, source: Source) -> _Result:
+    def _float_file(self, target: Target, source: Source, engine: Engine) -> _Result:
         """The others are made from it, by the engine that got it right."""
-        key = target.name, source.sha256
+        key = target.name, source.sha256, engine
         if key not in self._float_files:
-            asked = self._options.engine
-            self._engines[key] = asked if asked in target.engines else target.engines[0]
-            self._float_files[key] = self._float_with_fallback(target, source)
+            self._float_files[key] = self._float_with_fallback(target, source, engine)
         return self._float_files[key]
 
-    def _float_with_fallback(self, target: Target, source: Source) -> _Result:
-        key = target.name, source.sha256
+    def _float_with_fallback(self, target: Target, source: Source, engine: Engine) -> _Result:
         try:
-            return self._made(target, source, self._recipe(target, source, "fp32"))
+            return self._made(target, source, self._recipe(target, source, "fp32", engine))
         except (VerificationError, ToolError) as error:
-            if self._engines[key] != "direct" or "tensorflow" not in target.engines:
+            other = engine == "direct" and "tensorflow" in target.engines
+            # Another engine makes another file than the one that a recipe is of.
+            if not other or self._is_settled(target):
                 raise
             first = error
         _require_disk_space()
         self._progress.notice(
             f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
-            "`tensorflow`, which takes minutes."
+            f"`tensorflow`, which takes minutes{self._unheeded()}."
         )
-        self._engines[key] = "tensorflow"
         try:
-            return self._made(target, source, self._recipe(target, source, "fp32"))
+            return self._float_file(target, source, "tensorflow")
         except (VerificationError, ToolError) as second:
             # Which operator is at fault says more than what TensorFlow makes of it.
             if isinstance(first, UnsupportedOperatorError):
                 raise first from second
             raise
 
+    def _unheeded(self) -> str:
+        given = [choice.option for choice in _choices(self._options) if choice.is_ours]
+        return f" and knows nothing of {', '.join(given)}" if given else ""
+
+    def _is_settled(self, target: Target) -> bool:
+        """Whether a recipe says that its files are by the direct engine."""
+        asked = _asked(self._recipes, self._options, target)
+        known = [self._recipes.get((target.name, precision)) for precision in asked]
+        return any(each is not None and each.engine == "direct" for each in known)
+
     def _result(self, target: Target, precision: Precision) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
         source = self._source_for(target, precision)
-        float_file = self._float_file(target, source)
+        engine = _engine(self._recipes, self._options, target.name, precision)
+        float_file = self._float_file(target, source, engine)
         if precision == "fp32":
             return float_file
-        recipe = self._recipe(target, source, precision)
+        recipe = self._recipe(target, source, precision, float_file.artifact.recipe.engine)
         plan, made_of = None, source
         if self._is_planned(target, recipe):
             plan, made_of = self._plan(target, source, recipe)
@@ -581,7 +624,9 @@ class _Conversion:
                 f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
             )
 
-    def _recipe(self, target: Target, source: Source, precision: Precision) -> QuantRecipe:
+    def _recipe(
+        self, target: Target, source: Source, precision: Precision, engine: Engine
+    ) -> QuantRecipe:
         io: IoDtype = "float32"
         known = self._recipes.get((target.name, precision))
         if precision in CALIBRATED:
@@ -594,7 +639,7 @@ class _Conversion:
         own = precision == "int8" and target.name == "mnn" and method != "mobileq"
         return QuantRecipe(
             precision=precision,
-            engine=self._engines[target.name, source.sha256],
+            engine=engine,
             head=source.head,
             io=io,
             mnn_method=method if own else None,

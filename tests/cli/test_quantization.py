@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mobileq.targets.tflite import flatbuffer
@@ -335,6 +336,12 @@ RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse
         ([RECIPE, RECIPE], (), 1, "has two recipes for one precision."),
         ([], (), 1, "has no recipe."),
         ([{**RECIPE, "recipe": {"precision": "w8"}}], (), 2, "The target tflite has no w8"),
+        (
+            [{"target": "mnn", "recipe": {"precision": "int8", "engine": "tensorflow"}}],
+            ("--target", "mnn"),
+            2,
+            "The target mnn has no engine tensorflow, which ",
+        ),
         ([{**RECIPE, "recipe": {"precision": "int8", "calibrator": "magic"}}], (), 2, "'magic'"),
         ([{**RECIPE, "recipe": {"precision": "int8", "repairs": ["prayer"]}}], (), 2, "'prayer'"),
         ([{**RECIPE, "recipe": {"precision": "int8", "keep_float": ["x"]}}], (), 2, "matches no"),
@@ -364,6 +371,7 @@ SETTLED = [
     ("--no-search",),
     ("--io", "int8"),
     ("--head", "raw"),
+    ("--engine", "tensorflow"),
 ]
 """What a recipe says itself."""
 
@@ -406,6 +414,15 @@ def test_option_that_the_recipe_overrules_for_some_files_is_noted(
         (("--precision", "int16x8", "--no-search"), "--no-search is for int8 and changes nothing"),
         (("--precision", "fp32", "--repair", "input-scaling"), "--repair is for int8 and int16x8 "),
         (("--precision", "int8", "--mnn-method", "KL"), "--mnn-method is for int8 of MNN and chan"),
+        (("--target", "mnn", "--engine", "tensorflow"), "--engine is for TFLite and changes nothi"),
+        (
+            ("--precision", "int8", "--engine", "tensorflow", "--budget", "0.1"),
+            "--budget does not change tflite-int8, which mobileq does not calibrate.",
+        ),
+        (
+            ("--target", "mnn", "--precision", "int8", "--mnn-method", "KL", "--keep-float", "x"),
+            "--keep-float does not change mnn-int8, which mobileq does not calibrate.",
+        ),
     ],
 )
 def test_option_that_is_for_no_file_is_noted(
@@ -433,6 +450,33 @@ def test_recipe_of_a_model_that_came_quantized_keeps_its_float_ops(
     # The op has scales: nothing but the recipe makes it float.
     assert artifact(again, "int8")["recipe"]["keep_float"] == ["y"]
     assert "the model has no scales" not in result.err
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_recipe_names_the_engine(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    model, first, again = (
+        models.plain(tmp_path / "net.onnx"),
+        tmp_path / "first",
+        tmp_path / "again",
+    )
+    calib = ("--calib", demo / "calibration" / "images", "--calib-count", 2)
+    options = ("--precision", "int8", "--engine", "tensorflow", *calib)
+    assert cli("convert", model, "-o", first, *options).code == 0
+    recipe = ("--recipe", first / "recipe.json", "--precision", "fp32,int8", "--no-cache")
+    assert cli("convert", model, "-o", again, *recipe, *calib).code == 0
+    name = "models/net-int8.tflite"
+    assert (again / name).read_bytes() == (first / name).read_bytes()
+    assert artifact(again, "fp32")["recipe"]["engine"] == "direct"
+
+
+def test_recipe_of_the_direct_engine_is_not_made_by_another(cli: Cli, tmp_path: Path) -> None:
+    model, calib = models.unconvertible(tmp_path / "volume.onnx"), tmp_path / "calib.npy"
+    np.save(calib, np.ones((2, 4, 4), np.float32))
+    path = recipe_of(tmp_path, {"target": "tflite", "recipe": {"precision": "int16x8"}})
+    result = cli("convert", model, "-o", tmp_path / "out", "--recipe", path, "--calib", calib)
+    assert "no counterpart of the operator Det" in result.errors[0]
+    assert "trying the engine" not in result.err
 
 
 def test_recipe_needs_pictures(cli: Cli, demo: Path, tmp_path: Path) -> None:
