@@ -29,7 +29,7 @@ import org.robolectric.util.ReflectionHelpers;
 /** The activity, started, and what tests do to it. */
 final class AppUnderTest implements AutoCloseable {
     final ActivityController<MainActivity> controller;
-    final MainActivity activity;
+    MainActivity activity;
 
     AppUnderTest(boolean mayUseCamera) {
         Application application = RuntimeEnvironment.getApplication();
@@ -37,6 +37,14 @@ final class AppUnderTest implements AutoCloseable {
             shadowOf(application).grantPermissions(Manifest.permission.CAMERA);
         }
         controller = Robolectric.buildActivity(MainActivity.class).setup().visible();
+        activity = controller.get();
+        settle();
+    }
+
+    /** Goes on with the activity that Android made in place of the last, if it did. */
+    void changeConfiguration(String qualifiers) {
+        RuntimeEnvironment.setQualifiers(qualifiers);
+        controller.configurationChange();
         activity = controller.get();
         settle();
     }

@@ -3,6 +3,7 @@ package mobileq.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
@@ -161,10 +162,8 @@ public class MainActivityTest {
         app.deliver(CameraFrame.read("tflite-fp32-90"));
         assertEquals(1, Interpreter.open);
         MainActivity before = app.activity;
-        RuntimeEnvironment.setQualifiers("+land");
-        app.controller.configurationChange();
-        app.settle();
-        assertEquals(before, app.controller.get());
+        app.changeConfiguration("+land");
+        assertEquals(before, app.activity);
         assertEquals(1, Interpreter.open);
         CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
@@ -328,6 +327,29 @@ public class MainActivityTest {
         CameraFrame frame = CameraFrame.read("tflite-int8-90");
         app.deliver(frame);
         assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void aPickedPhotoStaysWhereTheScreenIsMadeAnew() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        Uri uri = Uri.parse("content://photos/4");
+        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
+        Shadows.shadowOf(app.activity.getContentResolver())
+                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
+        ReflectionHelpers.callInstanceMethod(
+                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        app.settle();
+        for (String qualifiers : new String[] {"+xxhdpi", "+de"}) {
+            MainActivity before = app.activity;
+            app.changeConfiguration(qualifiers);
+            assertNotSame(before, app.activity);
+            assertTrue(app.isVisible(R.id.photo));
+            assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
+        }
+        app.click(R.id.pick_photo);
+        app.changeConfiguration("+xhdpi");
+        assertFalse(app.isVisible(R.id.photo));
     }
 
     @Test

@@ -47,6 +47,7 @@ public final class MainActivity extends ComponentActivity
     private static final int SLIDER_STEPS = 100;
     private static final double DEFAULT_SCORE = 0.25;
     private static final double DEFAULT_IOU = 0.45;
+    private static final String PHOTO = "photo";
 
     private final Handler main = new Handler(Looper.getMainLooper());
     private final Matrix identity = new Matrix();
@@ -82,6 +83,9 @@ public final class MainActivity extends ComponentActivity
             return;
         }
         connect();
+        if (state != null && state.getString(PHOTO) != null) {
+            onPicked(Uri.parse(state.getString(PHOTO)));
+        }
         if (!isAllowed()) {
             permission.launch(Manifest.permission.CAMERA);
         }
@@ -157,6 +161,15 @@ public final class MainActivity extends ComponentActivity
         getSystemService(DisplayManager.class).registerDisplayListener(this, main);
         inference.start();
         showPicture();
+    }
+
+    /** The screen is made anew where its density or the language changes. */
+    @Override
+    protected void onSaveInstanceState(@NonNull Bundle state) {
+        super.onSaveInstanceState(state);
+        if (photo != null) {
+            state.putString(PHOTO, photo.uri.toString());
+        }
     }
 
     @Override

@@ -15,13 +15,17 @@ import mobileq.core.image.Frame;
 final class Photo {
     private static final int LONGEST_SIDE = 2048;
 
+    /** Where it is read from. */
+    final Uri uri;
+
     /** The picture as stored, before its rotation. */
     final Bitmap bitmap;
 
     /** The same as a frame, with its rotation. */
     final Frame frame = new Frame();
 
-    private Photo(Bitmap bitmap, int rotation) {
+    private Photo(Uri uri, Bitmap bitmap, int rotation) {
+        this.uri = uri;
         this.bitmap = bitmap;
         int width = bitmap.getWidth();
         int height = bitmap.getHeight();
@@ -70,7 +74,7 @@ final class Photo {
             throw new IOException("no picture");
         }
         try (InputStream stream = open(resolver, uri)) {
-            return new Photo(bitmap, rotation(stream));
+            return new Photo(uri, bitmap, rotation(stream));
         }
     }
 
