@@ -20,6 +20,8 @@ from mobileq.vision.detections import Detections, FloatArray
 CocoResult = dict[str, Any]
 """`image_id`, `category_id`, `bbox` (left, top, width, height in pixels), `score`."""
 
+REFERENCE_SCORE = 0.25
+"""Score from which on a detection of the reference is taken for the truth."""
 _COCO_HIGHEST_ID = 90
 
 
@@ -166,7 +168,7 @@ def category_ids_for(
 def agreement(
     reference: Sequence[Detections],
     candidate: Sequence[Detections],
-    reference_score: float = 0.25,
+    reference_score: float = REFERENCE_SCORE,
 ) -> AgreementScores:
     """Measure a candidate's detections against a reference's on the same pictures.
 

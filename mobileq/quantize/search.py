@@ -16,7 +16,7 @@ class Trial(Spec, frozen=True, kw_only=True):
 
     Attributes:
         error: Of its outputs, see `quantize.distance`.
-        lost: mAP50-95 that it lost against the float model; None where nothing can be decoded.
+        lost: mAP50-95 that it lost against the float model; None where that has none.
     """
 
     calibrator: str

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Feeds = Mapping[str, npt.NDArray[Any]]
     Outputs = Mapping[str, npt.NDArray[Any]]
-    Agreement = Callable[[Sequence[Detections], Sequence[Detections]], float]
+    Agreement = Callable[[Sequence[Detections], Sequence[Detections]], float | None]
 
 SUFFIX_COUNT = 10
 _SILENT_DB = 200.0
@@ -46,7 +46,7 @@ class GroupSensitivity(Spec, frozen=True, kw_only=True):
         share: Of the summed error of all groups.
         sqnr_db: Signal to quantization noise ratio of the outputs, their noise shares averaged.
         agreement: mAP50-95 of the detections, the float model's own taken for the truth; None
-            where it was not asked for or nothing can be decoded.
+            where it was not asked for, nothing can be decoded or the float model finds nothing.
         weight_count: Constant weights.
         low, high: The range its output is quantized with, and
         channel_spread: how many times wider its widest channel is than its middle one; None where

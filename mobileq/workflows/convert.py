@@ -400,6 +400,7 @@ class _Conversion:
         for notice in self._source.info.notices:
             progress.notice(notice)
         self._raw: Source | None = None
+        self._is_empty_noted = False
         self._check_keep_float()
         self._samples = self._open_samples()
         self._float_files: dict[tuple[str, str, Engine], _Result] = {}
@@ -585,7 +586,9 @@ class _Conversion:
             artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
         for note in artifact.notes:
             self._progress.notice(note)
-        if found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
+        if found.agreement and not found.agreement.reference_count:
+            self._note_empty()
+        elif found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
             remedy = "keep sensitive ops in float with --keep-float, or use dynamic"
             if recipe.mnn_method is not None:
                 remedy = "use --mnn-method mobileq"
@@ -594,6 +597,15 @@ class _Conversion:
                 f"{found.agreement.map50_95:.2f}): don't ship it; {remedy}."
             )
         return _Result(artifact, path, found, plan, companions, layers)
+
+    def _note_empty(self) -> None:
+        """Once, and not of drawn pictures, which are noted as such."""
+        if self._samples is not None and not self._is_empty_noted:
+            self._is_empty_noted = True
+            self._progress.notice(
+                "The ONNX model finds nothing in the pictures that files are compared on: their "
+                "agreement says nothing; give --calib pictures with objects."
+            )
 
     def _layers(
         self, source: Source, target: Target, artifact: Artifact, path: Path
@@ -680,7 +692,7 @@ class _Conversion:
         decide, report = self._pictures
         budget = self._options.quantization.budget or 0.0
         agreed = result.verification.agreement
-        lost = 1.0 - agreed.map50_95 if agreed else None
+        lost = 1.0 - agreed.map50_95 if agreed and agreed.reference_count else None
         count = len(result.verification.sample_ids)
         if report is not None:
             lost, count = self._lost(target, result.artifact, result.path, report), len(report)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.evaluate.coco import (
+    REFERENCE_SCORE,
     CocoResult,
     agreement,
     category_ids_for,
@@ -96,7 +97,7 @@ def split_labelled(truth: GroundTruth) -> tuple[Pictures, Pictures]:
 
 @dataclass(frozen=True)
 class Score:
-    """What a file made of the pictures; `lost` is None where nothing can be decoded."""
+    """What a file made of the pictures; `lost` is None where the float model has no mAP."""
 
     error: float
     lost: float | None
@@ -124,7 +125,14 @@ class Decision:
                 self._references.append(Reference(spec, outputs))
             self._samples.append(dataclasses.replace(sample, image=None))
             self._append(self._found, outputs, sample)
-        self._float_map = self._map(self._found) if pictures.truth else 1.0
+        self._seen = [bool((each.score >= REFERENCE_SCORE).any()) for each in self._found]
+        self._float_map = self._map(self._found) if pictures.truth else float(any(self._seen))
+
+    @property
+    def float_map(self) -> float | None:
+        """mAP50-95 of the float model itself, 0 where it finds nothing; None where nothing can be
+        decoded. Without labels its own detections are the truth."""
+        return self._float_map if self._found else None
 
     def score(self, runner: Runner) -> Score:
         """Run a file on the pictures."""
@@ -136,12 +144,14 @@ class Decision:
             self._append(found, outputs, sample)
         return Score(
             error=sum(errors) / len(errors),
-            lost=self._lost(found) if found else None,
+            lost=self._lost(found) if self.float_map else None,
         )
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
-        """Inputs of the first pictures."""
-        return [sample.feeds for sample in self._samples[:count]]
+        """Inputs of the first pictures, those in which something is found before the others."""
+        empty = [not seen for seen in self._seen] or [False] * len(self._samples)
+        order = sorted(range(len(self._samples)), key=empty.__getitem__)
+        return [self._samples[at].feeds for at in order[:count]]
 
     def _append(self, found: list[Detections], outputs: Outputs, sample: FeedSample) -> None:
         if self._spec.decode is not None and sample.transform is not None:

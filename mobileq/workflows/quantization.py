@@ -15,7 +15,7 @@ import msgspec
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
-from mobileq.errors import ToolError, VerificationError
+from mobileq.errors import InputError, ToolError, UsageError, VerificationError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.groups import OpGroup, find_groups
@@ -161,9 +161,30 @@ class Quantization:
 
         runner = OnnxRuntimeRunner(self._given.onnx, self._spec.inputs, self._spec.outputs)
         try:
-            return Decision(runner, self._spec, self._pictures, self._progress)
+            decision = Decision(runner, self._spec, self._pictures, self._progress)
         finally:
             runner.close()
+        if decision.float_map == 0.0:
+            self._progress.notice(
+                f"The model finds nothing in the {self._pictures.description} that decide: files "
+                "are chosen by the noise of their outputs; give pictures with objects."
+            )
+        return decision
+
+    def _require_map(self, budget: float) -> None:
+        """That there is more to lose than may be lost: else any file would do."""
+        found = self.decision.float_map
+        if found is None:
+            raise UsageError(
+                "--budget is of mAP, which takes pictures and outputs that can be decoded.",
+                "Leave out --budget, or describe the model with --spec FILE.",
+            )
+        if found <= budget:
+            raise InputError(
+                f"A budget of {budget:g} says nothing where the float model itself has a mAP50-95 "
+                f"of {found:.4f} ({self._pictures.description}).",
+                "Give pictures with objects that the model finds, and with labels their own.",
+            )
 
     def plan(
         self, target: Target, recipe: QuantRecipe, options: QuantOptions
@@ -174,7 +195,9 @@ class Quantization:
             recipe: Its precision, engine and types; what is to be found is left open in it.
 
         Raises:
-            UsageError: A pattern matches nothing, or there is no such repair.
+            UsageError: A pattern matches nothing, there is no such repair, or no mAP to hold a
+                budget of.
+            InputError: The float model's mAP on the pictures is within the budget of nothing.
             As `Target.convert`.
         """
         auto = options.calibrator == "auto"
@@ -194,6 +217,8 @@ class Quantization:
             if options.repairs is not None:
                 variant = self._repaired(repairs, method, kept, variant)
             return self._planned(variant, method, kept, bits=bits), variant.onnx
+        if options.budget is not None:
+            self._require_map(options.budget)
         trials = _Trials(self, target, recipe, self._spec)
         if recipe.precision == "int8-full":
             found = self._whole(trials, variant, method, auto, kept, options.budget)

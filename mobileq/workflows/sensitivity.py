@@ -178,6 +178,12 @@ def _ranked(
     )
     ranges, named = _ranges(stages, source, model, statistics)
     ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, _agreement)
+    decodes = spec.decode is not None and spec.preprocess is not None
+    if decodes and all(group.agreement is None for group in ranked):
+        progress.notice(
+            f"The model finds nothing in the {len(feeds)} pictures that groups are run on, so that "
+            "their order says little; give --calib pictures with objects, or more --samples."
+        )
     return Sensitivity(
         model=spec.name,
         family=spec.family,
@@ -205,8 +211,9 @@ def _feeds(spec: ModelSpec, samples: Iterable[Sample]) -> Iterator[dict[str, NDA
         yield {name: sample.tensor}
 
 
-def _agreement(reference: Sequence[Detections], found: Sequence[Detections]) -> float:
-    return agreement(reference, found).map50_95
+def _agreement(reference: Sequence[Detections], found: Sequence[Detections]) -> float | None:
+    scores = agreement(reference, found)
+    return scores.map50_95 if scores.reference_count else None
 
 
 def _write(found: Sensitivity, folder: Path) -> None:

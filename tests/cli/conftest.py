@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from mobileq.__main__ import main
@@ -53,6 +55,16 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def demo() -> Path:
     """assets/demo: a trained detector of 4 classes at 160x160, and labelled pictures."""
     return Path(__file__).resolve().parents[2] / "assets" / "demo"
+
+
+@pytest.fixture
+def grey(tmp_path: Path) -> Path:
+    """A folder of pictures in which there is nothing."""
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    for shade in (60, 90, 120, 150):
+        cv2.imwrite(str(folder / f"{shade}.png"), np.full((120, 160, 3), shade, np.uint8))
+    return folder
 
 
 @pytest.fixture(scope="session")

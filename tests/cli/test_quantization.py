@@ -197,6 +197,39 @@ def test_budget_that_is_missed_leaves_the_best_found(cli: Cli, missed: Path) -> 
     assert cli("verify", missed).code == 0
 
 
+def test_budget_that_says_nothing_is_refused(
+    cli: Cli, demo: Path, tmp_path: Path, grey: Path
+) -> None:
+    options = ("--precision", "int8", "--budget", "0.1", "--repair", "", "--calib", grey)
+    said = cli.fails(1, "convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
+    assert "A budget of 0.1 says nothing where the float model itself has a mAP50-95 of 0.0" in said
+    assert "(4 calibration pictures)" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_budget_of_a_model_that_cannot_be_decoded_is_refused(
+    cli: Cli, tmp_path: Path, grey: Path
+) -> None:
+    model = models.plain(tmp_path / "net.onnx")
+    options = ("--precision", "int8", "--budget", "0.1", "--calib", grey)
+    said = cli.fails(2, "convert", model, "-o", tmp_path / "out", *options)
+    assert "--budget is of mAP" in said
+
+
+def test_pictures_without_objects_are_noted_and_noise_decides(
+    cli: Cli, demo: Path, tmp_path: Path, grey: Path
+) -> None:
+    options = ("--precision", "int8", "--calibrator", "mse", "--repair", "", "--calib", grey)
+    result = cli("convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
+    assert result.code == 0, result
+    assert result.err.count("The ONNX model finds nothing in the pictures that files are comp") == 1
+    assert "The model finds nothing in the 4 calibration pictures that decide: files are" in (
+        result.err
+    )
+    plan = json.loads((tmp_path / "out" / "report.json").read_text())["plans"]["tflite-int8"]
+    assert {trial["lost"] for trial in plan["trials"]} == {None}
+
+
 def recipe_of(folder: Path, *recipes: Any) -> Path:
     path = folder / "recipe.json"
     path.write_text(json.dumps({"recipes": recipes}))

@@ -62,6 +62,13 @@ def test_json_is_the_one_document_and_the_function_gives_the_same(cli: Cli, demo
     assert document["groups"][0]["error"] == pytest.approx(found.groups[0].error)
 
 
+def test_pictures_without_objects_are_noted(cli: Cli, demo: Path, grey: Path) -> None:
+    result = cli("sensitivity", demo / "demo.onnx", "--calib", grey)
+    assert result.code == 0, result.err
+    assert "The model finds nothing in the 2 pictures that groups are run on" in result.err
+    assert "agreement" not in result.out
+
+
 def test_a_model_of_no_known_family_is_ranked_by_noise(
     cli: Cli, demo: Path, tmp_path: Path
 ) -> None:
