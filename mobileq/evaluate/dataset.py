@@ -64,7 +64,7 @@ def load_ground_truth(
         return _from_data_yaml(annotations, images, split)
     if images is None:
         raise UsageError(
-            f"Where the pictures of {annotations} are is not known.", "Give their folder as well."
+            f"Where the pictures of {annotations} are is not known.", "Add --eval-images FOLDER."
         )
     return _from_coco(annotations, images)
 

@@ -26,7 +26,8 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
-from mobileq.evaluate.dataset import load_ground_truth
+from mobileq.evaluate.coco import category_ids_for
+from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
 from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport, Report
 from mobileq.evaluate.verify import Verification, run_reference
@@ -402,6 +403,7 @@ class _Conversion:
         self._raw: Source | None = None
         self._is_empty_noted = False
         self._check_keep_float()
+        self._truth = self._open_truth()
         self._samples = self._open_samples()
         self._float_files: dict[tuple[str, str, Engine], _Result] = {}
         self._references: dict[Path, list[ReferenceSample]] = {}
@@ -430,12 +432,18 @@ class _Conversion:
         return _Results(self._source, self._samples, files, budgets)
 
     def _check_keep_float(self) -> None:
-        """A pattern that matches nothing is found out before anything is made."""
+        """A pattern that matches nothing, or can't be obeyed, is found out before anything is
+        made."""
         import onnx
 
         for target in self._targets.values():
             for precision in _asked(self._recipes, self._options, target):
                 options = self._quant_options(target, precision)
+                if precision == "int8-full" and options.keep_float:
+                    raise UsageError(
+                        "int8-full has integer ops only, and --keep-float can't be obeyed.",
+                        "Use int8, or leave out --keep-float.",
+                    )
                 if precision in CALIBRATED and options.keep_float:
                     source = self._source_for(target, precision)
                     check_keep_float(onnx.load(source.onnx), precision, options)
@@ -456,16 +464,28 @@ class _Conversion:
         )
         return None
 
+    def _open_truth(self) -> GroundTruth | None:
+        options, spec = self._options, self._source.spec
+        if options.annotations is None:
+            return None
+        truth = load_ground_truth(options.annotations, options.eval_images)
+        for notice in truth.notices:
+            self._progress.notice(notice)
+        if spec.decode is not None:
+            category_ids_for(spec.labels, spec.decode.class_count, truth.coco["categories"])
+        return truth
+
     @cached_property
     def _pictures(self) -> tuple[Pictures, Pictures | None]:
         """To decide on, and to report on; None: the verification's own."""
-        options = self._options
-        if options.annotations is not None:
-            truth = load_ground_truth(options.annotations, options.eval_images)
-            for notice in truth.notices:
-                self._progress.notice(notice)
-            return split_labelled(truth)
+        if self._truth is not None:
+            return split_labelled(self._truth)
         assert self._samples is not None
+        if len(self._samples) < 2 * VERIFY_COUNT:
+            self._progress.notice(
+                f"With fewer than {2 * VERIFY_COUNT} pictures in --calib, choices are made on "
+                "those that results are reported on: give some dozens."
+            )
         return unlabelled(self._samples, VERIFY_COUNT), None
 
     def _source_for(self, target: Target, precision: Precision) -> Source:

@@ -207,6 +207,22 @@ def test_budget_that_says_nothing_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_labels_of_other_classes_are_refused_before_anything_is_made(
+    cli: Cli, demo: Path, tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stages, "convert", None)
+    truth = json.loads((demo / "validation.json").read_text())
+    truth["categories"] = [{**each, "name": f"my {each['name']}"} for each in truth["categories"]]
+    truth["categories"].append({"id": 99, "name": "other"})
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    options = ("--precision", "int8", "--budget", "0.1", "--calib", grey)
+    options += ("--annotations", tmp_path / "truth.json")
+    arguments = ("convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
+    assert "Try: Add --eval-images FOLDER." in cli.fails(2, *arguments)
+    said = cli.fails(1, *arguments, "--eval-images", demo / "validation" / "images")
+    assert "The model has 4 classes and the annotations have 5 categories" in said
+
+
 def test_budget_of_a_model_that_cannot_be_decoded_is_refused(
     cli: Cli, tmp_path: Path, grey: Path
 ) -> None:
@@ -222,6 +238,7 @@ def test_pictures_without_objects_are_noted_and_noise_decides(
     options = ("--precision", "int8", "--calibrator", "mse", "--repair", "", "--calib", grey)
     result = cli("convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
     assert result.code == 0, result
+    assert "With fewer than 16 pictures in --calib, choices are made on those that" in result.err
     assert result.err.count("The ONNX model finds nothing in the pictures that files are comp") == 1
     assert "The model finds nothing in the 4 calibration pictures that decide: files are" in (
         result.err
@@ -327,6 +344,7 @@ def test_decoding_cannot_be_integers_only(cli: Cli, demo: Path, tmp_path: Path) 
         (("--budget", "0.1", "--annotations", "/nowhere.json"), "/nowhere.json"),
         (("--repair", "prayer"), "There is no repair 'prayer'. Try: Choose of: input-scaling, wei"),
         (("--recipe", "/nowhere/recipe.json"), "There is no file /nowhere/recipe.json. Try: Check"),
+        (("--precision", "int8-full", "--keep-float", "stem"), "int8-full has integer ops only"),
         (("--keep-float", "no-such"), "--keep-float 'no-such' matches no op's output."),
     ],
 )
