@@ -231,6 +231,10 @@ def _check_target(target: Target, options: ConvertOptions) -> None:
 
 
 def _check_pattern(pattern: str) -> None:
+    if not pattern:
+        raise UsageError(
+            "--keep-float is empty, which matches every op.", "Give part of a tensor's name."
+        )
     try:
         re.compile(pattern)
     except re.error as error:
@@ -483,8 +487,8 @@ class _Conversion:
         assert self._samples is not None
         if len(self._samples) < 2 * VERIFY_COUNT:
             self._progress.notice(
-                f"With fewer than {2 * VERIFY_COUNT} pictures in --calib, choices are made on "
-                "those that results are reported on: give some dozens."
+                f"Fewer than {2 * VERIFY_COUNT} pictures in --calib tell little, and results are "
+                "reported on the same that decide: give some dozens."
             )
         return unlabelled(self._samples, VERIFY_COUNT), None
 

@@ -238,7 +238,7 @@ def test_pictures_without_objects_are_noted_and_noise_decides(
     options = ("--precision", "int8", "--calibrator", "mse", "--repair", "", "--calib", grey)
     result = cli("convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)
     assert result.code == 0, result
-    assert "With fewer than 16 pictures in --calib, choices are made on those that" in result.err
+    assert "Fewer than 16 pictures in --calib tell little, and results are" in result.err
     assert result.err.count("The ONNX model finds nothing in the pictures that files are comp") == 1
     assert "The model finds nothing in the 4 calibration pictures that decide: files are" in (
         result.err
@@ -345,6 +345,7 @@ def test_decoding_cannot_be_integers_only(cli: Cli, demo: Path, tmp_path: Path) 
         (("--repair", "prayer"), "There is no repair 'prayer'. Try: Choose of: input-scaling, wei"),
         (("--recipe", "/nowhere/recipe.json"), "There is no file /nowhere/recipe.json. Try: Check"),
         (("--precision", "int8-full", "--keep-float", "stem"), "int8-full has integer ops only"),
+        (("--keep-float", ""), "--keep-float is empty, which matches every op."),
         (("--keep-float", "no-such"), "--keep-float 'no-such' matches no op's output."),
     ],
 )
