@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Tensors = Mapping[str, "NDArray[Any]"]
+Reuse = Callable[[str, Path, Callable[[Path], None]], None]
 
 
 class Runner(Protocol):
@@ -41,6 +42,10 @@ class Runner(Protocol):
     def close(self) -> None: ...
 
 
+def _made(name: str, folder: Path, make: Callable[[Path], None]) -> None:
+    make(folder)
+
+
 @dataclass(frozen=True)
 class ConversionJob:
     """What a target is to convert.
@@ -58,6 +63,8 @@ class ConversionJob:
         output: The file to write.
         scratch: A folder that outlives the job: conversions of the same model share what they
             have in common there.
+        reuse: (name, an empty folder, what fills it) -> the folder filled, perhaps from a cache,
+            with what depends on nothing but the model, the spec and the engine.
     """
 
     model: Path
@@ -71,6 +78,7 @@ class ConversionJob:
     scratch: Path
     progress: Progress
     given: GivenQuantization | None = None
+    reuse: Reuse = _made
 
 
 @dataclass(frozen=True)

@@ -705,6 +705,7 @@ class _Conversion:
                 self._samples,
                 self._pictures[0],
                 self._stages.workspace,
+                self._stages.reuse,
                 self._progress,
             )
         return self._quantizations[source.sha256]

@@ -37,7 +37,7 @@ from mobileq.quantize.repairs.registry import (
 from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, Precision, QuantRecipe, TensorRanges
-from mobileq.targets.base import ConversionJob, Target
+from mobileq.targets.base import ConversionJob, Reuse, Target
 from mobileq.workflows.decision import UNLABELLED, Decision, Pictures
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ class Quantization:
         spec: Of it.
         samples: To calibrate on.
         pictures: To decide on.
-        workspace: Gives a folder for what is made of the model with a SHA-256.
+        workspace: Gives a folder for what is made of the model with a SHA-256,
+        reuse: and what a target gets as `ConversionJob.reuse`.
     """
 
     def __init__(
@@ -144,9 +145,10 @@ class Quantization:
         samples: SampleSet,
         pictures: Pictures,
         workspace: Callable[[str], Path],
+        reuse: Callable[[str, ModelSpec, Target, QuantRecipe], Reuse],
         progress: Progress,
     ) -> None:
-        self._spec, self._workspace = spec, workspace
+        self._spec, self._workspace, self.reuse = spec, workspace, reuse
         self._samples, self._pictures, self._progress = samples, pictures, progress
         self._given = _Variant(onnx, (), file_digest(onnx))
         self._scaled: _Variant | None = None
@@ -347,6 +349,7 @@ class Quantization:
                     output=folder / f"float{target.suffix}",
                     scratch=folder,
                     progress=Silent(),
+                    reuse=self.reuse(variant.sha256, self._spec, target, recipe),
                 )
             )
         except (ToolError, VerificationError) as error:
@@ -488,6 +491,7 @@ class _Trials:
             output=path,
             scratch=folder,
             progress=Silent(),
+            reuse=self._quantization.reuse(variant.sha256, self._spec, self._target, self._recipe),
         )
         converted = self._target.convert(job)
         runner = self._target.open(path, converted.inputs, converted.outputs)

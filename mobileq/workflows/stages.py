@@ -24,7 +24,7 @@ from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, HeadKind, ModelSpec, QuantRecipe, Spec, TensorSpec
-from mobileq.targets.base import ConversionJob, LayerTarget, Runner, Target
+from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.quantization import Quantization, QuantOptions
@@ -161,6 +161,24 @@ class Stages:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def reuse(self, sha256: str, spec: ModelSpec, target: Target, recipe: QuantRecipe) -> Reuse:
+        """What all conversions of the model with this hash by one engine share, also those of
+        other runs. See `ConversionJob.reuse`."""
+
+        def fetch(name: str, folder: Path, make: Callable[[Path], None]) -> None:
+            key = self._store.key(
+                "base",
+                code=_code(),
+                name=name,
+                model=sha256,
+                spec=spec,
+                target=target.name,
+                versions=target.tool_versions(recipe),
+            )
+            self._store.fetch(key, folder, make)
+
+        return fetch
+
     def plan_given(self, source: Source, patterns: tuple[str, ...]) -> QuantPlan | None:
         """Of the scales that the model came with; None where it came with none."""
         if source.info.given is None:
@@ -214,6 +232,7 @@ class Stages:
                 scratch=self.workspace(source.sha256),
                 progress=self._progress,
                 given=source.info.given,
+                reuse=self.reuse(source.sha256, source.spec, target, recipe),
             )
             done = target.convert(job)
             built = _Built(

@@ -285,6 +285,16 @@ def test_recipe_makes_the_same_bytes_with_what_is_in_the_cache(
         assert (again / name).read_bytes() == (plain / name).read_bytes()
 
 
+def test_float_file_of_an_earlier_run_is_used_again(
+    cli: Cli, demo: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobileq.targets.tflite.target._make_base", None)
+    options = ("--precision", "int8", "--no-search", "--repair", "", "--keep-float", "/head/")
+    result = convert(cli, demo, tmp_path / "out", *options)
+    assert result.code == 0, result
+    assert cli("verify", tmp_path / "out").code == 0
+
+
 def test_nothing_is_tried_without_a_search(plain: Path) -> None:
     report = json.loads((plain / "report.json").read_text())
     plan = report["plans"]["tflite-int8-full"]

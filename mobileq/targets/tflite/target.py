@@ -122,12 +122,10 @@ class TfliteTarget:
         return Converted(inputs, outputs, flatbuffer.typed_op_counts(model), notes)
 
     def _convert_direct(self, job: ConversionJob) -> tuple[str, ...]:
-        base = job.scratch / "direct-float32.tflite"
+        base = job.scratch / "direct" / "float32.tflite"
         if not base.exists():
-            _convert_base(job, "convert_direct", base)
-            _require_known_ops(job, flatbuffer.read_model(base))
-            telling = job.spec.outputs if _is_raw(job) else ()
-            restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
+            base.parent.mkdir(exist_ok=True)
+            job.reuse("direct", base.parent, lambda folder: _make_base(job, folder / base.name))
         if job.recipe.precision == "fp32":
             job.output.write_bytes(base.read_bytes())
             return ()
@@ -154,6 +152,13 @@ class TfliteTarget:
         if job.recipe.precision == "int8-full":
             _require_integers(job)
         return notes
+
+
+def _make_base(job: ConversionJob, base: Path) -> None:
+    _convert_base(job, "convert_direct", base)
+    _require_known_ops(job, flatbuffer.read_model(base))
+    telling = job.spec.outputs if _is_raw(job) else ()
+    restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
 
 
 def _is_raw(job: ConversionJob) -> bool:

@@ -220,7 +220,7 @@ def test_no_float_is_left_inside(made: Made):
 
 def test_weights_that_were_changed_are_not_found(made: Made):
     model, given, _ = strip_quantizers(made.quantized)
-    file = flatbuffer.read_model(made.path.with_name("direct-float32.tflite"))
+    file = flatbuffer.read_model(made.path.with_name("direct") / "float32.tflite")
     found = weight_scales(model, given.constants, file)
     assert sorted(len(scale) for _, scale in found.values()) == [5, 6, 8, 8]
     assert sorted(axis for axis, _ in found.values()) == [0, 0, 0, 3]
