@@ -194,6 +194,9 @@ def run() -> None:
     code = main()
     # All is said and done: Python's own end is not to be cut off with another exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A Ctrl-C that met source text being run (an import that makes a dataclass) has Python 3.12's
+    # `-m` die of the signal at its end, caught or not; the next text that runs makes up for it.
+    exec("")
     sys.exit(code)
 
 

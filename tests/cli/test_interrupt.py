@@ -91,6 +91,28 @@ def test_convert_stops_in_every_stage(
 
 
 @linux
+def test_interruption_of_source_text_has_the_same_exit_code(tmp_path: Path) -> None:
+    text = """
+import mobileq.__main__ as command
+
+def main():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+command.main = main
+command.run()
+"""
+    (tmp_path / "interrupted.py").write_text(text)
+    paths = os.pathsep.join((str(tmp_path), *filter(None, sys.path)))
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert done.returncode == 130
+
+
+@linux
 def test_impatience_does_not_stop_the_tidying(demo: Path, bundle: Path, temporary: Path) -> None:
     before = fingerprint(bundle)
     arguments = ["convert", str(demo / "demo.onnx"), "-o", str(bundle), "--force", "--no-cache"]
