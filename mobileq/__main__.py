@@ -94,7 +94,10 @@ def _known(error: BaseException) -> MobileqError | None:
 
     if isinstance(error, MobileqError):
         return error
-    if isinstance(error, (KeyboardInterrupt, Abort)):
+    # A native module that is stopped while it is imported makes an ImportError of it.
+    if isinstance(error, (KeyboardInterrupt, Abort)) or isinstance(
+        error.__cause__, KeyboardInterrupt
+    ):
         return _Stopped("Stopped; no file was left half-written.")
     if isinstance(error, TyperException):
         return _usage_error(error)

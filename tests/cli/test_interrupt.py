@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mobileq.__main__ import main
+
 from .commands import command_line, fingerprint, names_in
 from .terminal import OnTerminal, start_on_a_terminal
 
@@ -110,6 +112,17 @@ command.run()
         [sys.executable, "-m", "interrupted"], env={**os.environ, "PYTHONPATH": paths}
     )
     assert done.returncode == 130
+
+
+def test_interruption_of_a_native_import_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(arguments: list[str]) -> int:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("mobileq.__main__._run", stop)
+    assert main([]) == 130
+    assert "Stopped; no file was left half-written." in capsys.readouterr().err
 
 
 @linux
