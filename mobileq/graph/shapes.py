@@ -184,6 +184,20 @@ def _set_shape(value: ValueInfoProto, shape: Shape) -> None:
         tensor_type.shape.dim.add().dim_value = dim
 
 
+def value_counts(model: ModelProto) -> dict[str, int]:
+    """{tensor name: how many values it holds}, of a model with static input shapes.
+
+    Of constants, and of dynamic shapes, nothing or 0 is told.
+    """
+    import onnx
+
+    typed = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: math.prod(each.dim_value for each in value.type.tensor_type.shape.dim)
+        for value in (*typed.value_info, *typed.input, *typed.output)
+    }
+
+
 def infer_shapes(model: ModelProto) -> ModelProto:
     """A copy whose value_info and output shapes follow from the inputs.
 

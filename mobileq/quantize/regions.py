@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from mobileq.graph.shapes import value_counts
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.quantize.simulate import inside
 
@@ -63,13 +64,7 @@ def relative_work(model: ModelProto, groups: Iterable[OpGroup]) -> dict[str, flo
 
     Not measured: times differ from run to run, and the same model must give the same file.
     """
-    import onnx
-
-    typed = onnx.shape_inference.infer_shapes(model).graph
-    values = {
-        value.name: math.prod(each.dim_value for each in value.type.tensor_type.shape.dim)
-        for value in (*typed.value_info, *typed.input, *typed.output)
-    }
+    values = value_counts(model)
     weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     found = {}
     for group in groups:

@@ -52,7 +52,8 @@ _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
 _TRIED_REPAIRS: Mapping[str, tuple[str, ...]] = {"int8-full": ("weight-rounding",)}
 """Kept where the file is better with it. With the worst ops in float it helps no more."""
-_REPAIR_SAMPLES = 24
+_REPAIR_SAMPLES = 48
+"""Some of them decide as well: fitted to so many, files were no better on them than on others."""
 _SCALING_SAMPLES = 8
 Names = tuple[str, ...]
 
@@ -270,18 +271,21 @@ class Quantization:
         self, plan: QuantPlan, trials: _Trials, variant: _Variant, options: QuantOptions
     ) -> tuple[QuantPlan, Path]:
         """With the weights fitted as well, if that helps or was asked for."""
-        method = cast(Method, plan.calibrator)
         late: Names = _TRIED_REPAIRS.get(trials.precision, ())
         if options.repairs is not None:
             late = tuple(name for name in options.repairs if name != INPUT_SCALING)
         if late:
+            # Which ranges suit weights as they are says little about those that are fitted to them.
+            auto = options.calibrator == "auto"
+            method = _FIRST if auto else cast(Method, plan.calibrator)
             with self._progress.stage("Fitting weights"):
-                fitted = self._repaired((*variant.repairs, *late), method, plan.keep_float, variant)
-                before = trials.run(variant, method, plan.keep_float)
+                names = (*variant.repairs, *late)
+                fitted = self._repaired(names, method, plan.keep_float, variant)
+                before = trials.run(variant, cast(Method, plan.calibrator), plan.keep_float)
                 after = trials.run(fitted, method, plan.keep_float)
-            if options.repairs is not None or after.cost < before.cost:
+            if options.repairs is not None or best((after, before), lambda each: each) is after:
                 variant = fitted
-                plan = msgspec.structs.replace(plan, repairs=variant.repairs)
+                plan = self._planned(variant, method, plan.keep_float)
                 plan = _judged(plan, after, options.budget)
         plan = msgspec.structs.replace(
             plan, trials=tuple(trials.done), decided_on=self._pictures.description

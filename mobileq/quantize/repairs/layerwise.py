@@ -2,17 +2,18 @@
 
 A layer's new weights are chosen when everything before it has been revised already, as the int8
 model will have it, yet every op runs only twice on each sample. Holds the values that are still
-needed, of all samples: a few dozen MB for each sample of a detector at 640 x 640.
+needed, of all samples, and takes fewer samples where that would be too much.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.shapes import value_counts
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.simulate import affine, weight_axis
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, NDArray[Any]]
 
 _THREADS = 2
+_MEMORY = 2 * 2**30
+_FEWEST = 8
+"""Samples, whatever memory they take."""
 CODES = 127
 """Weights are symmetric: whole multiples, from -127 to 127, of a scale per output channel."""
 
@@ -84,7 +88,7 @@ def revise_layers(
 
     Args:
         model: The prepared float model; left as it is.
-        samples: A few inputs.
+        samples: A few inputs, the last of which are used.
         ranges: Of its activations. An op with a tensor that has none is run in float.
         keep_float: Names of the groups (see `find_groups`) that stay float.
     """
@@ -94,17 +98,32 @@ def revise_layers(
     made.CopyFrom(model)
     nodes = made.graph.node
     with ThreadPoolExecutor(_THREADS) as pool:
-        walk = _Walk(made, list(samples), ranges, keep_float, pool)
+        last = deque(samples, maxlen=max(_FEWEST, _MEMORY // _held_bytes(made)))
+        walk = _Walk(made, last, ranges, keep_float, pool)
         for at, node in tracked(enumerate(nodes), progress, stage, len(nodes)):
             walk.step(at, node, revise)
     return made
+
+
+def _held_bytes(model: ModelProto) -> int:
+    """What one sample takes at most: float32 values of both models that are still needed."""
+    counts = value_counts(model)
+    uses = Counter(name for node in model.graph.node for name in node.input)
+    held = sum(counts.get(value.name, 0) for value in model.graph.input)
+    most = held
+    for node in model.graph.node:
+        held += sum(counts.get(name, 0) for name in node.output)
+        most = max(most, held)
+        uses.subtract(node.input)
+        held -= sum(counts.get(name, 0) for name in set(node.input) if uses[name] == 0)
+    return max(1, 2 * 4 * most)
 
 
 class _Walk:
     def __init__(
         self,
         model: ModelProto,
-        samples: Sequence[Feeds],
+        samples: Collection[Feeds],
         ranges: TensorRanges,
         keep_float: Collection[str],
         pool: Executor,

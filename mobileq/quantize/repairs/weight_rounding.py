@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Matrix = NDArray[np.float64]
 
-PLACES: Final = 1024
-"""Output places of each sample that the fit looks at."""
+PLACES: Final = 512
+"""Output places of each sample that the fit looks at: few of many pictures teach it more than many
+of few."""
 RIDGE: Final = 0.3
 """How strongly weights are held where they are, in mean squares of the inputs. A few thousand
 places of a few pictures must not be learned by heart."""

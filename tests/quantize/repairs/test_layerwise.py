@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 
 from mobileq.progress import Silent
+from mobileq.quantize.repairs import layerwise
 from mobileq.quantize.repairs.layerwise import Layer, revise_layers, rounded
 
 from .conftest import Samples, ranges_over, run, run_int8
@@ -39,6 +41,22 @@ def test_layers_see_what_the_float_and_the_int8_model_give(
         # The simulated model's output is rounded, the layer's is not yet; a few values lie on the
         # other side of an edge and are a step off.
         assert np.quantile(np.abs(codes["y"][at] - int8[at]["y"]), 0.99) <= 0.51 * step
+
+
+def test_no_more_samples_are_held_than_memory_is_meant_for(
+    uneven: onnx.ModelProto, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def look(layer: Layer) -> tuple[object, object]:
+        held.append(len(layer.found))
+        return layer.weights, layer.bias
+
+    monkeypatch.setattr(layerwise, "_FEWEST", 2)
+    monkeypatch.setattr(layerwise, "_MEMORY", 0)
+    _revise(uneven, samples, look)
+    assert held == [2, 2, 2]
+    assert len(samples) > 2
 
 
 def test_layers_that_stay_float_are_not_revised(uneven: onnx.ModelProto, samples: Samples) -> None:
