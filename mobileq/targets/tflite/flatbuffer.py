@@ -327,7 +327,7 @@ def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, 
 
 
 def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any) -> int:
-    """Put a QUANTIZE of the float tensor `source` before an op; gives the index of the result.
+    """Put a QUANTIZE of the tensor `source` before an op; gives the index of the result.
 
     Its type, scale and zero-point are those of the tensor `like`.
     """
