@@ -14,7 +14,7 @@ from mobileq.errors import UsageError
 from mobileq.graph.evidence import Evidence, gather_evidence
 from mobileq.graph.families.end2end import match_end2end, match_rtdetr
 from mobileq.graph.families.facts import Answer, Facts, Match, Picture, find_picture
-from mobileq.graph.families.nanodet import match_nanodet
+from mobileq.graph.families.nanodet import match_nanodet, match_picodet
 from mobileq.graph.families.ssd import match_ssd
 from mobileq.graph.families.yolov5 import match_yolov5
 from mobileq.graph.families.yolov8 import match_yolov8
@@ -39,6 +39,7 @@ _MATCHERS: Mapping[str, Callable[[Facts], Answer]] = {
     "rtdetr": match_rtdetr,
     "yolov10": match_end2end,
     "yolo26": match_end2end,
+    "picodet": match_picodet,
     "nanodet": match_nanodet,
     "yolox": match_yolox,
     "yolov8": match_yolov8,
