@@ -86,7 +86,7 @@ def prepare(
         quantized = model
         model, given, stripped = strip_quantizers(model)
     # The scales of a file are of the tensors that it has.
-    model, simplified = simplify(model, reorder=given is None)
+    model, simplified = simplify(model, rewrite=given is None)
     inputs, outputs = tensor_specs(model)
     asked = family if family is not None else overrides.family
     # A spec file may change the number of classes, so its names are compared after it is applied.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
 from mobileq.graph.attention import weights_first
+from mobileq.graph.hard_functions import rewrite_hard_functions
 from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.trial_run import random_inputs, run
@@ -28,7 +29,7 @@ moves float32 results by some 1e-6 of it."""
 RTOL = 1e-3
 
 
-def simplify(model: ModelProto, *, reorder: bool = True) -> tuple[ModelProto, tuple[str, ...]]:
+def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tuple[str, ...]]:
     """A copy with constants folded and shapes inferred: same names, same order, same results.
 
     Both graphs run in ONNX Runtime on the same seeded random inputs. If the simplified one fails or
@@ -37,7 +38,7 @@ def simplify(model: ModelProto, *, reorder: bool = True) -> tuple[ModelProto, tu
 
     Args:
         model: With static input shapes (see `fix_shapes`).
-        reorder: Attention may be written anew, with tensors of other names (see `attention`).
+        rewrite: Attention and hard functions may be written anew, with tensors of other names.
 
     Returns:
         The model and the notices.
@@ -50,8 +51,8 @@ def simplify(model: ModelProto, *, reorder: bool = True) -> tuple[ModelProto, tu
     notices: list[str] = []
     try:
         simplified = infer_shapes(_slim(model))
-        if reorder:
-            simplified = weights_first(simplified)
+        if rewrite:
+            simplified = rewrite_hard_functions(weights_first(simplified))
         difference = _difference(before, run(simplified, inputs), model, simplified)
     except _SlimError as error:
         difference = f"onnxslim failed: {error}"
