@@ -128,6 +128,14 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "parts": np.array([8, 8, 8]),
         },
     ),
+    "hard_swish": (
+        """g (float[1,3,16,16] x) => (float[1,8,16,16] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w, b)
+            h = HardSwish(c)
+            y = Conv(h, v)
+        }""",
+        {"w": 3 * weights(8, 3, 3, 3), "b": weights(8), "v": weights(8, 8, 1, 1)},
+    ),
     # YOLOX's end: onnx2tf drops the transpose.
     "anchors": (
         """g (float[1,3,16,16] x) => (float[1,80,6] y) {

@@ -74,6 +74,17 @@ def test_second_factor_of_two_activations_has_its_zero_in_the_middle(convert):
     assert sqnr_db(file.model.wanted["y"], found) > 15.0
 
 
+def test_hard_swish_is_made_of_ops_that_xnnpack_has(convert):
+    file = convert("hard_swish", "int8")
+    with closing(
+        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    ) as runner:
+        found = runner.run(file.model.feeds)["y"]
+    assert (file.converted.ops["MUL int8"], file.converted.ops["ADD int8"]) == (2, 1)
+    assert "HARD_SWISH int8" not in file.converted.ops
+    assert sqnr_db(file.model.wanted["y"], found) > 30.0
+
+
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8")
     known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
