@@ -51,9 +51,14 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
     notices: list[str] = []
     try:
         simplified = infer_shapes(_slim(model))
+        candidates = [simplified]
         if rewrite:
-            simplified = rewrite_hard_functions(weights_first(simplified))
-        difference = _difference(before, run(simplified, inputs), model, simplified)
+            # First: sums in another order may swap close ranks of a model that sorts.
+            candidates.insert(0, rewrite_hard_functions(weights_first(simplified)))
+        for simplified in candidates:
+            difference = _trial(before, inputs, model, simplified)
+            if not difference:
+                break
     except _SlimError as error:
         difference = f"onnxslim failed: {error}"
     except InputError as error:
@@ -111,10 +116,18 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _trial(before: Arrays, inputs: Arrays, model: ModelProto, simplified: ModelProto) -> str | None:
+    """Why the simplified model must not be used, or None."""
+    try:
+        return _difference(before, run(simplified, dict(inputs)), model, simplified)
+    except InputError as error:
+        return error.message
+
+
 def _difference(
     before: Arrays, after: Arrays, model: ModelProto, simplified: ModelProto
 ) -> str | None:
-    """Why the simplified model must not be used, or None."""
+    """What differs between the models or their results, or None."""
     import numpy as np
 
     for kind, old, new in (
