@@ -203,3 +203,16 @@ def test_what_is_written_anew_and_differs_is_only_simplified(
     monkeypatch.setattr("mobileq.graph.simplify.weights_first", breaks)
     wanted, _ = simplify(small_model(), rewrite=False)
     assert simplify(small_model()) == (wanted, ())
+
+
+def test_zeros_around_a_max_pooling_stay_zeros() -> None:
+    """ONNX Runtime's Pad_Fusion takes them for no values."""
+    model = model_of(
+        """g (float[1,1,2,2] x) => (float[1,1,2,2] y) {
+            p = Pad(x, pads)
+            y = MaxPool<kernel_shape = [2, 2]>(p)
+        }""",
+        {"pads": ints(0, 0, 0, 0, 0, 0, 1, 1)},
+    )
+    found = run(model, {"x": np.full((1, 1, 2, 2), -1, np.float32)})["y"]
+    assert found.ravel().tolist() == [-1, 0, 0, 0]
