@@ -24,6 +24,7 @@ from mobileq.calibration.taps import (
     places_of,
 )
 from mobileq.errors import InputError
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 
@@ -117,7 +118,10 @@ class _Session:
         options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         try:
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=WRONG_OPTIMIZERS,
             )
         except Exception as error:  # its error types derive from Exception, one per status code
             raise _input_error("load", error) from error

@@ -21,7 +21,7 @@ Family = Annotated[
     str | None,
     typer.Option(
         help="Head family, if it is not recognised: "
-        "yolov5, yolov8, yolov10, yolo26, yolox, nanodet, ssd.",
+        "yolov5, yolov8, yolov10, yolo26, rtdetr, yolox, nanodet, picodet, ssd.",
         metavar="NAME",
     ),
 ]

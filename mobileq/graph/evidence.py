@@ -7,7 +7,7 @@ they were multiplied by.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ class OutputEvidence:
         takes_top_k: Its values come from TopK: scores.
         takes_ids: Its values were integers: class ids.
         adds_one: 1 is added to them: ids that count from 1.
+        starts_squashed: A sigmoid is the last function over its first values: boxes in 0..1.
     """
 
     ops: frozenset[str]
@@ -61,6 +62,7 @@ class OutputEvidence:
     takes_top_k: bool = False
     takes_ids: bool = False
     adds_one: bool = False
+    starts_squashed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ def _output_evidence(tail: Tail, name: str) -> OutputEvidence:
             for node, _ in path
         ),
         adds_one=any(_adds_one(tail, node) for node, _ in path),
+        starts_squashed=_last_function(path) == "Sigmoid",
     )
 
 
@@ -115,6 +118,12 @@ def _value_path(tail: Tail, name: str) -> Iterator[tuple[NodeProto, str]]:
             return
         # Gather, Pad, Reshape and Slice carry the values in their first input.
         name = node.input[0] if node.input[0] in computed else computed[0]
+
+
+def _last_function(path: Iterable[tuple[NodeProto, str]]) -> str | None:
+    """The op type nearest to the output that computes values."""
+    functions = _ARITHMETIC | {"Sigmoid", "Softmax"}
+    return next((node.op_type for node, _ in path if node.op_type in functions), None)
 
 
 def _is_top_k_value(node: NodeProto, tensor: str) -> bool:
@@ -179,17 +188,30 @@ def _ops_behind(tail: Tail, name: str) -> frozenset[str]:
 def _class_count(tail: Tail) -> int | None:
     """Classes as non-maximum suppression counts them, or the divisor of a flat top-k index.
 
-    NonMaxSuppression reads scores [1, classes, boxes]. YOLOv10 and YOLO26 take the best of all
-    anchor-class pairs and recover the class as `index % classes`.
+    NonMaxSuppression reads scores [1, classes, boxes]; with one class there, boxes of different
+    classes were moved apart, and an ArgMax over the scores has told each box's class before.
+    YOLOv10 and YOLO26 take the best of all anchor-class pairs and recover the class as
+    `index % classes`.
     """
     for node in tail.nodes:
         if node.op_type == "NonMaxSuppression":
             shape = tail.shapes.get(node.input[1], ())
             if len(shape) == 3 and shape[1] > 0:
-                return int(shape[1])
+                return int(shape[1]) if shape[1] > 1 else _compared_classes(tail)
     for node in tail.nodes:
         if node.op_type == "Mod" and node.input[1] in tail.constants:
             divisor = tail.constants[node.input[1]]
             if divisor.size == 1 and divisor.dtype.kind in "iu" and divisor.item() > 0:
                 return int(divisor.item())
     return None
+
+
+def _compared_classes(tail: Tail) -> int:
+    """Length of the longest axis that an ArgMax goes over, at least 1."""
+    lengths = [1]
+    for node in tail.nodes:
+        if node.op_type == "ArgMax":
+            shape = tail.shapes.get(node.input[0], ())
+            axis = next((item.i for item in node.attribute if item.name == "axis"), 0)
+            lengths += [shape[axis]] if -len(shape) <= axis < len(shape) else []
+    return max(lengths)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
-from mobileq.graph.outline import DYNAMIC, consumers, dims, graph_inputs, producers, subgraphs
+from mobileq.graph.outline import DYNAMIC, consumers, dims, graph_inputs, producers, reads
 from mobileq.graph.shapes import infer_shapes
 from mobileq.graph.tail import Tail
 
@@ -39,7 +39,7 @@ def frontier(model: ModelProto, outputs: Collection[str] = ()) -> tuple[str, ...
         made = [name for name in node.output if name]
         if live.isdisjoint(made) or node.op_type in _ONLY_SIZES:
             continue
-        read = set(_reads(node))
+        read = set(reads(node))
         live |= read
         weighty = _is_weighty(tail, node)
         if weighty and covered.isdisjoint(made):
@@ -146,15 +146,9 @@ def _needed(
     for node in reversed(graph.node):
         if not wanted.isdisjoint(name for name in node.output if name):
             nodes.append(node)
-            read.update(_reads(node))
+            read.update(reads(node))
             wanted |= read.difference(starts)
     return nodes[::-1], read
-
-
-def _reads(node: NodeProto) -> Iterator[str]:
-    """The tensors a node reads, also those the bodies of If and Loop take from around them."""
-    for reader in (node, *(inner for body in subgraphs([node]) for inner in body.node)):
-        yield from (name for name in reader.input if name)
 
 
 def _replace(

@@ -43,6 +43,7 @@ _ROLES: Mapping[DecodeKind, Mapping[frozenset[str], OutputRole]] = {
     "yolov8": _BRANCHES,
     "yolox": _BRANCHES,
     "nanodet": {**_BRANCHES, frozenset({_BOX, _CLASS}): "predictions"},
+    "picodet": {**_BRANCHES, frozenset({_BOX, _CLASS}): "predictions"},
     # Other scores choose other boxes.
     "end2end": {**_BRANCHES, frozenset({_BOX, _CLASS}): "class_logits"},
 }
@@ -188,7 +189,7 @@ def _parts_of(decode: DecodeSpec, outputs: Mapping[str, FloatArray]) -> dict[str
         rows = as_rows(name, array, 6)
         return {_BOX: rows[:, :4], _CLASS: rows[:, 4:]}
     count = decode.class_count
-    if decode.kind == "nanodet":
+    if decode.kind in ("nanodet", "picodet"):
         rows = as_rows(name, array, count + 4 * decode.reg_max)
         return {_CLASS: rows[:, :count], _BOX: rows[:, count:]}
     if decode.kind == "yolov8":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError, UsageError
 from mobileq.graph.file_kinds import foreign_kind, kind_by_suffix
-from mobileq.graph.outline import all_tensors, opset
+from mobileq.graph.outline import all_tensors, opset, reads
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message  # type: ignore[import-untyped, unused-ignore]
@@ -34,6 +35,7 @@ def load(path: str | Path) -> ModelProto:
     _require_text(model, path)
     _read_external_data(model, path)
     _check_tensors(model, path)
+    _sort_nodes(model)
     _check(model, path)
     return model
 
@@ -178,6 +180,34 @@ def _check_tensors(model: ModelProto, path: Path) -> None:
                 f"{path} is damaged: the values of '{tensor.name}' do not fit its shape and type.",
                 _EXPORT_AGAIN,
             ) from error
+
+
+def _sort_nodes(model: ModelProto) -> None:
+    """Put nodes behind those they read from, as the standard wants and the checker insists.
+
+    ONNX Runtime takes any order, and the float16 models of onnxconverter-common (Ultralytics'
+    `half=True`) have the casts of their inputs at the end. What is in order stays as it is; a cycle
+    is left to the checker.
+    """
+    nodes = model.graph.node
+    makers = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    awaited = [{makers[name] for name in reads(node) if name in makers} for node in nodes]
+    readers: dict[int, list[int]] = {}
+    for index, sources in enumerate(awaited):
+        for source in sources:
+            readers.setdefault(source, []).append(index)
+    ready = [index for index, sources in enumerate(awaited) if not sources]
+    order: list[int] = []
+    while ready:
+        order.append(heappop(ready))
+        for reader in readers.get(order[-1], ()):
+            awaited[reader].remove(order[-1])
+            if not awaited[reader]:
+                heappush(ready, reader)
+    if len(order) == len(nodes) and order != sorted(order):
+        ordered = [nodes[index] for index in order]
+        del nodes[:]
+        nodes.extend(ordered)
 
 
 def _check(model: ModelProto, path: Path) -> None:

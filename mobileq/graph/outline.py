@@ -98,6 +98,12 @@ def subgraphs(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
                 yield from subgraphs(body.node)
 
 
+def reads(node: NodeProto) -> Iterator[str]:
+    """The tensors a node reads, also those the bodies of If and Loop take from around them."""
+    for reader in (node, *(inner for body in subgraphs([node]) for inner in body.node)):
+        yield from (name for name in reader.input if name)
+
+
 def all_graphs(model: ModelProto) -> Iterator[GraphProto]:
     """The main graph and every subgraph in it."""
     yield model.graph

@@ -85,7 +85,8 @@ def prepare(
         # Before simplifying: onnxslim knows no pairs, and would fold some constants into them.
         quantized = model
         model, given, stripped = strip_quantizers(model)
-    model, simplified = simplify(model)
+    # The scales of a file are of the tensors that it has.
+    model, simplified = simplify(model, rewrite=given is None)
     inputs, outputs = tensor_specs(model)
     asked = family if family is not None else overrides.family
     # A spec file may change the number of classes, so its names are compared after it is applied.

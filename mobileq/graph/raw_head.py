@@ -35,6 +35,7 @@ _STRIDE_ROLES: Mapping[DecodeKind, tuple[_Roles, ...]] = {
     "yolov8": _DISTANCES,
     "yolox": (frozenset({"box_regression", "objectness_logits", "class_logits"}),),
     "nanodet": (frozenset({"predictions"}), *_DISTANCES),
+    "picodet": (frozenset({"predictions"}), *_DISTANCES),
     "end2end": _DISTANCES,
 }
 """The roles that the outputs of one stride may have, by the kind of the raw head."""
@@ -152,7 +153,8 @@ def _bins(decode: DecodeSpec, kind: DecodeKind, tensors: tuple[HeadTensor, ...])
         raise NoRawHead("its strides have distance distributions of different lengths")
     if found:
         return found.pop()
-    return decode.reg_max if kind == "nanodet" and tensors[0].role == "predictions" else 0
+    joint = kind in ("nanodet", "picodet") and tensors[0].role == "predictions"
+    return decode.reg_max if joint else 0
 
 
 def _check_channels(

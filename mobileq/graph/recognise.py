@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
 from mobileq.graph.evidence import Evidence, gather_evidence
-from mobileq.graph.families.end2end import match_end2end
+from mobileq.graph.families.end2end import match_end2end, match_rtdetr
 from mobileq.graph.families.facts import Answer, Facts, Match, Picture, find_picture
-from mobileq.graph.families.nanodet import match_nanodet
+from mobileq.graph.families.nanodet import match_nanodet, match_picodet
 from mobileq.graph.families.ssd import match_ssd
 from mobileq.graph.families.yolov5 import match_yolov5
 from mobileq.graph.families.yolov8 import match_yolov8
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 _MATCHERS: Mapping[str, Callable[[Facts], Answer]] = {
     "yolov5": match_yolov5,
     "ssd": match_ssd,
+    "rtdetr": match_rtdetr,
     "yolov10": match_end2end,
     "yolo26": match_end2end,
+    "picodet": match_picodet,
     "nanodet": match_nanodet,
     "yolox": match_yolox,
     "yolov8": match_yolov8,
@@ -141,7 +143,7 @@ def recognise_shapes(
             "Leave --family out to see what was recognised, or describe the model with --spec.",
         )
     if _is_classifier(outputs) and metadata.get("task", "classify") == "classify":
-        return _classifier(picture, outputs[0], given, names, reasons)
+        return _classifier(picture, outputs[0], given, names, reasons, "task" in metadata)
     return Recognition(
         family=None,
         task="unknown",
@@ -231,7 +233,9 @@ def _classifier(
     given: tuple[str, ...] | None,
     names: tuple[str, ...] | None,
     reasons: Mapping[str, str],
+    from_ultralytics: bool,
 ) -> Recognition:
+    """Ultralytics, whose files name their task, only divides by 255; others use ImageNet's mean."""
     named = given if given is not None else names
     labels, notices = settle_labels(named, max(output.shape), strict=given is not None)
     if isinstance(picture, str):
@@ -242,13 +246,14 @@ def _classifier(
         width=picture.width,
         height=picture.height,
         resize_mode="stretch",
-        image_mean=_IMAGENET_MEAN,
-        image_std=_IMAGENET_STD,
+        image_mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
+        image_std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
         layout=picture.layout,
     )
+    scaled = "divided by 255, is" if from_ultralytics else "ImageNet's mean and deviation are"
     assumption = (
-        "A classifier's preprocessing is not in the file; RGB, stretched, with ImageNet's mean and"
-        " standard deviation is assumed. A --spec file can say otherwise.",
+        f"A classifier's preprocessing is not in the file; RGB, stretched, {scaled} assumed."
+        " A --spec file can say otherwise.",
     )
     return Recognition(
         family=None,

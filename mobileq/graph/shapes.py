@@ -59,8 +59,9 @@ def fix_shapes(
 ) -> tuple[ModelProto, tuple[str, ...]]:
     """A copy in which every input has the static shape given, and shapes are inferred anew.
 
-    A model whose only dynamic dimension is the batch gets batch 1. Outputs may stay dynamic
-    (post-processing in the graph); a notice names them.
+    A model whose only dynamic dimension is the batch gets batch 1, a picture of any size the one
+    that the metadata names; notices say so. Outputs may stay dynamic (post-processing in the
+    graph); a notice names them.
 
     Returns:
         The model and the notices.
@@ -113,11 +114,14 @@ def _new_shape(
         if present is not None and len(present) > 1 and DYNAMIC not in present[1:]:
             notices.append(f"The batch of the input '{value.name}' is dynamic; it was set to 1.")
             return (1, *present[1:])
-        suggestion = ",".join(str(dim) for dim in _suggest(present, model))
-        raise UsageError(
-            f"The input '{value.name}' has no fixed shape ({_describe(value)}).",
-            f"Give it one: --input-shape {value.name}:{suggestion}",
-        )
+        noted = _noted_size(model)
+        suggested = _suggest(present, noted or (_USUAL_SIDE, _USUAL_SIDE))
+        option = f"--input-shape {value.name}:{','.join(map(str, suggested))}"
+        no_shape = f"The input '{value.name}' has no fixed shape ({_describe(value)})"
+        if noted is None or len(suggested) != 4:
+            raise UsageError(f"{no_shape}.", f"Give it one: {option}")
+        notices.append(f"{no_shape}; it gets the size that the file's metadata names: {option}")
+        return suggested
     if present is not None:
         if len(present) != len(wanted):
             raise UsageError(
@@ -146,9 +150,9 @@ def _describe(value: ValueInfoProto) -> str:
     return " x ".join(parts) or "a scalar"
 
 
-def _suggest(present: Shape | None, model: ModelProto) -> Shape:
-    """A likely shape: batch 1, 3 channels, and the size Ultralytics notes in the metadata."""
-    height, width = _noted_size(model)
+def _suggest(present: Shape | None, size: tuple[int, int]) -> Shape:
+    """A likely shape: batch 1, 3 channels, and `size` (height, width)."""
+    height, width = size
     if present is None or (len(present) == 4 and present[3] not in (1, 3, 4)):
         usual: Shape = (1, 3, height, width)
     elif len(present) == 4:
@@ -160,8 +164,8 @@ def _suggest(present: Shape | None, model: ModelProto) -> Shape:
     return tuple(new if old == DYNAMIC else old for old, new in zip(present, usual, strict=True))
 
 
-def _noted_size(model: ModelProto) -> tuple[int, int]:
-    """(height, width) from the metadata entry `imgsz`, "[640, 640]", or the usual 640."""
+def _noted_size(model: ModelProto) -> tuple[int, int] | None:
+    """(height, width) from Ultralytics' metadata entry `imgsz`, "[640, 640]"."""
     text = next((item.value for item in model.metadata_props if item.key == "imgsz"), "")
     try:
         value = ast.literal_eval(text[:100])
@@ -173,7 +177,7 @@ def _noted_size(model: ModelProto) -> tuple[int, int]:
         and all(isinstance(side, int) and 0 < side <= _LARGEST_DIM for side in value)
     ):
         return value[0], value[1]
-    return _USUAL_SIDE, _USUAL_SIDE
+    return None
 
 
 def _set_shape(value: ValueInfoProto, shape: Shape) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
+from mobileq.graph.attention import weights_first
+from mobileq.graph.hard_functions import rewrite_hard_functions
 from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.trial_run import random_inputs, run
@@ -27,7 +29,7 @@ moves float32 results by some 1e-6 of it."""
 RTOL = 1e-3
 
 
-def simplify(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
+def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tuple[str, ...]]:
     """A copy with constants folded and shapes inferred: same names, same order, same results.
 
     Both graphs run in ONNX Runtime on the same seeded random inputs. If the simplified one fails or
@@ -36,6 +38,7 @@ def simplify(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
 
     Args:
         model: With static input shapes (see `fix_shapes`).
+        rewrite: Attention and hard functions may be written anew, with tensors of other names.
 
     Returns:
         The model and the notices.
@@ -47,8 +50,15 @@ def simplify(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
     before = run(model, inputs)
     notices: list[str] = []
     try:
-        simplified = _slim(model)
-        difference = _difference(before, run(simplified, inputs), model, simplified)
+        simplified = infer_shapes(_slim(model))
+        candidates = [simplified]
+        if rewrite:
+            # First: sums in another order may swap close ranks of a model that sorts.
+            candidates.insert(0, rewrite_hard_functions(weights_first(simplified)))
+        for simplified in candidates:
+            difference = _trial(before, inputs, model, simplified)
+            if not difference:
+                break
     except _SlimError as error:
         difference = f"onnxslim failed: {error}"
     except InputError as error:
@@ -106,10 +116,18 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _trial(before: Arrays, inputs: Arrays, model: ModelProto, simplified: ModelProto) -> str | None:
+    """Why the simplified model must not be used, or None."""
+    try:
+        return _difference(before, run(simplified, dict(inputs)), model, simplified)
+    except InputError as error:
+        return error.message
+
+
 def _difference(
     before: Arrays, after: Arrays, model: ModelProto, simplified: ModelProto
 ) -> str | None:
-    """Why the simplified model must not be used, or None."""
+    """What differs between the models or their results, or None."""
     import numpy as np
 
     for kind, old, new in (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import InputError
 from mobileq.graph.outline import dims as dims_of
 from mobileq.graph.outline import graph_inputs
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +77,10 @@ def open_run(model: ModelProto) -> Run:
     options.intra_op_num_threads = _THREADS
     with _as_input_error():
         session = ort.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=WRONG_OPTIMIZERS,
         )
     names = [output.name for output in session.get_outputs()]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
 
@@ -68,7 +69,10 @@ class Simulator:
         made, self.switches = _switchable(model, self.groups, self.touched, ranges)
         self.model = made.SerializeToString()
         self._session = onnxruntime.InferenceSession(
-            self.model, options, providers=["CPUExecutionProvider"]
+            self.model,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=WRONG_OPTIMIZERS,
         )
 
     def parts(self, groups: Collection[str]) -> set[str]:

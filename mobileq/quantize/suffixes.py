@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.quantize.groups import OpGroup
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ class Prefixes:
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(
-            tapped.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            tapped.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=WRONG_OPTIMIZERS,
         )
 
     def run(self, feeds: Feeds) -> tuple[dict[str, Any], list[dict[str, Any]]]:

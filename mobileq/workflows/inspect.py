@@ -85,6 +85,8 @@ def _refusals(prepared: PreparedModel) -> tuple[str, ...]:
     """Why a model that no family fits is none of them."""
     if prepared.spec.family is not None:
         return ()
+    if len(set(prepared.reasons.values())) == 1:
+        return (f"Of no family: {next(iter(prepared.reasons.values()))}.",)
     return tuple(f"Not {family}: {reason}." for family, reason in prepared.reasons.items())
 
 

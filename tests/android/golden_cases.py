@@ -31,8 +31,8 @@ from mobileq.vision.preprocess import dequantize, preprocess, quantize
 
 WIDTH, HEIGHT, CLASSES = 96, 64, 7
 STRIDES = (8, 16, 32)
-CELLS = {8: (8, 12), 16: (4, 6), 32: (2, 3)}
-ANCHORS_IN_ALL = sum(rows * columns for rows, columns in CELLS.values())
+CELLS = {8: (8, 12), 16: (4, 6), 32: (2, 3), 64: (1, 2)}
+ANCHORS_IN_ALL = sum(CELLS[s][0] * CELLS[s][1] for s in STRIDES)
 NHWC = (0, 2, 3, 1)
 
 
@@ -99,6 +99,7 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "nanodet-branches", distances("nanodet", numbers, 8, "class_scores")
     yield "nanodet-on-threshold", on_threshold(numbers)
     yield "nanodet-raw", joint_nanodet(numbers)
+    yield "picodet-raw", joint_nanodet(numbers, "picodet", (*STRIDES, 64))
     yield "end2end", decoded("end2end", end2end_rows(numbers), box_format="xyxy")
     yield "end2end-raw", distances("end2end", numbers, 16, "class_logits")
     yield "ssd", ssd(numbers)
@@ -226,17 +227,17 @@ def distances(kind, numbers, bins: int, role, distance_bins=()) -> Head:
     return Head(spec, values)
 
 
-def joint_nanodet(numbers) -> Head:
-    outputs = tuple(HeadOutput(name=f"p{s}", role="predictions", stride=s) for s in STRIDES)
+def joint_nanodet(numbers, kind="nanodet", strides=STRIDES) -> Head:
+    outputs = tuple(HeadOutput(name=f"p{s}", role="predictions", stride=s) for s in strides)
     spec = DecodeSpec(
-        kind="nanodet",
+        kind=kind,
         class_count=CLASSES,
         head="raw",
-        strides=STRIDES,
+        strides=strides,
         reg_max=8,
         outputs=outputs,
     )
-    values = {f"p{s}": logits(numbers, 1, CLASSES + 32, *CELLS[s]) for s in STRIDES}
+    values = {f"p{s}": logits(numbers, 1, CLASSES + 32, *CELLS[s]) for s in strides}
     return Head(spec, values)
 
 

@@ -309,8 +309,13 @@ def ssd(classes: int = 7, *, swapped: bool = False, from_one: bool = False) -> M
     return head_model(body, outputs, weights)
 
 
-def end2end(classes: int = 4, *, metadata: dict[str, str] | None = None) -> ModelProto:
-    """[1, 5, 6]: top-k over all anchor-class pairs, the class as the index modulo the classes."""
+def end2end(
+    classes: int = 4, *, squashed: bool = False, metadata: dict[str, str] | None = None
+) -> ModelProto:
+    """[1, 5, 6]: top-k over all anchor-class pairs, the class as the index modulo the classes.
+
+    `squashed`: a sigmoid keeps the boxes in 0..1, as RT-DETR's.
+    """
     weights: dict[str, np.ndarray] = {
         "w_b": conv_weights(4, 1),
         "w_c": conv_weights(classes, 2),
@@ -325,7 +330,8 @@ def end2end(classes: int = 4, *, metadata: dict[str, str] | None = None) -> Mode
     body = [
         "b0 = Conv<strides = [8, 8]>(images, w_b)",
         "b1 = Reshape(b0, b_rows)",
-        "boxes = Transpose<perm = [0, 2, 1]>(b1)",
+        "b2 = Sigmoid(b1)" if squashed else "b2 = Identity(b1)",
+        "boxes = Transpose<perm = [0, 2, 1]>(b2)",
         "c0 = Conv<strides = [8, 8]>(images, w_c)",
         "c1 = Sigmoid(c0)",
         "c2 = Reshape(c1, c_rows)",
@@ -341,6 +347,41 @@ def end2end(classes: int = 4, *, metadata: dict[str, str] | None = None) -> Mode
         "output0 = Concat<axis = 2>(box, s, c)",
     ]
     return head_model(body, "float[1,5,6] output0", weights, metadata=metadata)
+
+
+def suppressed(classes: int = 4) -> ModelProto:
+    """[1, 5, 6]: each box's best class, and a NonMaxSuppression that sees only one class."""
+    weights: dict[str, np.ndarray] = {
+        "w_b": conv_weights(4, 1),
+        "w_c": conv_weights(classes, 2),
+        "b_rows": ints(1, 4, -1),
+        "c_rows": ints(1, classes, -1),
+        "most": ints(5),
+        "iou": np.array([0.45], np.float32),
+        "low": np.array([-1], np.float32),
+        "column": ints(2),
+        "flat": ints(-1),
+    }
+    body = [
+        "b0 = Conv<strides = [8, 8]>(images, w_b)",
+        "b1 = Reshape(b0, b_rows)",
+        "boxes = Transpose<perm = [0, 2, 1]>(b1)",
+        "c0 = Conv<strides = [8, 8]>(images, w_c)",
+        "c1 = Sigmoid(c0)",
+        "c2 = Reshape(c1, c_rows)",
+        "best = ReduceMax<axes = [1], keepdims = 1>(c2)",
+        "class_id = ArgMax<axis = 1, keepdims = 1>(c2)",
+        "class_f = Cast<to = 1>(class_id)",
+        "chosen = NonMaxSuppression(boxes, best, most, iou, low)",
+        "c = Gather<axis = 1>(chosen, column)",
+        "index = Reshape(c, flat)",
+        "box = Gather<axis = 1>(boxes, index)",
+        "t = Concat<axis = 1>(best, class_f)",
+        "u = Transpose<perm = [0, 2, 1]>(t)",
+        "rest = Gather<axis = 1>(u, index)",
+        "output0 = Concat<axis = 2>(box, rest)",
+    ]
+    return head_model(body, "float[1,N,6] output0", weights)
 
 
 NAMES4 = "{0: 'a', 1: 'b', 2: 'c', 3: 'd'}"

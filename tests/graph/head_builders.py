@@ -60,7 +60,7 @@ class Net:
 
 def side_lengths(stride: int) -> tuple[int, int]:
     """Rows and columns of cells."""
-    return HEIGHT // stride, WIDTH // stride
+    return -(-HEIGHT // stride), -(-WIDTH // stride)
 
 
 def cells(strides: Sequence[int] = STRIDES) -> int:
@@ -335,17 +335,25 @@ def yolov6(classes: int = 4) -> ModelProto:
 
 
 def nanodet(
-    classes: int = 6, *, bins: int = 8, joint: bool = True, single: bool = False
+    classes: int = 6,
+    *,
+    bins: int = 8,
+    joint: bool = True,
+    single: bool = False,
+    strides: Sequence[int] = STRIDES,
 ) -> ModelProto:
-    """Two outputs per stride, or one of all; from one convolution per stride or two."""
-    net = Net()
+    """Two outputs per stride, or one of all; from one convolution per stride or two.
+
+    With a fourth stride, 64, two outputs per stride are PicoDet's.
+    """
+    net = Net(strides)
     values = classes + 4 * bins
     net.constant("parts", ints(classes, 4 * bins))
     net.constant("c_rows", ints(classes, -1))
     net.constant("d_rows", ints(4 * bins, -1))
     net.constant("flat", ints(1, values, -1))
     outputs = []
-    for s in STRIDES:
+    for s in strides:
         count = side_lengths(s)[0] * side_lengths(s)[1]
         if joint:
             net.conv(f"m{s}", f"feature{s}", values)
@@ -366,10 +374,10 @@ def nanodet(
             outputs += [f"float[{count},{classes}] cls{s}", f"float[{count},{4 * bins}] dis{s}"]
     if single:
         net.add(
-            "all = Concat<axis = 2>(" + ", ".join(f"f{s}" for s in STRIDES) + ")",
+            "all = Concat<axis = 2>(" + ", ".join(f"f{s}" for s in strides) + ")",
             "output = Transpose<perm = [0, 2, 1]>(all)",
         )
-        outputs = [f"float[1,{cells()},{values}] output"]
+        outputs = [f"float[1,{cells(strides)},{values}] output"]
     return net.model(", ".join(outputs))
 
 

@@ -112,6 +112,23 @@ def test_model_without_operators_is_refused(file: Path) -> None:
     assert "no operators" in refused(file, model.SerializeToString()).message
 
 
+def test_nodes_in_any_order_are_sorted(file: Path) -> None:
+    """As ONNX Runtime takes them; onnxconverter-common puts the input's cast at the end."""
+    model = small_model()
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(nodes))
+    file.write_bytes(model.SerializeToString())
+    makes = [node.output[0] for node in load(file).graph.node]
+    assert makes.index("y") > max(makes.index("c"), makes.index("k"))
+
+
+def test_cycle_is_refused(file: Path) -> None:
+    model = small_model()
+    model.graph.node[0].input[0] = "y"
+    assert "topologically sorted" in refused(file, model.SerializeToString()).message
+
+
 def test_checker_failure_is_told_in_one_line_with_the_node(file: Path) -> None:
     model = small_model()
     model.graph.node[0].op_type = "Convolution"

@@ -24,6 +24,7 @@ from . import head_builders as heads
 from .head_builders import STRIDES, prepared
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
+FOUR = (8, 16, 32, 64)
 REAL_MODELS = ("yolov5n", "yolox_nano", "nanodet", "yolov8n_320_deq")
 REBUILT_BINS = np.array([0, 0.9449, 2.0079, 2.9528, 4.0157, 4.9606, 6.0236, 7.0], np.float32)
 
@@ -95,6 +96,9 @@ CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
     "nanodet with as many classes as box values": (
         heads.nanodet(32, joint=False), "nanodet", SPLIT,
     ),
+    "picodet": (
+        heads.nanodet(strides=FOUR), "picodet", rows(("m", "predictions"), strides=FOUR),
+    ),
     "yolov10": (heads.end2end(), "yolov10", YOLOV8),
     "yolov10 with as many classes as box values": (heads.end2end(64), "yolov10", YOLOV8),
     "yolo26": (heads.end2end(bins=1, family="YOLO26"), "yolo26", PLAIN),
@@ -111,7 +115,7 @@ def test_raw_head_gives_the_candidates_of_the_decoded_one(case: str, tmp_path: P
     assert [output.name for output in spec.outputs] == [value.name for value in model.graph.output]
     assert [output.name for output in spec.outputs] == [name for name, _, _ in expected]
     for output, (_, _, stride) in zip(spec.outputs, expected, strict=True):
-        assert output.shape[2:] == (heads.HEIGHT // stride, heads.WIDTH // stride)
+        assert output.shape[2:] == heads.side_lengths(stride)
         assert (output.dtype, output.layout) == ("float32", "NCHW")
     chosen = decode_of(spec)
     assert (chosen.head, chosen.box_unit) == ("raw", "pixel")
@@ -134,6 +138,7 @@ def test_raw_head_gives_the_candidates_of_the_decoded_one(case: str, tmp_path: P
         ("yolov6", "yolov8", 0),
         ("nanodet", "nanodet", 8),
         ("nanodet of two branches", "nanodet", 8),
+        ("picodet", "picodet", 8),
         ("yolov10", "end2end", 16),
         ("yolo26", "end2end", 0),
     ],

@@ -28,6 +28,9 @@ class TestOtherModels:
         metadata = {"task": "classify", "names": "['a', 'b']"}
         found = recognise_shapes(picture(1, 3, 224, 224), outputs_of((1, 2)), metadata)
         assert (found.task, found.labels) == ("classify", ("a", "b"))
+        assert found.preprocess is not None
+        assert (found.preprocess.image_mean, found.preprocess.image_std) == ((0,) * 3, (1,) * 3)
+        assert "divided by 255, is assumed" in found.notices[0]
 
     def test_unknown_model_lists_a_reason_for_every_family(self) -> None:
         found = recognise_shapes(NCHW640, outputs_of((1, 300, 84)), {})

@@ -95,12 +95,13 @@ def test_other_dynamic_dimension_asks_for_the_exact_option(shape: str) -> None:
     assert "--input-shape x:1,3,640,640" in caught.value.hint
 
 
-def test_suggestion_takes_the_size_of_the_metadata() -> None:
-    model = conv_model("float[1,3,H,W]")
+def test_size_that_the_metadata_names_is_taken_with_a_notice() -> None:
+    model = conv_model("float[N,3,H,W]")
     onnx.helper.set_model_props(model, {"imgsz": "[320, 416]"})
-    with pytest.raises(UsageError) as caught:
-        fix_shapes(model)
-    assert "--input-shape x:1,3,320,416" in caught.value.hint
+    fixed, notices = fix_shapes(model)
+    assert dims(fixed.graph.input[0]) == (1, 3, 320, 416)
+    assert "no fixed shape (N x 3 x H x W)" in notices[0]
+    assert notices[0].endswith("--input-shape x:1,3,320,416")
 
 
 @pytest.mark.parametrize("noted", ["[0, 0]", "[1e9]", "(" * 99, "['a', 'b']", "nonsense"])

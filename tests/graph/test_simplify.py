@@ -189,3 +189,30 @@ def test_simplified_model_of_other_shape_or_integers_is_not_used(
     _, notices = simplify(model)
     expected = "would be int64[1, 3]" if change == "shape" else "'y' would differ"
     assert [expected in notice for notice in notices] == [True]
+
+
+def test_what_is_written_anew_and_differs_is_only_simplified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(model: onnx.ModelProto) -> onnx.ModelProto:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        copy.graph.node[-1].op_type = "Add"
+        return copy
+
+    monkeypatch.setattr("mobileq.graph.simplify.weights_first", breaks)
+    wanted, _ = simplify(small_model(), rewrite=False)
+    assert simplify(small_model()) == (wanted, ())
+
+
+def test_zeros_around_a_max_pooling_stay_zeros() -> None:
+    """ONNX Runtime's Pad_Fusion takes them for no values."""
+    model = model_of(
+        """g (float[1,1,2,2] x) => (float[1,1,2,2] y) {
+            p = Pad(x, pads)
+            y = MaxPool<kernel_shape = [2, 2]>(p)
+        }""",
+        {"pads": ints(0, 0, 0, 0, 0, 0, 1, 1)},
+    )
+    found = run(model, {"x": np.full((1, 1, 2, 2), -1, np.float32)})["y"]
+    assert found.ravel().tolist() == [-1, 0, 0, 0]

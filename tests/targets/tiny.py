@@ -106,6 +106,36 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "b": weights(8) + np.array([0, 0, -4.6, 0, 0, 3, 0, 0], np.float32),
         },
     ),
+    # Attention over the cells, the weights of the values behind, as YOLO11 and later write it.
+    "attention": (
+        """g (float[1,3,16,16] x) => (float[1,8,8,8] y) {
+            c = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w)
+            flat = Reshape(c, shape)
+            query, key, value = Split<axis=1>(flat, parts)
+            turned = Transpose<perm=[0,2,1]>(query)
+            likeness = MatMul(turned, key)
+            attention = Softmax(likeness)
+            weights = Transpose<perm=[0,2,1]>(attention)
+            mixed = MatMul(value, weights)
+            cells = Reshape(mixed, map)
+            y = Conv(cells, v)
+        }""",
+        {
+            "w": weights(24, 3, 3, 3),
+            "v": weights(8, 8, 1, 1),
+            "map": np.array([1, 8, 8, 8]),
+            "shape": np.array([1, 24, 64]),
+            "parts": np.array([8, 8, 8]),
+        },
+    ),
+    "hard_swish": (
+        """g (float[1,3,16,16] x) => (float[1,8,16,16] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w, b)
+            h = HardSwish(c)
+            y = Conv(h, v)
+        }""",
+        {"w": 3 * weights(8, 3, 3, 3), "b": weights(8), "v": weights(8, 8, 1, 1)},
+    ),
     # YOLOX's end: onnx2tf drops the transpose.
     "anchors": (
         """g (float[1,3,16,16] x) => (float[1,80,6] y) {

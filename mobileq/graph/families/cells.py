@@ -17,7 +17,7 @@ STRIDES = (
     (4, 8, 16, 32),
     (16, 32),
 )
-"""Ordinary heads; P6 and NanoDet-Plus; P2 for small objects; YOLOv3-tiny."""
+"""Ordinary heads; P6, NanoDet-Plus and PicoDet; P2 for small objects; YOLOv3-tiny."""
 
 
 def cell_counts(width: int, height: int, strides: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,11 +1,14 @@
-"""NanoDet and NanoDet-Plus: class scores and distance distributions, without batch axis or with.
+"""NanoDet and PicoDet: class scores and distance distributions, without batch axis or with.
 
 Either one output [1, cells, classes + 4 * bins], or two per stride, [cells, classes] and
-[cells, 4 * bins]. Names of exported files do not always fit the tensors, so the pairs are found by
-shape: outputs of one stride have as many rows as that stride has cells.
+[cells, 4 * bins]. Two for each of four strides are PicoDet's: NanoDet-Plus joins them into one.
+Names of exported files do not always fit the tensors, so the pairs are found by shape: outputs of
+one stride have as many rows as that stride has cells.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from mobileq.graph.families.anchor_free import tell_apart, uncertain_notice
 from mobileq.graph.families.cells import (
@@ -20,8 +23,10 @@ from mobileq.spec import DecodeSpec, HeadOutput, OutputRole, TensorSpec
 
 _MEAN = (103.53, 116.28, 123.675)
 _STD = (57.375, 57.12, 58.395)
+"""ImageNet's, as BGR: NanoDet reads pictures with OpenCV, PaddleDetection turns them to RGB."""
 _USUAL_BINS = 8
 
+_Family = Literal["nanodet", "picodet"]
 _Pair = tuple[TensorSpec, TensorSpec]
 
 
@@ -29,6 +34,17 @@ def match_nanodet(facts: Facts) -> Answer:
     """Match pairs of outputs per stride, or one output of classes and raw distances."""
     if len(facts.outputs) == 1:
         return _match_single(facts)
+    return _match_pairs(facts, "nanodet")
+
+
+def match_picodet(facts: Facts) -> Answer:
+    """Match pairs of outputs for each of four strides."""
+    if len(facts.outputs) != 8 and not facts.forced:
+        return f"it has {len(facts.outputs)} outputs, not two for each of four strides"
+    return _match_pairs(facts, "picodet")
+
+
+def _match_pairs(facts: Facts, family: _Family) -> Answer:
     pairs = _pairs_by_stride(facts)
     if isinstance(pairs, str):
         return pairs
@@ -51,22 +67,25 @@ def match_nanodet(facts: Facts) -> Answer:
         )
         outputs.append(HeadOutput(name=classes.name, role=role, stride=stride))
         outputs.append(HeadOutput(name=boxes.name, role="box_distribution", stride=stride))
-    return _match(facts, class_count, values // 4, strides, tuple(outputs), notices)
+    return _match(facts, family, class_count, values // 4, strides, tuple(outputs), notices)
 
 
 def _match(
     facts: Facts,
+    family: _Family,
     class_count: int,
     bins: int,
     strides: tuple[int, ...],
     outputs: tuple[HeadOutput, ...],
     notices: tuple[str, ...],
 ) -> Match:
+    bgr = family == "nanodet"
+    mean, std = (_MEAN, _STD) if bgr else (_MEAN[::-1], _STD[::-1])
     return Match(
-        family="nanodet",
-        preprocess=facts.preprocess("stretch", bgr=True, mean=_MEAN, std=_STD),
+        family=family,
+        preprocess=facts.preprocess("stretch", bgr=bgr, mean=mean, std=std),
         decode=DecodeSpec(
-            kind="nanodet",
+            kind=family,
             class_count=class_count,
             outputs=outputs,
             strides=strides,
@@ -99,7 +118,7 @@ def _match_single(facts: Facts) -> Answer:
         return reason
     outputs = (HeadOutput(name=found.output.name, role="predictions"),)
     notices = uncertain_notice(verdict, facts)
-    return _match(facts, class_count, values // 4, found.strides, outputs, notices)
+    return _match(facts, "nanodet", class_count, values // 4, found.strides, outputs, notices)
 
 
 def _pairs_by_stride(facts: Facts) -> dict[int, _Pair] | str:

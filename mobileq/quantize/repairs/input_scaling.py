@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.repairs.spans import Channels, Span
 
@@ -130,7 +131,10 @@ def _extents(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        _measured(model, spans).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        _measured(model, spans).SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=WRONG_OPTIMIZERS,
     )
     names = [output.name for output in session.get_outputs()]
     low: dict[str, Vector] = {}

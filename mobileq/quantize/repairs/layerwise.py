@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.shapes import value_counts
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.simulate import affine, weight_axis
@@ -346,5 +347,8 @@ def _session(graph: Any, opset: list[Any]) -> Any:
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
     return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=WRONG_OPTIMIZERS,
     )

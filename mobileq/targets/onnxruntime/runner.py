@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError
+from mobileq.onnx_runtime import WRONG_OPTIMIZERS
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 
@@ -36,6 +37,7 @@ class OnnxRuntimeRunner:
                 model if isinstance(model, bytes) else str(model),
                 options,
                 providers=["CPUExecutionProvider"],
+                disabled_optimizers=WRONG_OPTIMIZERS,
             )
         except Exception as error:  # its error types derive from Exception, one per status code
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)

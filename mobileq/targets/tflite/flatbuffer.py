@@ -341,20 +341,38 @@ def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, 
 
 
 def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any) -> int:
-    """Put a QUANTIZE of the float tensor `source` before an op; gives the index of the result.
+    """Put a QUANTIZE of the tensor `source` before an op; gives the index of the result.
 
     Its type, scale and zero-point are those of the tensor `like`.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor, op = schema.TensorT(), schema.OperatorT()
+    tensor = schema.TensorT()
     tensor.name = graph.tensors[source].name + b"/quantized"
     tensor.shape, tensor.type = graph.tensors[source].shape, like.type
     tensor.quantization = like.quantization
-    op.opcodeIndex = _opcode_index(model, schema.BuiltinOperator.QUANTIZE)
-    op.inputs, op.outputs = [source], [_add_tensor(graph, tensor)]
+    return insert_op(model, graph, before, "QUANTIZE", [source], tensor)
+
+
+def insert_op(
+    model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
+) -> int:
+    """Put a QUANTIZE, or an int8 ADD or MUL, before an op; gives the index of what it makes.
+
+    `result`: a new tensor, or the index of one.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    op, version = schema.OperatorT(), 1
+    if kind in ("ADD", "MUL"):
+        op.builtinOptions = schema.AddOptionsT() if kind == "ADD" else schema.MulOptionsT()
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind.title()}Options")
+        version = 2  # the first for int8
+    op.opcodeIndex = _opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
+    made = result if isinstance(result, int) else _add_tensor(graph, result)
+    op.inputs, op.outputs = inputs, [made]
     graph.operators.insert(graph.operators.index(before), op)
-    return int(op.outputs[0])
+    return int(made)
 
 
 def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
@@ -365,7 +383,7 @@ def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
     buffer, tensor = schema.BufferT(), schema.TensorT()
     buffer.data = np.frombuffer(np.array([value], dtype_name(other)).tobytes(), np.uint8)
     model.buffers.append(buffer)
-    tensor.name = other.name + b"/padding"
+    tensor.name = other.name + b"/constant"
     tensor.type, tensor.shape, tensor.quantization = other.type, [1], other.quantization
     tensor.buffer = len(model.buffers) - 1
     return _add_tensor(graph, tensor)

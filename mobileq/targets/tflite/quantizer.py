@@ -9,7 +9,8 @@ from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
-from mobileq.targets.tflite.integer_ops import narrow_ops
+from mobileq.targets.tflite.hard_swish import split_hard_swishes
+from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops
 from mobileq.targets.tflite.weights import LARGEST_WEIGHT, WeightScales
 
 REFERENCE_KERNELS_NOTE = (
@@ -69,6 +70,8 @@ def quantize_file(
     if io == "uint8" and precision in ("int8", "int8-full"):
         flatbuffer.shift_io_to_uint8(model)
     narrow_ops(model)
+    centre_factors(model)
+    split_hard_swishes(model)
     if precision == "int8":
         halve_constants(model)
     flatbuffer.write_model(model, Path(output))

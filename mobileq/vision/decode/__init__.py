@@ -25,6 +25,7 @@ DECODERS: dict[DecodeKind, Decoder] = {
     "yolov8": decode_yolov8,
     "yolox": decode_yolox,
     "nanodet": decode_nanodet,
+    "picodet": decode_nanodet,
     "end2end": decode_end2end,
     "ssd": decode_ssd,
 }

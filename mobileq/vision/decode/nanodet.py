@@ -1,6 +1,7 @@
-"""NanoDet: anchor-free, a distance distribution per box side, no objectness.
+"""NanoDet and PicoDet: anchor-free, a distance distribution per box side, no objectness.
 
-Source: RangiLyu's NanoDet; distances as in Generalized Focal Loss (Li et al., 2020).
+Source: RangiLyu's NanoDet and PaddleDetection's PicoDet; distances as in Generalized Focal Loss
+(Li et al., 2020).
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def decode_nanodet(
 def centre_offset(spec: DecodeSpec) -> float:
     """Where in its cell a box's distances start, in strides.
 
-    The first NanoDet (three strides) measures from the middle, `(x + 0.5) * stride`; NanoDet-Plus
-    (a fourth stride, 64) from the corner, `x * stride`. Some ports of the first one take
-    `x * stride + (stride - 1) / 2`, which costs 0.003 mAP50-95 on 128 COCO pictures.
+    The first NanoDet (three strides) and PicoDet measure from the middle, `(x + 0.5) * stride`;
+    NanoDet-Plus (a fourth stride, 64) from the corner, `x * stride`. Some ports of the first one
+    take `x * stride + (stride - 1) / 2`, which costs 0.003 mAP50-95 on 128 COCO pictures.
     """
-    return 0.5 if len(spec.strides) < 4 else 0.0
+    return 0.5 if spec.kind == "picodet" or len(spec.strides) < 4 else 0.0
 
 
 def _joint_branches(spec: DecodeSpec, outputs: Outputs) -> list[StrideBranches]:

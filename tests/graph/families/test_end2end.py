@@ -9,6 +9,7 @@ from ..builders import (
     NCHW640,
     end2end,
     outputs_of,
+    suppressed,
 )
 
 
@@ -49,3 +50,21 @@ def test_names_that_differ_from_the_graph_are_dropped_with_a_notice() -> None:
     found = recognise(end2end(9, metadata={"names": NAMES4}))
     assert found.labels[8] == "class 8"
     assert "names 4 classes but the model has 9" in " ".join(found.notices)
+
+
+def test_boxes_that_a_sigmoid_keeps_in_the_picture_are_rtdetrs() -> None:
+    found = recognise(end2end(9, squashed=True))
+    assert found.decode is not None
+    assert (found.family, found.decode.class_count) == ("rtdetr", 9)
+    assert (found.decode.box_format, found.decode.box_unit) == ("cxcywh", "normalized")
+    assert found.preprocess is not None
+    assert found.preprocess.resize_mode == "stretch"
+    assert "no sigmoid" in recognise(end2end(9)).reasons["rtdetr"]
+    shapes = outputs_of((1, 300, 6))
+    assert recognise_shapes(NCHW640, shapes, {}, family="rtdetr").family == "rtdetr"
+
+
+def test_classes_are_counted_before_a_suppression_that_sees_one() -> None:
+    found = recognise(suppressed(7))
+    assert found.decode is not None
+    assert (found.decode.kind, found.decode.class_count) == ("end2end", 7)

@@ -88,13 +88,16 @@ def test_names_tell_classes_from_distances_without_a_graph() -> None:
     assert found.decode.outputs[0].name == "o1"
 
 
-def test_four_strides_with_partial_cells_and_batch_axis() -> None:
+def test_two_outputs_for_each_of_four_strides_are_picodets() -> None:
     cells = (2704, 676, 169, 49)
     shapes = [(1, n, c) for n in cells for c in (80, 32)]
     found = recognise_shapes(picture(1, 3, 416, 416), outputs_of(*shapes), {})
-    assert found.family == "nanodet"
+    assert found.family == "picodet"
     assert found.decode is not None
     assert found.decode.strides == (8, 16, 32, 64)
+    assert found.preprocess is not None
+    assert found.preprocess.channel_order == "RGB"
+    assert found.preprocess.image_mean == (123.675, 116.28, 103.53)
 
 
 def test_single_output_is_recognised() -> None:

@@ -13,7 +13,7 @@ from mobileq.spec import TensorRange
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import convert_once
+from ..tiny import convert_once, sqnr_db
 
 
 def types_of(path: Path) -> dict[str, str]:
@@ -62,6 +62,27 @@ def test_biases_of_channels_without_weights_stay_what_they_are(convert, precisio
     wanted = file.model.wanted["y"]
     step = (wanted.max() - wanted.min()) / 255
     assert abs(found - wanted).max() < 3 * step
+
+
+def test_second_factor_of_two_activations_has_its_zero_in_the_middle(convert):
+    file = convert("attention", "int8")
+    with closing(
+        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    ) as runner:
+        found = runner.run(file.model.feeds)["y"]
+    assert file.converted.ops["BATCH_MATMUL int8"] == 2
+    assert sqnr_db(file.model.wanted["y"], found) > 15.0
+
+
+def test_hard_swish_is_made_of_ops_that_xnnpack_has(convert):
+    file = convert("hard_swish", "int8")
+    with closing(
+        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    ) as runner:
+        found = runner.run(file.model.feeds)["y"]
+    assert (file.converted.ops["MUL int8"], file.converted.ops["ADD int8"]) == (2, 1)
+    assert "HARD_SWISH int8" not in file.converted.ops
+    assert sqnr_db(file.model.wanted["y"], found) > 30.0
 
 
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -79,14 +80,20 @@ def test_all_ways_to_export_the_head_agree():
 
 
 @pytest.mark.parametrize(
-    ("strides", "expected"), [((8,), [4, 4, 4, 4]), ((8, 16, 32, 64), [0, 0, 0, 0])]
+    ("kind", "strides", "expected"),
+    [
+        ("nanodet", (8,), [4, 4, 4, 4]),
+        ("nanodet", (8, 16, 32, 64), [0, 0, 0, 0]),
+        ("picodet", (8, 16, 32, 64), [4, 4, 4, 4]),
+    ],
 )
-def test_distances_start_in_the_middle_or_for_plus_in_the_corner(strides, expected):
+def test_distances_start_in_the_middle_or_for_plus_in_the_corner(kind, strides, expected):
     cells = len(strides)
     output = np.zeros((1, cells, CLASSES + 4 * BINS), np.float32)
     output[0, 0, 0] = 0.9
     output[0, :, CLASSES::BINS] = 1000  # all distances 0
-    found = decode(spec("decoded", (predictions(),), strides), {"out": output}, 8, 8, 0.5)
+    head = msgspec.structs.replace(spec("decoded", (predictions(),), strides), kind=kind)
+    found = decode(head, {"out": output}, 8, 8, 0.5)
     assert found.xyxy.tolist() == [expected]
 
 

@@ -37,6 +37,8 @@ public final class Heads {
                         : new ScoredBoxes(tensors);
             case NANODET:
                 return new DistanceHead(tensors, nanodet(tensors, isRaw), centreOffset(spec));
+            case PICODET:
+                return new DistanceHead(tensors, nanodet(tensors, isRaw), 0.5f);
             case END2END:
                 return isRaw
                         ? new BestPairs(

@@ -6,6 +6,7 @@ public enum DecodeKind {
     YOLOV8("yolov8"),
     YOLOX("yolox"),
     NANODET("nanodet"),
+    PICODET("picodet"),
     END2END("end2end"),
     SSD("ssd");
 

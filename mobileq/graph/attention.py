@@ -1,0 +1,63 @@
+"""Puts the weights of an attention in front of what they weigh.
+
+Ultralytics writes `values x transpose(softmax(...))`. Integers want the softmax in front: its codes
+begin at -128, and TFLite's fast kernels take a second factor whose zero is in the middle only, so
+that behind the values half of the codes would be for weights that there are not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobileq.graph.outline import attribute, consumers, dims, producers
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+
+def weights_first(model: ModelProto) -> ModelProto:
+    """A copy in which `A x transpose(S)`, S from a softmax, is `transpose(S x transpose(A))`.
+
+    Args:
+        model: With inferred shapes.
+    """
+    from onnx import ModelProto, helper
+
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    makers, readers = producers(graph), consumers(graph)
+    ranks = {value.name: len(dims(value) or ()) for value in (*graph.value_info, *graph.input)}
+    kept: list[NodeProto] = []
+    dropped: list[NodeProto] = []
+    for node in graph.node:
+        turned = makers.get(node.input[1]) if node.op_type == "MatMul" else None
+        swap = _last_two_swapped(turned)
+        maker = makers.get(turned.input[0]) if turned is not None else None
+        if (
+            turned is None or maker is None or maker.op_type != "Softmax"
+            or ranks.get(node.input[0]) != len(swap)
+        ):  # fmt: skip
+            kept.append(node)
+            continue
+        (result,) = node.output
+        before, product = f"{result}/turned", f"{result}/product"
+        kept += [
+            helper.make_node("Transpose", [node.input[0]], [before], before, perm=swap),
+            helper.make_node("MatMul", [turned.input[0], before], [product], node.name),
+            helper.make_node("Transpose", [product], [result], result, perm=swap),
+        ]
+        if len(readers[turned.output[0]]) == 1:
+            dropped.append(turned)
+    nodes = [node for node in kept if node not in dropped]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return copy
+
+
+def _last_two_swapped(node: NodeProto | None) -> list[int]:
+    """The `perm` of a Transpose that swaps the last two axes only; empty for all else."""
+    perm = attribute(node, "perm") if node is not None and node.op_type == "Transpose" else None
+    axes = list(perm.ints) if perm is not None else []
+    last = len(axes) - 1
+    return axes if axes == [*range(last - 1), last, last - 1] else []
