@@ -17,6 +17,7 @@ class Trial(Spec, frozen=True, kw_only=True):
     Attributes:
         error: Of its outputs, see `quantize.distance`.
         lost: mAP50-95 that it lost against the float model; None where that has none.
+        few_objects: There are too few in the pictures for `lost` to choose by.
     """
 
     calibrator: str
@@ -24,6 +25,7 @@ class Trial(Spec, frozen=True, kw_only=True):
     float_groups: int = 0
     error: float
     lost: float | None = None
+    few_objects: bool = False
     size_bytes: int
 
     @property
@@ -33,7 +35,7 @@ class Trial(Spec, frozen=True, kw_only=True):
         Scores that are all a little lower cost no mAP, but make a large error; boxes that are off
         by a tenth are the other way round.
         """
-        return self.error if self.lost is None else self.lost
+        return self.error if self.lost is None or self.few_objects else self.lost
 
 
 def best[T](choices: Sequence[T], measure: Callable[[T], Trial]) -> T:

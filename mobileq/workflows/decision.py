@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 COMPARED = 8
 """Pictures whose outputs are kept and compared; of more, detections alone are."""
 UNLABELLED = 24
+_FEW = 16
+"""Objects; with fewer, one that is found or not moves the mAP more than any choice would."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Decision:
                 self._references.append(Reference(spec, outputs))
             self._samples.append(dataclasses.replace(sample, image=None))
             self._append(self._found, outputs, sample)
-        self._seen = [bool((each.score >= REFERENCE_SCORE).any()) for each in self._found]
+        self._seen = [int((each.score >= REFERENCE_SCORE).sum()) for each in self._found]
         self._float_map = self._map(self._found) if pictures.truth else float(any(self._seen))
 
     @property
@@ -133,6 +135,16 @@ class Decision:
         """mAP50-95 of the float model itself, 0 where it finds nothing; None where nothing can be
         decoded. Without labels its own detections are the truth."""
         return self._float_map if self._found else None
+
+    @property
+    def objects(self) -> int:
+        """What the float model finds in all pictures."""
+        return sum(self._seen)
+
+    @property
+    def few_objects(self) -> bool:
+        """Too few for the mAP to tell one file from another."""
+        return self.objects < _FEW
 
     def score(self, runner: Runner) -> Score:
         """Run a file on the pictures."""
@@ -149,7 +161,7 @@ class Decision:
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
         """Inputs of the first pictures, those in which something is found before the others."""
-        empty = [not seen for seen in self._seen] or [False] * len(self._samples)
+        empty = [seen == 0 for seen in self._seen] or [False] * len(self._samples)
         order = sorted(range(len(self._samples)), key=empty.__getitem__)
         return [self._samples[at].feeds for at in order[:count]]
 

@@ -167,10 +167,11 @@ class Quantization:
             decision = Decision(runner, self._spec, self._pictures, self._progress)
         finally:
             runner.close()
-        if decision.float_map == 0.0:
+        if decision.float_map is not None and decision.few_objects:
+            objects = f"only {decision.objects} objects" if decision.objects else "nothing"
             self._progress.notice(
-                f"The model finds nothing in the {self._pictures.description} that decide: files "
-                "are chosen by the noise of their outputs; give pictures with objects."
+                f"The model finds {objects} in the {self._pictures.description} that decide: files "
+                "are chosen by how far their outputs are off; give pictures with objects."
             )
         return decision
 
@@ -509,6 +510,7 @@ class _Trials:
             float_groups=len(kept),
             error=score.error,
             lost=score.lost,
+            few_objects=self._quantization.decision.few_objects,
             size_bytes=path.stat().st_size,
         )
 

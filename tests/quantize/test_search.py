@@ -138,3 +138,10 @@ def test_best_takes_what_costs_least_and_the_first_of_equals() -> None:
 
     assert best(tuple(lost), measure) == "b"
     assert asked == ["a", "b", "c"]
+
+
+def test_a_loss_on_few_objects_decides_nothing() -> None:
+    telling = _trial(error=0.2, lost=0.1)
+    assert telling.cost == 0.1
+    chance = Trial(calibrator="mse", error=0.2, lost=0.1, few_objects=True, size_bytes=1)
+    assert chance.cost == 0.2
