@@ -49,7 +49,7 @@ def repair(
     Args:
         model: The prepared float model; left as it is.
         names: Which; of `REPAIRS`.
-        samples: A few inputs (8 to 16), as often as asked.
+        samples: A few inputs (8 to 48), as often as asked.
         ranges_of: Calibrates a model; asked once, when the activations are as they will be. Where
             a target insists on a range of its own (TFLite: [0, 255/256] for a sigmoid's output),
             that should be in it.
