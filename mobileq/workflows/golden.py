@@ -111,9 +111,12 @@ def _add(
 
 
 def _packed(array: NDArray[Any]) -> bytes:
-    """Little-endian bytes, gzipped without a time stamp: same array, same bytes."""
+    """Little-endian bytes, gzipped without a time stamp: same array, same bytes.
+
+    Level 6 takes three times as long for 3 % less (outputs of a detector in float32).
+    """
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return gzip.compress(little.tobytes(), compresslevel=6, mtime=0)
+    return gzip.compress(little.tobytes(), compresslevel=1, mtime=0)
 
 
 def _listed(detections: Any) -> tuple[GoldenDetection, ...]:
