@@ -134,7 +134,8 @@ class QuantRecipe(Spec, frozen=True, kw_only=True):
     """How a file was made, enough to make it again from the same model and calibration samples.
 
     `keep_float` names, for each group of ops that stays float, the tensor that it gives; `repairs`
-    the steps that prepared the weights (see `mobileq.quantize.repairs`), in order.
+    the steps that prepared the weights (see `mobileq.quantize.repairs`), in order. `per_channel`:
+    weights have a scale for each output channel, as all files that mobileq makes.
     """
 
     precision: Precision

@@ -214,6 +214,12 @@ def _check_recipes(recipes: Recipes, options: ConvertOptions) -> None:
                 f"The target {name} has no engine {engine}, which {options.recipe} names.",
                 f"Choose of: {', '.join(target.engines)}.",
             )
+        if not recipes[name, precision].per_channel:
+            raise UsageError(
+                f"{options.recipe} asks for one scale for all weights of an op; files have one for "
+                "each output channel.",
+                "Take per_channel out of it.",
+            )
     if not asked and options.precisions is None:
         raise UsageError(
             f"{options.recipe} has no recipe for {', '.join(options.targets)}.",

@@ -404,6 +404,7 @@ RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse
             2,
             "The target mnn has no engine tensorflow, which ",
         ),
+        ([{**RECIPE, "recipe": {"precision": "int8", "per_channel": False}}], (), 2, "per_channel"),
         ([{**RECIPE, "recipe": {"precision": "int8", "calibrator": "magic"}}], (), 2, "'magic'"),
         ([{**RECIPE, "recipe": {"precision": "int8", "repairs": ["prayer"]}}], (), 2, "'prayer'"),
         ([{**RECIPE, "recipe": {"precision": "int8", "keep_float": ["x"]}}], (), 2, "matches no"),
