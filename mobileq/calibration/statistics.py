@@ -24,7 +24,7 @@ from mobileq.calibration.taps import (
     places_of,
 )
 from mobileq.errors import InputError
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 
@@ -111,18 +111,11 @@ class _Session:
     def __init__(self, model: ModelProto) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = 1
+        options = session_options(1)
         # Reductions come right after what they reduce, which is still in the cache then.
         options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         try:
-            self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(),
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=WRONG_OPTIMIZERS,
-            )
+            self._session = open_session(model, options)
         except Exception as error:  # its error types derive from Exception, one per status code
             raise _input_error("load", error) from error
         self._names = [output.name for output in self._session.get_outputs()]

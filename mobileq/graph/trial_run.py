@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import InputError
 from mobileq.graph.outline import dims as dims_of
 from mobileq.graph.outline import graph_inputs
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,17 +71,11 @@ def open_run(model: ModelProto) -> Run:
     import numpy as np
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
+    options = session_options(_THREADS)
     options.log_severity_level = _FATAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.intra_op_num_threads = _THREADS
     with _as_input_error():
-        session = ort.InferenceSession(
-            model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=WRONG_OPTIMIZERS,
-        )
+        session = open_session(model, options)
     names = [output.name for output in session.get_outputs()]
 
     def run_once(inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
 
@@ -52,7 +52,6 @@ class Simulator:
         ranges: Mapping[str, TensorRange],
         threads: int = 0,
     ) -> None:
-        import onnxruntime
 
         self.groups = tuple(
             group
@@ -61,19 +60,9 @@ class Simulator:
         )
         self.touched = touched_tensors(model, self.groups)
         self._outputs = [output.name for output in model.graph.output]
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads
-        # Otherwise it makes integer ops of our pairs, with roundings of its own.
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
         made, self.switches = _switchable(model, self.groups, self.touched, ranges)
         self.model = made.SerializeToString()
-        self._session = onnxruntime.InferenceSession(
-            self.model,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=WRONG_OPTIMIZERS,
-        )
+        self._session = open_session(self.model, session_options(threads, keep_pairs=True))
 
     def parts(self, groups: Collection[str]) -> set[str]:
         """All that is rounded where these groups are integer, for `run`."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.quantize.groups import OpGroup
 
 if TYPE_CHECKING:
@@ -101,7 +101,6 @@ class Prefixes:
     """Runs the float model once per sample for what all suffixes take, and the outputs."""
 
     def __init__(self, model: ModelProto, suffixes: Sequence[Suffix], threads: int = 0) -> None:
-        import onnxruntime
         from onnx import ModelProto, TensorProto, helper
 
         self._suffixes = suffixes
@@ -114,15 +113,7 @@ class Prefixes:
         tapped.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._inner
         )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            tapped.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=WRONG_OPTIMIZERS,
-        )
+        self._session = open_session(tapped, session_options(threads))
 
     def run(self, feeds: Feeds) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The outputs, and what each suffix takes."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.repairs.spans import Channels, Span
 
@@ -123,19 +123,11 @@ def _extents(
 ) -> dict[str, _Extent]:
     """Of each span, by its source, over the samples; spans with a dead layer are left out."""
     import numpy as np
-    import onnxruntime
 
     spans = tuple(spans)
     if not spans:
         return {}
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        _measured(model, spans).SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=WRONG_OPTIMIZERS,
-    )
+    session = open_session(_measured(model, spans), session_options())
     names = [output.name for output in session.get_outputs()]
     low: dict[str, Vector] = {}
     high: dict[str, Vector] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.shapes import value_counts
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.simulate import affine, weight_axis
@@ -338,17 +338,8 @@ class _Rounding:
 
 
 def _session(graph: Any, opset: list[Any]) -> Any:
-    import onnxruntime
     from onnx import helper
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1  # samples run side by side instead
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=WRONG_OPTIMIZERS,
-    )
+    # One thread each: samples run side by side instead.
+    return open_session(model, session_options(1, keep_pairs=True))

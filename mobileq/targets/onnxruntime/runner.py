@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError
-from mobileq.onnx_runtime import WRONG_OPTIMIZERS
+from mobileq.onnx_runtime import open_session, session_options
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 
@@ -29,16 +29,8 @@ class OnnxRuntimeRunner:
     ) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = threads
         try:
-            self._session = onnxruntime.InferenceSession(
-                model if isinstance(model, bytes) else str(model),
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=WRONG_OPTIMIZERS,
-            )
+            self._session = open_session(model, session_options(threads))
         except Exception as error:  # its error types derive from Exception, one per status code
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(
