@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobileq.graph.outline import attribute, consumers, dims, producers
+from mobileq.graph.outline import attribute, dims, needed_nodes, producers
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -26,10 +26,9 @@ def weights_first(model: ModelProto) -> ModelProto:
     copy = ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
-    makers, readers = producers(graph), consumers(graph)
+    makers = producers(graph)
     ranks = {value.name: len(dims(value) or ()) for value in (*graph.value_info, *graph.input)}
-    kept: list[NodeProto] = []
-    dropped: list[NodeProto] = []
+    nodes: list[NodeProto] = []
     for node in graph.node:
         turned = makers.get(node.input[1]) if node.op_type == "MatMul" else None
         swap = _last_two_swapped(turned)
@@ -38,18 +37,16 @@ def weights_first(model: ModelProto) -> ModelProto:
             turned is None or maker is None or maker.op_type != "Softmax"
             or ranks.get(node.input[0]) != len(swap)
         ):  # fmt: skip
-            kept.append(node)
+            nodes.append(node)
             continue
         (result,) = node.output
         before, product = f"{result}/turned", f"{result}/product"
-        kept += [
+        nodes += [
             helper.make_node("Transpose", [node.input[0]], [before], before, perm=swap),
             helper.make_node("MatMul", [turned.input[0], before], [product], node.name),
             helper.make_node("Transpose", [product], [result], result, perm=swap),
         ]
-        if len(readers[turned.output[0]]) == 1:
-            dropped.append(turned)
-    nodes = [node for node in kept if node not in dropped]
+    nodes, _ = needed_nodes(nodes, (value.name for value in graph.output))
     del graph.node[:]
     graph.node.extend(nodes)
     return copy

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mobileq.graph.anchors import find_anchors
-from mobileq.graph.outline import DYNAMIC
+from mobileq.graph.outline import DYNAMIC, attribute
 from mobileq.graph.tail import Tail
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _softmax_bins(tail: Tail, node: NodeProto) -> int:
     if node.op_type != "Softmax":
         return 0
     shape = tail.shapes.get(node.input[0], ())
-    axis = next((item.i for item in node.attribute if item.name == "axis"), -1)
+    axis = _axis(node, -1)
     bins = shape[axis] if -len(shape) <= axis < len(shape) else 0
     return bins if 1 < bins <= 64 else 0
 
@@ -171,7 +171,7 @@ def _pieces(tail: Tail, name: str) -> dict[int, tuple[Piece, ...]]:
 
 
 def _concat_parts(tail: Tail, node: NodeProto) -> list[int]:
-    axis = next((item.i for item in node.attribute if item.name == "axis"), 0)
+    axis = _axis(node, 0)
     parts = []
     for item in node.input:
         shape = tail.shapes.get(item, ())
@@ -206,12 +206,17 @@ def _class_count(tail: Tail) -> int | None:
     return None
 
 
+def _axis(node: NodeProto, default: int) -> int:
+    axis = attribute(node, "axis")
+    return default if axis is None else axis.i
+
+
 def _compared_classes(tail: Tail) -> int:
     """Length of the longest axis that an ArgMax goes over, at least 1."""
     lengths = [1]
     for node in tail.nodes:
         if node.op_type == "ArgMax":
             shape = tail.shapes.get(node.input[0], ())
-            axis = next((item.i for item in node.attribute if item.name == "axis"), 0)
+            axis = _axis(node, 0)
             lengths += [shape[axis]] if -len(shape) <= axis < len(shape) else []
     return max(lengths)

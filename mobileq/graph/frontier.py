@@ -7,7 +7,15 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
-from mobileq.graph.outline import DYNAMIC, consumers, dims, graph_inputs, producers, reads
+from mobileq.graph.outline import (
+    DYNAMIC,
+    consumers,
+    dims,
+    graph_inputs,
+    needed_nodes,
+    producers,
+    reads,
+)
 from mobileq.graph.shapes import infer_shapes
 from mobileq.graph.tail import Tail
 
@@ -116,7 +124,7 @@ def between(model: ModelProto, starts: Collection[str], ends: Sequence[str]) -> 
             "The model cannot be cut at these tensors: each must be named, and only once.",
             "Give each tensor once.",
         )
-    nodes, read = _needed(graph, starts, ends)
+    nodes, read = needed_nodes(graph.node, ends, starts)
     inputs = [v for v in graph_inputs(cut) if not starts or v.name in read]
     inputs += [values[name] for name in starts]
     made = {name for node in nodes for name in node.output}
@@ -134,21 +142,6 @@ def _require_static(values: dict[str, ValueInfoProto], name: str) -> None:
             " there.",
             "Use --head decoded, or export the model with a fixed input size.",
         )
-
-
-def _needed(
-    graph: GraphProto, starts: Collection[str], ends: Sequence[str]
-) -> tuple[list[NodeProto], set[str]]:
-    """The nodes that compute `ends` from `starts`, in order, and all tensors they read."""
-    wanted = set(ends)
-    nodes: list[NodeProto] = []
-    read: set[str] = set()
-    for node in reversed(graph.node):
-        if not wanted.isdisjoint(name for name in node.output if name):
-            nodes.append(node)
-            read.update(reads(node))
-            wanted |= read.difference(starts)
-    return nodes[::-1], read
 
 
 def _replace(

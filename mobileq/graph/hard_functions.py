@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mobileq.graph.outline import attribute, constants, opset, producers, reads
+from mobileq.graph.outline import attribute, constants, needed_nodes, opset, producers
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -41,7 +41,7 @@ def rewrite_hard_functions(model: ModelProto) -> ModelProto:
             nodes += functions.spelt(node)
         else:
             nodes.append(node)
-    nodes = _used(nodes, {value.name for value in copy.graph.output})
+    nodes, _ = needed_nodes(nodes, (value.name for value in copy.graph.output))
     if any(node.op_type == "HardSwish" for node in nodes):
         for item in copy.opset_import:
             if item.domain in ("", "ai.onnx"):
@@ -137,13 +137,3 @@ def _line(node: NodeProto) -> tuple[float, float]:
 
 def _near(value: float | None, wanted: float) -> bool:
     return value is not None and math.isclose(value, wanted, rel_tol=_TOLERANCE)
-
-
-def _used(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
-    """The nodes that the tensors `wanted` come from, in order."""
-    kept: list[NodeProto] = []
-    for node in reversed(nodes):
-        if not wanted.isdisjoint(node.output):
-            kept.append(node)
-            wanted |= set(reads(node))
-    return kept[::-1]

@@ -6,7 +6,7 @@ Nothing here changes the model it is given.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
@@ -102,6 +102,22 @@ def reads(node: NodeProto) -> Iterator[str]:
     """The tensors a node reads, also those the bodies of If and Loop take from around them."""
     for reader in (node, *(inner for body in subgraphs([node]) for inner in body.node)):
         yield from (name for name in reader.input if name)
+
+
+def needed_nodes(
+    nodes: Sequence[NodeProto], ends: Iterable[str], starts: Collection[str] = ()
+) -> tuple[list[NodeProto], set[str]]:
+    """The nodes that compute `ends` from `starts`, in order, and all tensors they read."""
+    wanted = set(ends)
+    kept: list[NodeProto] = []
+    read: set[str] = set()
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(name for name in node.output if name):
+            kept.append(node)
+            own = set(reads(node))
+            read |= own
+            wanted |= own.difference(starts)
+    return kept[::-1], read
 
 
 def all_graphs(model: ModelProto) -> Iterator[GraphProto]:

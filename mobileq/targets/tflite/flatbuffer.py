@@ -375,6 +375,19 @@ def insert_op(
     return int(made)
 
 
+def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> Any:
+    """A new tensor, which is in no graph yet."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type = name, shape, schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT()
+    tensor.quantization.scale = np.array([scale], np.float32)
+    tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
+    return tensor
+
+
 def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
     """Add a constant of one integer with the type, scale and zero-point of the tensor `other`."""
     import numpy as np

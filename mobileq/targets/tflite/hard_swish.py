@@ -24,25 +24,17 @@ def split_hard_swishes(model: Any) -> None:
             continue
         name = graph.tensors[int(op.outputs[0])].name
         # The same codes as x, on a sixth of its scale: nothing is rounded.
-        sixth = _tensor(name + b"/sixth", given.shape, quant.scale[0] / 6, quant.zero_point[0])
-        gate = _tensor(name + b"/gate", given.shape, 1 / 255, -128)
-        factor = flatbuffer.add_scalar_like(
-            model, graph, _tensor(sixth.name, [1], 1 / 6 / 127), 127
+        sixth = flatbuffer.int8_tensor(
+            name + b"/sixth", given.shape, quant.scale[0] / 6, quant.zero_point[0]
         )
-        term = flatbuffer.add_scalar_like(model, graph, _tensor(gate.name, [1], 1 / 2 / 127), 127)
+        gate = flatbuffer.int8_tensor(name + b"/gate", given.shape, 1 / 255, -128)
+        factor = flatbuffer.add_scalar_like(
+            model, graph, flatbuffer.int8_tensor(sixth.name, [1], 1 / 6 / 127), 127
+        )
+        term = flatbuffer.add_scalar_like(
+            model, graph, flatbuffer.int8_tensor(gate.name, [1], 1 / 2 / 127), 127
+        )
         scaled = flatbuffer.insert_op(model, graph, op, "MUL", [source, factor], sixth)
         clipped = flatbuffer.insert_op(model, graph, op, "ADD", [scaled, term], gate)
         flatbuffer.insert_op(model, graph, op, "MUL", [source, clipped], int(op.outputs[0]))
         graph.operators.remove(op)
-
-
-def _tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> Any:
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.type = name, shape, schema.TensorType.INT8
-    tensor.quantization = schema.QuantizationParametersT()
-    tensor.quantization.scale = np.array([scale], np.float32)
-    tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
-    return tensor

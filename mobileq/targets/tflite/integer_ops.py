@@ -35,9 +35,6 @@ def centre_factors(model: Any) -> bool:
     Returns:
         Whether there was any.
     """
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-
     graph, found = model.subgraphs[0], False
     for op in list(graph.operators):
         if flatbuffer.op_name(model, op) != "BATCH_MATMUL":
@@ -47,10 +44,7 @@ def centre_factors(model: Any) -> bool:
         if _dtype(graph, source) != "int8" or quant is None or quant.zero_point == (0,):
             continue
         farthest = max(128 + quant.zero_point[0], 127 - quant.zero_point[0])
-        like = schema.TensorT()
-        like.type, like.quantization = schema.TensorType.INT8, schema.QuantizationParametersT()
-        like.quantization.scale = np.array([quant.scale[0] * farthest / 127], np.float32)
-        like.quantization.zeroPoint = np.array([0], np.int64)
+        like = flatbuffer.int8_tensor(b"", None, quant.scale[0] * farthest / 127)
         op.inputs = [int(op.inputs[0]), flatbuffer.insert_quantize(model, graph, op, source, like)]
         found = True
     return found
