@@ -21,6 +21,12 @@ def types_of(path: Path) -> dict[str, str]:
     return {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
 
 
+def _run(file):
+    opened = TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    with closing(opened) as runner:
+        return runner.run(file.model.feeds)["y"]
+
+
 def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8", "int8")
     ranges = {**job.ranges, "x": TensorRange(min=-2.0, max=3.1)}
@@ -55,10 +61,7 @@ def test_weights_have_a_scale_per_channel(convert):
 @pytest.mark.parametrize("precision", ["int8", "int16x8"])
 def test_biases_of_channels_without_weights_stay_what_they_are(convert, precision):
     file = convert("dead", precision)
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        found = runner.run(file.model.feeds)["y"]
+    found = _run(file)
     wanted = file.model.wanted["y"]
     step = (wanted.max() - wanted.min()) / 255
     assert abs(found - wanted).max() < 3 * step
@@ -66,20 +69,14 @@ def test_biases_of_channels_without_weights_stay_what_they_are(convert, precisio
 
 def test_second_factor_of_two_activations_has_its_zero_in_the_middle(convert):
     file = convert("attention", "int8")
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        found = runner.run(file.model.feeds)["y"]
+    found = _run(file)
     assert file.converted.ops["BATCH_MATMUL int8"] == 2
     assert sqnr_db(file.model.wanted["y"], found) > 15.0
 
 
 def test_hard_swish_is_made_of_ops_that_xnnpack_has(convert):
     file = convert("hard_swish", "int8")
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        found = runner.run(file.model.feeds)["y"]
+    found = _run(file)
     assert (file.converted.ops["MUL int8"], file.converted.ops["ADD int8"]) == (2, 1)
     assert "HARD_SWISH int8" not in file.converted.ops
     assert sqnr_db(file.model.wanted["y"], found) > 30.0

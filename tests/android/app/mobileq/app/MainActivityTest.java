@@ -305,16 +305,20 @@ public class MainActivityTest {
         app.screenshot("refused");
     }
 
-    @Test
-    public void aPickedPhotoIsAnalysedAsTheCameraIs() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        Uri uri = Uri.parse("content://photos/1");
-        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
+    /** What the system's picker does once a file of these bytes was chosen. */
+    private void pick(String address, byte[] file) {
+        Uri uri = Uri.parse(address);
         Shadows.shadowOf(app.activity.getContentResolver())
                 .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
         ReflectionHelpers.callInstanceMethod(
                 app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+    }
+
+    @Test
+    public void aPickedPhotoIsAnalysedAsTheCameraIs() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        pick("content://photos/1", Files.readAllBytes(Path.of(System.getProperty("photo"))));
         app.settle();
         assertTrue(app.isVisible(R.id.photo));
         assertEquals("Camera", app.text(R.id.pick_photo));
@@ -333,12 +337,7 @@ public class MainActivityTest {
     public void aPickedPhotoStaysWhereTheScreenIsMadeAnew() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        Uri uri = Uri.parse("content://photos/4");
-        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
-        Shadows.shadowOf(app.activity.getContentResolver())
-                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
-        ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        pick("content://photos/4", Files.readAllBytes(Path.of(System.getProperty("photo"))));
         app.settle();
         for (String qualifiers : new String[] {"+xxhdpi", "+de"}) {
             MainActivity before = app.activity;
@@ -355,12 +354,7 @@ public class MainActivityTest {
     @Test
     public void aPhotoThatIsReadWhenTheAppWasLeftIsForgotten() throws Exception {
         app = new AppUnderTest(true);
-        Uri uri = Uri.parse("content://photos/3");
-        byte[] file = Files.readAllBytes(Path.of(System.getProperty("photo")));
-        Shadows.shadowOf(app.activity.getContentResolver())
-                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
-        ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        pick("content://photos/3", Files.readAllBytes(Path.of(System.getProperty("photo"))));
         app.close(); // the photo is read to its end
         Shadows.shadowOf(Looper.getMainLooper()).idle();
         app = null;
@@ -391,11 +385,7 @@ public class MainActivityTest {
     @Test
     public void aFileThatIsNoPhotoIsASentence() throws Exception {
         app = new AppUnderTest(true);
-        Uri uri = Uri.parse("content://photos/2");
-        Shadows.shadowOf(app.activity.getContentResolver())
-                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(new byte[9]));
-        ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+        pick("content://photos/2", new byte[9]);
         app.settle();
         assertTrue(app.text(R.id.message).startsWith("The photo cannot be read: "));
     }
