@@ -42,11 +42,19 @@ class Purpose:
         values = np.linspace(low, high, _SEARCHED, dtype=np.float32)
         given = self.function(values).astype(np.float64)
         allowed = (given.max() - given.min()) * _FLAT
-        falling = np.maximum.accumulate(np.abs(given - given[0])) <= allowed
-        rising = np.maximum.accumulate(np.abs(given - given[-1])[::-1])[::-1] <= allowed
+        falling = _largest_difference(given) <= allowed
+        rising = _largest_difference(given[::-1])[::-1] <= allowed
         start = float(values[np.flatnonzero(falling)[-1]])
         stop = float(values[np.flatnonzero(rising)[0]])
         return min(max(low, start), 0.0), max(min(high, stop), 0.0)
+
+
+def _largest_difference(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each value from any before it: what it costs at most to give it in place of those."""
+    import numpy as np
+
+    highest, lowest = np.maximum.accumulate(values), np.minimum.accumulate(values)
+    return np.maximum(highest - values, values - lowest)
 
 
 def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpose]:
