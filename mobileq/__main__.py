@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _REPEATED_S = 2.0
 """A second Ctrl-C within this time is impatience; obeying it would leave the tidying half done."""
+_IMPORTING_S = 0.02
+"""How long a Ctrl-C waits before it looks again whether an import is over."""
 _HINTS = {
     errno.ENOSPC: "Free some disk space; TMPDIR names the folder for temporary files.",
     errno.EDQUOT: "Free some disk space; TMPDIR names the folder for temporary files.",
@@ -94,10 +96,7 @@ def _known(error: BaseException) -> MobileqError | None:
 
     if isinstance(error, MobileqError):
         return error
-    # A native module that is stopped while it is imported makes an ImportError of it.
-    if isinstance(error, (KeyboardInterrupt, Abort)) or isinstance(
-        error.__cause__, KeyboardInterrupt
-    ):
+    if isinstance(error, (KeyboardInterrupt, Abort)):
         return _Stopped("Stopped; no file was left half-written.")
     if isinstance(error, TyperException):
         return _usage_error(error)
@@ -158,12 +157,29 @@ def _obey_once() -> None:
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal last
+        if _imports(frame):
+            signal.setitimer(signal.ITIMER_REAL, _IMPORTING_S)
+            return
         before, last = last, time.monotonic()
         if last - before > _REPEATED_S:
             raise KeyboardInterrupt
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGALRM, stop)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether an import is under way, where an exception can get lost.
+
+    Python 3.12 ignores one in the callbacks of its import locks, native modules make an ImportError
+    of it, and packages pass over those.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _log_warnings() -> None:
@@ -197,9 +213,7 @@ def run() -> None:
     code = main()
     # All is said and done: Python's own end is not to be cut off with another exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A Ctrl-C that met source text being run (an import that makes a dataclass) has Python 3.12's
-    # `-m` die of the signal at its end, caught or not; the next text that runs makes up for it.
-    exec("")
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from mobileq.__main__ import main
-
 from .commands import command_line, fingerprint, names_in
 from .terminal import OnTerminal, start_on_a_terminal
 
@@ -92,37 +90,30 @@ def test_convert_stops_in_every_stage(
     assert names_in(temporary) == []
 
 
-@linux
-def test_interruption_of_source_text_has_the_same_exit_code(tmp_path: Path) -> None:
-    text = """
-import mobileq.__main__ as command
-
-def main():
-    try:
-        exec("raise KeyboardInterrupt")
-    except KeyboardInterrupt:
-        return 130
-
-command.main = main
-command.run()
-"""
-    (tmp_path / "interrupted.py").write_text(text)
-    paths = os.pathsep.join((str(tmp_path), *filter(None, sys.path)))
-    done = subprocess.run(
-        [sys.executable, "-m", "interrupted"], env={**os.environ, "PYTHONPATH": paths}
+def test_an_import_is_not_interrupted_but_what_follows_is(tmp_path: Path) -> None:
+    (tmp_path / "careless.py").write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(0.2)\n"
+        "except BaseException:\n"
+        "    raise ImportError('passed over')\n"
     )
-    assert done.returncode == 130
-
-
-def test_interruption_of_a_native_import_is_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stop(arguments: list[str]) -> int:
-        raise ImportError("initialization failed") from KeyboardInterrupt()
-
-    monkeypatch.setattr("mobileq.__main__._run", stop)
-    assert main([]) == 130
-    assert "Stopped; no file was left half-written." in capsys.readouterr().err
+    (tmp_path / "command.py").write_text(
+        "import time\n"
+        "import mobileq.__main__ as command\n"
+        "def work(arguments):\n"
+        "    import careless\n"
+        "    print('imported', flush=True)\n"
+        "    time.sleep(30)\n"
+        "command._run = work\n"
+        "command.run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "command.py"], capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stdout) == (130, "imported\n")
+    assert "Error: Stopped; no file was left half-written." in done.stderr
 
 
 @linux
