@@ -54,7 +54,8 @@ def _largest_difference(values: NDArray[np.float64]) -> NDArray[np.float64]:
     import numpy as np
 
     highest, lowest = np.maximum.accumulate(values), np.minimum.accumulate(values)
-    return np.maximum(highest - values, values - lowest)
+    difference: NDArray[np.float64] = np.maximum(highest - values, values - lowest)
+    return difference
 
 
 def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpose]:
