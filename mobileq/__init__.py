@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _FUNCTIONS = {
     "convert": "mobileq.workflows.convert",
-    "ConvertOptions": "mobileq.workflows.convert",
+    "ConvertOptions": "mobileq.workflows.request",
     "inspect": "mobileq.workflows.inspect",
     "validate": "mobileq.workflows.validate",
     "detect": "mobileq.workflows.detect",

@@ -31,6 +31,8 @@ OutputRole = Literal[
     "count",  # [1]
 ]
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "w8"]
+CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
+"""Whose activations are integers, with ranges that come from pictures or from the model."""
 IoDtype = Literal["float32", "int8", "uint8"]
 Engine = Literal["direct", "tensorflow"]
 MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]

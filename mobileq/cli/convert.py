@@ -118,10 +118,10 @@ def convert(
     from mobileq.console import Console
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
-    from mobileq.workflows.convert import ConvertOptions, Head
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.quantization import QuantOptions
+    from mobileq.workflows.request import ConvertOptions, Head
 
     console = Console(json)
     options = ConvertOptions(

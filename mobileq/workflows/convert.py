@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -34,75 +33,30 @@ from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.hashing import file_digest
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
-from mobileq.quantize.plan import Calibrator, QuantPlan
-from mobileq.quantize.recipe import RecipeFile, Recipes, TargetRecipe, read_recipes
-from mobileq.quantize.repairs.registry import REPAIRS
-from mobileq.spec import (
-    Artifact,
-    Engine,
-    IoDtype,
-    MnnMethod,
-    MnnWeights,
-    Precision,
-    QuantRecipe,
-)
-from mobileq.targets.base import Target, load_target
+from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.recipe import RecipeFile, TargetRecipe
+from mobileq.spec import CALIBRATED, Artifact, Engine, Precision, QuantRecipe
+from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import open_calibration, verification_count, verification_samples
-from mobileq.workflows.opening import Overrides
-from mobileq.workflows.quantization import (
-    Quantization,
-    QuantOptions,
-    as_options,
-    check_keep_float,
-    unlabelled,
-)
+from mobileq.workflows.quantization import Quantization, check_keep_float, unlabelled
+from mobileq.workflows.request import ConvertOptions, File, Head, Request
 from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
     from mobileq.evaluate.verify import FeedSample, ReferenceSample
 
-Head = Literal["auto", "raw", "decoded"]
-
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
 LAYER_COUNT = 2
 """How many of them the layers of a file are compared on: all tensors of one are in memory."""
-CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
-_SEARCHED: tuple[Precision, ...] = ("int8", "int8-full")
-"""Of which several files are tried."""
 _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
 """Below this the person is told that a precision costs more than it is worth."""
-
-
-@dataclass(frozen=True)
-class ConvertOptions:
-    """What `convert` can be told; see `mobileq convert --help`."""
-
-    targets: tuple[str, ...] = ("tflite",)
-    precisions: tuple[Precision, ...] | None = None
-    """For every target; None: each target's own defaults."""
-    engine: Engine = "direct"
-    io: IoDtype = "float32"
-    calib: Path | None = None
-    calib_count: int | None = None
-    """None: 64, or as many as there are."""
-    seed: int = 0
-    head: Head = "auto"
-    """auto: raw for the integer precisions where the family's decoding is known, else decoded."""
-    quantization: QuantOptions = field(default_factory=QuantOptions)
-    eval_images: Path | None = None
-    annotations: Path | None = None
-    """Labelled pictures to hold the budget on: half of them to decide, half to report."""
-    recipe: Path | None = None
-    mnn_method: MnnMethod = "mobileq"
-    mnn_weights: MnnWeights = "MAX_ABS"
-    overrides: Overrides = field(default_factory=Overrides)
 
 
 def convert(
@@ -133,11 +87,9 @@ def convert(
         MobileqError: One of its kinds; nothing is left half-written and an existing bundle is
             untouched.
     """
-    options, progress = options or ConvertOptions(), progress or Silent()
-    _check(options)
-    recipes = read_recipes(options.recipe) if options.recipe else {}
-    _check_recipes(recipes, options)
-    for notice in _without_effect(recipes, options):
+    progress = progress or Silent()
+    request = Request(options or ConvertOptions())
+    for notice in request.notices():
         progress.notice(notice)
     with (
         ResultCache(enabled=cache) as store,
@@ -145,122 +97,13 @@ def convert(
         tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
     ):
         stages = Stages(store, Path(scratch), progress)
-        with _Conversion(Path(model), options, recipes, stages, progress) as conversion:
+        with _Conversion(Path(model), request, stages, progress) as conversion:
             results = conversion.run()
-        manifest = _write(bundle, results, Path(model), options, tuple(command), progress)
+        manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
         if store.notice:
             progress.notice(store.notice)
     _require_budget(results.budgets)
     return manifest
-
-
-def _check(options: ConvertOptions) -> None:
-    for value, kind, option in (
-        *((precision, Precision, "--precision") for precision in options.precisions or ()),
-        (options.engine, Engine, "--engine"),
-        (options.io, IoDtype, "--io"),
-        (options.head, Head, "--head"),
-        (options.quantization.calibrator, Calibrator, "--calibrator"),
-        (options.mnn_method, MnnMethod, "--mnn-method"),
-        (options.mnn_weights, MnnWeights, "--mnn-weights"),
-    ):
-        if value not in get_args(kind):
-            known = ", ".join(get_args(kind))
-            raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
-    if options.precisions == ():
-        raise UsageError("No precision was given.", "Add --precision fp32,fp16.")
-    if not options.targets:
-        raise UsageError("No target was given.", "Add --target tflite.")
-    for name in options.targets:
-        _check_target(load_target(name), options)
-    _check_quantization(options)
-    if options.calib_count is not None and options.calib_count < 1:
-        raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
-
-
-def _check_quantization(options: ConvertOptions) -> None:
-    for pattern in options.quantization.keep_float:
-        _check_pattern(pattern)
-    budget = options.quantization.budget
-    if budget is not None and not 0.0 <= budget < 1.0:
-        raise UsageError(
-            f"--budget can't be {budget:g}.", "Give the mAP that may be lost, such as 0.005."
-        )
-    if budget is not None and not options.quantization.search:
-        raise UsageError("--budget needs a search.", "Leave out --no-search.")
-    for name in options.quantization.repairs or ():
-        if name not in REPAIRS:
-            raise UsageError(f"There is no repair {name!r}.", f"Choose of: {', '.join(REPAIRS)}.")
-    if options.annotations is not None and budget is None:
-        raise UsageError("--annotations is for a budget.", "Add --budget 0.005.")
-    if options.eval_images is not None and options.annotations is None:
-        raise UsageError("--eval-images come without labels.", "Add --annotations FILE.")
-
-
-def _check_recipes(recipes: Recipes, options: ConvertOptions) -> None:
-    """That there is something to make."""
-    if options.recipe is None:
-        return
-    asked = [(name, precision) for name, precision in recipes if name in options.targets]
-    for name, precision in asked:
-        target, engine = load_target(name), recipes[name, precision].engine
-        if precision not in target.precisions:
-            raise UsageError(
-                f"The target {name} has no {precision}, for which {options.recipe} has a recipe.",
-                f"Choose of: {', '.join(target.precisions)}.",
-            )
-        if engine not in target.engines:
-            raise UsageError(
-                f"The target {name} has no engine {engine}, which {options.recipe} names.",
-                f"Choose of: {', '.join(target.engines)}.",
-            )
-        if not recipes[name, precision].per_channel:
-            raise UsageError(
-                f"{options.recipe} asks for one scale for all weights of an op; files have one for "
-                "each output channel.",
-                "Take per_channel out of it.",
-            )
-    if not asked and options.precisions is None:
-        raise UsageError(
-            f"{options.recipe} has no recipe for {', '.join(options.targets)}.",
-            f"Choose another --target: {', '.join(dict.fromkeys(name for name, _ in recipes))}.",
-        )
-
-
-def _check_target(target: Target, options: ConvertOptions) -> None:
-    missing = [each for each in options.precisions or () if each not in target.precisions]
-    if missing:
-        raise UsageError(
-            f"The target {target.name} has no {missing[0]}.",
-            f"Choose of: {', '.join(target.precisions)}.",
-        )
-
-
-def _check_pattern(pattern: str) -> None:
-    if not pattern:
-        raise UsageError(
-            "--keep-float is empty, which matches every op.", "Give part of a tensor's name."
-        )
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise UsageError(
-            f"--keep-float {pattern!r} is no regular expression: {error}.",
-            "Give a Python regular expression on the ONNX model's tensor names.",
-        ) from error
-
-
-def _require_ranges(options: ConvertOptions, recipes: Recipes, source: Source) -> None:
-    """Pictures to calibrate on, or scales in the model, which only the direct engine can take."""
-    calibrated = [file for file in _files(recipes, options) if file[1] in CALIBRATED]
-    if not calibrated or options.calib is not None:
-        return
-    direct = all(_engine(recipes, options, *file) == "direct" for file in calibrated)
-    if source.info.given is None or not direct:
-        raise UsageError(
-            f"{calibrated[0][1]} needs pictures to calibrate on.",
-            "Add --calib FOLDER with some dozens of typical photos.",
-        )
 
 
 def _require_disk_space() -> None:
@@ -271,104 +114,6 @@ def _require_disk_space() -> None:
             f"The disk of the temporary folder {folder} is full.",
             "Free some space, or name another folder in TMPDIR.",
         )
-
-
-def _asked(recipes: Recipes, options: ConvertOptions, target: Target) -> tuple[Precision, ...]:
-    """The precisions that a target's files are made in."""
-    if options.precisions is None and recipes:
-        return tuple(each for name, each in recipes if name == target.name)
-    return options.precisions or target.default_precisions
-
-
-def _files(recipes: Recipes, options: ConvertOptions) -> list[tuple[str, Precision]]:
-    """Target and precision of all that is made."""
-    return [
-        (name, precision)
-        for name in options.targets
-        for precision in _asked(recipes, options, load_target(name))
-    ]
-
-
-def _engine(recipes: Recipes, options: ConvertOptions, target: str, precision: Precision) -> Engine:
-    """The one that a file is to be made by."""
-    known, engines = recipes.get((target, precision)), load_target(target).engines
-    asked = known.engine if known else options.engine
-    return asked if asked in engines else engines[0]
-
-
-def _is_others(
-    recipes: Recipes, options: ConvertOptions, target: str, precision: Precision
-) -> bool:
-    """Whether TensorFlow's converter or MNN's own quantizer calibrates a file, by itself."""
-    if (target, precision) in recipes:
-        return False  # it is the recipe then that settles all
-    own = target == "mnn" and precision == "int8" and options.mnn_method != "mobileq"
-    return own or _engine(recipes, options, target, precision) != "direct"
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """An option that was given and is for some files only."""
-
-    option: str
-    precisions: tuple[Precision, ...]
-    kinds: str
-    target: str | None = None
-    is_ours: bool = False
-    """Whether it is for mobileq's own quantization only."""
-
-    def concerns(self, target: str, precision: Precision) -> bool:
-        """Whether a file is made by it."""
-        return precision in self.precisions and self.target in (None, target)
-
-
-def _choices(options: ConvertOptions) -> list[_Choice]:
-    """Of what a recipe holds, what the command line says too."""
-    asked = options.quantization
-    integer, mnn = "int8 and int16x8", "int8 of MNN"
-    known = [
-        (options.engine != "direct", _Choice("--engine", get_args(Precision), "TFLite", "tflite")),
-        (options.head != "auto", _Choice("--head", get_args(Precision), "all files")),
-        (options.io != "float32", _Choice("--io", CALIBRATED, integer)),
-        (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer, is_ours=True)),
-        (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer, is_ours=True)),
-        (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer, is_ours=True)),
-        (asked.budget is not None, _Choice("--budget", _SEARCHED, "int8", is_ours=True)),
-        (not asked.search, _Choice("--no-search", _SEARCHED, "int8", is_ours=True)),
-        (options.mnn_method != "mobileq", _Choice("--mnn-method", ("int8",), mnn, "mnn")),
-        (options.mnn_weights != "MAX_ABS", _Choice("--mnn-weights", ("int8",), mnn, "mnn")),
-    ]
-    return [choice for is_given, choice in known if is_given]
-
-
-def _without_effect(recipes: Recipes, options: ConvertOptions) -> Iterator[str]:
-    """Notices of options that change nothing, or not all that they are for.
-
-    Raises:
-        UsageError: A recipe settles what an option was given for. To make the same file as without
-            the option would look as if it had been obeyed.
-    """
-    files = _files(recipes, options)
-    if options.recipe is not None and not any(file in recipes for file in files):
-        made = ", ".join(f"{name}-{precision}" for name, precision in files)
-        yield f"{options.recipe} has no recipe for {made} and changes nothing here."
-    for choice in _choices(options):
-        concerned = [file for file in files if choice.concerns(*file)]
-        settled = ", ".join(f"{name}-{each}" for name, each in concerned if (name, each) in recipes)
-        others = [file for file in concerned if _is_others(recipes, options, *file)]
-        if choice.is_ours and others:
-            listed = ", ".join(f"{name}-{each}" for name, each in others)
-            yield f"{choice.option} does not change {listed}, which mobileq does not calibrate."
-        if not concerned:
-            yield f"{choice.option} is for {choice.kinds} and changes nothing here."
-        elif all(file in recipes for file in concerned):
-            raise UsageError(
-                f"{choice.option} would change nothing: {options.recipe} says how {settled} is "
-                "made.",
-                f"Leave out {choice.option}, or --recipe; the recipe can be edited, too.",
-            )
-        elif settled:
-            yield f"{choice.option} does not change {settled}, for which there is a recipe."
 
 
 @dataclass(frozen=True)
@@ -398,16 +143,14 @@ class _Conversion:
     def __init__(
         self,
         model: Path,
-        options: ConvertOptions,
-        recipes: Recipes,
+        request: Request,
         stages: Stages,
         progress: Progress,
     ) -> None:
-        self._options, self._stages, self._progress = options, stages, progress
-        self._recipes = recipes
-        self._targets = {name: load_target(name) for name in options.targets}
-        self._source = stages.prepare(model, options.overrides)
-        _require_ranges(options, recipes, self._source)
+        self._request, self._stages, self._progress = request, stages, progress
+        self._options = request.options
+        self._source = stages.prepare(model, request.options.overrides)
+        request.require_ranges(has_scales=self._source.info.given is not None)
         for notice in self._source.info.notices:
             progress.notice(notice)
         self._raw: Source | None = None
@@ -423,44 +166,28 @@ class _Conversion:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for target in self._targets.values():
+        for target in self._request.targets.values():
             target.close()
 
     def run(self) -> _Results:
         """All files of all targets."""
-        pairs = [
-            (target, precision)
-            for target in self._targets.values()
-            for precision in _asked(self._recipes, self._options, target)
-        ]
-        files = [self._result(target, precision) for target, precision in pairs]
+        files = [self._result(file) for file in self._request.files]
         budgets = {
-            result.artifact.name: self._budget_report(target, result)
-            for (target, _), result in zip(pairs, files, strict=True)
+            result.artifact.name: self._budget_report(file, result)
+            for file, result in zip(self._request.files, files, strict=True)
             if result.plan is not None and result.plan.budget_met is not None
         }
         return _Results(self._source, self._samples, files, budgets)
 
     def _check_keep_float(self) -> None:
-        """A pattern that matches nothing, or can't be obeyed, is found out before anything is
-        made."""
+        """A pattern that matches nothing is found out before anything is made."""
         import onnx
 
-        for target in self._targets.values():
-            for precision in _asked(self._recipes, self._options, target):
-                options = self._quant_options(target, precision)
-                if precision == "int8-full" and options.keep_float:
-                    raise UsageError(
-                        "int8-full has integer ops only, and --keep-float can't be obeyed.",
-                        "Use int8, or leave out --keep-float.",
-                    )
-                if precision in CALIBRATED and options.keep_float:
-                    source = self._source_for(target, precision)
-                    check_keep_float(onnx.load(source.onnx), precision, options)
-
-    def _quant_options(self, target: Target, precision: Precision) -> QuantOptions:
-        known = self._recipes.get((target.name, precision))
-        return as_options(known) if known else self._options.quantization
+        for file in self._request.files:
+            options = self._request.quantization(file)
+            if file[1] in CALIBRATED and options.keep_float:
+                model = onnx.load(self._source_for(file).onnx)
+                check_keep_float(model, file[1], options)
 
     def _open_samples(self) -> SampleSet | None:
         options = self._options
@@ -498,14 +225,12 @@ class _Conversion:
             )
         return unlabelled(self._samples, VERIFY_COUNT), None
 
-    def _source_for(self, target: Target, precision: Precision) -> Source:
-        """With the head that the precision gets."""
-        head: Head = self._options.head
-        if known := self._recipes.get((target.name, precision)):
-            head = known.head
+    def _source_for(self, file: File) -> Source:
+        """With the head that the file gets."""
+        head = self._request.head(file)
         if self._source.info.given is not None:
             return self._given_source(head)
-        wants_raw = head == "raw" or (head == "auto" and precision in CALIBRATED)
+        wants_raw = head == "raw" or (head == "auto" and file[1] in CALIBRATED)
         if not wants_raw or self._source.head == "raw":
             return self._source
         if self._raw is None:
@@ -535,17 +260,21 @@ class _Conversion:
 
     def _float_with_fallback(self, target: Target, source: Source, engine: Engine) -> _Result:
         try:
-            return self._made(target, source, self._recipe(target, source, "fp32", engine))
+            return self._made(
+                target, source, self._request.recipe((target.name, "fp32"), source.head, engine)
+            )
         except (VerificationError, ToolError) as error:
             other = engine == "direct" and "tensorflow" in target.engines
             # Another engine makes another file than the one that a recipe is of.
-            if not other or self._is_settled(target):
+            if not other or self._request.is_settled(target.name):
                 raise
             first = error
         _require_disk_space()
+        unheeded = ", ".join(self._request.own_options())
+        also = f" and knows nothing of {unheeded}" if unheeded else ""
         self._progress.notice(
             f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
-            f"`tensorflow`, which takes minutes{self._unheeded()}."
+            f"`tensorflow`, which takes minutes{also}."
         )
         try:
             return self._float_file(target, source, "tensorflow")
@@ -555,27 +284,17 @@ class _Conversion:
                 raise first from second
             raise
 
-    def _unheeded(self) -> str:
-        given = [choice.option for choice in _choices(self._options) if choice.is_ours]
-        return f" and knows nothing of {', '.join(given)}" if given else ""
-
-    def _is_settled(self, target: Target) -> bool:
-        """Whether a recipe says that its files are by the direct engine."""
-        asked = _asked(self._recipes, self._options, target)
-        known = [self._recipes.get((target.name, precision)) for precision in asked]
-        return any(each is not None and each.engine == "direct" for each in known)
-
-    def _result(self, target: Target, precision: Precision) -> _Result:
+    def _result(self, file: File) -> _Result:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        source = self._source_for(target, precision)
-        engine = _engine(self._recipes, self._options, target.name, precision)
-        float_file = self._float_file(target, source, engine)
-        if precision == "fp32":
+        target = self._request.targets[file[0]]
+        source = self._source_for(file)
+        float_file = self._float_file(target, source, self._request.engine(file))
+        if file[1] == "fp32":
             return float_file
-        recipe = self._recipe(target, source, precision, float_file.artifact.recipe.engine)
+        recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
         plan, made_of = None, source
-        if self._is_planned(target, recipe):
-            plan, made_of = self._plan(target, source, recipe)
+        if self._is_planned(recipe):
+            plan, made_of = self._plan(file, source, recipe)
             recipe = msgspec.structs.replace(
                 recipe,
                 calibrator=plan.calibrator,
@@ -651,7 +370,7 @@ class _Conversion:
         key = f"{self._reference_key()}, first {LAYER_COUNT}"
         return self._stages.layers(source, target, artifact, path, samples, key)
 
-    def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
+    def _is_planned(self, recipe: QuantRecipe) -> bool:
         """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
         own = recipe.mnn_method is not None
         return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
@@ -666,32 +385,8 @@ class _Conversion:
                 f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
             )
 
-    def _recipe(
-        self, target: Target, source: Source, precision: Precision, engine: Engine
-    ) -> QuantRecipe:
-        io: IoDtype = "float32"
-        known = self._recipes.get((target.name, precision))
-        if precision in CALIBRATED:
-            io = known.io if known else self._options.io
-        if precision == "int8-full" and io == "float32":
-            io = "int8"
-        method, weights = self._options.mnn_method, self._options.mnn_weights
-        if known:
-            method, weights = known.mnn_method or "mobileq", known.mnn_weights or "MAX_ABS"
-        own = precision == "int8" and target.name == "mnn" and method != "mobileq"
-        return QuantRecipe(
-            precision=precision,
-            engine=engine,
-            head=source.head,
-            io=io,
-            mnn_method=method if own else None,
-            mnn_weights=weights if own else None,
-        )
-
-    def _plan(
-        self, target: Target, source: Source, recipe: QuantRecipe
-    ) -> tuple[QuantPlan, Source]:
-        options = self._quant_options(target, recipe.precision)
+    def _plan(self, file: File, source: Source, recipe: QuantRecipe) -> tuple[QuantPlan, Source]:
+        options = self._request.quantization(file)
         given = self._stages.plan_given(source, options.keep_float)
         if given is not None:
             self._explain_given(given, options.keep_float)
@@ -700,6 +395,7 @@ class _Conversion:
         decide, _ = self._pictures
         inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
         quantization = self._quantization(source)
+        target = self._request.targets[file[0]]
         return self._stages.plan(source, target, recipe, options, quantization, inputs)
 
     def _quantization(self, source: Source) -> Quantization:
@@ -716,7 +412,7 @@ class _Conversion:
             )
         return self._quantizations[source.sha256]
 
-    def _budget_report(self, target: Target, result: _Result) -> BudgetReport:
+    def _budget_report(self, file: File, result: _Result) -> BudgetReport:
         """What the file loses on pictures that decided nothing."""
         assert result.plan is not None
         assert result.plan.budget_met is not None
@@ -726,7 +422,7 @@ class _Conversion:
         lost = 1.0 - agreed.map50_95 if agreed and agreed.reference_count else None
         count = len(result.verification.sample_ids)
         if report is not None:
-            lost, count = self._lost(target, result.artifact, result.path, report), len(report)
+            lost, count = self._lost(file, result, report), len(report)
         return BudgetReport(
             budget=budget,
             met=result.plan.budget_met,
@@ -737,12 +433,11 @@ class _Conversion:
             reported_lost=lost,
         )
 
-    def _lost(
-        self, target: Target, artifact: Artifact, path: Path, pictures: Pictures
-    ) -> float | None:
-        source = self._source_for(target, artifact.precision)
+    def _lost(self, file: File, result: _Result, pictures: Pictures) -> float | None:
+        source, artifact = self._source_for(file), result.artifact
         reference = OnnxRuntimeRunner(source.onnx, source.spec.inputs, source.spec.outputs)
-        runner = target.open(path, artifact.inputs, artifact.outputs)
+        target = self._request.targets[file[0]]
+        runner = target.open(result.path, artifact.inputs, artifact.outputs)
         try:
             return Decision(reference, source.spec, pictures, self._progress).score(runner).lost
         finally:

@@ -9,7 +9,8 @@ from mobileq.errors import MissingDependencyError, UsageError
 from mobileq.evaluate.report import Validation
 from mobileq.manifest import MANIFEST_NAME, BundleManifest
 from mobileq.progress import Progress, Silent
-from mobileq.workflows.convert import ConvertOptions, convert
+from mobileq.workflows.convert import convert
+from mobileq.workflows.request import ConvertOptions
 from mobileq.workflows.validate import validate
 
 _MODEL = "demo.onnx"

@@ -21,7 +21,7 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
+from mobileq.spec import CALIBRATED, Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
@@ -49,7 +49,6 @@ _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
     "tensorflow": ("onnx2tf", "tensorflow"),
 }
-_CALIBRATED = ("int8", "int8-full", "int16x8")
 _SEED = 20240229
 """Of the input on which a file is compared whose shapes don't tell the order of its axes."""
 
@@ -100,7 +99,7 @@ class TfliteTarget:
     def convert(self, job: ConversionJob) -> Converted:
         """See `Target.convert`."""
         known = job.given is not None and job.recipe.engine == "direct"
-        if job.recipe.precision in _CALIBRATED and job.samples is None and not known:
+        if job.recipe.precision in CALIBRATED and job.samples is None and not known:
             raise UsageError(
                 f"{job.recipe.precision} needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
@@ -135,7 +134,7 @@ class TfliteTarget:
             "precision": job.recipe.precision,
             "io": job.recipe.io,
         }
-        if job.recipe.precision in _CALIBRATED:
+        if job.recipe.precision in CALIBRATED:
             fields.update(_file_plan(job, base))
         with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
             if self._quantizer is None:
@@ -295,7 +294,7 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         job.output.write_bytes(float_file.read_bytes())
     else:
         fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
-        if job.recipe.precision in _CALIBRATED:
+        if job.recipe.precision in CALIBRATED:
             fields["samples"] = str(_write_samples(job, orders.inputs[0]))
         _convert_saved_model(job, job.output, fields)
     restore_layouts(job.output, job.spec.inputs, orders)
