@@ -270,12 +270,14 @@ class Stages:
         path: Path,
         reference: Callable[[], list[ReferenceSample]],
         reference_key: str,
+        other_order: Callable[[], Runner],
     ) -> Verification:
         """Load the file, run it, compare it. Raises where it does not load or run.
 
         Args:
             reference: Gives what to compare with; called only where the cache has no answer.
             reference_key: What the samples depend on.
+            other_order: See `verify`.
         """
         key = self._store.key(
             "verify",
@@ -305,6 +307,7 @@ class Stages:
                     self._progress,
                     reopen=reopen,
                     target=target.name,
+                    other_order=other_order,
                 )
             finally:
                 runner.close()

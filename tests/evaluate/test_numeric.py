@@ -228,6 +228,14 @@ def test_disagreement_names_output_and_tolerances():
     assert disagreement(found, Tolerance(atol=0.5, rtol=0.01, sqnr_db=46)) is None
 
 
+def test_rounding_of_the_reference_is_allowed_several_times():
+    found = compared(([100.0, 0.0], [100.0, 0.5]), rtol=0.01)
+    tolerance = Tolerance(atol=0.01, rtol=0.01, rounding=4.0)
+    assert disagreement(found, tolerance, rounding=0.125) is None
+    assert disagreement(found, tolerance, rounding=0.12) is not None
+    assert disagreement(found, Tolerance(atol=0.01, rtol=0.01), rounding=1.0) is not None
+
+
 def test_disagreement_tells_of_values_that_are_no_numbers():
     found = compared(([1.0], [np.nan]))
     assert disagreement(found, Tolerance()) == (

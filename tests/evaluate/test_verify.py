@@ -165,6 +165,37 @@ def test_output_that_depends_on_the_process_is_a_problem(reference, precision):
     assert [runner.closed for runner in opened] == [True, True]
 
 
+def _off_once(error):
+    """In one number of the second sample."""
+    change = np.array([[0, error, 0, 0]], np.float32)
+    return Wrong(lambda array, runs: array + change * (runs == 2), "twice")
+
+
+@pytest.mark.parametrize(("uncertain", "agrees"), [(0.0, False), (1e-3, False), (0.008, True)])
+def test_fp32_file_is_held_to_no_more_than_the_models_own_rounding(reference, uncertain, agrees):
+    opened = []
+
+    def other_order():
+        opened.append(_off_once(uncertain))
+        return opened[-1]
+
+    def found_with(error, precision="fp32"):
+        runner = _off_once(error)
+        return verify(
+            runner, "reference", reference, SPEC, precision, Silent(), other_order=other_order
+        )
+
+    found = found_with(0.01)
+    assert (found.problems == ()) == agrees
+    assert (found.rounding["twice"] > 0.001) == agrees
+    assert found.rounding["sum"] == 0.0
+    assert [(runner.runs, runner.closed) for runner in opened] == [(len(reference), True)]
+    # What needs no excuse is not asked for one, and SQNR knows none.
+    assert found_with(1e-5).rounding == {}
+    assert "SQNR" in found_with(1.0).problems[0]
+    assert found_with(1.0, "fp16").rounding == {}
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "dynamic"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_a_problem(reference, precision, value):

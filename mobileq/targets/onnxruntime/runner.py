@@ -14,8 +14,6 @@ from mobileq.targets.base import Tensors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ERRORS_ONLY = 3
-
 
 class OnnxRuntimeRunner:
     """A loaded ONNX model. See `mobileq.targets.base.Runner`."""
@@ -26,11 +24,16 @@ class OnnxRuntimeRunner:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         threads: int = 0,
+        *,
+        optimized: bool = True,
     ) -> None:
         import onnxruntime
 
+        options = session_options(threads)
+        if not optimized:  # other kernels, which take sums in another order
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = open_session(model, session_options(threads))
+            self._session = open_session(model, options)
         except Exception as error:  # its error types derive from Exception, one per status code
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise InputError(

@@ -39,6 +39,15 @@ def test_path_and_bytes_are_the_same_model(tiny, threads):
         runner.close()
 
 
+def test_unoptimized_model_differs_by_rounding_only(tiny):
+    model = tiny("upsampled")
+    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs, optimized=False)
+    found = runner.run(model.feeds)
+    for name, wanted in model.wanted.items():
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-5)
+    runner.close()
+
+
 def test_only_the_outputs_of_the_spec_are_given(tiny):
     model = tiny("upsampled")
     runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs[1:])
