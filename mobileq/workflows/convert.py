@@ -180,11 +180,17 @@ class _Conversion:
         return _Results(self._source, self._samples, files, budgets)
 
     def _check_keep_float(self) -> None:
-        """A pattern that matches nothing is found out before anything is made."""
+        """A pattern that matches nothing, or can't be obeyed, is found out before anything is
+        made."""
         import onnx
 
         for file in self._request.files:
             options = self._request.quantization(file)
+            if file[1] == "int8-full" and options.keep_float:
+                raise UsageError(
+                    "int8-full has integer ops only, and --keep-float can't be obeyed.",
+                    "Use int8, or leave out --keep-float.",
+                )
             if file[1] in CALIBRATED and options.keep_float:
                 model = onnx.load(self._source_for(file).onnx)
                 check_keep_float(model, file[1], options)

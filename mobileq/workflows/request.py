@@ -80,12 +80,6 @@ class Request:
         self._recipes: Recipes = read_recipes(options.recipe) if options.recipe else {}
         if options.recipe is not None:
             self._check_recipes(options.recipe)
-        for file in self.files:
-            if file[1] == "int8-full" and self.quantization(file).keep_float:
-                raise UsageError(
-                    "int8-full has integer ops only, and --keep-float can't be obeyed.",
-                    "Use int8, or leave out --keep-float.",
-                )
 
     @cached_property
     def files(self) -> tuple[File, ...]:

@@ -193,6 +193,61 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
     assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 30
 
 
+NEAREST = 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"'
+LINEAR = 'mode="linear", coordinate_transformation_mode="half_pixel"'
+POOLED = "kernel_shape=[3,3], pads=[1,1,1,1], strides=[1,1]"
+BETWEEN = {
+    # As in PicoDet's neck: MNN 3.6.1 crashes where a resize of codes is described as float, ...
+    "resized, joined": (f"s = Resize<{NEAREST}>(h, , scales) j = Concat<axis=1>(s, r)", 32),
+    "interpolated, joined": (f"s = Resize<{LINEAR}>(c, , scales) j = Concat<axis=1>(s, r)", 32),
+    # ... takes no notice that what it gives has another scale, ...
+    "interpolated": (f"j = Resize<{LINEAR}>(h, , scales)", 16),
+    # ... and cuts off before it interpolates what a ReLU cuts off behind it.
+    "interpolated, cut": (f"s = Resize<{LINEAR}>(h, , scales) j = Relu(s)", 16),
+    # Its poolings compare codes with the wrong sign.
+    "largest": (f"j = MaxPool<{POOLED}>(r)", 16),
+    "averaged": (f"j = AveragePool<{POOLED}>(r)", 16),
+    # It takes the 1.0 beside "float" for the scale of a sum of codes.
+    "added, resized, joined": (
+        f"d = Conv<pads=[1,1,1,1]>(h, t) a = Add(c, d) s = Resize<{LINEAR}>(a, , scales) "
+        "j = Concat<axis=1>(s, r)", 32,
+    ),
+    "added, pooled, resized": (
+        f"d = Conv<pads=[1,1,1,1]>(h, t) a = Add(h, d) m = MaxPool<{POOLED}>(a) "
+        f"s = Resize<{NEAREST}>(m, , scales) j = Concat<axis=1>(s, r)", 32,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keep_float", [(), ("z",)])
+@pytest.mark.parametrize("activation", ["HardSwish", "LeakyRelu<alpha=0.1>"])
+@pytest.mark.parametrize("between", BETWEEN)
+def test_what_lies_between_int8_convolutions_is_right(
+    monkeypatch, tmp_path, between, activation, keep_float
+):
+    body, channels = BETWEEN[between]
+    graph = f"""g (float[1,3,16,20] x) => (float[1,4,16,20] y, float[1,4,8,10] z) {{
+        b = Conv<pads=[1,1,1,1]>(x, w)
+        r = {activation}(b)
+        c = Conv<pads=[1,1,1,1], strides=[2,2]>(r, t)
+        h = {activation}(c)
+        {body}
+        y = Conv(j, v)
+        z = Conv(h, u)
+    }}"""
+    constants = {
+        "w": weights(16, 3, 3, 3), "t": weights(16, 16, 3, 3), "v": weights(4, channels, 1, 1),
+        "u": weights(4, 16, 1, 1), "scales": np.array([1, 1, 2, 2], np.float32),
+    }  # fmt: skip
+    monkeypatch.setitem(MODELS, "between", (graph, constants))
+    model = make("between", tmp_path)
+    job = model.job(tmp_path, "int8", keep_float=keep_float)
+    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
+    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
+    for name, found in outputs_of(file).items():
+        assert sqnr_db(model.wanted[name], found) > 30
+
+
 @pytest.mark.parametrize(("size", "kind"), [(1.0, "float16"), (1e-7, "int8"), (1e6, "int8")])
 def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, kind):
     graph, constants = MODELS["depthwise"]
