@@ -57,6 +57,13 @@ _LEAST_SPACE = 8_000_000
 """Bytes on the temporary folder's disk below which a failure is put down to that."""
 LOST_AGREEMENT = 0.5
 """Below this the person is told that a precision costs more than it is worth."""
+_GENTLER: dict[Precision, Precision] = {
+    "int8-full": "int8",
+    "int16x8": "fp16",
+    "dynamic": "fp16",
+    "w8": "fp16",
+    "fp16": "fp32",
+}
 
 
 def convert(
@@ -346,23 +353,24 @@ class _Conversion:
             artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
         for note in artifact.notes:
             self._progress.notice(note)
+        self._tell(target, recipe, path.name, found)
+        return _Result(artifact, path, found, plan, companions, layers)
+
+    def _tell(self, target: Target, recipe: QuantRecipe, name: str, found: Verification) -> None:
+        """What a person should know of a comparison that failed nowhere."""
         if found.rounding:
             self._progress.notice(
                 "The model magnifies rounding, as untrained weights do: with sums in another order "
                 f"ONNX Runtime itself is out of tolerance by {max(found.rounding.values()):.2g}, "
-                f"and {path.name} is allowed a multiple of that."
+                f"and {name} is allowed a multiple of that."
             )
         if found.agreement and not found.agreement.reference_count:
             self._note_empty()
         elif found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
-            remedy = "keep sensitive ops in float with --keep-float, or use dynamic"
-            if recipe.mnn_method is not None:
-                remedy = "use --mnn-method mobileq"
             self._progress.notice(
-                f"{path.name} finds little of what the ONNX model finds (agreement "
-                f"{found.agreement.map50_95:.2f}): don't ship it; {remedy}."
+                f"{name} finds little of what the ONNX model finds (agreement "
+                f"{found.agreement.map50_95:.2f}): don't ship it; {remedy(target.name, recipe)}."
             )
-        return _Result(artifact, path, found, plan, companions, layers)
 
     def _note_empty(self) -> None:
         """Once, and not of drawn pictures, which are noted as such."""
@@ -474,6 +482,18 @@ class _Conversion:
             self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
             runner.close()
         return self._references[model]
+
+
+def remedy(target: str, recipe: QuantRecipe) -> str:
+    """What to try where a file finds little."""
+    if recipe.mnn_method is not None:
+        return "use --mnn-method mobileq"
+    if recipe.precision == "int8":
+        smaller = "w8" if target == "mnn" else "dynamic"
+        return f"keep sensitive ops in float with --keep-float, or use {smaller}"
+    if recipe.precision == "fp32":
+        return "use another --target"
+    return f"use {_GENTLER[recipe.precision]}"
 
 
 def _reference_model(source: Source, precision: Precision) -> Path:

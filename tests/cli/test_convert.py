@@ -9,6 +9,11 @@ from pathlib import Path
 import onnx
 import pytest
 
+from mobileq.evaluate.numeric import TOLERANCES, Tolerance
+from mobileq.spec import QuantRecipe
+from mobileq.targets.base import load_target, target_names
+from mobileq.workflows.convert import remedy
+
 from . import models
 from .commands import Cli, Result, fingerprint, names_in
 
@@ -306,3 +311,24 @@ def test_an_operator_without_counterpart_is_explained(convert: Convert, tmp_path
     convert.model = models.unconvertible(tmp_path / "volume.onnx")
     said = convert.fails(1)
     assert "Det (node 'volume')" in said
+
+
+def test_model_that_magnifies_rounding_is_noted(
+    convert: Convert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Held to the last bit, every model does.
+    exact = Tolerance(atol=0.0, rtol=0.0, rounding=1e4)
+    monkeypatch.setitem(TOLERANCES, "fp32", exact)
+    result = convert("--no-cache")
+    assert result.code == 0
+    assert "Note: The model magnifies rounding, as untrained weights do: with sums" in result.err
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_remedy_for_a_file_that_finds_little_is_one_that_there_is(name: str) -> None:
+    target = load_target(name)
+    for precision in target.precisions:
+        instead = remedy(name, QuantRecipe(precision=precision)).split()[-1]
+        assert instead in (*target.precisions, "--target")
+        assert instead != precision
+    assert remedy(name, QuantRecipe(precision="int8", mnn_method="KL")).endswith("mobileq")
