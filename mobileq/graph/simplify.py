@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -30,7 +31,9 @@ RTOL = 1e-3
 
 
 def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tuple[str, ...]]:
-    """A copy with constants folded and shapes inferred: same names, same order, same results.
+    """A copy with constants folded and shapes inferred: same tensors, same order, same results.
+
+    Every node has a name; ONNX demands none, but onnx2tf (2.6.9) names tensors by it.
 
     Both graphs run in ONNX Runtime on the same seeded random inputs. If the simplified one fails or
     differs by more than `ATOL` and `RTOL`, the model is returned as it was, with a notice. Output
@@ -67,8 +70,19 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
         notices.append(f"The graph was not simplified: {difference.rstrip('.')}.")
         simplified = model
     result = infer_shapes(simplified)
+    _name_nodes(result)
     notices.extend(_correct_outputs(result, before))
     return result, tuple(notices)
+
+
+def _name_nodes(model: ModelProto) -> None:
+    used = {node.name for node in model.graph.node}
+    for node in model.graph.node:
+        base = f"{node.op_type}_{node.output[0]}"
+        if not node.name:
+            others = (f"{base}_{count}" for count in itertools.count(1))
+            node.name = next(name for name in itertools.chain([base], others) if name not in used)
+            used.add(node.name)
 
 
 class _SlimError(Exception):

@@ -42,6 +42,21 @@ def test_names_and_order_of_inputs_and_outputs_stay() -> None:
     assert [value.name for value in simplified.graph.output] == ["z", "y"]
 
 
+def test_node_without_a_name_gets_one_of_its_own() -> None:
+    model = model_of(
+        """g (float[1,3,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] z, float[1,4,8,8] v) {
+            c = Conv(x, w)
+            y = Sigmoid(c)
+            z = Tanh(c)
+            v = Neg(c)
+        }""",
+        {"w": conv_weights(4)},
+    )
+    model.graph.node[1].name = "Tanh_z"
+    names = [node.name for node in simplify(model)[0].graph.node]
+    assert names == ["Conv_c", "Tanh_z", "Tanh_z_1", "Neg_v"]
+
+
 def test_results_stay() -> None:
     model = reshaping_model()
     simplified, _ = simplify(model)
@@ -126,6 +141,8 @@ def test_failing_simplifier_leaves_the_model_as_it_is(
     monkeypatch.setattr("onnxslim.slim", slim)
     model = small_model()
     result, notices = simplify(model)
+    for node in result.graph.node:
+        node.ClearField("name")
     assert result.graph.node == model.graph.node
     assert [notice.startswith("The graph was not simplified: ") for notice in notices] == [True]
 

@@ -29,6 +29,8 @@ _MOVING = frozenset(
     | {"EXPAND_DIMS", "GATHER", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
 )
 """Ops that give the values they take: one scale for both, and the precision of their neighbours."""
+_CHOOSING = frozenset({"STRIDED_SLICE", "SLICE", "MAX_POOL_2D", "SPLIT", "GATHER"})
+"""Of these, those whose results need not span the range of what they take."""
 
 
 def read_correspondence(
@@ -75,10 +77,10 @@ def file_ranges(
     """
     found = {names[name]: value for name, value in ranges.items() if name in names}
     moving = list(_moving_ops(model))
-    for _, sources, results in reversed(moving):
+    for kind, sources, results in reversed(moving):
         # The other way round for what the model's output was before its axes were put in order.
         known = next((found[name] for name in results if name in found), None)
-        if known is not None and sources:
+        if known is not None and sources and kind not in _CHOOSING:
             found.setdefault(sources[0], known)
     for _, sources, results in moving:
         known = next((found[name] for name in sources if name in found), None)
@@ -104,7 +106,8 @@ def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> 
     changed = True
     while changed:
         changed = False
-        for given, sources, results in moving:
+        for _, sources, results in moving:
+            given = results[0]
             if given in wanted:
                 continue
             fed = [name for result in results for name in users.get(result, ())]
@@ -120,14 +123,14 @@ def _tensor_names(model: Any, indices: Any) -> list[str]:
 
 
 def _moving_ops(model: Any) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(name, activations it takes, tensors it gives) of each op that only moves values."""
+    """(kind, activations it takes, tensors it gives) of each op that only moves values."""
     graph = model.subgraphs[0]
     activations = flatbuffer.activation_indices(model)
     for op in graph.operators:
-        if flatbuffer.op_name(model, op) in _MOVING:
+        kind = flatbuffer.op_name(model, op)
+        if kind in _MOVING:
             taken = [index for index in op.inputs if int(index) in activations]
-            results = _tensor_names(model, op.outputs)
-            yield results[0], _tensor_names(model, taken), results
+            yield kind, _tensor_names(model, taken), _tensor_names(model, op.outputs)
 
 
 def _users(model: Any) -> dict[str, list[str]]:

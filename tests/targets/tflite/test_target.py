@@ -18,7 +18,7 @@ from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import MODELS, TinyFile, convert_once, of_file, sqnr_db
+from ..tiny import MODELS, TinyFile, convert_once, make, of_file, sqnr_db, weights
 
 LEAST_DB = {"fp32": 120, "fp16": 65, "dynamic": 40, "int8": 35, "int16x8": 40}
 """A float32 file differs by rounding only (140 dB); each of the others shows its own error."""
@@ -274,3 +274,30 @@ def test_error_of_a_missing_file_names_it(tiny, tmp_path):
     model = tiny("conv")
     with pytest.raises((VerificationError, InputError), match=r"none\.tflite"):
         TfliteTarget().open(tmp_path / "none.tflite", model.spec.inputs, model.spec.outputs)
+
+
+@pytest.mark.parametrize(
+    "part", ["j = Slice(r, one, three, one)", "j, k = Split<axis=1>(r, sizes)"]
+)
+def test_range_of_a_part_is_not_taken_for_the_whole(monkeypatch, tmp_path, part):
+    # Nodes without names: what the convolution d takes is in no report of onnx2tf.
+    graph = f"""g (float[1,3,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] z) {{
+        c = Conv<pads=[1,1,1,1]>(x, w)
+        r = HardSwish(c)
+        d = Conv<pads=[1,1,1,1]>(r, v)
+        z = Sigmoid(d)
+        {part}
+        e = Conv(j, u)
+        y = Sigmoid(e)
+    }}"""
+    spread = np.geomspace(0.01, 10, 8, dtype=np.float32)[:, None, None, None]
+    constants = {
+        "w": weights(8, 3, 3, 3) * spread, "v": weights(4, 8, 3, 3) / 10,
+        "u": weights(4, 2, 1, 1), "one": np.array([1]), "three": np.array([3]),
+        "sizes": np.array([2, 6]),
+    }  # fmt: skip
+    monkeypatch.setitem(MODELS, "part", (graph, constants))
+    model = make("part", tmp_path)
+    job = model.job(tmp_path, "int8")
+    file = TinyFile(model, job.output, convert_once(job, TfliteTarget))
+    assert sqnr_db(model.wanted["z"], outputs_of(file)["z"]) > 30
