@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 _BUFFERED_SAMPLES = 16
 """numpy's cost per call is shared by this many samples."""
 
-_ERRORS_ONLY = 3
-
 
 @dataclass(frozen=True, eq=False)
 class Statistics:

@@ -180,10 +180,10 @@ def disagreement(
     least, sqnr_db = tolerance.sqnr_db, found.sqnr_db
     if least is not None and sqnr_db is not None and sqnr_db < least:
         return f"{found.name!r} has {sqnr_db:.1f} dB SQNR, under {least:g}"
-    allowed = (tolerance.atol or 0.0) + tolerance.rounding * rounding
-    if tolerance.atol is not None and found.largest_excess > allowed:
+    atol = tolerance.atol
+    if atol is not None and found.largest_excess > atol + tolerance.rounding * rounding:
         return (
             f"{found.name!r} differs by up to {found.max_abs_error:.3g} "
-            f"(atol {tolerance.atol:g}, rtol {tolerance.rtol or 0.0:g})"
+            f"(atol {atol:g}, rtol {tolerance.rtol or 0.0:g})"
         )
     return None

@@ -55,6 +55,14 @@ def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
         runner.close()
 
 
+def made(monkeypatch, folder, graph, constants, precision="int8", **options) -> TinyFile:
+    """A model of one test, converted."""
+    monkeypatch.setitem(MODELS, "made", (graph, constants))
+    model = make("made", folder)
+    job = dataclasses.replace(model.job(folder, precision, **options), output=folder / "x.mnn")
+    return TinyFile(model, job.output, convert_once(job, MnnTarget))
+
+
 @pytest.mark.parametrize("precision", LEAST_DB)
 @pytest.mark.parametrize("name", ["conv", "dead", "anchors", "depthwise", "scores"])
 def test_file_gives_what_the_model_gives(convert, name, precision):
@@ -80,11 +88,8 @@ def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
         y = MatMul(n, w)
     }"""
     constants = {"s": weights(64), "b": weights(64, seed=1), "w": weights(64, 64)}
-    monkeypatch.setitem(MODELS, "normalized", (graph, constants))
-    model = make("normalized", tmp_path)
-    job = dataclasses.replace(model.job(tmp_path, "w8"), output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
-    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 38
+    file = made(monkeypatch, tmp_path, graph, constants, "w8")
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 38
 
 
 def test_pooling_between_convolutions_keeps_what_is_large(convert):
@@ -181,16 +186,12 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
         "w": weights(16, 3, 3, 3), "v": weights(16, 1, 3, 3), "u": weights(8, channels, 1, 1),
         "halves": np.array([8, 8]),
     }  # fmt: skip
-    monkeypatch.setitem(MODELS, around, (graph, constants))
     monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
-    model = make(around, tmp_path)
-    job = model.job(tmp_path, "int8", keep_float=("d",))
-    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
+    file = made(monkeypatch, tmp_path, graph, constants, keep_float=("d",))
     assert file.converted.notes == ("2 of 3 convolutions are in int8.",)
     wanted = Counter(["int8", "int8", kind])
-    assert read_outline(job.output).weight_types == wanted
-    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 30
+    assert read_outline(file.path).weight_types == wanted
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
 
 
 NEAREST = 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"'
@@ -239,26 +240,18 @@ def test_what_lies_between_int8_convolutions_is_right(
         "w": weights(16, 3, 3, 3), "t": weights(16, 16, 3, 3), "v": weights(4, channels, 1, 1),
         "u": weights(4, 16, 1, 1), "scales": np.array([1, 1, 2, 2], np.float32),
     }  # fmt: skip
-    monkeypatch.setitem(MODELS, "between", (graph, constants))
-    model = make("between", tmp_path)
-    job = model.job(tmp_path, "int8", keep_float=keep_float)
-    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
+    file = made(monkeypatch, tmp_path, graph, constants, keep_float=keep_float)
     for name, found in outputs_of(file).items():
-        assert sqnr_db(model.wanted[name], found) > 30
+        assert sqnr_db(file.model.wanted[name], found) > 30
 
 
 @pytest.mark.parametrize(("size", "kind"), [(1.0, "float16"), (1e-7, "int8"), (1e6, "int8")])
 def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, kind):
     graph, constants = MODELS["depthwise"]
     scaled = {**constants, "v": constants["v"] * np.float32(size)}
-    monkeypatch.setitem(MODELS, "scaled", (graph, scaled))
-    model = make("scaled", tmp_path)
-    job = model.job(tmp_path, "int8", keep_float=("y",))
-    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
-    file = TinyFile(model, job.output, convert_once(job, MnnTarget))
-    assert read_outline(job.output).weight_types == Counter(["int8", kind])
-    assert sqnr_db(model.wanted["y"], outputs_of(file)["y"]) > 35
+    file = made(monkeypatch, tmp_path, graph, scaled, keep_float=("y",))
+    assert read_outline(file.path).weight_types == Counter(["int8", kind])
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 35
 
 
 def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
