@@ -48,8 +48,8 @@ from mobileq.vision.detections import Detections
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
 from mobileq.vision.preprocess import feed_picture, read_image
-from mobileq.workflows.convert import VERIFY_COUNT
 from mobileq.workflows.inputs import open_calibration, verification_samples
+from mobileq.workflows.judging import VERIFY_COUNT
 from mobileq.workflows.opening import OpenModel, of_artifact
 from mobileq.workflows.validate import coco_results
 

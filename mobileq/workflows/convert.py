@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -19,51 +15,18 @@ from mobileq.bundle import BundleWriter
 from mobileq.cache import ResultCache
 from mobileq.errors import (
     BudgetMissedError,
-    MobileqError,
-    ToolError,
-    UnsupportedOperatorError,
-    UsageError,
-    VerificationError,
 )
-from mobileq.evaluate.coco import category_ids_for
-from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
-from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport, Report
-from mobileq.evaluate.verify import Verification, run_reference
-from mobileq.hashing import file_digest
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
-from mobileq.spec import CALIBRATED, Artifact, Engine, Precision, QuantRecipe
-from mobileq.targets.base import Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-from mobileq.workflows.decision import Decision, Pictures, split_labelled
+from mobileq.spec import CALIBRATED
+from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
-from mobileq.workflows.inputs import open_calibration, verification_count, verification_samples
-from mobileq.workflows.quantization import Quantization, check_keep_float, unlabelled
-from mobileq.workflows.request import ConvertOptions, File, Head, Request
-from mobileq.workflows.stages import Source, Stages
-
-if TYPE_CHECKING:
-    from mobileq.calibration.samples import SampleSet
-    from mobileq.evaluate.verify import FeedSample, ReferenceSample
-
-VERIFY_COUNT = 8
-"""How many pictures every file is run on before the command succeeds."""
-LAYER_COUNT = 2
-"""How many of them the layers of a file are compared on: all tensors of one are in memory."""
-_LEAST_SPACE = 8_000_000
-"""Bytes on the temporary folder's disk below which a failure is put down to that."""
-LOST_AGREEMENT = 0.5
-"""Below this the person is told that a precision costs more than it is worth."""
-_GENTLER: dict[Precision, Precision] = {
-    "int8-full": "int8",
-    "int16x8": "fp16",
-    "dynamic": "fp16",
-    "w8": "fp16",
-    "fp16": "fp32",
-}
+from mobileq.workflows.inputs import verification_samples
+from mobileq.workflows.request import ConvertOptions, Request
+from mobileq.workflows.stages import Stages
 
 
 def convert(
@@ -104,402 +67,13 @@ def convert(
         tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
     ):
         stages = Stages(store, Path(scratch), progress)
-        with _Conversion(Path(model), request, stages, progress) as conversion:
+        with Conversion(Path(model), request, stages, progress) as conversion:
             results = conversion.run()
         manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
         if store.notice:
             progress.notice(store.notice)
     _require_budget(results.budgets)
     return manifest
-
-
-def _require_disk_space() -> None:
-    """A tool that ran out of space says so in ways of its own, or not at all."""
-    folder = tempfile.gettempdir()
-    if shutil.disk_usage(folder).free < _LEAST_SPACE:
-        raise MobileqError(
-            f"The disk of the temporary folder {folder} is full.",
-            "Free some space, or name another folder in TMPDIR.",
-        )
-
-
-@dataclass(frozen=True)
-class _Result:
-    """One file that was converted and compared."""
-
-    artifact: Artifact
-    path: Path
-    verification: Verification
-    plan: QuantPlan | None = None
-    companions: tuple[str, ...] = ()
-    """What else belongs into the bundle, by its path there and in the folder of `path`."""
-    layers: tuple[LayerNoise, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Results:
-    source: Source
-    samples: SampleSet | None
-    files: list[_Result]
-    budgets: dict[str, BudgetReport]
-
-
-class _Conversion:
-    """One run: which files are made, by which engine, and whether they are good enough."""
-
-    def __init__(
-        self,
-        model: Path,
-        request: Request,
-        stages: Stages,
-        progress: Progress,
-    ) -> None:
-        self._request, self._stages, self._progress = request, stages, progress
-        self._options = request.options
-        self._source = stages.prepare(model, request.options.overrides)
-        request.require_ranges(has_scales=self._source.info.given is not None)
-        for notice in self._source.info.notices:
-            progress.notice(notice)
-        self._raw: Source | None = None
-        self._is_empty_noted = False
-        self._check_keep_float()
-        self._truth = self._open_truth()
-        self._samples = self._open_samples()
-        self._float_files: dict[tuple[str, str, Engine], _Result] = {}
-        self._references: dict[Path, list[ReferenceSample]] = {}
-        self._quantizations: dict[str, Quantization] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for target in self._request.targets.values():
-            target.close()
-
-    def run(self) -> _Results:
-        """All files of all targets."""
-        files = [self._result(file) for file in self._request.files]
-        budgets = {
-            result.artifact.name: self._budget_report(file, result)
-            for file, result in zip(self._request.files, files, strict=True)
-            if result.plan is not None and result.plan.budget_met is not None
-        }
-        return _Results(self._source, self._samples, files, budgets)
-
-    def _check_keep_float(self) -> None:
-        """A pattern that matches nothing, or can't be obeyed, is found out before anything is
-        made."""
-        import onnx
-
-        for file in self._request.files:
-            options = self._request.quantization(file)
-            if file[1] == "int8-full" and options.keep_float:
-                raise UsageError(
-                    "int8-full has integer ops only, and --keep-float can't be obeyed.",
-                    "Use int8, or leave out --keep-float.",
-                )
-            if file[1] in CALIBRATED and options.keep_float:
-                model = onnx.load(self._source_for(file).onnx)
-                check_keep_float(model, file[1], options)
-
-    def _open_samples(self) -> SampleSet | None:
-        options = self._options
-        if options.calib is not None:
-            return open_calibration(
-                self._source.spec, options.calib, options.calib_count, options.seed, self._progress
-            )
-        self._progress.notice(
-            "Without --calib the files are verified on drawn pictures only; give some typical "
-            "photos for a better check."
-        )
-        return None
-
-    def _open_truth(self) -> GroundTruth | None:
-        options, spec = self._options, self._source.spec
-        if options.annotations is None:
-            return None
-        truth = load_ground_truth(options.annotations, options.eval_images)
-        for notice in truth.notices:
-            self._progress.notice(notice)
-        if spec.decode is not None:
-            category_ids_for(spec.labels, spec.decode.class_count, truth.coco["categories"])
-        return truth
-
-    @cached_property
-    def _pictures(self) -> tuple[Pictures, Pictures | None]:
-        """To decide on, and to report on; None: the verification's own."""
-        if self._truth is not None:
-            return split_labelled(self._truth)
-        assert self._samples is not None
-        if len(self._samples) < 2 * VERIFY_COUNT:
-            self._progress.notice(
-                f"Fewer than {2 * VERIFY_COUNT} pictures in --calib tell little, and results are "
-                "reported on the same that decide: give some dozens."
-            )
-        return unlabelled(self._samples, VERIFY_COUNT), None
-
-    def _source_for(self, file: File) -> Source:
-        """With the head that the file gets."""
-        head = self._request.head(file)
-        if self._source.info.given is not None:
-            return self._given_source(head)
-        wants_raw = head == "raw" or (head == "auto" and file[1] in CALIBRATED)
-        if not wants_raw or self._source.head == "raw":
-            return self._source
-        if self._raw is None:
-            try:
-                self._raw = self._stages.raw(self._source)
-            except UsageError as error:
-                if head == "raw":
-                    raise
-                self._progress.notice(f"{error.message} The decoding stays in the graph, in float.")
-                self._raw = self._source
-        return self._raw
-
-    def _given_source(self, head: Head) -> Source:
-        if head == "raw" and self._source.head != "raw":
-            raise UsageError(
-                "The model came quantized, decoding and all, and is kept as it is.",
-                "Leave out --head, or export it with a raw head.",
-            )
-        return self._source
-
-    def _float_file(self, target: Target, source: Source, engine: Engine) -> _Result:
-        """The others are made from it, by the engine that got it right."""
-        key = target.name, source.sha256, engine
-        if key not in self._float_files:
-            self._float_files[key] = self._float_with_fallback(target, source, engine)
-        return self._float_files[key]
-
-    def _float_with_fallback(self, target: Target, source: Source, engine: Engine) -> _Result:
-        try:
-            return self._made(
-                target, source, self._request.recipe((target.name, "fp32"), source.head, engine)
-            )
-        except (VerificationError, ToolError) as error:
-            other = engine == "direct" and "tensorflow" in target.engines
-            # Another engine makes another file than the one that a recipe is of.
-            if not other or self._request.is_settled(target.name):
-                raise
-            first = error
-        _require_disk_space()
-        unheeded = ", ".join(self._request.own_options())
-        also = f" and knows nothing of {unheeded}" if unheeded else ""
-        self._progress.notice(
-            f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
-            f"`tensorflow`, which takes minutes{also}."
-        )
-        try:
-            return self._float_file(target, source, "tensorflow")
-        except (VerificationError, ToolError) as second:
-            # Which operator is at fault says more than what TensorFlow makes of it.
-            if isinstance(first, UnsupportedOperatorError):
-                raise first from second
-            raise
-
-    def _result(self, file: File) -> _Result:
-        """Convert, load, run and compare. Raises VerificationError where a float file differs."""
-        target = self._request.targets[file[0]]
-        source = self._source_for(file)
-        float_file = self._float_file(target, source, self._request.engine(file))
-        if file[1] == "fp32":
-            return float_file
-        recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
-        plan, made_of = None, source
-        if self._is_planned(recipe):
-            plan, made_of = self._plan(file, source, recipe)
-            recipe = msgspec.structs.replace(
-                recipe,
-                calibrator=plan.calibrator,
-                keep_float=plan.keep_float,
-                repairs=plan.repairs,
-            )
-        return self._made(target, source, recipe, plan, made_of)
-
-    def _made(
-        self,
-        target: Target,
-        source: Source,
-        recipe: QuantRecipe,
-        plan: QuantPlan | None = None,
-        made_of: Source | None = None,
-    ) -> _Result:
-        """Args: made_of: The repaired model; what comes out is held against `source`."""
-        samples = self._samples if recipe.precision in CALIBRATED else None
-        artifact, path, companions = self._stages.convert(
-            made_of or source, target, recipe, plan, samples
-        )
-        reference = _reference_model(source, recipe.precision)
-        found = self._stages.verify(
-            source,
-            target,
-            artifact,
-            path,
-            lambda: self._reference_samples(source, reference),
-            f"{file_digest(reference)}, {self._reference_key()}",
-            lambda: OnnxRuntimeRunner(
-                reference, source.spec.inputs, source.spec.outputs, optimized=False
-            ),
-        )
-        if found.problems:
-            raise VerificationError(
-                f"{path.name} does not agree with the ONNX model: {found.problems[0]}.",
-                "Try the other --engine, or report the model."
-                if len(target.engines) > 1
-                else "Report the model.",
-            )
-        layers = self._layers(source, target, artifact, path)
-        if layers:
-            artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
-        for note in artifact.notes:
-            self._progress.notice(note)
-        self._tell(target, recipe, path.name, found)
-        return _Result(artifact, path, found, plan, companions, layers)
-
-    def _tell(self, target: Target, recipe: QuantRecipe, name: str, found: Verification) -> None:
-        """What a person should know of a comparison that failed nowhere."""
-        if found.rounding:
-            self._progress.notice(
-                "The model magnifies rounding, as untrained weights do: with sums in another order "
-                f"ONNX Runtime itself is out of tolerance by {max(found.rounding.values()):.2g}, "
-                f"and {name} is allowed a multiple of that."
-            )
-        if found.agreement and not found.agreement.reference_count:
-            self._note_empty()
-        elif found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
-            self._progress.notice(
-                f"{name} finds little of what the ONNX model finds (agreement "
-                f"{found.agreement.map50_95:.2f}): don't ship it; {remedy(target.name, recipe)}."
-            )
-
-    def _note_empty(self) -> None:
-        """Once, and not of drawn pictures, which are noted as such."""
-        if self._samples is not None and not self._is_empty_noted:
-            self._is_empty_noted = True
-            self._progress.notice(
-                "The ONNX model finds nothing in the pictures that files are compared on: their "
-                "agreement says nothing; give --calib pictures with objects."
-            )
-
-    def _layers(
-        self, source: Source, target: Target, artifact: Artifact, path: Path
-    ) -> tuple[LayerNoise, ...]:
-        """Of files whose ranges are not ours: why they are as they are."""
-        if artifact.recipe.mnn_method is None:
-            return ()
-
-        def samples() -> Iterator[FeedSample]:
-            for each in self._reference_samples(source, source.onnx)[:LAYER_COUNT]:
-                yield each.sample
-
-        key = f"{self._reference_key()}, first {LAYER_COUNT}"
-        return self._stages.layers(source, target, artifact, path, samples, key)
-
-    def _is_planned(self, recipe: QuantRecipe) -> bool:
-        """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
-        own = recipe.mnn_method is not None
-        return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
-
-    def _explain_given(self, plan: QuantPlan, patterns: tuple[str, ...]) -> None:
-        if self._samples is not None:
-            self._progress.notice(
-                "The model has its own scales: the pictures of --calib are used to verify only."
-            )
-        if plan.keep_float and not patterns:
-            self._progress.notice(
-                f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
-            )
-
-    def _plan(self, file: File, source: Source, recipe: QuantRecipe) -> tuple[QuantPlan, Source]:
-        options = self._request.quantization(file)
-        given = self._stages.plan_given(source, options.keep_float)
-        if given is not None:
-            self._explain_given(given, options.keep_float)
-            return given, source
-        assert self._samples is not None
-        decide, _ = self._pictures
-        inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
-        quantization = self._quantization(source)
-        target = self._request.targets[file[0]]
-        return self._stages.plan(source, target, recipe, options, quantization, inputs)
-
-    def _quantization(self, source: Source) -> Quantization:
-        if source.sha256 not in self._quantizations:
-            assert self._samples is not None
-            self._quantizations[source.sha256] = Quantization(
-                source.onnx,
-                source.spec,
-                self._samples,
-                self._pictures[0],
-                self._stages.workspace,
-                self._stages.reuse,
-                self._progress,
-            )
-        return self._quantizations[source.sha256]
-
-    def _budget_report(self, file: File, result: _Result) -> BudgetReport:
-        """What the file loses on pictures that decided nothing."""
-        assert result.plan is not None
-        assert result.plan.budget_met is not None
-        decide, report = self._pictures
-        budget = self._options.quantization.budget or 0.0
-        agreed = result.verification.agreement
-        lost = 1.0 - agreed.map50_95 if agreed and agreed.reference_count else None
-        count = len(result.verification.sample_ids)
-        if report is not None:
-            lost, count = self._lost(file, result, report), len(report)
-        return BudgetReport(
-            budget=budget,
-            met=result.plan.budget_met,
-            labelled=report is not None,
-            decided_on=decide.description,
-            decided_lost=result.plan.decided_lost,
-            reported_images=count,
-            reported_lost=lost,
-        )
-
-    def _lost(self, file: File, result: _Result, pictures: Pictures) -> float | None:
-        source, artifact = self._source_for(file), result.artifact
-        reference = OnnxRuntimeRunner(source.onnx, source.spec.inputs, source.spec.outputs)
-        target = self._request.targets[file[0]]
-        runner = target.open(result.path, artifact.inputs, artifact.outputs)
-        try:
-            return Decision(reference, source.spec, pictures, self._progress).score(runner).lost
-        finally:
-            runner.close()
-            reference.close()
-
-    def _reference_key(self) -> str:
-        chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._options.seed}"
-        return f"{chosen}, first {VERIFY_COUNT}"
-
-    def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
-        if model not in self._references:
-            spec = source.spec
-            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
-            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._options.seed)
-            count = verification_count(self._samples, VERIFY_COUNT)
-            self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
-            runner.close()
-        return self._references[model]
-
-
-def remedy(target: str, recipe: QuantRecipe) -> str:
-    """What to try where a file finds little."""
-    if recipe.mnn_method is not None:
-        return "use --mnn-method mobileq"
-    if recipe.precision == "int8":
-        smaller = "w8" if target == "mnn" else "dynamic"
-        return f"keep sensitive ops in float with --keep-float, or use {smaller}"
-    if recipe.precision == "fp32":
-        return "use another --target"
-    return f"use {_GENTLER[recipe.precision]}"
-
-
-def _reference_model(source: Source, precision: Precision) -> Path:
-    """int8 of a model that came quantized is to be what that model is."""
-    whole = precision in ("int8", "int8-full")
-    return source.quantized if source.quantized and whole else source.onnx
 
 
 def _require_budget(budgets: Mapping[str, BudgetReport]) -> None:
@@ -515,7 +89,7 @@ def _require_budget(budgets: Mapping[str, BudgetReport]) -> None:
 
 def _write(
     bundle: BundleWriter,
-    results: _Results,
+    results: Results,
     model: Path,
     options: ConvertOptions,
     command: tuple[str, ...],

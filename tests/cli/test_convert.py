@@ -12,7 +12,7 @@ import pytest
 from mobileq.evaluate.numeric import TOLERANCES, Tolerance
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import load_target, target_names
-from mobileq.workflows.convert import remedy
+from mobileq.workflows.judging import remedy
 
 from . import models
 from .commands import Cli, Result, fingerprint, names_in
