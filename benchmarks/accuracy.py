@@ -356,10 +356,11 @@ class Benchmark:
         start = time.perf_counter()
         samples = self._samples()
         tensors = self._work / "samples.npy"
-        np.save(tensors, np.stack([sample.tensor for sample in samples]))
+        name = self._spec.inputs[0].name
+        np.save(tensors, np.stack([sample.feeds[name] for sample in samples]))
         script = Path(__file__).with_name("nncf_quantize.py")
         command = [self._options.nncf_python, str(script), str(self._onnx), str(tensors)]
-        timed([*command, self._spec.inputs[0].name, str(output)], {})
+        timed([*command, name, str(output)], {})
         result.seconds = time.perf_counter() - start
         tensors.unlink()
         model = self._opened_onnx(output)

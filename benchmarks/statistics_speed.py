@@ -80,7 +80,7 @@ def read(
         PreprocessSpec(width=width, height=height, layout=layout),
         TensorSpec(name=value.name, shape=tuple(value.shape), dtype=dtype, layout=layout),
     )
-    return [{value.name: sample.tensor} for sample, _ in zip(samples, range(count), strict=False)]
+    return [sample.feeds for sample, _ in zip(samples, range(count), strict=False)]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import hashlib
 import os
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,19 +37,35 @@ _FINGERPRINT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """One picture as the model takes it.
+class Picture:
+    """What a sample, or one row of its batch, was made of.
 
-    `tensor` has the shape of the model's input; float32, or uint8 where the input is uint8.
-    `image` is uint8 [H, W, 3] RGB; it and `transform` are None where finished tensors were given.
-    `path` is the picture's own file, if it has one.
+    `image` is uint8 [H, W, 3] RGB, None where it was let go of; `path` is its own file, if it has
+    one.
+    """
+
+    image: npt.NDArray[np.uint8] | None
+    transform: LetterboxTransform
+    path: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What one inference takes.
+
+    `feeds` holds an array for each of the model's inputs, by its name, as a runner takes it: real
+    values in float32, or the integers of an input that has no scale. `pictures` is empty where
+    finished tensors were given.
     """
 
     id: str
-    image: npt.NDArray[np.uint8] | None
-    tensor: npt.NDArray[Any]
-    transform: LetterboxTransform | None
-    path: Path | None
+    feeds: dict[str, npt.NDArray[Any]]
+    pictures: tuple[Picture, ...] = ()
+
+    def without_images(self) -> Sample:
+        """The same without the decoded pictures, which take more memory than all the rest."""
+        pictures = tuple(replace(each, image=None) for each in self.pictures)
+        return replace(self, pictures=pictures)
 
 
 class SampleSet:
@@ -123,15 +139,15 @@ class SampleSet:
                 "Leave the samples as they are while the command runs.",
             )
         if self.kind == "tensors" or self._preprocess is None:
-            return Sample(name, None, reading.array, None, None)
+            return Sample(name, {self._input_spec.name: reading.array})
         from mobileq.vision.preprocess import preprocess
 
         dtype: Literal["uint8", "float32"] = (
             "uint8" if self._input_spec.dtype == "uint8" else "float32"
         )
         tensor, transform = preprocess(reading.array, self._preprocess, dtype)
-        path = self._source.path(reading.position)
-        return Sample(name, reading.array, tensor, transform, path)
+        picture = Picture(reading.array, transform, self._source.path(reading.position))
+        return Sample(name, {self._input_spec.name: tensor}, (picture,))
 
 
 def open_samples(

@@ -12,7 +12,7 @@ from mobileq.spec import Spec, TensorSpec
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from mobileq.evaluate.verify import FeedSample
+    from mobileq.calibration.samples import Sample
     from mobileq.targets.base import Runner
 
 _TOLD = 3
@@ -60,7 +60,7 @@ def with_outputs(model: ModelProto, names: Iterable[str]) -> bytes:
 
 
 def layer_noise(
-    model: ModelProto, reference: Runner, candidate: Runner, samples: Iterable[FeedSample]
+    model: ModelProto, reference: Runner, candidate: Runner, samples: Iterable[Sample]
 ) -> tuple[LayerNoise, ...]:
     """All tensors that both runners give in the same shape, in the model's order.
 

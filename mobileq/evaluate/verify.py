@@ -29,8 +29,8 @@ from mobileq.vision.postprocess import postprocess
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mobileq.calibration.samples import Sample
     from mobileq.vision.detections import Detections
-    from mobileq.vision.letterbox import LetterboxTransform
 
 RANKED_KINDS = ("ssd", "end2end")
 """Heads that sort in the graph: two close scores may swap places, so rows can't be compared."""
@@ -77,28 +77,19 @@ class Verification(Spec, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class FeedSample:
-    """The inputs of one inference; `image` (RGB, uint8) and `transform` where a picture made it."""
-
-    id: str
-    feeds: dict[str, NDArray[Any]]
-    transform: LetterboxTransform | None
-    image: NDArray[Any] | None
-
-
-@dataclass(frozen=True)
 class ReferenceSample:
-    """One sample and what ONNX Runtime makes of it."""
+    """One sample and what ONNX Runtime makes of it: detections in each of its pictures, or in none
+    where they can't be decoded."""
 
-    sample: FeedSample
+    sample: Sample
     outputs: dict[str, NDArray[Any]]
-    detections: Detections | None
+    detections: tuple[Detections, ...]
 
 
 def run_reference(
     runner: Runner,
     spec: ModelSpec,
-    samples: Iterable[FeedSample],
+    samples: Iterable[Sample],
     progress: Progress,
     count: int | None = None,
 ) -> list[ReferenceSample]:
@@ -107,18 +98,23 @@ def run_reference(
     done = []
     for sample in tracked(samples, progress, "Running the ONNX model", count):
         outputs = runner.run(sample.feeds)
-        found = detections_of(spec, outputs, sample.transform)
+        found = detections_of(spec, outputs, sample)
         done.append(ReferenceSample(sample, outputs, found))
     return done
 
 
 def detections_of(
-    spec: ModelSpec, outputs: dict[str, NDArray[Any]], transform: LetterboxTransform | None
-) -> Detections | None:
-    """Detections at the display thresholds; None where they can't be decoded or mapped back."""
-    if spec.decode is None or transform is None:
-        return None
-    return postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))
+    spec: ModelSpec, outputs: dict[str, NDArray[Any]], sample: Sample
+) -> tuple[Detections, ...]:
+    """In each of the sample's pictures, at the display thresholds; in none where they can't be
+    decoded."""
+    if spec.decode is None:
+        return ()
+    thresholds = Thresholds.display(spec.decode)
+    return tuple(
+        postprocess(spec.decode, outputs, picture.transform, thresholds)
+        for picture in sample.pictures
+    )
 
 
 def verify(
@@ -147,7 +143,7 @@ def verify(
     comparers = {output.name: OutputComparer(output.name, rtol) for output in spec.outputs}
     # Integer files clip logits where the sigmoid that follows is flat: there they are the same.
     squashed = logit_outputs(spec.decode) if tolerance is None else ()
-    found: list[Detections | None] = []
+    found: list[Detections] = []
     problems = [] if reference else ["there was no sample to compare it on"]
     first: dict[str, NDArray[Any]] = {}
     for wanted in tracked(reference, progress, "Verifying", len(reference)):
@@ -161,7 +157,7 @@ def verify(
                 comparer.update(sigmoid(wanted.outputs[name]), sigmoid(outputs[name]))
             else:
                 comparer.update(wanted.outputs[name], outputs[name])
-        found.append(detections_of(spec, outputs, wanted.sample.transform))
+        found += detections_of(spec, outputs, wanted.sample)
     if reference and not repeats(runner, reopen, reference[0].sample.feeds, first):
         problems.append("the same input gives different outputs from one run to the next")
     compared = tuple(comparer.result() for comparer in comparers.values())
@@ -268,16 +264,10 @@ def _same(first: Tensors, second: Tensors) -> bool:
 
 
 def _agreement(
-    reference: Sequence[ReferenceSample], found: Sequence[Detections | None]
+    reference: Sequence[ReferenceSample], found: Sequence[Detections]
 ) -> AgreementScores | None:
-    pairs = [
-        (wanted.detections, candidate)
-        for wanted, candidate in zip(reference, found, strict=True)
-        if wanted.detections is not None and candidate is not None
-    ]
-    if not pairs:
-        return None
-    return agreement([wanted for wanted, _ in pairs], [got for _, got in pairs])
+    wanted = [detections for sample in reference for detections in sample.detections]
+    return agreement(wanted, found) if wanted else None
 
 
 def _out_of_tolerance(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from mobileq.evaluate.coco import (
     mean_average_precision,
     to_coco_results,
 )
-from mobileq.evaluate.verify import FeedSample
 from mobileq.hashing import file_digest
 from mobileq.manifest import to_json
 from mobileq.parallel import in_parallel
@@ -31,7 +29,7 @@ from mobileq.vision.postprocess import postprocess
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.calibration.samples import SampleSet
+    from mobileq.calibration.samples import Sample, SampleSet
     from mobileq.evaluate.dataset import GroundTruth
     from mobileq.vision.detections import Detections
 
@@ -73,19 +71,18 @@ class Pictures:
             hashed.update(file_digest(path).encode())
         return hashed.hexdigest()
 
-    def feeds(self, spec: ModelSpec) -> Iterator[FeedSample]:
+    def feeds(self, spec: ModelSpec) -> Iterator[Sample]:
         """The pictures as the model takes them."""
         if self.truth is None:
-            name = spec.inputs[0].name
             assert self.samples is not None
-            for sample in self.samples.between(self.start, self.stop):
-                yield FeedSample(sample.id, {name: sample.tensor}, sample.transform, sample.image)
+            yield from self.samples.between(self.start, self.stop)
             return
+        from mobileq.calibration.samples import Picture, Sample
         from mobileq.vision.preprocess import feed_picture, read_image
 
         for _, path in self.labelled:
             feeds, transform = feed_picture(spec, read_image(path))
-            yield FeedSample(path.name, feeds, transform, None)
+            yield Sample(path.name, feeds, (Picture(None, transform, path),))
 
 
 def split_labelled(truth: GroundTruth) -> tuple[Pictures, Pictures]:
@@ -118,14 +115,14 @@ class Decision:
         self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
     ) -> None:
         self._spec, self._pictures = spec, pictures
-        self._samples: list[FeedSample] = []
+        self._samples: list[Sample] = []
         self._references: list[Reference] = []
         self._found: list[Detections] = []
         done = _run_ahead(runner, pictures.feeds(spec))
         for sample, outputs in tracked(done, progress, "Running the float model", len(pictures)):
             if len(self._references) < COMPARED:
                 self._references.append(Reference(spec, outputs))
-            self._samples.append(dataclasses.replace(sample, image=None))
+            self._samples.append(sample.without_images())
             self._append(self._found, outputs, sample)
         self._seen = [int((each.score >= REFERENCE_SCORE).sum()) for each in self._found]
         self._float_map = self._map(self._found) if pictures.truth else float(any(self._seen))
@@ -165,10 +162,12 @@ class Decision:
         order = sorted(range(len(self._samples)), key=empty.__getitem__)
         return [self._samples[at].feeds for at in order[:count]]
 
-    def _append(self, found: list[Detections], outputs: Outputs, sample: FeedSample) -> None:
-        if self._spec.decode is not None and sample.transform is not None:
-            thresholds = Thresholds.evaluation()
-            found.append(postprocess(self._spec.decode, outputs, sample.transform, thresholds))
+    def _append(self, found: list[Detections], outputs: Outputs, sample: Sample) -> None:
+        if self._spec.decode is None:
+            return
+        thresholds = Thresholds.evaluation()
+        for picture in sample.pictures:
+            found.append(postprocess(self._spec.decode, outputs, picture.transform, thresholds))
 
     def _lost(self, found: Sequence[Detections]) -> float:
         if self._pictures.truth is None:
@@ -187,8 +186,6 @@ class Decision:
         return mean_average_precision(truth.coco, results, images).map50_95
 
 
-def _run_ahead(
-    runner: Runner, samples: Iterable[FeedSample]
-) -> Iterator[tuple[FeedSample, Outputs]]:
+def _run_ahead(runner: Runner, samples: Iterable[Sample]) -> Iterator[tuple[Sample, Outputs]]:
     """Each sample and its outputs; the next one runs while the caller looks at them."""
     return in_parallel(lambda sample: runner.run(sample.feeds), samples, 1)

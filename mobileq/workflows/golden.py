@@ -11,16 +11,20 @@ Arrays are little-endian, in the ONNX model's order of axes.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.bundle import BundleWriter
-from mobileq.evaluate.verify import FeedSample, detections_of
+from mobileq.calibration.samples import Picture, Sample
+from mobileq.evaluate.verify import detections_of
 from mobileq.manifest import to_json
 from mobileq.spec import ModelSpec, Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mobileq.vision.detections import Detections
 
 _LONGEST_SIDE = 320
 """The frame is scaled down to this, so that a bundle stays small."""
@@ -55,16 +59,18 @@ class Golden(Spec, frozen=True, kw_only=True):
     detections: tuple[GoldenDetection, ...]
 
 
-def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: FeedSample) -> None:
+def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample) -> None:
     """Add the golden vectors of one picture; nothing for a model that takes no pictures."""
-    if spec.preprocess is None or sample.image is None:
+    image = sample.pictures[0].image if sample.pictures else None
+    if spec.preprocess is None or image is None:
         return
     from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
     from mobileq.vision.preprocess import feed_picture
 
-    frame = _frame(sample.image)
+    frame = _frame(image)
     picture, transform = feed_picture(spec, frame)
     feeds = {**sample.feeds, **picture}
+    shown = Sample("frame", feeds, (Picture(frame, transform),))
     runner = OnnxRuntimeRunner(onnx, spec.inputs, spec.outputs)
     outputs = runner.run(feeds)
     runner.close()
@@ -81,7 +87,7 @@ def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: FeedSa
             _add(bundle, "output", at, name, array)
             for at, (name, array) in enumerate(outputs.items())
         ),
-        detections=_listed(detections_of(spec, outputs, transform)),
+        detections=_listed(detections_of(spec, outputs, shown)),
     )
     bundle.add_bytes("golden/golden.json", to_json(golden))
 
@@ -119,13 +125,12 @@ def _packed(array: NDArray[Any]) -> bytes:
     return gzip.compress(little.tobytes(), compresslevel=1, mtime=0)
 
 
-def _listed(detections: Any) -> tuple[GoldenDetection, ...]:
-    if detections is None:
-        return ()
+def _listed(found: Sequence[Detections]) -> tuple[GoldenDetection, ...]:
     return tuple(
         GoldenDetection(
             xyxy=tuple(float(value) for value in box), score=float(score), class_id=int(class_id)
         )
+        for detections in found
         for box, score, class_id in zip(
             detections.xyxy, detections.score, detections.class_id, strict=True
         )

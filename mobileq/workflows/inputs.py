@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UsageError
-from mobileq.evaluate.verify import FeedSample
 from mobileq.progress import Progress
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.calibration.samples import SampleSet
+    from mobileq.calibration.samples import Sample, SampleSet
 
 DEFAULT_COUNT = 64
 DRAWN_COUNT = 2
@@ -56,15 +55,13 @@ def open_calibration(
 
 def verification_samples(
     spec: ModelSpec, samples: SampleSet | None, count: int, seed: int
-) -> Iterator[FeedSample]:
+) -> Iterator[Sample]:
     """`verification_count` calibration samples, or drawn pictures where there are none."""
     count = verification_count(samples, count)
     if samples is None:
         yield from islice(_drawn(spec, seed), count)
         return
-    name = spec.inputs[0].name
-    for sample in islice(samples, count):
-        yield FeedSample(sample.id, {name: sample.tensor}, sample.transform, sample.image)
+    yield from islice(samples, count)
 
 
 def verification_count(samples: SampleSet | None, count: int) -> int:
@@ -72,21 +69,23 @@ def verification_count(samples: SampleSet | None, count: int) -> int:
     return min(count, DRAWN_COUNT if samples is None else len(samples))
 
 
-def _drawn(spec: ModelSpec, seed: int) -> Iterator[FeedSample]:
+def _drawn(spec: ModelSpec, seed: int) -> Iterator[Sample]:
     """Smooth random pictures through the model's own preprocessing; other inputs get noise."""
     import numpy as np
 
+    from mobileq.calibration.samples import Picture, Sample
     from mobileq.vision.preprocess import feed_picture
 
     numbers = np.random.default_rng(seed)
     for index in range(DRAWN_COUNT):
         image = _picture(numbers, 480, 640)
         feeds: dict[str, NDArray[Any]] = {t.name: _noise(numbers, t) for t in spec.inputs}
-        transform = None
+        pictures: tuple[Picture, ...] = ()
         if spec.preprocess:
             picture, transform = feed_picture(spec, image)
             feeds.update(picture)
-        yield FeedSample(f"drawn-{index}", feeds, transform, image)
+            pictures = (Picture(image, transform),)
+        yield Sample(f"drawn-{index}", feeds, pictures)
 
 
 def _picture(numbers: Any, height: int, width: int) -> NDArray[Any]:

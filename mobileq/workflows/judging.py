@@ -18,8 +18,8 @@ from mobileq.workflows.inputs import verification_count, verification_samples
 from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
-    from mobileq.calibration.samples import SampleSet
-    from mobileq.evaluate.verify import FeedSample, ReferenceSample
+    from mobileq.calibration.samples import Sample, SampleSet
+    from mobileq.evaluate.verify import ReferenceSample
 
 VERIFY_COUNT = 8
 """How many pictures every file is run on before the command succeeds."""
@@ -109,7 +109,7 @@ class Judge:
         if artifact.recipe.mnn_method is None:
             return ()
 
-        def samples() -> Iterator[FeedSample]:
+        def samples() -> Iterator[Sample]:
             for each in self._reference_samples(source, source.onnx)[:LAYER_COUNT]:
                 yield each.sample
 

@@ -438,15 +438,14 @@ class Quantization:
         return self._workspace(variant.sha256)
 
     def _feeds(self) -> Iterator[dict[str, NDArray[Any]]]:
-        name = self._spec.inputs[0].name
         for sample in self._samples:
-            yield {name: sample.tensor}
+            yield sample.feeds
 
     def _few_feeds(self, count: int) -> Iterator[dict[str, NDArray[Any]]]:
         """The last calibration samples: the first are those that decide and are reported on."""
-        name, total = self._spec.inputs[0].name, len(self._samples)
+        total = len(self._samples)
         for sample in self._samples.between(max(0, total - count), total):
-            yield {name: sample.tensor}
+            yield sample.feeds
 
 
 def _judged(plan: QuantPlan, trial: Trial, budget: float | None) -> QuantPlan:

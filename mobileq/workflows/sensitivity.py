@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mobileq.cache import ResultCache
 from mobileq.calibration.ranges import Method
@@ -26,10 +26,9 @@ from mobileq.workflows.results import require_folder_place, written_whole
 from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from onnx import ModelProto
 
-    from mobileq.calibration.samples import Sample, SampleSet
+    from mobileq.calibration.samples import SampleSet
     from mobileq.calibration.statistics import Statistics
     from mobileq.vision.detections import Detections
 
@@ -170,12 +169,11 @@ def _ranked(
             f"{spec.name} has no ops with weights that could be quantized.",
             "Give a model with convolutions.",
         )
-    feeds = list(_feeds(spec, islice(pictures, samples)))
+    feeds = [sample.feeds for sample in islice(pictures, samples)]
     if samples > len(pictures):
         progress.notice(f"{samples} samples were asked for; there are {len(pictures)}.")
-    statistics = collect(
-        source.onnx.read_bytes(), None, _feeds(spec, pictures), progress, len(pictures)
-    )
+    every = (sample.feeds for sample in pictures)
+    statistics = collect(source.onnx.read_bytes(), None, every, progress, len(pictures))
     ranges, named = _ranges(stages, source, model, statistics)
     ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, _agreement)
     decodes = spec.decode is not None and spec.preprocess is not None
@@ -203,12 +201,6 @@ def _ranges(
     if given is not None:
         return given.ranges, given.calibrator
     return model_ranges(model, source.spec, statistics, _RANGES), _RANGES
-
-
-def _feeds(spec: ModelSpec, samples: Iterable[Sample]) -> Iterator[dict[str, NDArray[Any]]]:
-    name = spec.inputs[0].name
-    for sample in samples:
-        yield {name: sample.tensor}
 
 
 def _agreement(reference: Sequence[Detections], found: Sequence[Detections]) -> float | None:

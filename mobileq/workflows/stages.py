@@ -32,8 +32,8 @@ from mobileq.workflows.quantization import Quantization, QuantOptions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.calibration.samples import SampleSet
-    from mobileq.evaluate.verify import FeedSample, ReferenceSample
+    from mobileq.calibration.samples import Sample, SampleSet
+    from mobileq.evaluate.verify import ReferenceSample
 
 
 class PreparedInfo(Spec, frozen=True, kw_only=True):
@@ -323,7 +323,7 @@ class Stages:
         target: Target,
         artifact: Artifact,
         path: Path,
-        samples: Callable[[], Iterable[FeedSample]],
+        samples: Callable[[], Iterable[Sample]],
         samples_key: str,
     ) -> tuple[LayerNoise, ...]:
         """Where along the network the file's numbers leave the float model's.
@@ -362,7 +362,7 @@ def _compared(
     target: LayerTarget,
     artifact: Artifact,
     path: Path,
-    samples: Iterable[FeedSample],
+    samples: Iterable[Sample],
 ) -> tuple[LayerNoise, ...]:
     import onnx
 
@@ -431,7 +431,8 @@ def _read_source(folder: Path) -> Source:
 
 def _tensors(samples: SampleSet) -> Iterator[NDArray[Any]]:
     for sample in samples:
-        yield sample.tensor
+        (tensor,) = sample.feeds.values()
+        yield tensor
 
 
 def reference_name() -> str:

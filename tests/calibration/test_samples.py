@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobileq.calibration.samples import SampleSet, calibration_info, open_samples
+from mobileq.calibration.samples import Sample, SampleSet, calibration_info, open_samples
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.spec import PreprocessSpec, TensorSpec
 from mobileq.vision.preprocess import preprocess, read_image
@@ -33,6 +33,17 @@ def write_pictures(folder: Path, names: list[str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(folder / name), picture(seed))
     return folder
+
+
+def tensor_of(sample: Sample) -> np.ndarray:
+    (tensor,) = sample.feeds.values()
+    return tensor
+
+
+def image_of(sample: Sample) -> np.ndarray:
+    (picture,) = sample.pictures
+    assert picture.image is not None
+    return picture.image
 
 
 def open_(path: Path, **options: Any) -> SampleSet:
@@ -59,12 +70,12 @@ def test_folder_gives_images_below_it_sorted_and_preprocessed(tmp_path: Path) ->
     assert len(samples) == 4
     assert (samples.kind, samples.skipped, samples.notices) == ("folder", (), ())
     for sample in samples:
-        assert sample.path == tmp_path / sample.id
-        image = read_image(sample.path)
+        assert sample.pictures[0].path == tmp_path / sample.id
+        image = read_image(sample.pictures[0].path)
         tensor, transform = preprocess(image, PREPROCESS)
-        np.testing.assert_array_equal(sample.image, image)
-        np.testing.assert_array_equal(sample.tensor, tensor)
-        assert sample.transform == transform
+        np.testing.assert_array_equal(sample.pictures[0].image, image)
+        np.testing.assert_array_equal(tensor_of(sample), tensor)
+        assert sample.pictures[0].transform == transform
 
 
 def test_samples_iterate_again_and_again(tmp_path: Path) -> None:
@@ -232,7 +243,7 @@ def test_uint8_input_takes_the_pixels(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["a.png"])
     uint8 = TensorSpec(name="images", shape=(1, 3, 8, 16), dtype="uint8", layout="NCHW")
     (sample,) = open_samples(tmp_path, PREPROCESS, uint8)
-    assert sample.tensor.dtype == np.uint8
+    assert tensor_of(sample).dtype == np.uint8
 
 
 def write_video(path: Path, frames: int) -> Path:
@@ -250,7 +261,7 @@ def test_video_gives_frames_evenly_spread(tmp_path: Path) -> None:
     samples = open_(path, count=4)
     assert samples.kind == "video"
     assert samples.ids == ("frame-000002", "frame-000007", "frame-000012", "frame-000017")
-    reds = [float(np.mean(sample.image[..., 0])) for sample in samples if sample.image is not None]
+    reds = [float(np.mean(image_of(sample)[..., 0])) for sample in samples]
     np.testing.assert_allclose(reds, [20, 70, 120, 170], atol=5)
     assert len(open_(path)) == 20
     assert open_(path, count=4).fingerprint() != open_(path, count=5).fingerprint()
@@ -272,8 +283,8 @@ def test_uint8_array_holds_pictures(tmp_path: Path) -> None:
     samples = open_(save(tmp_path / "a.npy", pictures))
     assert (samples.kind, samples.ids) == ("pictures", ("row-000000", "row-000001", "row-000002"))
     for sample, image in zip(samples, pictures, strict=True):
-        np.testing.assert_array_equal(sample.image, image)
-        np.testing.assert_array_equal(sample.tensor, preprocess(image, PREPROCESS)[0])
+        np.testing.assert_array_equal(sample.pictures[0].image, image)
+        np.testing.assert_array_equal(tensor_of(sample), preprocess(image, PREPROCESS)[0])
 
 
 TENSORS = np.random.default_rng(0).random((5, 1, 3, 8, 16), np.float32)
@@ -294,10 +305,10 @@ TENSORS = np.random.default_rng(0).random((5, 1, 3, 8, 16), np.float32)
 def test_float_array_holds_finished_tensors(tmp_path: Path, array: np.ndarray) -> None:
     samples = open_samples(save(tmp_path / "a.npy", array), None, INPUT)
     assert samples.kind == "tensors"
-    found = [sample.tensor for sample in samples]
+    found = [tensor_of(sample) for sample in samples]
     np.testing.assert_array_equal(found, TENSORS)
     assert all(tensor.dtype == np.float32 and tensor.flags.c_contiguous for tensor in found)
-    assert all(sample.image is None and sample.transform is None for sample in samples)
+    assert all(sample.pictures == () for sample in samples)
 
 
 def test_fingerprint_of_an_array_depends_on_rows_and_their_order_of_axes(tmp_path: Path) -> None:
@@ -317,7 +328,7 @@ def test_fingerprint_of_an_array_depends_on_rows_and_their_order_of_axes(tmp_pat
 def test_tensors_of_an_input_without_layout_must_fit_as_they_are(tmp_path: Path) -> None:
     vector = TensorSpec(name="x", shape=(1, 7), dtype="float32")
     path = save(tmp_path / "a.npy", np.ones((4, 7), np.float32))
-    assert [sample.tensor.shape for sample in open_samples(path, None, vector)] == [(1, 7)] * 4
+    assert [tensor_of(sample).shape for sample in open_samples(path, None, vector)] == [(1, 7)] * 4
     unknown = TensorSpec(name="images", shape=(1, 8, 16, 3), dtype="float32")
     with pytest.raises(InputError, match="does not go with"):
         open_samples(save(tmp_path / "b.npy", TENSORS), None, unknown)
@@ -327,7 +338,7 @@ def test_nhwc_model_takes_nchw_tensors(tmp_path: Path) -> None:
     nhwc = TensorSpec(name="images", shape=(1, 8, 16, 3), dtype="float32", layout="NHWC")
     samples = open_samples(save(tmp_path / "a.npy", TENSORS[:, 0]), None, nhwc)
     expected = TENSORS.transpose(0, 1, 3, 4, 2)
-    np.testing.assert_array_equal([sample.tensor for sample in samples], expected)
+    np.testing.assert_array_equal([tensor_of(sample) for sample in samples], expected)
 
 
 def test_tensor_with_nan_is_skipped(tmp_path: Path) -> None:
@@ -374,7 +385,7 @@ def test_damaged_array_is_read_or_refused_but_never_crashes(
     except MobileqError as error:
         message = error.message
     else:
-        assert all(sample.tensor.shape == (1, 3, 2, 2) for sample in samples)
+        assert all(tensor_of(sample).shape == (1, 3, 2, 2) for sample in samples)
     assert "\n" not in message
 
 

@@ -467,7 +467,7 @@ def test_yolox_nano_statistics_are_those_of_its_activations(data_folder: Path) -
         TensorSpec(name="images", shape=(1, 3, 416, 416), dtype="float32", layout="NCHW"),
         count=4,
     )
-    feeds = [{"images": sample.tensor} for sample in samples]
+    feeds = [sample.feeds for sample in samples]
     statistics, exact = run(model, feeds), everything(model, feeds)
     assert set(statistics.tensors) == set(exact)
     ranges = estimate(statistics, "mse")

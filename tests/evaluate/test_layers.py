@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
+from mobileq.calibration.samples import Sample
 from mobileq.evaluate.layers import LayerNoise, layer_noise, tensor_names, told, with_outputs
-from mobileq.evaluate.verify import FeedSample
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
@@ -37,10 +37,10 @@ def runner(opened: onnx.ModelProto, *names: str) -> OnnxRuntimeRunner:
     return OnnxRuntimeRunner(with_outputs(opened, names), (), specs)
 
 
-def samples(count: int = 2) -> list[FeedSample]:
+def samples(count: int = 2) -> list[Sample]:
     draw = np.random.default_rng(0)
     return [
-        FeedSample(str(index), {"x": draw.normal(0, 1, (1, 8)).astype(np.float32)}, None, None)
+        Sample(str(index), {"x": draw.normal(0, 1, (1, 8)).astype(np.float32)})
         for index in range(count)
     ]
 

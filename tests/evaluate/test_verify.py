@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from mobileq.calibration.samples import Picture, Sample
 from mobileq.errors import MobileqError, ToolError
 from mobileq.evaluate.verify import (
-    FeedSample,
     Verification,
     detections_of,
     run_reference,
@@ -70,10 +70,7 @@ class Wrong(Right):
 
 def samples(count=3):
     draw = np.random.default_rng(0)
-    return [
-        FeedSample(f"s{i}", {"x": draw.random((1, 4), np.float32) + 1}, None, None)
-        for i in range(count)
-    ]
+    return [Sample(f"s{i}", {"x": draw.random((1, 4), np.float32) + 1}) for i in range(count)]
 
 
 @pytest.fixture
@@ -281,16 +278,17 @@ class Detector(Right):
 
 def detector_reference():
     transform = LetterboxTransform.fit(64, 64, DETECTOR.preprocess)
-    sample = FeedSample("photo", {"x": np.zeros((1, 3, 64, 64), np.float32)}, transform, None)
+    feeds = {"x": np.zeros((1, 3, 64, 64), np.float32)}
+    sample = Sample("photo", feeds, (Picture(None, transform),))
     return run_reference(Detector(ROWS), DETECTOR, [sample], Silent())
 
 
 def test_detections_are_those_of_the_outputs():
     reference = detector_reference()
-    assert reference[0].detections is not None
-    assert len(reference[0].detections) == 3
-    assert detections_of(DETECTOR, {"y": ROWS}, None) is None
-    assert detections_of(SPEC, {}, reference[0].sample.transform) is None
+    (found,) = reference[0].detections
+    assert len(found) == 3
+    assert detections_of(DETECTOR, {"y": ROWS}, Sample("tensors", {})) == ()
+    assert detections_of(SPEC, {}, reference[0].sample) == ()
 
 
 def test_sorted_rows_that_swap_places_still_agree():
@@ -364,7 +362,7 @@ class Maps(Right):
 
 
 def maps_verified(reference, found, precision="int8") -> Verification:
-    sample = FeedSample("photo", {"x": np.zeros((1, 3, 32, 32), np.float32)}, None, None)
+    sample = Sample("photo", {"x": np.zeros((1, 3, 32, 32), np.float32)})
     return verified(found, run_reference(reference, RAW, [sample], Silent()), precision, RAW)
 
 
@@ -431,7 +429,7 @@ def test_published_file_of_garbage_is_found_out(data_folder: Path):
     spec = ModelSpec(name="yolo11n", task="unknown", family=None, inputs=inputs, outputs=outputs)
     draw = np.random.default_rng(0)
     noise = [
-        FeedSample(str(i), {tensor.name: draw.random(tensor.shape, np.float32)}, None, None)
+        Sample(str(i), {tensor.name: draw.random(tensor.shape, np.float32)})
         for i, tensor in enumerate(inputs * 2)
     ]
 
