@@ -11,7 +11,7 @@ from mobileq.calibration.sources import Reading, SourceKind, printable, some
 from mobileq.errors import InputError, unreadable
 from mobileq.hashing import file_digest
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _MAX_LIST_BYTES = 256 * 1024 * 1024
 _LIST_HINT = "Give a text file with the path of one image a line."

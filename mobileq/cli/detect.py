@@ -15,7 +15,8 @@ def detect(
         Path, typer.Argument(help="A bundle, or a .onnx, .tflite or .mnn file.", metavar="MODEL")
     ],
     images: Annotated[
-        list[Path], typer.Argument(help="Pictures, or folders of them.", metavar="IMAGES...")
+        list[Path],
+        typer.Argument(help="Pictures, folders, patterns or videos.", metavar="IMAGES..."),
     ],
     artifact: Annotated[
         str | None, typer.Option(help="Which file of the bundle: tflite-int8, or int8.")
@@ -25,7 +26,8 @@ def detect(
         Path | None, typer.Option(help="COCO json whose image and category ids to use.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for pictures with boxes.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for what is drawn."),
     ] = None,
     score: Annotated[
         float | None, typer.Option(help="Lowest score to show.", min=0.0, max=1.0)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 
 from mobileq.console import Console
 from mobileq.evaluate.report import Validation
 from mobileq.manifest import BundleManifest
 from mobileq.spec import DecodeSpec, PreprocessSpec, QuantParams, TensorSpec
-from mobileq.workflows.detect import DetectionRun
+from mobileq.workflows.detect import DetectionRun, PictureDetections
 from mobileq.workflows.inspect import Inspection, QuantizedTensor
 from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME, Sensitivity
 
 _LABELS_SHOWN = 8
+_OBJECTS_SHOWN = 100
 _TENSORS_SHOWN = 20
 _GROUPS_SHOWN = 20
 _GROUPS_EXPLAINED = 5
@@ -64,10 +66,10 @@ def print_validation(console: Console, validation: Validation) -> None:
 
 
 def print_detections(console: Console, run: DetectionRun) -> None:
-    """What `detect` found."""
+    """What `detect` found; of many pictures the first, and how much there is of each class."""
     rows = [
         (
-            Path(picture.image).name,
+            _picture(picture),
             found.label,
             f"{found.score:.3f}",
             ", ".join(f"{value:.0f}" for value in found.xyxy),
@@ -75,12 +77,25 @@ def print_detections(console: Console, run: DetectionRun) -> None:
         for picture in run.pictures
         for found in picture.objects
     ]
-    console.table(("picture", "class", "score", "box: left, top, right, bottom"), rows)
-    for picture in run.pictures:
-        if picture.drawn:
-            console.line(f"Drawn: {picture.drawn}")
+    shown = rows if len(rows) <= _OBJECTS_SHOWN else rows[:_OBJECTS_SHOWN]
+    console.table(("picture", "class", "score", "box: left, top, right, bottom"), shown)
+    if len(rows) > len(shown):
+        found = ", ".join(f"{count} {label}" for label, count in _most_first(_labels(run)))
+        console.line(f"{len(rows) - len(shown)} more objects; --json has all.", "quiet")
+        console.line(f"In {len(run.pictures)} pictures: {found}")
+    for drawn in dict.fromkeys(picture.drawn for picture in run.pictures if picture.drawn):
+        console.line(f"Drawn: {drawn}")
     if run.coco:
         console.line(f"COCO results: {run.coco}")
+
+
+def _picture(picture: PictureDetections) -> str:
+    frame = "" if picture.frame is None else f" #{picture.frame}"
+    return Path(picture.image).name + frame
+
+
+def _labels(run: DetectionRun) -> dict[str, int]:
+    return Counter(found.label for picture in run.pictures for found in picture.objects)
 
 
 def print_inspection(console: Console, found: Inspection) -> None:

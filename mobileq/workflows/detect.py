@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobileq.calibration.image_files import IMAGE_SUFFIXES
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
+from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import DecodeSpec, Spec
+from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
+from mobileq.workflows.pictures import GivenPicture, Picture, Pictures
 from mobileq.workflows.results import require_file_place, require_folder_place, written_whole
 
 if TYPE_CHECKING:
@@ -34,9 +38,13 @@ class DetectedObject(Spec, frozen=True, kw_only=True):
 
 
 class PictureDetections(Spec, frozen=True, kw_only=True):
-    """What was found in one picture at the display thresholds; `drawn` is where it was drawn."""
+    """What was found in one picture at the display thresholds; `drawn` is where it was drawn.
+
+    `image` is its path, or "picture 3" for the third array; `frame` its number in a video, from 0.
+    """
 
     image: str
+    frame: int | None = None
     objects: tuple[DetectedObject, ...]
     drawn: str | None = None
 
@@ -52,13 +60,13 @@ class DetectionRun(Spec, frozen=True, kw_only=True):
 
 
 def detect(
-    model: Path | str,
-    images: Sequence[Path | str],
+    model: StrPath,
+    images: GivenPicture | Iterable[GivenPicture],
     *,
     artifact: str | None = None,
-    coco: Path | None = None,
-    annotations: Path | None = None,
-    draw_to: Path | None = None,
+    coco: StrPath | None = None,
+    annotations: StrPath | None = None,
+    draw_to: StrPath | None = None,
     score: float | None = None,
     iou: float | None = None,
     overrides: Overrides | None = None,
@@ -68,7 +76,8 @@ def detect(
     """Run a bundle's artifact or a lone file on pictures.
 
     Args:
-        images: Pictures, or folders of them.
+        images: One or several of: picture files, folders, patterns (`*.jpg`), videos, and arrays,
+            uint8 [H, W, 3] in RGB, as `cv2.imread(...)[:, :, ::-1]` or Pillow's images.
         coco: Write COCO results in original pixels there: nearly everything, ranked, as mAP is
             measured, or what passes `score` where it is given.
         annotations: COCO json whose image and category ids the results take; without it category
@@ -83,37 +92,45 @@ def detect(
         VerificationError: A lone file's outputs change from one run to the next.
     """
     progress = progress or Silent()
-    paths = _picture_paths([Path(image) for image in images])
-    if coco is not None:
-        require_file_place(coco, "--coco")
-    if draw_to is not None:
-        require_folder_place(draw_to, "--output")
+    pictures = Pictures(images)
+    results, folder = optional_path(coco), optional_path(draw_to)
+    if results is not None:
+        require_file_place(results, "--coco")
+    if folder is not None:
+        require_folder_place(folder, "--output")
     opened = open_model(Path(model), artifact, overrides or Overrides())
-    for notice in opened.notices:
+    for notice in (*pictures.notices, *opened.notices):
         progress.notice(notice)
-    decode = opened.spec.decode
-    if decode is None or opened.spec.preprocess is None:
-        raise UsageError(
-            f"Detections of {opened.name} can't be decoded: its family is not known.",
-            "Say it with --family, or describe it with --spec FILE.toml.",
-        )
-    truth = _truth(annotations, paths, progress)
+    decode = _decoding(opened)
+    truth = _truth(optional_path(annotations), pictures)
     opened = dataclasses.replace(opened, interpreter=interpreter)
     shown = _display(decode, score, iou)
-    run = _Run(opened, shown, _evaluated(shown, score), draw_to, coco is not None)
-    run.over(paths, _image_ids(paths, truth), _category_ids(opened, truth), progress)
-    if coco is not None:
+    evaluated = _evaluated(shown, score) if results is not None else None
+    with Drawings(folder, opened.spec.labels) if folder else nullcontext() as drawings:
+        run = _Run(opened, shown, evaluated, drawings)
+        ids = _image_ids(pictures.files, truth)
+        run.over(pictures, ids, _category_ids(opened, truth), progress)
+    if results is not None:
         import json
 
-        with written_whole(coco, "--coco") as file:
+        with written_whole(results, "--coco") as file:
             file.write_text(json.dumps(run.results))
     return DetectionRun(
         model=opened.name,
         interpreter=run.interpreter,
         pictures=tuple(run.pictures),
         skipped=tuple(run.skipped),
-        coco=str(coco) if coco else None,
+        coco=str(results) if results else None,
     )
+
+
+def _decoding(model: OpenModel) -> DecodeSpec:
+    if model.spec.decode is None or model.spec.preprocess is None:
+        raise UsageError(
+            f"Detections of {model.name} can't be decoded: its family is not known.",
+            "Say it with --family, or describe it with --spec FILE.toml.",
+        )
+    return model.spec.decode
 
 
 class _Run:
@@ -123,12 +140,11 @@ class _Run:
         self,
         model: OpenModel,
         shown: Thresholds,
-        evaluated: Thresholds,
-        draw_to: Path | None,
-        keep_results: bool,
+        evaluated: Thresholds | None,
+        drawings: Drawings | None,
     ) -> None:
         self._model, self._shown, self._evaluated = model, shown, evaluated
-        self._draw_to, self._keep_results = draw_to, keep_results
+        self._drawings = drawings
         self.interpreter = ""
         self.pictures: list[PictureDetections] = []
         self.skipped: list[tuple[str, str]] = []
@@ -136,27 +152,22 @@ class _Run:
 
     def over(
         self,
-        paths: Sequence[Path],
-        image_ids: Sequence[int],
+        pictures: Pictures,
+        image_ids: Iterator[int],
         category_ids: Sequence[int],
         progress: Progress,
     ) -> None:
         """Run all pictures; those that can't be read are skipped with a notice."""
-        from mobileq.vision.preprocess import read_image
-
-        names = _drawing_names(paths)
         runner = self._model.open()
         self.interpreter = runner.interpreter
         try:
-            pairs = zip(paths, image_ids, names, strict=True)
-            for path, image_id, name in tracked(pairs, progress, "Detecting", len(paths)):
-                try:
-                    image = read_image(path)
-                except InputError as error:
-                    self.skipped.append((printable(str(path)), printable(error.message)))
-                    progress.notice(f"Skipped: {error.message}")
+            pairs = zip(pictures, image_ids, strict=False)  # ids may go on without end
+            for picture, image_id in tracked(pairs, progress, "Detecting", pictures.count):
+                if picture.image is None:
+                    self.skipped.append((picture.name, printable(picture.problem)))
+                    progress.notice(f"Skipped: {picture.problem}")
                     continue
-                self._one(runner, image, path, image_id, name, category_ids)
+                self._one(runner, picture, picture.image, image_id, category_ids)
         finally:
             runner.close()
         if not self.pictures:
@@ -167,10 +178,9 @@ class _Run:
     def _one(
         self,
         runner: Runner,
+        picture: Picture,
         image: ByteArray,
-        path: Path,
         image_id: int,
-        name: str,
         category_ids: Sequence[int],
     ) -> None:
         from mobileq.vision.postprocess import postprocess
@@ -182,13 +192,17 @@ class _Run:
         outputs = runner.run(feeds)
         if not self.pictures and not self._model.is_verified:
             _require_repeatable(self._model, runner, feeds, outputs)
-        if self._keep_results:
+        if self._evaluated is not None:
             ranked = postprocess(spec.decode, outputs, transform, self._evaluated)
             self.results += to_coco_results(ranked, image_id, category_ids)
         found = postprocess(spec.decode, outputs, transform, self._shown)
-        drawn = self._draw(image, found, name) if self._draw_to else None
         self.pictures.append(
-            PictureDetections(image=printable(str(path)), objects=self._objects(found), drawn=drawn)
+            PictureDetections(
+                image=picture.name,
+                frame=picture.frame,
+                objects=self._objects(found),
+                drawn=self._drawings.add(picture, found) if self._drawings else None,
+            )
         )
 
     def _objects(self, found: Detections) -> tuple[DetectedObject, ...]:
@@ -201,16 +215,6 @@ class _Run:
             )
             for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True)
         )
-
-    def _draw(self, image: ByteArray, found: Detections, name: str) -> str:
-        from mobileq.vision.draw import draw_detections
-        from mobileq.vision.image_file import write_image
-
-        assert self._draw_to is not None
-        target = self._draw_to / name
-        with written_whole(target, "--output") as file:
-            write_image(file, draw_detections(image, found, self._model.spec.labels))
-        return printable(str(target))
 
 
 def _require_repeatable(model: OpenModel, runner: Runner, feeds: Tensors, outputs: Tensors) -> None:
@@ -240,49 +244,38 @@ def _evaluated(shown: Thresholds, score: float | None) -> Thresholds:
     return Thresholds.evaluation() if score is None else shown
 
 
-def _picture_paths(images: Sequence[Path]) -> list[Path]:
-    from mobileq.calibration.image_files import folder_source
-
-    paths: list[Path] = []
-    for image in images:
-        if image.is_dir():
-            paths += folder_source(image).paths
-        elif image.exists():
-            paths.append(image)
-        else:
-            raise UsageError(f"There is no picture {image}.", "Check the path.")
-    if not paths:
-        raise UsageError("No pictures were given.", "Name pictures or folders of them.")
-    return paths
-
-
-def _truth(
-    annotations: Path | None, paths: Sequence[Path], progress: Progress
-) -> GroundTruth | None:
+def _truth(annotations: Path | None, pictures: Pictures) -> GroundTruth | None:
     if annotations is None:
         return None
     from mobileq.evaluate.dataset import load_ground_truth
 
-    folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    if pictures.files is None:
+        raise UsageError(
+            "Annotations are of picture files; videos and arrays have no entries in them.",
+            "Leave out --annotations, or give files.",
+        )
+    folder = Path(os.path.commonpath([path.absolute().parent for path in pictures.files]))
     return load_ground_truth(annotations, folder)
 
 
-def _image_ids(paths: Sequence[Path], truth: GroundTruth | None) -> list[int]:
+def _image_ids(files: Sequence[Path] | None, truth: GroundTruth | None) -> Iterator[int]:
     """The annotations' ids by file name; else the number in the name where all have one."""
+    if files is None:
+        return itertools.count()
     if truth is not None:
         known = {Path(entry["file_name"]).name: int(entry["id"]) for entry in truth.coco["images"]}
-        missing = [path.name for path in paths if path.name not in known]
+        missing = [path.name for path in files if path.name not in known]
         if missing:
             raise InputError(
                 f"The annotations don't know the picture {missing[0]}.",
                 "Give the annotations of these pictures, or leave out --annotations.",
             )
-        return [known[path.name] for path in paths]
-    if all(path.stem.isdecimal() for path in paths):
-        numbers = [int(path.stem) for path in paths]
+        return iter([known[path.name] for path in files])
+    if all(path.stem.isdecimal() for path in files):
+        numbers = [int(path.stem) for path in files]
         if len(set(numbers)) == len(numbers):
-            return numbers
-    return list(range(len(paths)))
+            return iter(numbers)
+    return itertools.count()
 
 
 def _category_ids(model: OpenModel, truth: GroundTruth | None) -> Sequence[int]:
@@ -292,18 +285,3 @@ def _category_ids(model: OpenModel, truth: GroundTruth | None) -> Sequence[int]:
     return category_ids_for(
         model.spec.labels, model.spec.decode.class_count, truth.coco["categories"]
     )
-
-
-def _drawing_names(paths: Sequence[Path]) -> list[str]:
-    """File names for the drawings; pictures of one name from two folders stay apart."""
-    names: list[str] = []
-    for path in paths:
-        suffix, number = path.suffix, 2
-        if suffix.lower() not in IMAGE_SUFFIXES:  # a picture all the same, by its contents
-            suffix += ".png"
-        name = path.stem + suffix
-        while name in names:
-            name = f"{path.stem}-{number}{suffix}"
-            number += 1
-        names.append(name)
-    return names

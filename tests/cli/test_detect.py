@@ -8,6 +8,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import cv2
 import pytest
 
 from . import models
@@ -38,6 +39,48 @@ def test_detections_are_listed_drawn_and_written(
     written = json.loads(coco.read_text())
     assert {entry["image_id"] for entry in written} == {image_id}
     assert {e["category_id"] for e in written} <= {c["id"] for c in known["categories"]}
+
+
+def test_a_video_is_listed_by_frame_and_drawn_as_a_video(
+    cli: Cli, made_bundle: Path, picture: Path, tmp_path: Path
+) -> None:
+    frame = cv2.imread(str(picture))
+    height, width = frame.shape[:2]
+    writer = cv2.VideoWriter(
+        str(tmp_path / "street.avi"), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height)
+    )
+    for _ in range(3):
+        writer.write(frame)
+    writer.release()
+    drawn = tmp_path / "drawn"
+    result = cli("detect", made_bundle, tmp_path / "street.avi", picture, "-o", drawn)
+    assert (result.code, result.err) == (0, "")
+    assert all(f"street.avi #{number} " in result.out for number in range(3))
+    assert result.out.count("Drawn: ") == 2
+    assert names_in(drawn) == ["000.jpg", "street.mp4"]
+    video = cv2.VideoCapture(str(drawn / "street.mp4"))
+    assert (video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)) == (3, 10)
+    assert video.read()[1].shape == (height // 2 * 2, width, 3), "the format has even sides"
+    annotations = ("--annotations", made_bundle / "none.json")
+    said = cli.fails(2, "detect", made_bundle, tmp_path / "street.avi", *annotations)
+    assert "Annotations are of picture files" in said
+
+
+def test_of_many_objects_the_first_are_listed_and_all_are_counted(
+    cli: Cli, made_bundle: Path, demo: Path
+) -> None:
+    folder = demo / "validation" / "images"
+    result = cli("detect", made_bundle, folder)
+    found = [
+        each["objects"]
+        for each in cli("detect", made_bundle, folder, "--json").document["pictures"]
+    ]
+    count = sum(map(len, found))
+    assert count > 100
+    assert f"{count - 100} more objects; --json has all." in result.out
+    assert "In 32 pictures: " in result.out
+    summary = result.out.split("In 32 pictures: ")[1].splitlines()[0]
+    assert sum(int(each.split()[0]) for each in summary.split(", ")) == count
 
 
 def test_json_is_one_document_and_names_what_was_skipped(
