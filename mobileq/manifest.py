@@ -27,12 +27,14 @@ _REMAKE = "Make the bundle again with `mobileq convert`."
 
 
 class SourceInfo(Spec, frozen=True, kw_only=True):
-    """The ONNX file a bundle was made from."""
+    """The ONNX file a bundle was made from, and the inputs that were made constants, with their
+    values as `--set` takes them."""
 
     file_name: str
     sha256: str
     opset: int
     size_bytes: int
+    set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class FileEntry(Spec, frozen=True, kw_only=True):

@@ -8,7 +8,16 @@ from typing import Annotated, cast
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Json, Labels, NoCache, SpecFile, split_list
+from mobileq.cli.options import (
+    Family,
+    InputShape,
+    Json,
+    Labels,
+    NoCache,
+    SetInput,
+    SpecFile,
+    split_list,
+)
 
 
 def convert(
@@ -46,6 +55,7 @@ def convert(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of pictures.")] = 0,
     input_shape: InputShape = None,
+    set_input: SetInput = None,
     family: Family = None,
     spec: SpecFile = None,
     labels: Labels = None,
@@ -148,7 +158,7 @@ def convert(
         recipe=recipe,
         mnn_method=cast(MnnMethod, mnn_method),
         mnn_weights=cast(MnnWeights, mnn_weights),
-        overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
+        overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
     )
     manifest = run(
         model,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Interpreter, Json, Labels, SpecFile
+from mobileq.cli.options import Family, InputShape, Interpreter, Json, Labels, SetInput, SpecFile
 
 
 def detect(
@@ -39,6 +39,7 @@ def detect(
     spec: SpecFile = None,
     labels: Labels = None,
     input_shape: InputShape = None,
+    set_input: SetInput = None,
     interpreter: Interpreter = "auto",
     json: Json = False,
 ) -> None:
@@ -57,7 +58,7 @@ def detect(
         draw_to=output,
         score=score,
         iou=iou,
-        overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
+        overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
         interpreter=interpreter,
         progress=console,
     )

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Json, Labels, SpecFile
+from mobileq.cli.options import Family, InputShape, Json, Labels, SetInput, SpecFile
 
 
 def inspect(
     model: Annotated[Path, typer.Argument(help="A .onnx, .tflite or .mnn file.", metavar="MODEL")],
     input_shape: InputShape = None,
+    set_input: SetInput = None,
     family: Family = None,
     spec: SpecFile = None,
     labels: Labels = None,
@@ -24,7 +25,8 @@ def inspect(
     from mobileq.workflows.opening import Overrides
 
     console = Console(json)
-    found = run(model, Overrides(family, spec, labels, tuple(input_shape or ())))
+    shapes, constants = tuple(input_shape or ()), tuple(set_input or ())
+    found = run(model, Overrides(family, spec, labels, shapes, constants))
     if json:
         console.document(found)
         return

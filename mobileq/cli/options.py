@@ -17,6 +17,15 @@ InputShape = Annotated[
         metavar="NAME:SHAPE",
     ),
 ]
+SetInput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Make an input a constant: orig_target_sizes=[[640,640]], or a .npy file. Repeat "
+        "for more.",
+        metavar="NAME=VALUE",
+    ),
+]
 Family = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Json, Labels, NoCache, SpecFile
+from mobileq.cli.options import Family, InputShape, Json, Labels, NoCache, SetInput, SpecFile
 
 
 def sensitivity(
@@ -40,6 +40,7 @@ def sensitivity(
     spec: SpecFile = None,
     labels: Labels = None,
     input_shape: InputShape = None,
+    set_input: SetInput = None,
     no_cache: NoCache = False,
     json: Json = False,
 ) -> None:
@@ -58,7 +59,7 @@ def sensitivity(
         head=cast(Head, head),  # checked by the library, which says what is allowed
         samples=samples,
         output=output,
-        overrides=Overrides(family, spec, labels, tuple(input_shape or ())),
+        overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
         cache=not no_cache,
         progress=console,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from mobileq.graph.quantized import (
     strip_quantizers,
 )
 from mobileq.graph.recognise import recognise
+from mobileq.graph.set_inputs import parse_set_inputs, set_inputs
 from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
 from mobileq.graph.simplify import simplify
 from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
@@ -38,6 +39,8 @@ class PreparedModel:
 
     Of a file that came quantized, `model` is the float model inside it, `given` its scales, and
     `quantized` the model as it came, with static inputs, for runs to compare with.
+
+    `set_inputs` are those that became constants, with their values as `--set` takes them.
     """
 
     model: ModelProto
@@ -49,6 +52,7 @@ class PreparedModel:
     reasons: Mapping[str, str]
     given: GivenQuantization | None = None
     quantized: ModelProto | None = None
+    set_inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(
@@ -57,6 +61,7 @@ def prepare(
     family: str | None = None,
     spec_file: str | Path | None = None,
     labels: LabelSource | None = None,
+    constants: Iterable[str] = (),
 ) -> PreparedModel:
     """Load, widen to float32, fix shapes, simplify and recognise. Same input, same bytes.
 
@@ -66,6 +71,7 @@ def prepare(
         family: Insist on a family; goes before the spec file's.
         spec_file: TOML that corrects what is recognised (see `spec_file`).
         labels: Names of the classes; go before the spec file's.
+        constants: Inputs that become constants: `["orig_target_sizes=[[640,640]]"]`.
 
     Raises:
         UsageError: An argument cannot be carried out.
@@ -76,10 +82,12 @@ def prepare(
     source = labels if labels is not None else overrides.labels
     names = read_labels(source) if source is not None else None
     shapes = input_shapes if isinstance(input_shapes, Mapping) else parse_input_shapes(input_shapes)
+    values = parse_set_inputs(constants)
     model = _inline_functions(load(path))
     foreign = require_standard_ops(model)
     model, widened = to_float32(model)
-    model, fixed = fix_shapes(model, shapes)
+    model, told = set_inputs(model, values, shapes)
+    model, fixed = fix_shapes(model, {name: shapes[name] for name in shapes if name not in told})
     quantized, given, stripped = None, None, tuple[str, ...]()
     if has_quantizers(model):
         # Before simplifying: onnxslim knows no pairs, and would fold some constants into them.
@@ -117,6 +125,7 @@ def prepare(
         reasons=recognition.reasons,
         given=remaining(given, model) if given is not None else None,
         quantized=quantized,
+        set_inputs=told,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import from_json
 from mobileq.spec import Precision, QuantRecipe, Spec
@@ -25,14 +27,18 @@ class TargetRecipe(Spec, frozen=True, kw_only=True):
 
 
 class RecipeFile(Spec, frozen=True, kw_only=True):
-    """One recipe for each target and precision."""
+    """One recipe for each target and precision.
+
+    `set_inputs` are the inputs that were made constants, with their values as `--set` takes them.
+    """
 
     schema_version: Literal[1] = 1
     recipes: tuple[TargetRecipe, ...]
+    set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def read_recipes(path: Path) -> Recipes:
-    """The recipes of a file.
+def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
+    """The recipes of a file, and the inputs that it sets.
 
     Raises:
         UsageError: There is no such file.
@@ -47,10 +53,11 @@ def read_recipes(path: Path) -> Recipes:
         raise UsageError(f"There is no file {path}.", "Check the path of --recipe.") from error
     except OSError as error:
         raise unreadable(path, error) from error
-    recipes = from_json(data, RecipeFile, str(path), _HINT).recipes
+    file = from_json(data, RecipeFile, str(path), _HINT)
+    recipes = file.recipes
     if not recipes:
         raise InputError(f"{path} has no recipe.", _HINT)
     found = {(each.target, each.recipe.precision): each.recipe for each in recipes}
     if len(found) < len(recipes):
         raise InputError(f"{path} has two recipes for one precision.", _HINT)
-    return found
+    return found, file.set_inputs

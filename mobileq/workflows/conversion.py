@@ -77,7 +77,7 @@ class Conversion:
     ) -> None:
         self._request, self._stages, self._progress = request, stages, progress
         self._options = request.options
-        self._source = stages.prepare(model, request.options.overrides)
+        self._source = stages.prepare(model, request.overrides)
         request.require_ranges(has_scales=self._source.info.given is not None)
         for notice in self._source.info.notices:
             progress.notice(notice)

@@ -122,7 +122,8 @@ def _write(
         if each.artifact.precision in CALIBRATED
     ]
     if recipes:
-        bundle.add_bytes("recipe.json", to_json(RecipeFile(recipes=tuple(recipes))))
+        recipe_file = RecipeFile(recipes=tuple(recipes), set_inputs=source.info.set_inputs)
+        bundle.add_bytes("recipe.json", to_json(recipe_file))
     bundle.add_bytes("report.json", to_json(report))
     calibration = None
     if results.samples is not None and options.calib is not None:
@@ -135,6 +136,7 @@ def _write(
             sha256=source.info.source_sha256,
             opset=source.info.opset,
             size_bytes=model.stat().st_size,
+            set_inputs=source.info.set_inputs,
         ),
         artifacts=artifacts,
         run=RunInfo(created=_now(), command=command),

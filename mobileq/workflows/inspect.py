@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.spec import ModelSpec, Spec, TensorSpec
-from mobileq.workflows.opening import OpenModel, Overrides, file_kind
+from mobileq.workflows.opening import OpenModel, Overrides, file_kind, require_settable
 
 if TYPE_CHECKING:
     from mobileq.graph.prepare import PreparedModel
@@ -55,7 +55,10 @@ def inspect(path: Path | str, overrides: Overrides | None = None) -> Inspection:
     """
     path = Path(path)
     readers = {".onnx": _onnx, ".tflite": _tflite, ".mnn": _mnn}
-    return readers[file_kind(path)](path, overrides or Overrides())
+    overrides = overrides or Overrides()
+    kind = file_kind(path)
+    require_settable(path, kind, overrides)
+    return readers[kind](path, overrides)
 
 
 def _onnx(path: Path, overrides: Overrides) -> Inspection:
@@ -65,7 +68,12 @@ def _onnx(path: Path, overrides: Overrides) -> Inspection:
 
     model = load(path)
     prepared = prepare(
-        path, overrides.input_shapes, overrides.family, overrides.spec_file, overrides.labels
+        path,
+        overrides.input_shapes,
+        overrides.family,
+        overrides.spec_file,
+        overrides.labels,
+        overrides.set_inputs,
     )
     return Inspection(
         path=str(path),

@@ -51,6 +51,8 @@ class Overrides:
     spec_file: Path | None = None
     labels: str | None = None
     input_shapes: tuple[str, ...] = ()
+    set_inputs: tuple[str, ...] = ()
+    """Inputs that become constants: `NAME=VALUE`, see `mobileq.graph.set_inputs`."""
 
 
 def file_kind(path: Path) -> str:
@@ -76,6 +78,15 @@ def file_kind(path: Path) -> str:
     return suffix
 
 
+def require_settable(path: Path, kind: str, overrides: Overrides) -> None:
+    """Raise UsageError where inputs are to become constants in a file that is converted already."""
+    if overrides.set_inputs and kind != ".onnx":
+        raise UsageError(
+            f"--set is for ONNX models, and {path} is none.",
+            "Set the input where the model is converted.",
+        )
+
+
 def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenModel:
     """A lone model file, or one artifact of a bundle (by default its first).
 
@@ -89,7 +100,8 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         if overrides != Overrides():
             raise UsageError(
                 f"{path} is a bundle, which says itself how it is fed and read.",
-                "Leave out --family, --spec, --labels and --input-shape, or convert with them.",
+                "Leave out --family, --spec, --labels, --input-shape and --set, or convert with "
+                "them.",
             )
         bundle = read_bundle(path)
         chosen = _chosen(bundle.manifest.artifacts, artifact, path)
@@ -97,6 +109,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
     if artifact is not None:
         raise UsageError(f"{path} is a lone file.", "Leave out --artifact.")
     kind = file_kind(path)
+    require_settable(path, kind, overrides)
     if kind == ".onnx":
         return _onnx(path, overrides)
     if kind == ".tflite":
@@ -144,7 +157,12 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
     from mobileq.graph.prepare import prepare
 
     prepared = prepare(
-        path, overrides.input_shapes, overrides.family, overrides.spec_file, overrides.labels
+        path,
+        overrides.input_shapes,
+        overrides.family,
+        overrides.spec_file,
+        overrides.labels,
+        overrides.set_inputs,
     )
     return OpenModel(
         name=path.name,

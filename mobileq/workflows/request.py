@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -77,8 +77,11 @@ class Request:
         _check_quantization(options)
         if options.calib_count is not None and options.calib_count < 1:
             raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
-        self._recipes: Recipes = read_recipes(options.recipe) if options.recipe else {}
+        self._recipes: Recipes = {}
+        self.overrides = options.overrides
         if options.recipe is not None:
+            self._recipes, constants = read_recipes(options.recipe)
+            self.overrides = _with_constants(options.overrides, constants)
             self._check_recipes(options.recipe)
 
     @cached_property
@@ -219,6 +222,13 @@ class Request:
                 f"{path} has no recipe for {', '.join(self.targets)}.",
                 f"Choose another --target: {known}.",
             )
+
+
+def _with_constants(overrides: Overrides, constants: Mapping[str, str]) -> Overrides:
+    """With the inputs that a recipe sets, but for those that are set anew."""
+    given = {option.partition("=")[0] for option in overrides.set_inputs}
+    kept = [f"{name}={value}" for name, value in constants.items() if name not in given]
+    return replace(overrides, set_inputs=(*overrides.set_inputs, *kept))
 
 
 def _listed(files: Sequence[File]) -> str:

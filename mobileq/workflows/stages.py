@@ -44,6 +44,7 @@ class PreparedInfo(Spec, frozen=True, kw_only=True):
     source_sha256: str
     notices: tuple[str, ...] = ()
     given: GivenQuantization | None = None
+    set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Stages:
             model=file_digest(model),
             name=model.stem,
             shapes=overrides.input_shapes,
+            set_inputs=_digest_set_inputs(overrides.set_inputs),
             family=overrides.family,
             labels=_digest_labels(overrides.labels),
         )
@@ -390,6 +392,7 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
         overrides.family,
         overrides.spec_file,
         overrides.labels,
+        overrides.set_inputs,
     )
     spec, notices = prepared.spec, prepared.notices
     if spec.preprocess is None and (guess := guessed_preprocess(spec)):
@@ -408,6 +411,7 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
         source_sha256=prepared.source_sha256,
         notices=notices,
         given=prepared.given,
+        set_inputs=dict(prepared.set_inputs),
     )
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
 
@@ -445,6 +449,16 @@ def _digest_labels(labels: str | None) -> str | None:
     if labels and Path(labels).is_file():
         return file_digest(Path(labels))
     return labels
+
+
+def _digest_set_inputs(options: tuple[str, ...]) -> list[tuple[str, str, tuple[int, ...], str]]:
+    """What the options say, and not the files in which they say it."""
+    from mobileq.graph.set_inputs import parse_set_inputs
+
+    return [
+        (name, array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).hexdigest())
+        for name, array in parse_set_inputs(options).items()
+    ]
 
 
 @functools.cache

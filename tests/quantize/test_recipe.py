@@ -71,14 +71,14 @@ INT8 = TargetRecipe(
 @SHARED_FOLDER
 @given(recipes=FILES)
 def test_what_is_written_is_read(path: Path, recipes: list[TargetRecipe]) -> None:
-    found = read_recipes(written(path, *recipes))
+    found = read_recipes(written(path, *recipes))[0]
     assert found == {(each.target, each.recipe.precision): each.recipe for each in recipes}
     assert list(found) == [(each.target, each.recipe.precision) for each in recipes]
 
 
 def test_targets_have_recipes_of_their_own(path: Path) -> None:
     other = TargetRecipe(target="mnn", recipe=QuantRecipe(precision="int8", calibrator="admm"))
-    found = read_recipes(written(path, INT8, other))
+    found = read_recipes(written(path, INT8, other))[0]
     assert found["tflite", "int8"].calibrator == "mse"
     assert found["mnn", "int8"].calibrator == "admm"
 
@@ -125,7 +125,7 @@ def test_enormous_file_is_not_read(path: Path) -> None:
 def test_wrong_field_is_named(path: Path, change: dict[str, Any]) -> None:
     plain = {"schema_version": 1, "recipes": [{"target": "mnn", "recipe": {"precision": "int8"}}]}
     path.write_text(json.dumps(plain))
-    assert read_recipes(path)
+    assert read_recipes(path)[0]
     path.write_text(json.dumps({**plain, **change}))
     assert "cannot be used: " in refused(path)
 
