@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UsageError
+from mobileq.graph.families.facts import find_picture
 from mobileq.progress import Progress
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
 
@@ -111,9 +112,9 @@ def _noise(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
 
 
 def guessed_preprocess(spec: ModelSpec) -> PreprocessSpec | None:
-    """What most exports expect, for a picture-like input of a model of no known family."""
-    if not spec.inputs or spec.inputs[0].layout is None:
+    """What most exports expect, where the first input of a model of no known family takes a
+    picture: one of three channels, in float32 or uint8."""
+    picture = find_picture(spec.inputs[:1])
+    if isinstance(picture, str) or picture.dtype not in ("float32", "uint8"):
         return None
-    layout, shape = spec.inputs[0].layout, spec.inputs[0].shape
-    height, width = shape[2:4] if layout == "NCHW" else shape[1:3]
-    return PreprocessSpec(width=width, height=height, layout=layout)
+    return PreprocessSpec(width=picture.width, height=picture.height, layout=picture.layout)

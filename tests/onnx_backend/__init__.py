@@ -1,0 +1,1 @@
+"""The tests of the ONNX standard, run through mobileq: a suite that nobody here wrote."""
