@@ -30,19 +30,32 @@ from mobileq.manifest import (
     to_json,
     write_manifest,
 )
+from mobileq.page import Page, Told
+from mobileq.paths import StrPath
 from mobileq.staging import abandoned, is_full_disk, staging_path
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A bundle on disk: its folder and what its manifest says."""
+class Bundle(Told):
+    """A bundle on disk: its folder and what its manifest says. It serves as a path, too."""
 
     path: Path
     manifest: BundleManifest
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def tell(self, page: Page) -> None:
+        """Its files, and where it is."""
+        self.manifest.tell(page)
+        page.line(f"Bundle: {self.path}", "strong")
+
+    def __repr__(self) -> str:
+        return f"<Bundle {str(self.path)!r}: {len(self.manifest.artifacts)} artifacts>"
+
 
 @dataclass(frozen=True)
-class VerifyReport:
+class VerifyReport(Told):
     """Paths inside the bundle, sorted; all empty when every hash and size is as written."""
 
     missing: tuple[str, ...] = ()
@@ -53,6 +66,14 @@ class VerifyReport:
     def ok(self) -> bool:
         """Whether the bundle is exactly what was written."""
         return not (self.missing or self.changed or self.unexpected)
+
+    def tell(self, page: Page) -> None:
+        """What is not as it was written."""
+        for what in ("changed", "missing", "unexpected"):
+            for path in getattr(self, what):
+                page.line(f"{what}: {path}", "bad")
+        if self.ok:
+            page.line("Every file is as it was written.", "good")
 
 
 class BundleWriter:
@@ -240,13 +261,14 @@ class BundleWriter:
         )
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: StrPath) -> Bundle:
     """Read a bundle's manifest; its files are not looked at.
 
     Raises:
         UsageError: There is no such folder.
         InputError: It is not a bundle, or its manifest cannot be used.
     """
+    path = Path(path)
     if not path.is_dir():
         raise UsageError(f"There is no folder {path}.", "Give the folder of a bundle.")
     manifest = path / MANIFEST_NAME
@@ -258,7 +280,7 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(path, read_manifest(manifest))
 
 
-def verify_bundle(path: Path) -> VerifyReport:
+def verify_bundle(path: StrPath) -> VerifyReport:
     """Compare every file with the manifest: size, hash, and that there are no others.
 
     `changed` holds `manifest.json` where the manifest itself is not what was written. A link
@@ -268,6 +290,7 @@ def verify_bundle(path: Path) -> VerifyReport:
         UsageError: There is no such folder.
         InputError: It is not a bundle, its manifest cannot be used, or a file cannot be read.
     """
+    path = Path(path)
     manifest = read_bundle(path).manifest
     try:
         found = set(_walk(path)) - {MANIFEST_NAME}

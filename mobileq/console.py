@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MobileqError
+from mobileq.page import numeric_columns
 from mobileq.progress import Advance
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class Console:
         table = Table(
             title=_plain(title) if title else None, title_justify="left", header_style="bold"
         )
-        for index, column in enumerate(columns):
-            numeric = index > 0 and all(_numeric(row[index]) for row in rows)
+        for column, numeric in zip(columns, numeric_columns(columns, rows), strict=True):
             table.add_column(
                 _plain(column), justify="right" if numeric else "left", overflow="fold"
             )
@@ -137,17 +137,6 @@ def _one_line(text: str) -> str:
     """
     joined = re.sub(r"\s*[\r\n]\s*", " ", text.strip())
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in joined)
-
-
-def _numeric(cell: str) -> bool:
-    head = cell.strip().split(" ")[0].rstrip("%")
-    if head in ("", "-"):
-        return True
-    try:
-        float(head.replace(",", ""))
-    except ValueError:
-        return False
-    return True
 
 
 def forget_notices() -> None:

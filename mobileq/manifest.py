@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from mobileq.errors import InputError
+from mobileq.page import Page, Told, megabytes, number
 from mobileq.spec import Artifact, ModelSpec, Spec
 
 MANIFEST_NAME = "manifest.json"
@@ -61,7 +62,7 @@ class RunInfo(Spec, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
 
 
-class BundleManifest(Spec, frozen=True, kw_only=True):
+class BundleManifest(Told, Spec, frozen=True, kw_only=True):
     """All that a bundle holds.
 
     `files` names every file but `manifest.json` itself, by its path with forward slashes.
@@ -78,6 +79,32 @@ class BundleManifest(Spec, frozen=True, kw_only=True):
     tool_versions: dict[str, str] = msgspec.field(default_factory=dict)
     schema_version: Literal[1] = 1
     content_sha256: str = ""
+
+    def tell(self, page: Page) -> None:
+        """The files, and how far each is from the ONNX model."""
+        rows = []
+        for artifact in self.artifacts:
+            measured = self.measurements.get(artifact.name, {})
+            rows.append(
+                (
+                    Path(artifact.path).name,
+                    megabytes(artifact.size_bytes),
+                    number(measured.get("sqnr_db"), ".1f", "exact"),
+                    number(measured.get("cosine"), ".6f"),
+                    number(measured.get("agreement_map50_95"), ".3f"),
+                    artifact.recipe.engine,
+                )
+            )
+        columns = ("file", "size", "SQNR dB", "cosine", "agreement", "engine")
+        page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
+        page.line(
+            "agreement: mAP50-95 of the file's detections, the ONNX model's taken for the truth.",
+            "quiet",
+        )
+
+    def __repr__(self) -> str:
+        files = ", ".join(artifact.name for artifact in self.artifacts)
+        return f"<BundleManifest {self.model.name}: {files}>"
 
 
 def to_json(value: object) -> bytes:

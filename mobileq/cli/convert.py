@@ -172,6 +172,5 @@ def convert(
     if json:
         console.document(manifest)
         return
-    from mobileq.cli.tables import print_manifest
-
-    print_manifest(console, manifest, output)
+    manifest.tell(console)
+    console.line(f"Bundle: {output}", "strong")

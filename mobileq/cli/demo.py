@@ -26,7 +26,6 @@ def demo(
     if json:
         console.document({"manifest": manifest, "validation": validation})
         return
-    from mobileq.cli.tables import print_manifest, print_validation
-
-    print_manifest(console, manifest, output)
-    print_validation(console, validation)
+    manifest.tell(console)
+    console.line(f"Bundle: {output}", "strong")
+    validation.tell(console)

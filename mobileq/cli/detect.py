@@ -65,6 +65,4 @@ def detect(
     if json:
         console.document(found)
         return
-    from mobileq.cli.tables import print_detections
-
-    print_detections(console, found)
+    found.tell(console)

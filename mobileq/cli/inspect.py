@@ -30,6 +30,6 @@ def inspect(
     if json:
         console.document(found)
         return
-    from mobileq.cli.tables import print_inspection
-
-    print_inspection(console, found)
+    found.tell(console)
+    for notice in found.notices:
+        console.notice(notice)

@@ -47,7 +47,7 @@ def sensitivity(
     """Rank ops by what quantizing each alone costs."""
     from mobileq.console import Console
     from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.sensitivity import Head
+    from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME, Head
     from mobileq.workflows.sensitivity import sensitivity as run
 
     console = Console(json)
@@ -66,6 +66,6 @@ def sensitivity(
     if json:
         console.document(found)
         return
-    from mobileq.cli.tables import print_sensitivity
-
-    print_sensitivity(console, found, output)
+    found.tell(console)
+    if output is not None:
+        console.line(f"Written: {output / JSON_NAME}, {output / CHART_NAME}", "strong")

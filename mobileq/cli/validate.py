@@ -39,6 +39,4 @@ def validate(
     if json:
         console.document(found)
         return
-    from mobileq.cli.tables import print_validation
-
-    print_validation(console, found)
+    found.tell(console)

@@ -23,9 +23,8 @@ def verify(
     report = verify_bundle(bundle)
     if json:
         console.document({"ok": report.ok, **vars(report)})
-    for what in ("changed", "missing", "unexpected"):
-        for path in getattr(report, what):
-            console.line(f"{what}: {path}", "bad")
     if report.ok:
         console.line(f"{bundle}: every file is as it was written.", "good")
+    else:
+        report.tell(console)
     return EXIT_OK if report.ok else EXIT_FAILED

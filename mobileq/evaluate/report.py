@@ -7,6 +7,7 @@ import msgspec
 from mobileq.evaluate.coco import AgreementScores, DetectionScores
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification
+from mobileq.page import Page, Told, megabytes, number
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
 
@@ -26,13 +27,36 @@ class ArtifactScores(Spec, frozen=True, kw_only=True):
     agreement: AgreementScores | None = None
 
 
-class Validation(Spec, frozen=True, kw_only=True):
+class Validation(Told, Spec, frozen=True, kw_only=True):
     """All files of a bundle, and first of all the ONNX model, on the same images."""
 
     images: int
     annotations: str | None
     machine: str
     scores: tuple[ArtifactScores, ...]
+
+    def tell(self, page: Page) -> None:
+        """One row for each file."""
+        rows = [
+            (
+                scores.name,
+                number(scores.accuracy.map50_95 if scores.accuracy else None, ".4f"),
+                number(scores.accuracy.map50 if scores.accuracy else None, ".4f"),
+                number(scores.agreement.map50_95 if scores.agreement else None, ".4f"),
+                megabytes(scores.size_bytes),
+                f"{scores.latency_ms:.1f}",
+            )
+            for scores in self.scores
+        ]
+        columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms")
+        against = f" ({self.annotations})" if self.annotations else ", no labels"
+        page.table(columns, rows, f"{self.images} images{against}; {self.machine}")
+        interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
+        page.line(f"Run by {', '.join(interpreters)}.", "quiet")
+
+    def __repr__(self) -> str:
+        files = ", ".join(scores.name for scores in self.scores)
+        return f"<Validation on {self.images} images: {files}>"
 
 
 class BudgetReport(Spec, frozen=True, kw_only=True):

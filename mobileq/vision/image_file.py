@@ -161,9 +161,25 @@ def write_image(path: Path, image: ByteArray) -> None:
         InputError: The suffix is of no known format, or the file cannot be written.
     """
     try:
-        done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[:, :, ::-1]))
-    except cv2.error:
-        done = False
+        content = encode_image(image, path.suffix)
+    except ValueError as error:
+        raise InputError(
+            f"{path} can't be written as a picture.", "Use the suffix .jpg or .png."
+        ) from error
+    path.write_bytes(content)
+
+
+def encode_image(image: ByteArray, suffix: str) -> bytes:
+    """An RGB picture as a file of the format that `suffix` (".jpg") names.
+
+    Raises:
+        ValueError: It names none that OpenCV writes.
+    """
+    try:
+        done, encoded = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]))
+    except cv2.error as error:
+        raise ValueError(f"no format {suffix!r}") from error
     if not done:
-        raise InputError(f"{path} can't be written as a picture.", "Use the suffix .jpg or .png.")
-    path.write_bytes(encoded.tobytes())
+        raise ValueError(f"no format {suffix!r}")
+    content: bytes = encoded.tobytes()
+    return content

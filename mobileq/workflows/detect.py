@@ -15,7 +15,8 @@ from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, Silent, tracked
-from mobileq.spec import DecodeSpec, Spec
+from mobileq.spec import DecodeSpec
+from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
 from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
 from mobileq.workflows.pictures import GivenPicture, Picture, Pictures
@@ -26,37 +27,6 @@ if TYPE_CHECKING:
     from mobileq.targets.base import Runner, Tensors
     from mobileq.vision.detections import ByteArray, Detections
     from mobileq.vision.nms import Thresholds
-
-
-class DetectedObject(Spec, frozen=True, kw_only=True):
-    """Box in pixels of the picture."""
-
-    label: str
-    class_id: int
-    score: float
-    xyxy: tuple[float, ...]
-
-
-class PictureDetections(Spec, frozen=True, kw_only=True):
-    """What was found in one picture at the display thresholds; `drawn` is where it was drawn.
-
-    `image` is its path, or "picture 3" for the third array; `frame` its number in a video, from 0.
-    """
-
-    image: str
-    frame: int | None = None
-    objects: tuple[DetectedObject, ...]
-    drawn: str | None = None
-
-
-class DetectionRun(Spec, frozen=True, kw_only=True):
-    """What `detect` prints."""
-
-    model: str
-    interpreter: str
-    pictures: tuple[PictureDetections, ...]
-    skipped: tuple[tuple[str, str], ...] = ()
-    coco: str | None = None
 
 
 def detect(
@@ -196,14 +166,14 @@ class _Run:
             ranked = postprocess(spec.decode, outputs, transform, self._evaluated)
             self.results += to_coco_results(ranked, image_id, category_ids)
         found = postprocess(spec.decode, outputs, transform, self._shown)
-        self.pictures.append(
-            PictureDetections(
-                image=picture.name,
-                frame=picture.frame,
-                objects=self._objects(found),
-                drawn=self._drawings.add(picture, found) if self._drawings else None,
-            )
+        result = PictureDetections(
+            image=picture.name,
+            frame=picture.frame,
+            objects=self._objects(found),
+            drawn=self._drawings.add(picture, found) if self._drawings else None,
         )
+        # Given arrays are their owner's anyway; what was read is read again where it is shown.
+        self.pictures.append(result if picture.path else result.with_pixels(image))
 
     def _objects(self, found: Detections) -> tuple[DetectedObject, ...]:
         return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from itertools import islice
@@ -14,6 +15,7 @@ from mobileq.calibration.statistics import collect
 from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.coco import agreement
 from mobileq.manifest import to_json
+from mobileq.page import Page, Told, number, span
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.distance import has_candidates
 from mobileq.quantize.groups import find_groups
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
 Head = Literal["auto", "raw", "decoded"]
 JSON_NAME = "sensitivity.json"
 CHART_NAME = "sensitivity.svg"
+_GROUPS_SHOWN = 20
+_GROUPS_EXPLAINED = 5
 _RANGES: Method = "mse"
 """The calibrator that is best most often, and the one that `convert` ranks with."""
 
 
-class Sensitivity(Spec, frozen=True, kw_only=True):
+class Sensitivity(Told, Spec, frozen=True, kw_only=True):
     """What `sensitivity` prints, and what is in sensitivity.json.
 
     Attributes:
@@ -60,6 +64,50 @@ class Sensitivity(Spec, frozen=True, kw_only=True):
     samples: int
     error_of: Literal["candidates", "outputs"]
     groups: tuple[GroupSensitivity, ...]
+
+    def tell(self, page: Page) -> None:
+        """The groups that cost most, and what each looks like."""
+        shown = self.groups[:_GROUPS_SHOWN]
+        agreed = any(group.agreement is not None for group in shown)
+        rows = [
+            (
+                group.op_type,
+                group.name,
+                f"{group.share:.1%}",
+                f"{math.sqrt(group.error):.4f}",
+                f"{group.sqnr_db:.1f}",
+                *((number(group.agreement, ".3f"),) if agreed else ()),
+                f"{group.weight_count:,}",
+                span(group.low, group.high),
+            )
+            for group in shown
+        ]
+        columns = ("op", "tensor", "share", "error", "SQNR dB")
+        columns += (*(("agreement",) if agreed else ()), "weights", "range")
+        title = f"{self.model}: each group of ops alone in 8 bits, {self.samples} pictures"
+        page.table(columns, rows, title)
+        if len(self.groups) > len(shown):
+            rest = sum(group.share for group in self.groups[len(shown) :])
+            page.line(f"{len(self.groups) - len(shown)} more groups have {rest:.1%}.", "quiet")
+        for group in self.groups[:_GROUPS_EXPLAINED]:
+            page.line(f"{group.name}: {group.why}")
+        if self.error_of == "candidates":
+            page.line(
+                "error: root mean square of what scores and box sides (in parts of the box) are "
+                "off, before suppression; share: of the sum of its squares.",
+                "quiet",
+            )
+        else:
+            page.line("error: noise of the outputs over their signal, as a root.", "quiet")
+        if agreed:
+            page.line(
+                "agreement: mAP50-95 of the detections, the float model's taken for the truth.",
+                "quiet",
+            )
+
+    def __repr__(self) -> str:
+        first = ", ".join(f"{group.name} {group.share:.0%}" for group in self.groups[:3])
+        return f"<Sensitivity of {self.model}, {len(self.groups)} groups: {first} ...>"
 
 
 def sensitivity(
