@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
+from mobileq.consistency import artifact_contradiction, contradiction
 from mobileq.errors import InputError
+from mobileq.field_errors import field_error
 from mobileq.page import Page, Told, megabytes, number
-from mobileq.spec import Artifact, ModelSpec, Spec
+from mobileq.spec import Artifact, Bytes, ModelSpec, Sha256, Spec
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION = 1
@@ -32,24 +34,24 @@ class SourceInfo(Spec, frozen=True, kw_only=True):
     values as `--set` takes them."""
 
     file_name: str
-    sha256: str
-    opset: int
-    size_bytes: int
+    sha256: Sha256
+    opset: Annotated[int, Meta(ge=0, le=10**6)]
+    size_bytes: Bytes
     set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class FileEntry(Spec, frozen=True, kw_only=True):
     """One file of a bundle."""
 
-    sha256: str
-    size_bytes: int
+    sha256: Sha256
+    size_bytes: Bytes
 
 
 class CalibrationInfo(Spec, frozen=True, kw_only=True):
     """The samples that calibration saw; `skipped` holds (name, reason) of those it could not."""
 
     source: str
-    count: int
+    count: Annotated[int, Meta(ge=0)]
     seed: int
     ids: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...] = ()
@@ -137,7 +139,7 @@ def from_json[SpecT: msgspec.Struct](
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{what} cannot be used: {_reason(error)}.", hint) from error
+        raise InputError(f"{what} cannot be used: {_reason(error, kind)}.", hint) from error
 
 
 def content_hash(manifest: BundleManifest | dict[str, Any]) -> str:
@@ -242,6 +244,23 @@ def _check_version(data: bytes, path: Path) -> None:
 
 
 def _contradiction(manifest: BundleManifest) -> str | None:
+    return _files_contradiction(manifest) or _models_contradiction(manifest)
+
+
+def _models_contradiction(manifest: BundleManifest) -> str | None:
+    if problem := contradiction(manifest.model, "model"):
+        return problem
+    names = [artifact.name for artifact in manifest.artifacts]
+    for index, artifact in enumerate(manifest.artifacts):
+        place = f"artifacts[{index}]"
+        if artifact.name in names[:index]:
+            return f"field `{place}`: there is another {artifact.name}"
+        if problem := artifact_contradiction(artifact, manifest.model, place):
+            return problem
+    return None
+
+
+def _files_contradiction(manifest: BundleManifest) -> str | None:
     for path in manifest.files:
         problem = path_problem(path)
         if problem is None and path == MANIFEST_NAME:
@@ -257,16 +276,10 @@ def _contradiction(manifest: BundleManifest) -> str | None:
     return None
 
 
-def _reason(error: Exception) -> str:
-    """msgspec's message as the end of a sentence that begins with the field."""
+def _reason(error: Exception, kind: type) -> str:
+    """The end of a sentence, which begins with the field where there is one."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    match = re.fullmatch(r"(.*?)(?: - at `(?:key in )?\$?\.?(.*)`)?", str(error), re.DOTALL)
-    text, field = (match[1], match[2]) if match else (str(error), None)
-    if not text.startswith("JSON"):
-        text = text[:1].lower() + text[1:]
-    # An unknown field is quoted as it is, whatever it is called.
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return f"field `{field}`: {text}" if field else text
+    return field_error(error, kind)

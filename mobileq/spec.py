@@ -1,14 +1,16 @@
 """The types that flow through everything: what a model takes, gives, and how to read it.
 
 All are frozen and compare by value. They are read back from JSON and TOML strictly: an unknown
-field or a value of the wrong type is an error (see `mobileq.manifest`).
+field, a value of the wrong type or one out of bounds is an error (see `mobileq.manifest`), and so
+is a value that contradicts another (see `mobileq.consistency`).
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 Layout = Literal["NCHW", "NHWC"]
 ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch"]
@@ -38,6 +40,20 @@ Engine = Literal["direct", "tensorflow"]
 MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]
 MnnWeights = Literal["MAX_ABS", "ADMM"]
 
+# Bounds of what is read. Beyond them no model was ever meant, and arithmetic or memory gives way.
+# NaN lies within none.
+Dim = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+"""Length of an axis; -1 where it is known only at run time."""
+Axis = Annotated[int, Meta(ge=0, le=15)]
+Pixels = Annotated[int, Meta(ge=1, le=16384)]
+PixelValue = Annotated[int, Meta(ge=0, le=255)]
+Real = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Name = Annotated[str, Meta(min_length=1)]
+Bytes = Annotated[int, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all: frozen, keyword-only, strict when read back."""
@@ -46,9 +62,9 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class QuantParams(Spec, frozen=True, kw_only=True):
     """`real = scale * (quantized - zero_point)`; one entry, or one per index along `axis`."""
 
-    scale: tuple[float, ...]
-    zero_point: tuple[int, ...]
-    axis: int | None = None
+    scale: tuple[Annotated[float, Meta(gt=0, le=1e38)], ...]
+    zero_point: tuple[Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], ...]
+    axis: Axis | None = None
 
 
 class TensorSpec(Spec, frozen=True, kw_only=True):
@@ -59,13 +75,13 @@ class TensorSpec(Spec, frozen=True, kw_only=True):
     are the file's.
     """
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
+    name: Name
+    shape: tuple[Dim, ...]
+    dtype: Name
     layout: Layout | None = None
     quant: QuantParams | None = None
     artifact_name: str | None = None
-    permutation: tuple[int, ...] | None = None
+    permutation: tuple[Axis, ...] | None = None
     """`file_array = model_array.transpose(permutation)`; None where the orders are the same."""
 
 
@@ -77,23 +93,23 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
     deviation are in the order of `channel_order`. Integer inputs take the pixel itself.
     """
 
-    width: int
-    height: int
+    width: Pixels
+    height: Pixels
     resize_mode: ResizeMode = "letterbox"
-    pad_value: int = 114
+    pad_value: PixelValue = 114
     channel_order: ChannelOrder = "RGB"
-    rescale_factor: float = 1.0 / 255.0
-    image_mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    image_std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    rescale_factor: Positive = 1.0 / 255.0
+    image_mean: tuple[Real, Real, Real] = (0.0, 0.0, 0.0)
+    image_std: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
     layout: Layout = "NCHW"
 
 
 class HeadOutput(Spec, frozen=True, kw_only=True):
     """What one output tensor of a head holds, and for which stride where it is of one only."""
 
-    name: str
+    name: Name
     role: OutputRole
-    stride: int | None = None
+    stride: Pixels | None = None
 
 
 class DecodeSpec(Spec, frozen=True, kw_only=True):
@@ -106,23 +122,23 @@ class DecodeSpec(Spec, frozen=True, kw_only=True):
     """
 
     kind: DecodeKind
-    class_count: int
-    outputs: tuple[HeadOutput, ...]
+    class_count: Annotated[int, Meta(ge=1, le=10_000)]
+    outputs: Annotated[tuple[HeadOutput, ...], Meta(min_length=1)]
     head: HeadKind = "decoded"
-    strides: tuple[int, ...] = ()
-    anchors: tuple[tuple[tuple[float, float], ...], ...] = ()
-    reg_max: int = 0
-    distance_bins: tuple[float, ...] = ()
+    strides: tuple[Pixels, ...] = ()
+    anchors: tuple[tuple[tuple[Positive, Positive], ...], ...] = ()
+    reg_max: Annotated[int, Meta(ge=0, le=1024)] = 0
+    distance_bins: tuple[Real, ...] = ()
     box_format: BoxFormat = "cxcywh"
     box_unit: BoxUnit = "pixel"
-    score_threshold: float = 0.25
-    iou_threshold: float = 0.45
+    score_threshold: Share = 0.25
+    iou_threshold: Share = 0.45
 
 
 class ModelSpec(Spec, frozen=True, kw_only=True):
     """A model as everything else sees it. `decode` is None where detections can't be decoded."""
 
-    name: str
+    name: Name
     task: Task
     family: str | None
     inputs: tuple[TensorSpec, ...]
@@ -144,7 +160,7 @@ class QuantRecipe(Spec, frozen=True, kw_only=True):
     engine: Engine = "direct"
     calibrator: str | None = None
     per_channel: bool = True
-    keep_float: tuple[str, ...] = ()
+    keep_float: tuple[Name, ...] = ()
     repairs: tuple[str, ...] = ()
     head: HeadKind = "decoded"
     io: IoDtype = "float32"
@@ -172,11 +188,11 @@ class Artifact(Spec, frozen=True, kw_only=True):
     the manifest (`recipe.head` "raw": the convolutions' outputs); None where it has the same.
     """
 
-    target: str
+    target: Name
     precision: Precision
-    path: str
-    sha256: str
-    size_bytes: int
+    path: Name
+    sha256: Sha256
+    size_bytes: Bytes
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     recipe: QuantRecipe

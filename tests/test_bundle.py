@@ -32,7 +32,7 @@ def manifest_of(content: bytes = MODEL) -> BundleManifest:
     )
     return BundleManifest(
         model=ModelSpec(name="m", task="detect", family=None, inputs=(), outputs=()),
-        source=SourceInfo(file_name="m.onnx", sha256="", opset=17, size_bytes=1),
+        source=SourceInfo(file_name="m.onnx", sha256="ab" * 32, opset=17, size_bytes=1),
         artifacts=(artifact,),
         run=RunInfo(created="2024-05-01T12:00:00Z"),
     )

@@ -50,6 +50,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     if kind in NUMBERS_AND_TEXT:
         return NUMBERS_AND_TEXT[kind]
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return bounded(args[0], args[1])
     if origin is typing.Literal:
         return st.sampled_from(args)
     if origin in (typing.Union, types.UnionType):
@@ -64,19 +66,36 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
 
 
+def bounded(kind: Any, bounds: msgspec.Meta) -> st.SearchStrategy[Any]:
+    """Values of a field's type within its bounds."""
+    if kind is int:
+        return st.integers(bounds.ge, 2**63 - 1 if bounds.le is None else bounds.le)
+    if kind is float:
+        lowest = bounds.gt if bounds.ge is None else bounds.ge
+        exclude = bounds.gt is not None
+        return st.floats(lowest, bounds.le, exclude_min=exclude, allow_subnormal=False)
+    if bounds.pattern:
+        return st.from_regex(bounds.pattern, fullmatch=True)
+    if kind is str:
+        return st.text(min_size=bounds.min_length or 0, max_size=8)
+    item = values_of(typing.get_args(kind)[0])
+    return st.lists(item, min_size=bounds.min_length or 0, max_size=2).map(tuple)
+
+
 def example_manifest(**changes: Any) -> BundleManifest:
+    image = TensorSpec(name="images", shape=(1, 3, 8, 8), dtype="float32", layout="NCHW")
     artifact = Artifact(
         target="tflite",
         precision="int8",
         path="models/m-int8.tflite",
         sha256="ab" * 32,
         size_bytes=3,
-        inputs=(TensorSpec(name="images", shape=(1, 3, 8, 8), dtype="float32", layout="NCHW"),),
+        inputs=(image,),
         outputs=(),
         recipe=QuantRecipe(precision="int8"),
     )
     values: dict[str, Any] = {
-        "model": ModelSpec(name="m", task="detect", family=None, inputs=(), outputs=()),
+        "model": ModelSpec(name="m", task="detect", family=None, inputs=(image,), outputs=()),
         "source": SourceInfo(file_name="m.onnx", sha256="cd" * 32, opset=17, size_bytes=10),
         "artifacts": (artifact,),
         "run": RunInfo(created="2024-05-01T12:00:00Z", command=("mobileq", "convert", "m.onnx")),
@@ -147,6 +166,9 @@ def test_content_hash_covers_all_but_the_run_and_itself() -> None:
         assert content_hash(example_manifest(**changes)) != content_hash(manifest)
 
 
+AN_ENTRY = {"sha256": "ab" * 32, "size_bytes": 0}
+
+
 def changed_json(**changes: Any) -> bytes:
     return json.dumps(json.loads(to_json(seal(example_manifest()))) | changes).encode()
 
@@ -167,11 +189,11 @@ def changed_json(**changes: Any) -> bytes:
             "`artifacts[0]`: size or hash differs",
         ),
         (
-            changed_json(artifacts=[], files={"../x": {"sha256": "", "size_bytes": 0}}),
+            changed_json(artifacts=[], files={"../x": AN_ENTRY}),
             "'../x' does not stay inside the bundle",
         ),
         (
-            changed_json(artifacts=[], files={"manifest.json": {"sha256": "", "size_bytes": 0}}),
+            changed_json(artifacts=[], files={"manifest.json": AN_ENTRY}),
             "cannot list itself",
         ),
         (b"", "truncated"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mobileq.consistency import consistent_model
 from mobileq.graph.foreign_ops import require_standard_ops
 from mobileq.graph.labels import LabelSource, read_labels
 from mobileq.graph.load import load
@@ -111,6 +112,7 @@ def prepare(
         decode=recognition.decode,
         labels=recognition.labels,
     )
+    spec = consistent_model(spec, str(path), "Describe it with --spec FILE.toml.")
     notices = (
         *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
         *recognition.notices,

@@ -14,6 +14,8 @@ For a model that was not recognised, [preprocess] and [decode] together describe
 from __future__ import annotations
 
 import difflib
+import itertools
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,14 +23,20 @@ from pathlib import Path
 
 import msgspec
 
+from mobileq.consistency import absurd_range, contradiction
 from mobileq.errors import InputError, UsageError
+from mobileq.field_errors import field_error
 from mobileq.graph.coco import BUILTIN_LABELS
 from mobileq.graph.families.facts import assumed_classes_notice, find_picture
 from mobileq.graph.labels import LabelSource, unnamed_notice
+from mobileq.graph.outline import DYNAMIC
 from mobileq.graph.recognise import UNKNOWN_HEAD_NOTICE, Recognition, settle_labels
-from mobileq.spec import DecodeSpec, PreprocessSpec, Spec, TensorSpec
+from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, Spec, Task, TensorSpec
 
 _MAX_BYTES = 1 << 20
+_CORRECT = "Correct the spec file."
+_MOST_VALUES = 2**25
+"""Of outputs that decoding is tried on."""
 _TOP_LEVEL = ("family", "labels", "preprocess", "decode")
 
 
@@ -104,7 +112,8 @@ def _table(
         try:
             msgspec.convert(value, fields[key])
         except msgspec.ValidationError as error:
-            raise _wrong(path, f"{name}.{key}", str(error)) from error
+            problem = field_error(error, fields[key], f"{name}.{key}")
+            raise _refused(path, problem) from error
     return table
 
 
@@ -120,7 +129,11 @@ def _labels(value: object, path: Path) -> LabelSource | None:
 
 
 def _wrong(path: Path, key: str, why: str) -> UsageError:
-    return UsageError(f"{path}: {key} cannot be used: {why}.", "Correct the spec file.")
+    return UsageError(f"{path}: {key} cannot be used: {why}.", _CORRECT)
+
+
+def _refused(path: Path, problem: str) -> UsageError:
+    return UsageError(f"{path} cannot be used: {problem}.", _CORRECT)
 
 
 def apply_overrides(
@@ -140,7 +153,8 @@ def apply_overrides(
         names: Class names that somebody gave for this model, None where nobody did.
 
     Raises:
-        UsageError: A field the recognition does not supply is missing, or an output is unknown.
+        UsageError: A field the recognition does not supply is missing, or what comes out
+            contradicts itself or the model.
         InputError: `names` are not as many as the classes.
     """
     if not overrides.preprocess and not overrides.decode:
@@ -149,19 +163,33 @@ def apply_overrides(
     if overrides.preprocess:
         base: object = preprocess or _size_of(inputs)
         preprocess = _merge(base, overrides.preprocess, PreprocessSpec, "preprocess", overrides)
-        _check_preprocess(preprocess, inputs, overrides)
     if overrides.decode:
         decode = _merge(decode or {}, overrides.decode, DecodeSpec, "decode", overrides)
-        _check_outputs(decode, outputs, overrides)
     labels, notices = recognition.labels, recognition.notices
     if decode is not None:
         notices = _unanswered(recognition, overrides, names is not None)
         if names is not None or len(labels) != decode.class_count:
             labels, more = settle_labels(names, decode.class_count, strict=names is not None)
             notices = (*notices, *more)
+    task: Task = "detect" if decode is not None else recognition.task
+    spec = ModelSpec(
+        name="model",
+        task=task,
+        family=recognition.family,
+        inputs=inputs,
+        outputs=outputs,
+        preprocess=preprocess,
+        decode=decode,
+        labels=labels,
+    )
+    if problem := contradiction(spec) or _undecodable(spec):
+        raise _refused(overrides.path, problem)
+    if overrides.preprocess and preprocess is not None and inputs[0].dtype.startswith("float"):
+        absurd = absurd_range(preprocess)
+        notices = (*notices, absurd) if absurd else notices
     return replace(
         recognition,
-        task="detect" if decode is not None else recognition.task,
+        task=task,
         preprocess=preprocess,
         decode=decode,
         labels=labels,
@@ -169,20 +197,24 @@ def apply_overrides(
     )
 
 
-def _check_preprocess(
-    preprocess: PreprocessSpec, inputs: tuple[TensorSpec, ...], overrides: SpecOverrides
-) -> None:
-    """The picture must fit the input, and a deviation divides."""
-    if 0.0 in preprocess.image_std:
-        raise _wrong(overrides.path, "preprocess.image_std", "it can't hold zero")
-    size = preprocess.height, preprocess.width
-    shape = (1, 3, *size) if preprocess.layout == "NCHW" else (1, *size, 3)
-    if inputs and inputs[0].shape != shape:
-        raise _wrong(
-            overrides.path,
-            "preprocess (width, height, layout)",
-            f"it makes a tensor of {list(shape)} where the model takes {list(inputs[0].shape)}",
-        )
+def _undecodable(spec: ModelSpec) -> str | None:
+    """Why outputs of such shapes can't be decoded so, by trying it on zeros."""
+    import numpy as np
+
+    from mobileq.vision.decode import decode
+
+    if spec.decode is None or spec.preprocess is None:
+        return None
+    shapes = {output.name: output.shape for output in spec.outputs}
+    is_fixed = DYNAMIC not in itertools.chain(*shapes.values())
+    if not is_fixed or sum(map(math.prod, shapes.values())) > _MOST_VALUES:
+        return None
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    try:
+        decode(spec.decode, zeros, spec.preprocess.width, spec.preprocess.height, 1.0)
+    except InputError as error:
+        return f"[decode] does not fit the model: {error.message.rstrip('.')}"
+    return None
 
 
 def _unanswered(recognition: Recognition, overrides: SpecOverrides, named: bool) -> tuple[str, ...]:
@@ -214,15 +246,3 @@ def _merge[SpecType: Spec](
         return msgspec.convert({**known, **fields}, kind)
     except msgspec.ValidationError as error:
         raise _wrong(overrides.path, f"[{table}]", str(error)) from error
-
-
-def _check_outputs(
-    decode: DecodeSpec, outputs: tuple[TensorSpec, ...], overrides: SpecOverrides
-) -> None:
-    known = [output.name for output in outputs]
-    for output in decode.outputs:
-        if output.name not in known:
-            raise UsageError(
-                f"{overrides.path}: the model has no output '{output.name}'.",
-                f"Its outputs are: {', '.join(known)}.",
-            )

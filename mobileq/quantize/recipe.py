@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
+from mobileq.calibration.ranges import Method
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import from_json
+from mobileq.quantize.given import CALIBRATOR
+from mobileq.quantize.repairs import REPAIRS
 from mobileq.spec import Precision, QuantRecipe, Spec
 
 _HINT = "Take the recipe.json of a bundle as an example."
 _MAX_BYTES = 16 * 1024 * 1024
+_BY_MNN: Final = ("mnn", "int8")
+"""The only files that MNN's own quantizer makes."""
 
 
 Recipes = dict[tuple[str, Precision], QuantRecipe]
@@ -60,4 +65,24 @@ def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
     found = {(each.target, each.recipe.precision): each.recipe for each in recipes}
     if len(found) < len(recipes):
         raise InputError(f"{path} has two recipes for one precision.", _HINT)
+    for index, each in enumerate(recipes):
+        if problem := _contradiction(each):
+            raise InputError(f"{path} cannot be used: field `recipes[{index}].{problem}.", _HINT)
     return found, file.set_inputs
+
+
+def _contradiction(made: TargetRecipe) -> str | None:
+    """What of a recipe can't be, as the end of a sentence that begins with its field."""
+    recipe = made.recipe
+    calibrators = (*get_args(Method), CALIBRATOR)
+    if recipe.calibrator is not None and recipe.calibrator not in calibrators:
+        return (
+            f"recipe.calibrator`: there is no {recipe.calibrator!r}; "
+            f"choose of {', '.join(calibrators)}"
+        )
+    unknown = [name for name in recipe.repairs if name not in REPAIRS]
+    if unknown:
+        return f"recipe.repairs`: there is no {unknown[0]!r}; choose of {', '.join(REPAIRS)}"
+    if (recipe.mnn_method or recipe.mnn_weights) and (made.target, recipe.precision) != _BY_MNN:
+        return "recipe.mnn_method`: it is for MNN in int8 only"
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from mobileq.consistency import consistent_model
 from mobileq.errors import InputError, UsageError
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
 from mobileq.targets.base import Runner, load_target
@@ -254,7 +255,7 @@ def _recognised(
         decode=decode,
         labels=found.labels,
     )
-    return spec, notices
+    return consistent_model(spec, str(path), "Describe it with --spec FILE.toml."), notices
 
 
 def _holds_fractions(outputs: tuple[TensorSpec, ...]) -> bool:

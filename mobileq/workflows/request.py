@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mobileq.errors import UsageError
+from mobileq.quantize.given import CALIBRATOR
 from mobileq.quantize.plan import Calibrator
 from mobileq.quantize.recipe import Recipes, read_recipes
 from mobileq.quantize.repairs.registry import REPAIRS
@@ -147,6 +148,14 @@ class Request:
             UsageError: There are neither.
         """
         calibrated = [file for file in self.files if file[1] in CALIBRATED]
+        for file in calibrated:
+            known = self._recipes.get(file)
+            if known and known.calibrator == CALIBRATOR and not has_scales:
+                raise UsageError(
+                    f"The recipe of {_listed([file])} is of a model that came with scales of its "
+                    "own, and this one has none.",
+                    "Leave out --recipe, or take the recipe of a model like this one.",
+                )
         if not calibrated or self.options.calib is not None:
             return
         if not has_scales or any(self.engine(file) != "direct" for file in calibrated):

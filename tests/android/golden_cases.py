@@ -410,15 +410,20 @@ def bundle_manifest(
     outputs: tuple[TensorSpec, ...],
 ) -> BundleManifest:
     """A manifest whose artifact has a raw head where the model's own may be another."""
+    is_raw = head.decode.head == "raw"
+    ends = {"whole": np.zeros((1, 1))} if is_raw else head.outputs
     model = ModelSpec(
         name="golden",
         task="detect",
         family=head.decode.kind,
         inputs=(TensorSpec(name="image", shape=(1, 3, spec.height, spec.width), dtype="float32"),),
-        outputs=(TensorSpec(name="whole", shape=(1, 1), dtype="float32"),),
+        outputs=tuple(
+            TensorSpec(name=name, shape=array.shape, dtype="float32")
+            for name, array in ends.items()
+        ),
         preprocess=spec,
-        decode=None if head.decode.head == "raw" else head.decode,
-        labels=("cat", "dog"),
+        decode=None if is_raw else head.decode,
+        labels=("cat", "dog", "owl", "tit", "hen", "cow", "fox")[:CLASSES],
     )
     artifact = Artifact(
         target="tflite",
@@ -429,7 +434,7 @@ def bundle_manifest(
         inputs=inputs,
         outputs=outputs,
         recipe=QuantRecipe(precision="int8", head=head.decode.head),
-        decode=head.decode if head.decode.head == "raw" else None,
+        decode=head.decode if is_raw else None,
     )
     return seal(
         BundleManifest(

@@ -10,7 +10,7 @@ from mobileq.graph.prepare import prepare
 from mobileq.graph.spec_file import read_spec_file
 from mobileq.spec import HeadOutput
 
-from .builders import ints, model_of, yolov8
+from .builders import end2end, ints, model_of, yolov8
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ def test_fields_given_replace_the_recognised_ones(spec: Path, detector: Path) ->
 def test_unknown_model_can_be_described_wholly(spec: Path, unknown: Path) -> None:
     assert prepare(unknown).spec.task == "unknown"
     spec.write_text(
-        """labels = ["cat", "dog"]
+        """labels = ["cat", "dog", "cow", "hen"]
         [preprocess]
         channel_order = "BGR"
         [decode]
-        kind = "end2end"
-        class_count = 2
+        kind = "yolov5"
+        class_count = 4
         outputs = [{ name = "rows", role = "predictions" }]
         box_format = "xyxy"
         """
     )
     prepared = prepare(unknown, spec_file=spec)
     assert prepared.spec.task == "detect"
-    assert prepared.spec.labels == ("cat", "dog")
+    assert prepared.spec.labels == ("cat", "dog", "cow", "hen")
     assert prepared.spec.preprocess is not None
     assert (prepared.spec.preprocess.width, prepared.spec.preprocess.height) == (96, 64)
     assert prepared.spec.decode is not None
@@ -118,7 +118,9 @@ def test_labels_file_is_beside_the_spec_file(spec: Path, detector: Path) -> None
     assert prepare(detector, spec_file=spec, labels=list("wxyz")).spec.labels == tuple("wxyz")
 
 
-def test_changed_class_count_is_compared_with_the_labels(spec: Path, detector: Path) -> None:
+def test_changed_class_count_is_compared_with_the_labels(spec: Path, tmp_path: Path) -> None:
+    detector = tmp_path / "rows.onnx"  # of box, score and class: how many classes, none can tell
+    onnx.save(end2end(), detector)
     spec.write_text("[decode]\nclass_count = 3")
     assert len(prepare(detector, spec_file=spec).spec.labels) == 3
     assert prepare(detector, spec_file=spec, labels=list("abc")).spec.labels == tuple("abc")
@@ -137,7 +139,71 @@ def test_output_that_the_model_does_not_have_is_refused(spec: Path, detector: Pa
     spec.write_text('[decode]\noutputs = [{ name = "nope", role = "predictions" }]')
     with pytest.raises(UsageError, match="no output 'nope'") as caught:
         prepare(detector, spec_file=spec)
-    assert "output0" in caught.value.hint
+    assert "output0" in caught.value.message
+
+
+CONTRADICTIONS = {
+    "[preprocess]\npad_value = 99999": "`preprocess.pad_value`: it must be 0 to 255",
+    "[preprocess]\nwidth = 0": "`preprocess.width`: it must be 1 to",
+    "[preprocess]\nwidth = 1000000": "`preprocess.width`: it must be 1 to",
+    "[preprocess]\nwidth = 32": "it makes a tensor of [1, 3, 64, 32] where the model takes",
+    "[preprocess]\nrescale_factor = nan": "`preprocess.rescale_factor`: it must be above 0",
+    "[preprocess]\nrescale_factor = inf": "`preprocess.rescale_factor`: it must be above 0",
+    "[preprocess]\nimage_std = [1, 0, 1]": "`preprocess.image_std[1]`: it must be above 0",
+    "[preprocess]\nimage_mean = [nan, 0, 0]": "`preprocess.image_mean[0]`: it must be",
+    '[preprocess]\nresize_mode = "fit"': "choose of letterbox, letterbox_top_left, stretch",
+    "[decode]\nclass_count = 1000000000": "`decode.class_count`: it must be 1 to",
+    "[decode]\nclass_count = 3": "no axis holds the 7 values per anchor",
+    "[decode]\nscore_threshold = 1.5": "`decode.score_threshold`: it must be 0 to 1",
+    "[decode]\niou_threshold = nan": "`decode.iou_threshold`: it must be 0 to 1",
+    "[decode]\nstrides = [0]": "`decode.strides[0]`: it must be 1 to",
+    "[decode]\nstrides = [8, 8]": "`decode.strides`: one is there twice",
+    "[decode]\nreg_max = -1": "`decode.reg_max`: it must be 0 to",
+    "[decode]\ndistance_bins = [0, 1]": "`decode.distance_bins`: 2 of them for a reg_max",
+    "[decode]\noutputs = []": "`decode.outputs`: ",
+    '[decode]\nhead = "raw"\nstrides = []': "`decode.strides`: a raw yolov8 head needs them",
+    '[decode]\nkind = "yolo"': "choose of yolov5, yolov8, yolox, nanodet, picodet, end2end, ssd",
+}
+
+
+@pytest.mark.parametrize("text", CONTRADICTIONS)
+def test_what_contradicts_itself_is_refused_by_its_field(
+    spec: Path, detector: Path, text: str
+) -> None:
+    spec.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        prepare(detector, spec_file=spec)
+    assert CONTRADICTIONS[text] in caught.value.message
+    assert "spec.toml" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("image_mean = [123.675, 116.28, 103.53]", "-123.7 to -102.5"),
+        ("image_mean = [123.7, 116.3, 103.5]\nimage_std = [58, 57, 57]", "rescale_factor = 1"),
+        ("rescale_factor = 1\nimage_std = [0.2, 0.2, 0.2]", "0 to 1275"),
+        ("rescale_factor = 1e-6", "0 to 0.000255"),
+    ],
+)
+def test_absurd_values_of_pixels_are_told(spec: Path, detector: Path, text: str, told: str) -> None:
+    spec.write_text(f"[preprocess]\n{text}")
+    assert any(told in notice for notice in prepare(detector, spec_file=spec).notices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rescale_factor = 1",
+        "rescale_factor = 1\nimage_mean = [127, 127, 127]\nimage_std = [128, 128, 128]",
+        "image_mean = [0.485, 0.456, 0.406]\nimage_std = [0.229, 0.224, 0.225]",
+        "rescale_factor = 1\nimage_mean = [103.53, 116.28, 123.675]",
+    ],
+)
+def test_usual_values_of_pixels_need_no_word(spec: Path, detector: Path, text: str) -> None:
+    plain = prepare(detector).notices
+    spec.write_text(f"[preprocess]\n{text}")
+    assert prepare(detector, spec_file=spec).notices == plain
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import to_json
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe, read_recipes
+from mobileq.quantize.repairs import REPAIRS
 from mobileq.spec import Engine, HeadKind, IoDtype, MnnMethod, MnnWeights, Precision, QuantRecipe
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-NAMES = st.lists(st.text(st.characters(codec="utf-8"), max_size=20), max_size=4).map(tuple)
+NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), max_size=4).map(
+    tuple
+)
 
 
 def one_of(kind: Any) -> st.SearchStrategy[Any]:
@@ -29,14 +32,19 @@ RECIPES = st.builds(
     engine=one_of(Engine),
     calibrator=st.none() | st.sampled_from(["mse", "model"]),
     keep_float=NAMES,
-    repairs=NAMES,
+    repairs=st.lists(st.sampled_from(REPAIRS)).map(tuple),
     head=one_of(HeadKind),
     io=one_of(IoDtype),
-    mnn_method=st.none() | one_of(MnnMethod),
+)
+BY_MNN = st.builds(
+    QuantRecipe,
+    precision=st.just("int8"),
+    mnn_method=one_of(MnnMethod),
     mnn_weights=st.none() | one_of(MnnWeights),
 )
 FILES = st.lists(
-    st.builds(TargetRecipe, target=st.sampled_from(["tflite", "mnn"]), recipe=RECIPES),
+    st.builds(TargetRecipe, target=st.sampled_from(["tflite", "mnn"]), recipe=RECIPES)
+    | st.builds(TargetRecipe, target=st.just("mnn"), recipe=BY_MNN),
     min_size=1,
     max_size=5,
     unique_by=lambda each: (each.target, each.recipe.precision),
@@ -128,6 +136,26 @@ def test_wrong_field_is_named(path: Path, change: dict[str, Any]) -> None:
     assert read_recipes(path)[0]
     path.write_text(json.dumps({**plain, **change}))
     assert "cannot be used: " in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"calibrator": "best"}, "there is no 'best'; choose of min_max"),
+        ({"repairs": ["glue"]}, "there is no 'glue'; choose of"),
+        ({"mnn_method": "KL", "precision": "int8"}, "for MNN in int8 only"),
+        ({"keep_float": [""]}, "expected `str` of length >= 1"),
+        ({"engine": "onnx2tf"}, "choose of direct, tensorflow"),
+    ],
+)
+def test_recipe_that_nothing_can_follow_is_refused(
+    path: Path, change: dict[str, Any], part: str
+) -> None:
+    recipe = {"precision": "int8", **change}
+    path.write_text(json.dumps({"recipes": [{"target": "tflite", "recipe": recipe}]}))
+    message = refused(path)
+    assert part in message
+    assert "field `recipes[0].recipe." in message or "`recipes[...].recipe." in message
 
 
 @settings(SHARED_FOLDER, max_examples=300)

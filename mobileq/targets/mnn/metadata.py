@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.mnn.flatbuffer import field, follow
 
@@ -29,12 +30,19 @@ def metadata_text(spec: ModelSpec, recipe: QuantRecipe) -> str:
 
 
 def embedded_spec(path: Path) -> ModelSpec | None:
-    """The ModelSpec that mobileq wrote into the file, or None."""
+    """The ModelSpec that mobileq wrote into the file, or None.
+
+    Raises:
+        InputError: There is one, and it is wrong.
+    """
     try:
         found: Any = msgspec.json.decode(_biz_code(path.read_bytes()))
-        return msgspec.convert(found["mobileq"]["model"], ModelSpec, strict=False)
+        described = found["mobileq"]["model"]
     except (KeyError, TypeError, RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    if not isinstance(described, dict):
+        return None
+    return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
 
 
 def _biz_code(content: bytes) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.spec import Artifact, ModelSpec
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -108,11 +109,18 @@ def _literal_metadata(path: Path) -> dict[Any, Any]:
 
 
 def embedded_spec(path: Path) -> ModelSpec | None:
-    """The ModelSpec that mobileq wrote into the file, or None."""
+    """The ModelSpec that mobileq wrote into the file, or None.
+
+    Raises:
+        InputError: There is one, and it is wrong.
+    """
     try:
-        return msgspec.convert(read_metadata(path)["mobileq"]["model"], ModelSpec, strict=False)
-    except (KeyError, TypeError, msgspec.ValidationError):
+        described = read_metadata(path)["mobileq"]["model"]
+    except (KeyError, TypeError):
         return None
+    if not isinstance(described, dict):
+        return None
+    return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
 
 
 def described_artifact(artifact: Artifact) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mobileq.errors import InputError
 from mobileq.spec import (
     Artifact,
     DecodeSpec,
@@ -34,6 +35,7 @@ from mobileq.targets.tflite.metadata import (
 )
 from mobileq.targets.tflite.target import TfliteTarget
 
+PLAIN = {"name": "x", "task": "unknown", "family": None, "inputs": [], "outputs": []}
 SPEC = ModelSpec(
     name="cats",
     task="detect",
@@ -193,12 +195,28 @@ def test_half_characters_are_refused(bare):
     assert read_metadata(bare) == {}
 
 
-@pytest.mark.parametrize(
-    "own", [None, [], {}, {"model": None}, {"model": {"name": "x"}}, {"model": {"name": 1}}]
-)
+@pytest.mark.parametrize("own", [None, [], {}, {"model": None}, {"model": "x"}])
 def test_spec_of_another_form_is_none(bare, own):
     zipped(bare, ("metadata.json", json.dumps({"mobileq": own}).encode()))
     assert embedded_spec(bare) is None
+
+
+@pytest.mark.parametrize(
+    ("described", "part"),
+    [
+        ({"name": "x"}, "missing required field `task`"),
+        ({"name": 1}, "field `name`: expected `str`"),
+        ({**PLAIN, "name": "../x"}, "field `name`: '../x' can't be the name of a model"),
+        ({**PLAIN, "outputs": [{"name": "y", "shape": [-9], "dtype": "int8"}]}, "it must be -1"),
+        ({**PLAIN, "colour": 1}, "unknown field `colour`"),
+    ],
+)
+def test_description_that_is_wrong_is_refused_by_its_field(bare, described, part):
+    zipped(bare, ("metadata.json", json.dumps({"mobileq": {"model": described}}).encode()))
+    with pytest.raises(InputError) as caught:
+        embedded_spec(bare)
+    assert part in caught.value.message
+    assert str(bare) in caught.value.message
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Changes one place of a manifest that Python wrote. */
 class ManifestTest {
@@ -26,7 +27,7 @@ class ManifestTest {
         Manifest manifest = Manifest.parse(written());
         assertEquals("tflite-int8", manifest.artifacts().get(0).name());
         assertEquals("dog", manifest.model().label(1));
-        assertEquals("6", manifest.model().label(6));
+        assertEquals("7", manifest.model().label(7));
         assertEquals("raw", manifest.decodeOf(manifest.artifacts().get(0)).head().toString());
     }
 
@@ -40,6 +41,14 @@ class ManifestTest {
                 "\"task\": \"detect\" | \"task\": null | model.task",
                 "\"class_count\": 7 | \"class_count\": 0 | class_count",
                 "\"class_count\": 7 | \"class_count\": \"7\" | class_count",
+                "\"class_count\": 7 | \"class_count\": 1000000000 | class_count",
+                "\"reg_max\": 16 | \"reg_max\": -16 | reg_max",
+                "\"reg_max\": 16 | \"reg_max\": 1000000000 | reg_max",
+                "\"score_threshold\": 0 | \"score_threshold\": 7 | score_threshold",
+                "\"iou_threshold\": 0 | \"iou_threshold\": -1 | iou_threshold",
+                "\"strides\": [ | \"strides\": [2147483647, | strides",
+                "\"shape\": [ | \"shape\": [200000000, | shape",
+                "\"height\": 64, | \"height\": 2000000000, | width",
                 "\"resize_mode\": \" | \"resize_mode\": \"un | resize_mode",
                 "\"pad_value\": 114 | \"pad_value\": 256 | pad_value",
                 "\"schema_version\": 1 | \"schema_version\": 2 | newer mobileq",
@@ -57,6 +66,15 @@ class ManifestTest {
                 assertThrows(BundleException.class, () -> Manifest.parse(changed));
         assertTrue(error.getMessage().startsWith("manifest.json cannot be used: "));
         assertTrue(error.getMessage().contains(named), error.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\"image_std\": \\[\\s*", "\"rescale_factor\": "})
+    void whatDividesOrScalesIsNotZero(String before) throws Exception {
+        String changed = written().replaceFirst("(" + before + ")[0-9.e-]+", "$10");
+        BundleException error =
+                assertThrows(BundleException.class, () -> Manifest.parse(changed));
+        assertTrue(error.getMessage().contains("is not positive"), error.getMessage());
     }
 
     @ParameterizedTest

@@ -33,6 +33,10 @@ public record DecodeSpec(
         BoxUnit boxUnit,
         double scoreThreshold,
         double iouThreshold) {
+    private static final int MOST_CLASSES = 10_000;
+    private static final int MOST_BINS = 1024;
+    private static final int LARGEST_STRIDE = 16384;
+
     static DecodeSpec read(Fields fields) throws BundleException {
         DecodeSpec spec =
                 new DecodeSpec(
@@ -48,21 +52,42 @@ public record DecodeSpec(
                         fields.constant("box_unit", BoxUnit.class, BoxUnit.PIXEL),
                         fields.number("score_threshold", 0.25),
                         fields.number("iou_threshold", 0.45));
-        if (spec.classCount < 1) {
-            throw fields.wrong("class_count", "%d classes", spec.classCount);
+        spec.check(fields);
+        return spec;
+    }
+
+    /** What would overflow, or read beyond an array's end, long after the file was read. */
+    private void check(Fields fields) throws BundleException {
+        if (classCount < 1 || classCount > MOST_CLASSES) {
+            throw fields.wrong("class_count", "%d classes", classCount);
         }
-        for (int stride : spec.strides) {
-            if (stride < 1) {
-                throw fields.wrong("strides", "%d is not positive", stride);
+        if (regMax < 0 || regMax > MOST_BINS) {
+            throw fields.wrong("reg_max", "%d is not in 0 to %d", regMax, MOST_BINS);
+        }
+        if (distanceBins.length != 0 && distanceBins.length != regMax) {
+            throw fields.wrong(
+                    "distance_bins", "%d of them for a reg_max of %d", distanceBins.length, regMax);
+        }
+        checkShare(fields, "score_threshold", scoreThreshold);
+        checkShare(fields, "iou_threshold", iouThreshold);
+        for (int stride : strides) {
+            if (stride < 1 || stride > LARGEST_STRIDE) {
+                throw fields.wrong("strides", "%d is not in 1 to %d", stride, LARGEST_STRIDE);
             }
         }
-        for (double[][] ofStride : spec.anchors) {
+        for (double[][] ofStride : anchors) {
             for (double[] anchor : ofStride) {
                 if (anchor.length != 2) {
                     throw fields.wrong("anchors", "an anchor is no pair of width and height");
                 }
             }
         }
-        return spec;
+    }
+
+    private static void checkShare(Fields fields, String name, double value)
+            throws BundleException {
+        if (!(value >= 0 && value <= 1)) {
+            throw fields.wrong(name, "%s is not in 0 to 1", value);
+        }
     }
 }

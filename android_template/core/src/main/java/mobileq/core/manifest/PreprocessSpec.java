@@ -14,7 +14,7 @@ import mobileq.core.json.Fields;
  * @param channelOrder Also that of mean and standard deviation.
  * @param rescaleFactor Applied first.
  * @param imageMean Three values.
- * @param imageStd Three values, none 0.
+ * @param imageStd Three values, all positive.
  * @param layout The model's order of axes.
  */
 public record PreprocessSpec(
@@ -27,6 +27,8 @@ public record PreprocessSpec(
         double[] imageMean,
         double[] imageStd,
         Layout layout) {
+    private static final int MOST_PIXELS = 1 << 25;
+
     static PreprocessSpec read(Fields fields) throws BundleException {
         PreprocessSpec spec =
                 new PreprocessSpec(
@@ -39,11 +41,19 @@ public record PreprocessSpec(
                         three(fields, "image_mean", 0.0),
                         three(fields, "image_std", 1.0),
                         fields.constant("layout", Layout.class, Layout.NCHW));
-        if (spec.width < 1 || spec.height < 1) {
+        if (spec.width < 1 || spec.height < 1 || (long) spec.width * spec.height > MOST_PIXELS) {
             throw fields.wrong("width", "an input of %d x %d", spec.width, spec.height);
         }
         if (spec.padValue < 0 || spec.padValue > 255) {
             throw fields.wrong("pad_value", "%d is not in 0 to 255", spec.padValue);
+        }
+        if (!(spec.rescaleFactor > 0)) {
+            throw fields.wrong("rescale_factor", "%s is not positive", spec.rescaleFactor);
+        }
+        for (double deviation : spec.imageStd) {
+            if (!(deviation > 0)) {
+                throw fields.wrong("image_std", "%s is not positive", deviation);
+            }
         }
         return spec;
     }

@@ -23,6 +23,9 @@ public record TensorSpec(
         QuantParams quant,
         String artifactName,
         int[] permutation) {
+    /** Half a gigabyte of {@code float32}, more than a phone gives an app. */
+    private static final int MOST_ELEMENTS = 1 << 27;
+
     static TensorSpec read(Fields fields) throws BundleException {
         TensorSpec spec =
                 new TensorSpec(
@@ -36,7 +39,7 @@ public record TensorSpec(
         long elements = 1;
         for (int length : spec.shape) {
             elements *= length;
-            if (length < 1 || elements > Integer.MAX_VALUE) {
+            if (length < 1 || elements > MOST_ELEMENTS) {
                 throw fields.wrong("shape", "a length is not positive, or it is too large");
             }
         }

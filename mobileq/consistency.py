@@ -1,0 +1,243 @@
+"""Whether what a spec says fits together, beyond the bounds of each field.
+
+Everything that is read from outside goes through here once: a bundle's manifest, a spec file, the
+description inside a .tflite or .mnn file, and what was concluded of a model that has none.
+Each check gives the first contradiction as the end of a sentence that begins with the field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from mobileq.errors import InputError
+from mobileq.field_errors import field_error
+from mobileq.spec import (
+    Artifact,
+    DecodeSpec,
+    HeadOutput,
+    ModelSpec,
+    OutputRole,
+    PreprocessSpec,
+    QuantParams,
+    TensorSpec,
+)
+
+REDESCRIBE = "Update mobileq, or convert the model again."
+"""What to do about a file that describes itself wrongly."""
+_LARGEST_TENSOR = 2**31 - 1
+"""Values: Java's arrays hold no more."""
+_LARGEST_PICTURE = 2**27
+"""Values, as many as an input of a model that is converted may have."""
+_LIMITS = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(2**15), 2**15 - 1),
+    "uint16": (0, 2**16 - 1),
+}
+_NARROWEST, _WIDEST = 0.05, 512.0
+"""How far the values of black and white lie apart in any trained model's input: 255 in raw pixels,
+1 to 5 in scaled ones."""
+
+_Problems = Iterator[tuple[str, str]]
+
+
+def contradiction(model: ModelSpec, field: str = "") -> str | None:
+    """The first thing about a model that can't be, or None.
+
+    Args:
+        field: Where the model stands in what was read, for the sentence.
+    """
+    return _first(_of_model(model), field)
+
+
+def artifact_contradiction(artifact: Artifact, model: ModelSpec, field: str = "") -> str | None:
+    """As `contradiction`, of a converted file of the model."""
+    return _first(_of_artifact(artifact, model), field)
+
+
+def consistent_model(described: object, what: str, hint: str) -> ModelSpec:
+    """A model from plain dicts and lists, or from a ModelSpec that was put together.
+
+    Raises:
+        InputError: A field is missing, unknown, out of bounds or contradicts another. One sentence
+            that names `what` and the field.
+    """
+    try:
+        model = msgspec.convert(msgspec.to_builtins(described), ModelSpec)
+    except msgspec.ValidationError as error:
+        problem = field_error(error, ModelSpec)
+        raise InputError(f"{what} cannot be used: {problem}.", hint) from error
+    if contradicted := contradiction(model):
+        raise InputError(f"{what} cannot be used: {contradicted}.", hint)
+    return model
+
+
+def absurd_range(spec: PreprocessSpec) -> str | None:
+    """What to tell of a preprocessing that makes all pictures alike, or values beyond all use."""
+    ends = [
+        (-mean / std, (255 * spec.rescale_factor - mean) / std)
+        for mean, std in zip(spec.image_mean, spec.image_std, strict=True)
+    ]
+    # Zero is the value of a pixel, or nearly: means are of pictures.
+    if all(
+        _NARROWEST <= white - black <= _WIDEST and black <= 0.1 and white >= -0.1
+        for black, white in ends
+    ):
+        return None
+    lowest, highest = min(black for black, _ in ends), max(white for _, white in ends)
+    of_pixels = max(*spec.image_mean, *spec.image_std) > 1
+    likely = ""
+    if of_pixels and spec.rescale_factor < 0.1:
+        likely = "; mean and deviation look like those of pixels, which go with rescale_factor = 1"
+    elif not of_pixels and spec.rescale_factor >= 0.1:
+        likely = "; mean and deviation look like those of fractions, for rescale_factor = 1 / 255"
+    return (
+        f"With this preprocessing pixels become {lowest:.4g} to {highest:.4g}, which hardly any "
+        f"model was trained on{likely}."
+    )
+
+
+def _first(problems: _Problems, field: str) -> str | None:
+    for inner, text in problems:
+        return f"field `{'.'.join(part for part in (field, inner) if part)}`: {text}"
+    return None
+
+
+def _of_model(model: ModelSpec) -> _Problems:
+    if problem := _name_problem(model.name):
+        yield "name", problem
+    yield from _of_tensors("inputs", model.inputs)
+    yield from _of_tensors("outputs", model.outputs)
+    if model.preprocess is not None:
+        yield from _of_preprocess(model.preprocess, model.inputs)
+    if model.decode is not None:
+        yield from _of_decode("decode", model.decode, model.outputs)
+        yield from _of_labels("labels", model, model.decode)
+
+
+def _of_artifact(artifact: Artifact, model: ModelSpec) -> _Problems:
+    if artifact.recipe.precision != artifact.precision:
+        yield "recipe.precision", f"{artifact.recipe.precision} of a file in {artifact.precision}"
+    yield from _of_tensors("inputs", artifact.inputs)
+    yield from _of_tensors("outputs", artifact.outputs)
+    wanted, found = ({each.name for each in side} for side in (model.inputs, artifact.inputs))
+    if wanted != found:
+        yield "inputs", f"they are {_listed(found)} where the model has {_listed(wanted)}"
+    decode = artifact.decode or model.decode
+    if decode is not None:
+        yield from _of_decode("decode", decode, artifact.outputs)
+        yield from _of_labels("decode.class_count", model, decode)
+
+
+def _of_labels(field: str, model: ModelSpec, decode: DecodeSpec) -> _Problems:
+    if len(model.labels) != decode.class_count:
+        yield field, f"there are {len(model.labels)} names for {decode.class_count} classes"
+
+
+def _name_problem(name: str) -> str | None:
+    """Files are named after a model."""
+    if name in (".", "..") or any(sign in name for sign in "/\\\0"):
+        return f"{name!r} can't be the name of a model, since its files are named after it"
+    return None
+
+
+def _of_tensors(field: str, tensors: tuple[TensorSpec, ...]) -> _Problems:
+    names = [tensor.name for tensor in tensors]
+    for index, tensor in enumerate(tensors):
+        place = f"{field}[{index}]"
+        if tensor.name in names[:index]:
+            yield f"{place}.name", f"there is another '{tensor.name}'"
+        if math.prod(abs(dim) for dim in tensor.shape) > _LARGEST_TENSOR:
+            yield f"{place}.shape", f"{list(tensor.shape)} is too large"
+        order = tensor.permutation
+        if order is not None and sorted(order) != list(range(len(tensor.shape))):
+            yield f"{place}.permutation", f"it does not name each of {len(tensor.shape)} axes once"
+        if tensor.quant is not None:
+            yield from _of_quant(f"{place}.quant", tensor.quant, tensor)
+
+
+def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
+    count = len(quant.scale)
+    if not count or count != len(quant.zero_point):
+        yield field, f"{count} scales, {len(quant.zero_point)} zero points"
+        return
+    if quant.axis is not None and quant.axis >= len(tensor.shape):
+        yield f"{field}.axis", f"the tensor has {len(tensor.shape)} axes"
+    elif count > 1 and (quant.axis is None or tensor.shape[quant.axis] != count):
+        yield f"{field}.scale", f"{count} scales belong to no axis of {list(tensor.shape)}"
+    lowest, highest = _LIMITS.get(tensor.dtype, (-(2**31), 2**31 - 1))
+    if not lowest <= min(quant.zero_point) <= max(quant.zero_point) <= highest:
+        yield f"{field}.zero_point", f"{tensor.dtype} goes from {lowest} to {highest}"
+
+
+def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> _Problems:
+    if 3 * spec.width * spec.height > _LARGEST_PICTURE:
+        yield "preprocess.width", f"{spec.width} x {spec.height} pixels are too many"
+    size = spec.height, spec.width
+    shape = (1, 3, *size) if spec.layout == "NCHW" else (1, *size, 3)
+    if inputs and inputs[0].shape != shape:
+        yield (
+            "preprocess (width, height, layout)",
+            f"it makes a tensor of {list(shape)} where the model takes {list(inputs[0].shape)}",
+        )
+
+
+def _of_decode(field: str, spec: DecodeSpec, outputs: tuple[TensorSpec, ...]) -> _Problems:
+    known = [output.name for output in outputs]
+    named = [output.name for output in spec.outputs]
+    for index, name in enumerate(named):
+        place = f"{field}.outputs[{index}].name"
+        if name not in known:
+            yield place, f"the model has no output '{name}'; its outputs are {_listed(known)}"
+        elif name in named[:index]:
+            yield place, f"'{name}' is named twice"
+    if len(set(spec.strides)) < len(spec.strides):
+        yield f"{field}.strides", "one is there twice"
+    if spec.distance_bins and len(spec.distance_bins) != spec.reg_max:
+        yield (
+            f"{field}.distance_bins",
+            f"{len(spec.distance_bins)} of them for a reg_max of {spec.reg_max}",
+        )
+    yield from _of_head(field, spec)
+
+
+def _of_head(field: str, spec: DecodeSpec) -> _Problems:
+    """What decoding goes through: outputs for each stride, anchors, bins."""
+    per_stride = spec.head == "raw" or spec.kind in ("nanodet", "picodet")
+    if spec.kind == "ssd" and per_stride:
+        yield f"{field}.head", "an ssd head has no raw outputs; use decoded"
+        return
+    if per_stride and not spec.strides:
+        yield f"{field}.strides", f"a {spec.head} {spec.kind} head needs them"
+    if spec.kind == "yolov5" and spec.head == "raw":
+        if len(spec.anchors) != len(spec.strides):
+            yield f"{field}.anchors", f"of {len(spec.anchors)} strides, not {len(spec.strides)}"
+        elif not all(spec.anchors):
+            yield f"{field}.anchors", "a stride has none"
+    if not spec.reg_max and any(_needs_bins(spec, output) for output in spec.outputs):
+        yield f"{field}.reg_max", "it is 0, and distances are distributions over that many bins"
+    missing = [role for role in _roles(spec) if role not in {each.role for each in spec.outputs}]
+    if missing:
+        yield f"{field}.outputs", f"decoding {spec.kind} needs one with the role {missing[0]}"
+
+
+def _needs_bins(spec: DecodeSpec, output: HeadOutput) -> bool:
+    joint = spec.kind in ("nanodet", "picodet") and output.role == "predictions"
+    return joint or output.role == "box_distribution"
+
+
+def _roles(spec: DecodeSpec) -> tuple[OutputRole, ...]:
+    """Those that there is no doubt about."""
+    if spec.kind == "ssd":
+        return "boxes", "classes", "scores"
+    if spec.head == "raw" and spec.kind == "yolox":
+        return "box_regression", "objectness_logits", "class_logits"
+    in_rows = spec.head == "decoded" and spec.kind not in ("nanodet", "picodet")
+    return ("predictions",) if in_rows or spec.kind == "yolov5" else ()
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"
