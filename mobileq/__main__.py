@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,6 +33,9 @@ _REPEATED_S = 2.0
 """A second Ctrl-C within this time is impatience; obeying it would leave the tidying half done."""
 _IMPORTING_S = 0.02
 """How long a Ctrl-C waits before it looks again whether an import is over."""
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_stopped_by: int | None = None
+"""The first of them that came."""
 _HINTS = {
     errno.ENOSPC: "Free some disk space; TMPDIR names the folder for temporary files.",
     errno.EDQUOT: "Free some disk space; TMPDIR names the folder for temporary files.",
@@ -51,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SystemExit as error:  # rich and typer end the process where stdout is closed
         code = error.code if isinstance(error.code, int) else EXIT_FAILED
-        _leave_stdout()
+        _leave_streams()
     except BaseException as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:  # `mobileq ... | head`
-            _leave_stdout()
+            _leave_streams()
             return EXIT_FAILED
         code = _report(error, "--json" in arguments)
     return code
@@ -72,7 +76,11 @@ def _run(arguments: list[str]) -> int:
 
 
 class _Stopped(MobileqError):
-    exit_code = EXIT_INTERRUPTED
+    """By Ctrl-C, or by a signal that asks for the same."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped; no file was left half-written.")
+        self.exit_code = EXIT_INTERRUPTED if _stopped_by is None else 128 + _stopped_by
 
 
 def _report(error: BaseException, json: bool) -> int:
@@ -86,7 +94,7 @@ def _report(error: BaseException, json: bool) -> int:
             print_bug(_logged(error), json)
         sys.stdout.flush()
     except (OSError, SystemExit):  # nobody reads any more, or the disk under stdout is full
-        _leave_stdout()
+        _leave_streams()
     return known.exit_code if known else EXIT_FAILED
 
 
@@ -94,10 +102,10 @@ def _known(error: BaseException) -> MobileqError | None:
     """What a person is told of it; None for a bug."""
     from typer.exceptions import Abort, TyperException
 
+    if _stopped_by is not None or isinstance(error, (KeyboardInterrupt, Abort)):
+        return _Stopped()  # whatever became of it: behind a SIGHUP the terminal gives errors, too
     if isinstance(error, MobileqError):
         return error
-    if isinstance(error, (KeyboardInterrupt, Abort)):
-        return _Stopped("Stopped; no file was left half-written.")
     if isinstance(error, TyperException):
         return _usage_error(error)
     if isinstance(error, OSError):
@@ -121,6 +129,16 @@ def _usage_error(error: TyperException) -> UsageError:
     return UsageError(message, f"`{command} --help` lists what can be given.")
 
 
+def _open_standard_streams() -> None:
+    """Where stdin, stdout or stderr are closed (`<&-`), the next file or pipe that is opened takes
+    their place, and gets what is printed, or is a child's stdin."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+
+
 def _make_streams_safe() -> None:
     """A closed stdout (`>&-`) takes nothing; a name that is no valid text is shown escaped."""
     for name in ("stdout", "stderr"):
@@ -131,10 +149,11 @@ def _make_streams_safe() -> None:
         reconfigure(errors="backslashreplace")
 
 
-def _leave_stdout() -> None:
+def _leave_streams() -> None:
     """Let Python's own flush at the end go nowhere, where it would fail and be reported."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _logged(error: BaseException) -> str:
@@ -149,14 +168,19 @@ def _logged(error: BaseException) -> str:
 
 
 def _obey_once() -> None:
-    """Ctrl-C raises KeyboardInterrupt, but not again while what was begun is being tidied."""
-    import signal
+    """Ctrl-C raises KeyboardInterrupt, but not again while what was begun is being tidied.
+
+    So do SIGTERM (`kill`, batch systems) and SIGHUP (the terminal is closed).
+    """
     import time
 
     last = float("-inf")
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal last
+        global _stopped_by
+        if number != signal.SIGALRM:
+            _stopped_by = _stopped_by or number
         if _imports(frame):
             signal.setitimer(signal.ITIMER_REAL, _IMPORTING_S)
             return
@@ -164,9 +188,11 @@ def _obey_once() -> None:
         if last - before > _REPEATED_S:
             raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGALRM, stop)
+    for number in _STOPS:
+        # What is ignored stays so: a job in the background has no Ctrl-C, `nohup` no SIGHUP.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, stop)
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -204,16 +230,15 @@ def _log_warnings() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
-    import signal
-
+    _open_standard_streams()
     # Fitting weights is many small products, which OpenBLAS's threads make twice as slow.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _obey_once()
     _log_warnings()
     code = main()
     # All is said and done: Python's own end is not to be cut off with another exit code.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    for number in (*_STOPS, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from typing import Self
 import msgspec
 
 from mobileq.errors import UsageError
-from mobileq.staging import abandoned, staging_path
+from mobileq.staging import abandoned, staging_path, temporary_folder
 
 SCHEMA_VERSION = 1
 DEFAULT_MAX_BYTES = 2 * 1024**3
@@ -139,8 +138,8 @@ class ResultCache:
         place = self._place(key)
         staging = self._make_staging(place)
         if staging is None:
-            with tempfile.TemporaryDirectory(prefix="mobileq-") as folder:
-                yield Path(folder)
+            with temporary_folder() as folder:
+                yield folder
             return
         try:
             yield staging / _FILES_NAME

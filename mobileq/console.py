@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MobileqError
 from mobileq.page import numeric_columns
-from mobileq.progress import Advance
+from mobileq.progress import Advance, listen
 
 if TYPE_CHECKING:
     import rich.console
@@ -37,6 +37,7 @@ class Console:
         self._out = rich.console.Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
         self._err = _stderr()
         forget_notices()
+        listen(self)
 
     @property
     def out(self) -> rich.console.Console:

@@ -12,7 +12,8 @@ EXIT_BUDGET_MISSED = 3
 EXIT_MISSING_DEPENDENCY = 4
 EXIT_DEVICE = 5
 EXIT_INTERRUPTED = 130
-"""What shells report for a program that was stopped with Ctrl-C (128 + SIGINT)."""
+"""What shells report for a program that was stopped with Ctrl-C (128 + SIGINT); SIGTERM gives 143
+and SIGHUP 129."""
 
 
 class MobileqError(Exception):
@@ -45,6 +46,11 @@ class UnsupportedOperatorError(VerificationError):
 
 class ToolError(MobileqError):
     """A native tool failed or crashed; the message names the stage, the hint the log file."""
+
+
+class StoppedToolError(MobileqError):
+    """A native tool was ended from outside: by the system for lack of memory, by somebody, or for
+    taking longer than is allowed. No fault of the tool, so another would fare no better."""
 
 
 class UsageError(MobileqError):

@@ -37,6 +37,21 @@ class Silent:
         self.notices.append(text)
 
 
+_listener: Progress | None = None
+
+
+def listen(progress: Progress) -> None:
+    """`progress` is who hears, until the next, what `tell` says."""
+    global _listener
+    _listener = progress
+
+
+def tell(text: str) -> None:
+    """A notice from where nobody was named who listens, as deep as the wait for a child process."""
+    if _listener is not None:
+        _listener.notice(text)
+
+
 def tracked[T](items: Iterable[T], progress: Progress, name: str, total: int | None) -> Iterator[T]:
     """`items`, each counted as a piece of the stage `name` when the next is asked for."""
     with progress.stage(name, total) as advance:

@@ -1,4 +1,4 @@
-"""Folders that are written under a temporary name beside their target and renamed when whole.
+"""Folders that go again: beside a target, renamed when whole, or in the system's temporary folder.
 
 The name holds the machine and the process, so that what a killed process left behind can be told
 from what a running one is writing.
@@ -7,34 +7,58 @@ from what a running one is writing.
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import platform
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PROCESS = r"(\d+)-[0-9a-f]{8}(\.[^.]+)?"
 
 
 def staging_path(target: Path) -> Path:
     """A hidden name beside `target` that no other process or thread uses; nothing is created."""
-    name = f"{_prefix(target)}{os.getpid()}-{secrets.token_hex(4)}"
-    return target.with_name(name)
+    return target.with_name(_prefix(target) + _process())
 
 
 def abandoned(target: Path) -> Iterator[Path]:
     """What processes of this machine that no longer run left beside `target`."""
-    pattern = re.compile(re.escape(_prefix(target)) + r"(\d+)-[0-9a-f]{8}(\.old)?")
+    return _left_behind(target.parent, _prefix(target))
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """An empty folder in the system's temporary one ($TMPDIR); it goes with the block."""
+    folder = new_temporary_folder()
     try:
-        names = sorted(os.listdir(target.parent))
-    except OSError:
-        return
-    for name in names:
-        match = pattern.fullmatch(name)
-        if match and not _runs(int(match[1])):
-            yield target.with_name(name)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_temporary_folder() -> Path:
+    """The same, for the caller to remove.
+
+    What processes left in $TMPDIR that were killed goes when the first is made.
+    """
+    place = Path(tempfile.gettempdir())
+    _clear_once(place)
+    folder = place / f"mobileq-{_machine()}-{_process()}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@functools.cache
+def _clear_once(place: Path) -> None:
+    for left in _left_behind(place, f"mobileq-{_machine()}-"):
+        shutil.rmtree(left, ignore_errors=True)  # another user's stays, in a shared folder
 
 
 def is_full_disk(error: OSError) -> bool:
@@ -42,14 +66,8 @@ def is_full_disk(error: OSError) -> bool:
     return error.errno in _FULL_DISK
 
 
-def _prefix(target: Path) -> str:
-    # A digest, since a name close to the file system's limit leaves no room for more characters.
-    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]
-    machine = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:32]
-    return f".mobileq-{digest}-{machine}-"
-
-
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is such a process on this machine; True where that can't be told."""
     if os.name == "nt":  # os.kill(pid, 0) sends a Ctrl-C there
         return True
     try:
@@ -59,3 +77,35 @@ def _runs(pid: int) -> bool:
     except (OSError, OverflowError):  # somebody else's process, or no pid at all: leave it alone
         return True
     return True
+
+
+def _left_behind(folder: Path, prefix: str) -> Iterator[Path]:
+    pattern = re.compile(re.escape(prefix) + _PROCESS)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for name in names:
+        match = pattern.fullmatch(name)
+        if match and not runs(int(match[1])):
+            yield folder / name
+
+
+def _prefix(target: Path) -> str:
+    # A digest, since a name close to the file system's limit leaves no room for more characters.
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]
+    return f".mobileq-{digest}-{_machine()}-"
+
+
+def _process() -> str:
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+@functools.cache
+def _machine() -> str:
+    """Where the process numbers are from: containers share a disk, and even a host's name."""
+    node = re.sub(r"[^A-Za-z0-9]", "", platform.node())[:32]
+    try:
+        return f"{node}-{os.stat('/proc/self/ns/pid').st_ino:x}"
+    except OSError:  # not Linux
+        return f"{node}-0"

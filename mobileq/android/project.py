@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from mobileq.android.template import rendered_files
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import BundleManifest
-from mobileq.staging import is_full_disk
+from mobileq.staging import abandoned, is_full_disk, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
 STATE_NAME = ".mobileq-android.json"
@@ -199,7 +198,9 @@ def _sha256(path: Path) -> str | None:
 def _replace(target: Path, content: bytes) -> None:
     """Whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name[:100]}.{os.getpid()}")
+    for left in abandoned(target):
+        left.unlink(missing_ok=True)
+    scratch = staging_path(target)
     try:
         scratch.write_bytes(content)
         scratch.replace(target)

@@ -10,19 +10,21 @@ lives, whose methods take (fields, arrays) and return the same:
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mobileq import errors
 from mobileq.external.framing import Arrays, Closed, Fields, read_message, write_message
+from mobileq.external.pipes import Overdue, Patience, new_pipe, patient_reader, patient_writer
 from mobileq.logfile import log_path
+from mobileq.staging import new_temporary_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,10 @@ _QUIET = {
     "PYTHONIOENCODING": "utf-8",
 }
 
+_FROM_OUTSIDE = frozenset(
+    {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU}
+)
+
 
 class Child:
     """A child process with one handler object.
@@ -44,24 +50,19 @@ class Child:
         stage: What is being done, for messages: "converting yolov5n.onnx".
         tool: The tool that does it, for messages: "onnx2tf".
         advice: What to try when the tool crashes.
-        temporary: Where it keeps its temporary files; some tools leave theirs behind.
 
-    Linux ends the child with the thread that made it: make it in one that lives as long.
+    It has a temporary folder of its own, which goes with it: some tools leave theirs behind. Linux
+    ends the child with the thread that made it: make it in one that lives as long.
     """
 
-    def __init__(
-        self,
-        handler: str,
-        *,
-        stage: str,
-        tool: str,
-        advice: str = "",
-        temporary: Path | None = None,
-    ) -> None:
+    def __init__(self, handler: str, *, stage: str, tool: str, advice: str = "") -> None:
         self._stage, self._tool, self._advice = stage, tool, advice
-        place = {"TMPDIR": str(temporary)} if temporary else {}
-        to_child, our_writer = os.pipe()
-        our_reader, from_child = os.pipe()
+        self._is_killed = False
+        self._patience = Patience(f"{tool} is {stage}")
+        folder = new_temporary_folder()
+        self._tidy = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        to_child, our_writer = new_pipe()
+        our_reader, from_child = new_pipe()
         with log_path().open("ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder named like one of our packages in the current folder is not ours.
@@ -73,14 +74,14 @@ class Child:
                 stdout=log,
                 stderr=log,
                 pass_fds=(to_child, from_child),
-                env={**os.environ, **_QUIET, **place},
+                env={**os.environ, **_QUIET, "TMPDIR": str(folder)},
                 # Ctrl-C is for the parent, which then ends the child: no second traceback.
                 start_new_session=True,
             )
         os.close(to_child)
         os.close(from_child)
-        self._writer = os.fdopen(our_writer, "wb")
-        self._reader = os.fdopen(our_reader, "rb")
+        self._writer = patient_writer(our_writer, self._patience)
+        self._reader = patient_reader(our_reader, self._patience)
 
     def request(
         self,
@@ -92,13 +93,21 @@ class Child:
 
         Raises:
             MobileqError: What the handler raised as such.
-            ToolError: The tool raised, aborted or was killed; its output is in the log file.
+            ToolError: The tool raised or aborted; its output is in the log file.
+            StoppedToolError: It was killed, or gave no answer within the limit.
         """
         if self._writer.closed:
             raise self._crashed()
+        self._patience.begin()
         try:
             write_message(self._writer, {"command": command, "fields": fields or {}}, arrays)
             answer, results = read_message(self._reader)
+        except Overdue as error:
+            self._kill()
+            raise errors.StoppedToolError(
+                f"{self._tool} gave no answer within {error} while {self._stage}, and was ended.",
+                f"{error.hint} Its output is in {log_path()}.",
+            ) from error
         except (Closed, OSError) as error:
             raise self._crashed() from error
         if "error" in answer:
@@ -114,12 +123,22 @@ class Child:
             f"{self._advice} Its output is in {log_path()}.".strip(),
         )
 
-    def _crashed(self) -> errors.ToolError:
+    def _crashed(self) -> errors.MobileqError:
         # It may live on, having sent something damaged.
         self.close()
         code = self._process.returncode
+        if -code in _FROM_OUTSIDE and not self._is_killed:
+            lacks = code == -signal.SIGKILL
+            perhaps = ", perhaps by the system for lack of memory" if lacks else ""
+            return errors.StoppedToolError(
+                f"{self._tool} was killed ({_signal_name(-code)}) while {self._stage}{perhaps}.",
+                ("Close other programs, and run" if lacks else "Run")
+                + f" the command again. Its output is in {log_path()}.",
+            )
         how = f"ended with exit code {code}"
-        if code < 0:
+        if self._is_killed:
+            how = "gave no answer that can be read"
+        elif code < 0:
             how = f"crashed ({_signal_name(-code)})"
         return errors.ToolError(
             f"{self._tool} {how} while {self._stage}.",
@@ -140,8 +159,10 @@ class Child:
                 self._process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
                 self._kill()
+        self._tidy()
 
     def _kill(self) -> None:
+        self._is_killed = True
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -170,12 +191,6 @@ def _signal_name(number: int) -> str:
 def call(
     handler: str, command: str, fields: Fields, *, stage: str, tool: str, advice: str = ""
 ) -> Fields:
-    """One request to a child of its own. Arguments and errors as `Child`'s.
-
-    A tool that crashes leaves no temporary files.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder,
-        Child(handler, stage=stage, tool=tool, advice=advice, temporary=Path(folder)) as child,
-    ):
+    """One request to a child of its own. Arguments and errors as `Child`'s."""
+    with Child(handler, stage=stage, tool=tool, advice=advice) as child:
         return child.request(command, fields)[0]

@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import io
 import os
 import signal
 import sys
 import tempfile
 import traceback
 from contextlib import suppress
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from mobileq.errors import MobileqError
 from mobileq.external.framing import Closed, Fields, read_message, write_message
 from mobileq.external.network import deny_network
 from mobileq.staging import is_full_disk
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _PR_SET_PDEATHSIG = 1
+
+
+class _Log(io.RawIOBase):
+    """The log file behind a file descriptor. What a full disk does not take is lost: a tool that
+    cannot print is to go on all the same."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """The descriptor, for tools that write past Python."""
+        return self._descriptor
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        """All of it, or none."""
+        with suppress(OSError):
+            os.write(self._descriptor, data)
+        return memoryview(data).nbytes
 
 
 def main() -> None:
@@ -25,6 +52,9 @@ def main() -> None:
     handler_name, read_fd, write_fd = sys.argv[1:4]
     _die_with_parent()
     deny_network()
+    for name in ("stdout", "stderr"):
+        log = io.BufferedWriter(_Log(getattr(sys, name).fileno()))
+        setattr(sys, name, io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True))
     reader, writer = os.fdopen(int(read_fd), "rb"), os.fdopen(int(write_fd), "wb")
     module_name, _, class_name = handler_name.partition(":")
     handler: object | None = None
@@ -56,10 +86,18 @@ def _leave(code: int) -> NoReturn:
 def _described(error: Exception) -> Fields:
     if isinstance(error, MobileqError):
         return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+    if isinstance(error, MemoryError):
+        return {
+            "type": "StoppedToolError",
+            "message": "There is not enough memory.",
+            "hint": "Close other programs and try again.",
+        }
     if isinstance(error, OSError) and is_full_disk(error):
+        # The folder's own folder: the one that is named here goes with this process.
         return {
             "type": "MobileqError",
-            "message": f"The disk of the temporary folder {tempfile.gettempdir()} is full.",
+            "message": f"The disk of the temporary folder {Path(tempfile.gettempdir()).parent} "
+            "is full.",
             "hint": "Free some space, or name another folder in TMPDIR.",
         }
     lines = str(error).strip().splitlines() or [""]

@@ -6,6 +6,7 @@ be able to run code in the parent.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -34,7 +35,9 @@ class Closed(Exception):
 
 
 def write_message(
-    stream: BinaryIO, fields: Fields, arrays: Mapping[str, NDArray[np.generic]] | None = None
+    stream: BinaryIO | io.RawIOBase,
+    fields: Fields,
+    arrays: Mapping[str, NDArray[np.generic]] | None = None,
 ) -> None:
     """Send `fields` (JSON values) and `arrays` (of numbers or truth values).
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from mobileq.errors import (
+    MissingDependencyError,
     MobileqError,
     ToolError,
     UnsupportedOperatorError,
@@ -211,6 +212,8 @@ class Conversion:
         )
         try:
             return self._float_file(target, source, "tensorflow")
+        except MissingDependencyError as second:
+            raise first from second
         except (VerificationError, ToolError) as second:
             # Which operator is at fault says more than what TensorFlow makes of it.
             if isinstance(first, UnsupportedOperatorError):

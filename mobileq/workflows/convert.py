@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from mobileq.progress import Progress, Silent
 from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import CALIBRATED
+from mobileq.staging import temporary_folder
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import verification_samples
@@ -64,9 +64,9 @@ def convert(
     with (
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
-        tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
+        temporary_folder() as scratch,
     ):
-        stages = Stages(store, Path(scratch), progress)
+        stages = Stages(store, scratch, progress)
         with Conversion(Path(model), request, stages, progress) as conversion:
             results = conversion.run()
         manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)

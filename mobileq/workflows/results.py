@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mobileq.errors import InputError, MobileqError, UsageError
-from mobileq.staging import is_full_disk, staging_path
+from mobileq.staging import abandoned, is_full_disk, staging_path
 
 
 def require_file_place(path: Path, option: str) -> None:
@@ -72,6 +72,8 @@ def written_whole(path: Path, option: str) -> Iterator[Path]:
         if path.exists() and not path.is_file():
             yield path
             return
+        for left in abandoned(path):
+            left.unlink(missing_ok=True)
         staging = staging_path(path)
         staging = staging.with_name(staging.name + path.suffix)
         try:

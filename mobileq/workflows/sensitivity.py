@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from mobileq.quantize.groups import find_groups
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
 from mobileq.spec import HeadKind, ModelSpec, Spec, TensorRanges
+from mobileq.staging import temporary_folder
 from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.results import require_folder_place, written_whole
@@ -148,9 +148,9 @@ def sensitivity(
         require_folder_place(folder, "--output")
     with (
         ResultCache(enabled=cache) as store,
-        tempfile.TemporaryDirectory(prefix="mobileq-") as scratch,
+        temporary_folder() as scratch,
     ):
-        stages = Stages(store, Path(scratch), progress)
+        stages = Stages(store, scratch, progress)
         source = _source(stages, Path(model), overrides or Overrides(), head, progress)
         pictures = _pictures(source.spec, Path(calib), calib_count, seed, progress)
         found = _ranked(stages, source, pictures, samples, progress)

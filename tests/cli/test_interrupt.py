@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .commands import command_line, fingerprint, names_in
+from .processes import children, runs
 from .terminal import OnTerminal, start_on_a_terminal
 
 STAGES = (
@@ -33,37 +34,16 @@ def temporary(tmp_path: Path) -> Path:
     return folder
 
 
-def _children(parent: int) -> set[int]:
-    """Processes below `parent`, by Linux's /proc."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            if int(fields[1]) == parent:
-                found |= {int(entry.name)} | _children(int(entry.name))
-    return found
-
-
-def _assert_stopped(command: OnTerminal, children: set[int]) -> None:
+def _assert_stopped(command: OnTerminal, below: set[int]) -> None:
     assert command.end() == 130, command.shown
     assert "Error: Stopped; no file was left half-written." in command.text
     assert "Traceback" not in command.shown
     assert "KeyboardInterrupt" not in command.shown
     assert "Exception ignored" not in command.shown
     deadline = time.monotonic() + 5
-    while (alive := {pid for pid in children if _runs(pid)}) and time.monotonic() < deadline:
+    while (alive := {pid for pid in below if runs(pid)}) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
@@ -82,9 +62,9 @@ def test_convert_stops_in_every_stage(
     arguments += ["--precision", precision]
     command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
     command.until(*(INT8_STAGES if stage == "int8" else (stage,)))
-    children = _children(command.process.pid)
+    below = children(command.process.pid)
     command.interrupt()
-    _assert_stopped(command, children)
+    _assert_stopped(command, below)
     assert fingerprint(bundle) == before
     assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
     assert names_in(temporary) == []
@@ -122,11 +102,11 @@ def test_impatience_does_not_stop_the_tidying(demo: Path, bundle: Path, temporar
     arguments = ["convert", str(demo / "demo.onnx"), "-o", str(bundle), "--force", "--no-cache"]
     command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
     command.until("Converting with onnx2tf")
-    children = _children(command.process.pid)
+    below = children(command.process.pid)
     for _ in range(6):
         command.interrupt()
         time.sleep(0.02)
-    _assert_stopped(command, children)
+    _assert_stopped(command, below)
     assert fingerprint(bundle) == before
     assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
     assert names_in(temporary) == []
@@ -139,9 +119,9 @@ def test_validate_stops(demo: Path, bundle: Path, stage: str) -> None:
     arguments = ["validate", str(bundle), "--images", str(demo / "validation" / "images")]
     command = start_on_a_terminal(arguments)
     command.until(stage)
-    children = _children(command.process.pid)
+    below = children(command.process.pid)
     command.interrupt()
-    _assert_stopped(command, children)
+    _assert_stopped(command, below)
     assert fingerprint(bundle) == before
     assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
 
@@ -155,9 +135,9 @@ def test_detect_stops_and_leaves_whole_pictures_only(
     arguments += ["--coco", str(coco), "-o", str(drawn)]
     command = start_on_a_terminal(arguments)
     command.until("Detecting")
-    children = _children(command.process.pid)
+    below = children(command.process.pid)
     command.interrupt()
-    _assert_stopped(command, children)
+    _assert_stopped(command, below)
     assert not coco.exists()
     assert all(path.suffix == ".jpg" for path in drawn.iterdir()) if drawn.exists() else True
 

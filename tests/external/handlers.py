@@ -66,6 +66,22 @@ class Worker:
         os.write(int(sys.argv[3]), b"\xff" * 64)
         time.sleep(60)
 
+    def receive(self, fields, arrays):
+        """Get a signal, as from outside."""
+        os.kill(os.getpid(), fields["signal"])
+        time.sleep(60)
+
+    def run_out_of_memory(self, fields, arrays):
+        raise MemoryError
+
+    def print_much(self, fields, arrays):
+        print("x" * 200_000)  # noqa: T201
+        return {}, {}
+
+    def temporary_folder(self, fields, arrays):
+        (Path(tempfile.mkdtemp()) / "left").write_text("behind")
+        return {"folder": tempfile.gettempdir()}, {}
+
     def hang(self, fields, arrays):
         Path(fields["started"]).write_text(str(os.getpid()))
         time.sleep(60)

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobileq.errors import InputError, ToolError
+from mobileq.errors import InputError, StoppedToolError, ToolError, UsageError
 from mobileq.external.child import Child, call
+from mobileq.logfile import log_path
+from mobileq.progress import Silent, listen
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's doing")
 
@@ -107,6 +109,113 @@ def test_death_of_the_tool_is_one_sentence(child, command, how):
     with pytest.raises(ToolError, match=f"^The tool {how} while testing x.onnx.$") as caught:
         child.request(command)
     assert caught.value.hint.startswith("Try harder. ")
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "remedy"),
+    [
+        (
+            signal.SIGKILL,
+            "The tool was killed (SIGKILL) while testing x.onnx, perhaps by the system for lack of "
+            "memory.",
+            "Close other programs, and run the command again. ",
+        ),
+        (
+            signal.SIGTERM,
+            "The tool was killed (SIGTERM) while testing x.onnx.",
+            "Run the command again. ",
+        ),
+    ],
+)
+def test_what_was_ended_from_outside_is_no_fault_of_the_tool(child, number, said, remedy):
+    with pytest.raises(StoppedToolError) as caught:
+        child.request("receive", {"signal": number})
+    assert caught.value.message == said
+    assert caught.value.hint.startswith(remedy)
+
+
+def test_lack_of_memory_is_no_fault_of_the_tool(child):
+    with pytest.raises(StoppedToolError, match="not enough memory"):
+        child.request("run_out_of_memory")
+
+
+@pytest.fixture
+def heard() -> Iterator[list[str]]:
+    progress = Silent()
+    listen(progress)
+    yield progress.notices
+    listen(Silent())
+
+
+@LINUX
+@pytest.mark.parametrize("array", [np.zeros(0, np.uint8), np.zeros(3_000_000, np.uint8)])
+def test_stuck_child_is_told_of_and_then_ended(monkeypatch, heard, array):
+    monkeypatch.setenv("MOBILEQ_TOOL_LIMIT_S", "2")
+    with make_child() as child:
+        child.request("echo")
+        os.kill(child._process.pid, signal.SIGSTOP)
+        start = time.monotonic()
+        with pytest.raises(StoppedToolError) as caught:
+            child.request("echo", arrays={"a": array})
+        assert time.monotonic() - start < 10
+        assert not runs(child._process.pid)
+    assert caught.value.message == (
+        "The tool gave no answer within 2 seconds while testing x.onnx, and was ended."
+    )
+    assert caught.value.hint.startswith("Allow more with MOBILEQ_TOOL_LIMIT_S (in seconds). ")
+    assert heard == [
+        "The tool is testing x.onnx for 1 seconds now; after 2 seconds it is ended "
+        "(MOBILEQ_TOOL_LIMIT_S changes that)."
+    ]
+
+
+def test_limit_is_of_one_answer(monkeypatch):
+    monkeypatch.setenv("MOBILEQ_TOOL_LIMIT_S", "1")
+    with make_child() as child:
+        child.request("echo")
+        time.sleep(1.2)
+        assert child.request("echo")[0]["requests"] == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon", "9" * 30, "\u0663"])
+def test_limit_that_is_no_number_of_seconds_is_refused(monkeypatch, text):
+    monkeypatch.setenv("MOBILEQ_TOOL_LIMIT_S", text)
+    with pytest.raises(UsageError, match="MOBILEQ_TOOL_LIMIT_S"):
+        make_child()
+
+
+def test_full_disk_under_the_log_stops_no_tool(tiny_disk, monkeypatch):
+    monkeypatch.setenv("MOBILEQ_LOG_DIR", str(tiny_disk))
+    log_path.cache_clear()
+    with make_child() as child:
+        child.request("print_much")
+        assert child.request("echo")[0]["requests"] == 1
+
+
+CLOSED = """
+from mobileq.external.child import call
+print(call("handlers:Worker", "echo", {"x": 1}, stage="testing", tool="It")["fields"])
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- 2>&-"])
+def test_closed_standard_streams_are_not_taken_by_pipes(closed):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, CLOSED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "{'x': 1}\n"), done.stderr
+
+
+def test_temporary_files_of_a_child_go_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with make_child() as child:
+        place = Path(child.request("temporary_folder")[0]["folder"])
+        assert place.parent == tmp_path
+        assert list(place.iterdir())
+    assert not place.exists()
 
 
 def test_dead_child_answers_every_request_with_the_same_error(child):

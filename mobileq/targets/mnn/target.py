@@ -149,7 +149,6 @@ def _child(
         stage=f"converting {job.spec.name}",
         tool="MNN",
         advice=advice,
-        temporary=job.scratch,
     )
 
 

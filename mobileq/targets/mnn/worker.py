@@ -65,7 +65,7 @@ class MnnWorker:
 
 def _dumped(path: str) -> dict[str, Any]:
     """The graph in MNN's JSON form."""
-    with tempfile.TemporaryDirectory(prefix="mobileq-") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.json"
         _mnnconvert("-f", "MNN", "--modelFile", path, "--JsonFile", str(target))
         try:

@@ -275,7 +275,6 @@ def _child(job: ConversionJob, stage: str, tool: str) -> Child:
         stage=stage,
         tool=tool,
         advice="Try the other --engine.",
-        temporary=job.scratch,
     )
 
 

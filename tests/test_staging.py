@@ -1,0 +1,96 @@
+"""Folders that go again, and what killed processes left of theirs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mobileq import staging
+from mobileq.staging import abandoned, staging_path, temporary_folder
+
+LEAVES_ONE = """
+import os, signal
+from mobileq.staging import new_temporary_folder
+print((new_temporary_folder() / "x").parent, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    staging._clear_once.cache_clear()
+    return folder
+
+
+def killed_process(code: str) -> Path:
+    """What it printed last, before it was killed."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return Path(done.stdout.strip())
+
+
+def work_that_fails() -> None:
+    with temporary_folder() as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").touch()
+        assert folder.stat().st_mode & 0o077 == 0
+        raise KeyError
+
+
+def test_folder_goes_with_the_block_whatever_it_holds(temporary):
+    with pytest.raises(KeyError):
+        work_that_fails()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_with_the_next(temporary):
+    left = killed_process(LEAVES_ONE)
+    assert left.parent == temporary
+    assert left.is_dir()
+    with temporary_folder() as ours:
+        assert list(temporary.iterdir()) == [ours]
+
+
+def test_what_is_of_others_stays(temporary):
+    with temporary_folder() as ours:
+        pass
+    machine = ours.name.split("-")[1:3]
+    names = [
+        f"mobileq-{'-'.join(machine)}-{os.getppid()}-01234567",  # a process that runs
+        f"mobileq-another-{machine[1]}-999999999-01234567",
+        f"mobileq-{machine[0]}-123abc-999999999-01234567",  # a container
+        f"mobileq-{'-'.join(machine)}-999999999-notes",
+        "mobileq-logs-0",
+        "mobileq",
+    ]
+    for name in names:
+        (temporary / name).mkdir()
+    staging._clear_once.cache_clear()
+    with temporary_folder() as ours:
+        assert {path.name for path in temporary.iterdir()} == {*names, ours.name}
+
+
+def test_what_was_left_beside_a_target_is_found_with_any_suffix(tmp_path):
+    target = tmp_path / "results.json"
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from mobileq.staging import staging_path\n"
+        "place = staging_path(Path(sys.argv[1]))\n"
+        "for suffix in ('', '.old', '.json'):\n"
+        "    place.with_name(place.name + suffix).touch()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, target], check=True)
+    staging_path(target).touch()  # of a process that runs: this one
+    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(abandoned(target))) == 3
+    assert list(abandoned(tmp_path / "other.json")) == []
