@@ -174,10 +174,9 @@ def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
 
 
 def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> _Problems:
-    if 3 * spec.width * spec.height > _LARGEST_PICTURE:
+    if spec.channels * spec.width * spec.height > _LARGEST_PICTURE:
         yield "preprocess.width", f"{spec.width} x {spec.height} pixels are too many"
-    size = spec.height, spec.width
-    shape = (1, 3, *size) if spec.layout == "NCHW" else (1, *size, 3)
+    shape = spec.tensor_shape()
     if inputs and inputs[0].shape != shape:
         yield (
             "preprocess (width, height, layout)",

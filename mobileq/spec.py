@@ -14,7 +14,7 @@ from msgspec import Meta
 
 Layout = Literal["NCHW", "NHWC"]
 ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch"]
-ChannelOrder = Literal["RGB", "BGR"]
+ChannelOrder = Literal["RGB", "BGR", "GRAY"]
 Task = Literal["detect", "classify", "unknown"]
 DecodeKind = Literal["yolov5", "yolov8", "yolox", "nanodet", "picodet", "end2end", "ssd"]
 HeadKind = Literal["decoded", "raw"]
@@ -88,9 +88,11 @@ class TensorSpec(Spec, frozen=True, kw_only=True):
 class PreprocessSpec(Spec, frozen=True, kw_only=True):
     """How a picture becomes the input tensor.
 
-    Resize (OpenCV's INTER_LINEAR_EXACT, integer arithmetic) and pad in 8 bits, then per channel
-    `value = (pixel * rescale_factor - image_mean) / image_std` in float32. Mean and standard
-    deviation are in the order of `channel_order`. Integer inputs take the pixel itself.
+    GRAY makes one channel of three first, `(9798 * R + 19235 * G + 3735 * B + 16384) >> 15`, as
+    OpenCV rounds ITU-R BT.601. Resize (OpenCV's INTER_LINEAR_EXACT, integer arithmetic) and pad in
+    8 bits, then per channel `value = (pixel * rescale_factor - image_mean) / image_std` in float32.
+    Mean and standard deviation are in the order of `channel_order`, one of each for GRAY. Integer
+    inputs take the pixel itself.
     """
 
     width: Pixels
@@ -99,9 +101,28 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
     pad_value: PixelValue = 114
     channel_order: ChannelOrder = "RGB"
     rescale_factor: Positive = 1.0 / 255.0
-    image_mean: tuple[Real, Real, Real] = (0.0, 0.0, 0.0)
-    image_std: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
+    image_mean: tuple[Real, ...] = (0.0, 0.0, 0.0)
+    image_std: tuple[Positive, ...] = (1.0, 1.0, 1.0)
     layout: Layout = "NCHW"
+
+    def __post_init__(self) -> None:
+        for name, values in (("image_mean", self.image_mean), ("image_std", self.image_std)):
+            if len(values) != self.channels:
+                raise ValueError(
+                    f"{name} has {len(values)} values where {self.channel_order} has "
+                    f"{self.channels}"
+                )
+
+    @property
+    def channels(self) -> int:
+        """Of the input tensor."""
+        return 1 if self.channel_order == "GRAY" else 3
+
+    def tensor_shape(self, batch: int = 1) -> tuple[int, ...]:
+        """Of the input tensor."""
+        if self.layout == "NCHW":
+            return (batch, self.channels, self.height, self.width)
+        return (batch, self.height, self.width, self.channels)
 
 
 class HeadOutput(Spec, frozen=True, kw_only=True):

@@ -237,9 +237,7 @@ def _check_preprocess(
             f"{path} holds pictures, but how the model wants them is not known.",
             "State the preprocessing, or give finished tensors as a float32 .npy file.",
         )
-    shape: tuple[int, ...] = (1, 3, preprocess.height, preprocess.width)
-    if preprocess.layout == "NHWC":
-        shape = (1, preprocess.height, preprocess.width, 3)
+    shape = preprocess.tensor_shape()
     if shape != input_spec.shape:
         raise InputError(
             f"The preprocessing gives {list(shape)}, but the model's input {input_spec.name} is "

@@ -242,17 +242,15 @@ def _classifier(
         return Recognition(
             family=None, task="classify", labels=labels, reasons=reasons, notices=notices
         )
-    preprocess = PreprocessSpec(
-        width=picture.width,
-        height=picture.height,
-        resize_mode="stretch",
-        image_mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
-        image_std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
-        layout=picture.layout,
+    preprocess = picture.preprocess(
+        "stretch",
+        mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
+        std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
     )
     scaled = "divided by 255, is" if from_ultralytics else "ImageNet's mean and deviation are"
+    order = preprocess.channel_order
     assumption = (
-        f"A classifier's preprocessing is not in the file; RGB, stretched, {scaled} assumed."
+        f"A classifier's preprocessing is not in the file; {order}, stretched, {scaled} assumed."
         " A --spec file can say otherwise.",
     )
     return Recognition(

@@ -114,6 +114,8 @@ def _table(
         except msgspec.ValidationError as error:
             problem = field_error(error, fields[key], f"{name}.{key}")
             raise _refused(path, problem) from error
+        if key in ("image_mean", "image_std") and len(value) not in (1, 3):
+            raise _wrong(path, f"{name}.{key}", "it must have 3 values, or 1 for GRAY")
     return table
 
 
@@ -231,7 +233,7 @@ def _size_of(inputs: tuple[TensorSpec, ...]) -> dict[str, object]:
     picture = find_picture(inputs)
     if isinstance(picture, str):
         return {}
-    return {"width": picture.width, "height": picture.height, "layout": picture.layout}
+    return msgspec.to_builtins(picture.preprocess())  # type: ignore[no-any-return]
 
 
 def _merge[SpecType: Spec](

@@ -40,8 +40,8 @@ def preprocess(
 ) -> tuple[npt.NDArray[np.float32 | np.uint8], LetterboxTransform]:
     """Make the input tensor of one picture.
 
-    Rotate, resize, pad (all in 8 bits), put the channels in order, look each pixel up in
-    `lookup_table(spec)`, put the axes in order.
+    Make it gray if the model wants that, rotate, resize, pad (all in 8 bits), put the channels in
+    order, look each pixel up in `lookup_table(spec)`, put the axes in order.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -50,8 +50,8 @@ def preprocess(
         rotation: Clockwise turn that makes the picture upright (a camera's sensor orientation).
 
     Returns:
-        The tensor, [1, 3, height, width] or [1, height, width, 3] by `spec.layout`, contiguous;
-        and the transform that takes boxes back.
+        The tensor, of the shape `spec.tensor_shape()`, contiguous; and the transform that takes
+        boxes back.
 
     Raises:
         ValueError: `image` or `dtype` is not one of the above.
@@ -59,12 +59,14 @@ def preprocess(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image is {image.dtype} {image.shape}, expected uint8 [H, W, 3]")
     transform = LetterboxTransform.fit(image.shape[1], image.shape[0], spec, rotation)
+    if spec.channel_order == "GRAY":
+        image = gray_image(image)
     canvas = letterbox_image(image, transform, spec.pad_value)
     if spec.channel_order == "BGR":
         canvas = np.ascontiguousarray(canvas[:, :, ::-1])
     pixels: npt.NDArray[np.float32 | np.uint8]
     if dtype == "float32":
-        pixels = cv2.LUT(canvas, lookup_table(spec)[:, np.newaxis, :])
+        pixels = cv2.LUT(canvas, lookup_table(spec)[:, np.newaxis, :]).reshape(canvas.shape)
     elif dtype == "uint8":
         pixels = canvas
     else:
@@ -97,8 +99,17 @@ def feed_picture(
     return {first.name: tensor}, transform
 
 
+def gray_image(image: ByteArray) -> ByteArray:
+    """One channel of RGB: `(9798 * R + 19235 * G + 3735 * B + 16384) >> 15`, uint8 [H, W, 1].
+
+    As OpenCV does it (4.13); gray that was made RGB comes back as it was.
+    """
+    gray: ByteArray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return gray[:, :, np.newaxis]
+
+
 def letterbox_image(image: ByteArray, transform: LetterboxTransform, pad_value: int) -> ByteArray:
-    """Rotate, resize and pad in 8 bits: uint8 [height, width, 3], channels as they come.
+    """Rotate, resize and pad in 8 bits: uint8 [height, width, C], channels as they come.
 
     Resizing is OpenCV's INTER_LINEAR_EXACT, which is whole-number arithmetic. Along each axis,
     output index i lies at `(i + 0.5) * source / resized - 0.5`; the weight of the right (lower)
@@ -115,7 +126,9 @@ def letterbox_image(image: ByteArray, transform: LetterboxTransform, pad_value: 
             (transform.resized_width, transform.resized_height),
             interpolation=cv2.INTER_LINEAR_EXACT,
         )
-    canvas = np.full((transform.height, transform.width, 3), pad_value, np.uint8)
+    channels = image.shape[2]
+    turned = turned.reshape(*turned.shape[:2], channels)  # OpenCV drops an axis of length 1
+    canvas = np.full((transform.height, transform.width, channels), pad_value, np.uint8)
     bottom = transform.top + transform.resized_height
     right = transform.left + transform.resized_width
     canvas[transform.top : bottom, transform.left : right] = turned
@@ -124,7 +137,7 @@ def letterbox_image(image: ByteArray, transform: LetterboxTransform, pad_value: 
 
 @lru_cache(maxsize=64)
 def lookup_table(spec: PreprocessSpec) -> FloatArray:
-    """Input value of each pixel value: float32 [256, 3], channels in `spec.channel_order`.
+    """Input value of each pixel value: float32 [256, C], channels in `spec.channel_order`.
 
     `(pixel * rescale_factor - image_mean) / image_std`, from left to right in float64, rounded
     once to float32. A table leaves nothing to the order or the fusing of float32 operations.

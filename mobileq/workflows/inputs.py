@@ -113,8 +113,8 @@ def _noise(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
 
 def guessed_preprocess(spec: ModelSpec) -> PreprocessSpec | None:
     """What most exports expect, where the first input of a model of no known family takes a
-    picture: one of three channels, in float32 or uint8."""
+    picture, in color or gray, in float32 or uint8."""
     picture = find_picture(spec.inputs[:1])
     if isinstance(picture, str) or picture.dtype not in ("float32", "uint8"):
         return None
-    return PreprocessSpec(width=picture.width, height=picture.height, layout=picture.layout)
+    return picture.preprocess()

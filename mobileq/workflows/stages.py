@@ -398,8 +398,8 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
     if spec.preprocess is None and (guess := guessed_preprocess(spec)):
         spec = msgspec.structs.replace(spec, preprocess=guess)
         notices += (
-            "Pictures are fed as RGB, divided by 255, letterboxed, since the family is not known; "
-            "say otherwise with --spec.",
+            f"Pictures are fed as {guess.channel_order}, divided by 255, letterboxed, since the "
+            "family is not known; say otherwise with --spec.",
         )
     (folder / "model.onnx").write_bytes(prepared.model.SerializeToString(deterministic=True))
     if prepared.quantized is not None:

@@ -291,6 +291,21 @@ def write_cases(folder: Path, seed: int = 7) -> int:
         head = ssd(np.random.default_rng(seed))
         write_case(folder / f"halfway-{view.rotation}", head, halfway, "uint8", view, False, True)
         count += 1
+    gray = PreprocessSpec(
+        width=WIDTH,
+        height=HEIGHT,
+        channel_order="GRAY",
+        rescale_factor=1.0,
+        image_mean=(116.28,),
+        image_std=(57.12,),
+    )
+    for dtype in ("float32", "int8", "uint8"):
+        for view in VIEWS:
+            head = decoded("yolov8", box_rows(np.random.default_rng(seed)).transpose(0, 2, 1))
+            transposed = view.rotation in (90, 180)
+            case = folder / f"gray-{dtype}-{view.rotation}"
+            write_case(case, head, gray, dtype, view, False, transposed)
+            count += 1
     return count
 
 
@@ -416,7 +431,7 @@ def bundle_manifest(
         name="golden",
         task="detect",
         family=head.decode.kind,
-        inputs=(TensorSpec(name="image", shape=(1, 3, spec.height, spec.width), dtype="float32"),),
+        inputs=(TensorSpec(name="image", shape=spec.tensor_shape(), dtype="float32"),),
         outputs=tuple(
             TensorSpec(name=name, shape=array.shape, dtype="float32")
             for name, array in ends.items()

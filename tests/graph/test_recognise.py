@@ -43,17 +43,24 @@ class TestOtherModels:
         ("shape", "reason"),
         [
             ((4, 3, 640, 640), "batch of 4"),
-            ((1, 1, 640, 640), "1 channels"),
+            ((1, 4, 640, 640), "4 channels"),
             ((1, 3, 640), "no picture"),
             ((1, 3, -1, 640), "no fixed height and width"),
         ],
     )
-    def test_input_that_is_no_colour_picture_is_the_reason(
+    def test_input_that_is_no_picture_is_the_reason(
         self, shape: tuple[int, ...], reason: str
     ) -> None:
         found = recognise_shapes(picture(*shape), outputs_of((1, 84, 8400)), {})
         assert found.family is None
         assert reason in found.reasons["yolov8"]
+
+    def test_gray_picture_is_a_picture(self) -> None:
+        found = recognise_shapes(picture(1, 1, 640, 640), outputs_of((1, 84, 8400)), {})
+        assert found.family == "yolov8"
+        assert found.preprocess is not None
+        assert found.preprocess.channel_order == "GRAY"
+        assert (found.preprocess.image_mean, found.preprocess.image_std) == ((0.0,), (1.0,))
 
     def test_two_inputs_are_the_reason(self) -> None:
         found = recognise_shapes(NCHW640 * 2, outputs_of((1, 84, 8400)), {})

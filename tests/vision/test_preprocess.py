@@ -13,6 +13,7 @@ from mobileq.spec import PreprocessSpec, QuantParams
 from mobileq.vision.letterbox import LetterboxTransform
 from mobileq.vision.preprocess import (
     dequantize,
+    gray_image,
     letterbox_image,
     lookup_table,
     preprocess,
@@ -119,6 +120,50 @@ def test_bgr_reverses_pixels_but_not_mean_and_std():
     tensor, _ = preprocess(np.array([[[50, 60, 70]]], np.uint8), spec)
     expected = np.array([(70 - 1) / 1, (60 - 2) / 10, (50 - 3) / 100], np.float32)
     np.testing.assert_array_equal(tensor.reshape(3), expected)
+
+
+def gray_by_hand(image: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(image.astype(np.int64), 2, 0)
+    return ((9798 * red + 19235 * green + 3735 * blue + 16384) >> 15).astype(np.uint8)
+
+
+def test_gray_is_the_documented_integer_arithmetic():
+    levels = np.arange(256, dtype=np.uint8)
+    for red in range(0, 256, 5):
+        image = np.stack(np.meshgrid(levels[red : red + 1], levels, levels)[0:3], -1)[:, 0]
+        np.testing.assert_array_equal(gray_image(image)[..., 0], gray_by_hand(image))
+    gray = np.repeat(photo(31, 17)[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(gray_image(gray), gray[..., :1])
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_gray_models_get_one_channel_made_before_resizing(rotation, layout):
+    spec = PreprocessSpec(
+        width=40, height=24, channel_order="GRAY", rescale_factor=0.5, image_mean=(3.0,),
+        image_std=(2.0,), layout=layout,
+    )  # fmt: skip
+    image = photo(31, 17)
+    tensor, transform = preprocess(image, spec, rotation=rotation)
+    assert tensor.shape == spec.tensor_shape() == ((1, 1, 24, 40) if layout == "NCHW" else
+                                                   (1, 24, 40, 1))  # fmt: skip
+    gray = np.repeat(gray_by_hand(image)[..., None], 3, axis=2)
+    canvas = letterbox_image(gray, transform, 114)[..., 0].astype(np.float64)
+    expected = ((canvas * 0.5 - 3) / 2).astype(np.float32)
+    np.testing.assert_array_equal(tensor.reshape(24, 40), expected)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"channel_order": "GRAY"},
+        {"image_mean": (0.0,)},
+        {"channel_order": "GRAY", "image_std": (1.0,)},
+    ],
+)
+def test_mean_and_deviation_are_one_for_each_channel(fields):
+    with pytest.raises(ValueError, match=r"image_(mean|std) has \d values where"):
+        PreprocessSpec(width=8, height=8, **fields)
 
 
 def test_table_is_float64_rounded_once():

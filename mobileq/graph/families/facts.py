@@ -18,6 +18,29 @@ class Picture:
     height: int
     layout: Layout
     dtype: str
+    channels: int = 3
+
+    def preprocess(
+        self,
+        resize_mode: ResizeMode = "letterbox",
+        *,
+        bgr: bool = False,
+        rescale_factor: float = 1.0 / 255.0,
+        mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        std: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    ) -> PreprocessSpec:
+        """Of the picture's size and layout; a gray one takes the mean over the colours."""
+        gray = self.channels == 1
+        return PreprocessSpec(
+            width=self.width,
+            height=self.height,
+            resize_mode=resize_mode,
+            channel_order="GRAY" if gray else "BGR" if bgr else "RGB",
+            rescale_factor=rescale_factor,
+            image_mean=(sum(mean) / 3,) if gray else mean,
+            image_std=(sum(std) / 3,) if gray else std,
+            layout=self.layout,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +74,9 @@ class Facts:
         mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
         std: tuple[float, float, float] = (1.0, 1.0, 1.0),
     ) -> PreprocessSpec:
-        """A PreprocessSpec of the picture's size and layout."""
-        return PreprocessSpec(
-            width=self.picture.width,
-            height=self.picture.height,
-            resize_mode=resize_mode,
-            channel_order="BGR" if bgr else "RGB",
-            rescale_factor=rescale_factor,
-            image_mean=mean,
-            image_std=std,
-            layout=self.picture.layout,
+        """See `Picture.preprocess`; families whose models take raw pixels are the rule here."""
+        return self.picture.preprocess(
+            resize_mode, bgr=bgr, rescale_factor=rescale_factor, mean=mean, std=std
         )
 
 
@@ -95,11 +111,11 @@ def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
     height, width = tensor.shape[2:] if channels_first else tensor.shape[1:3]
     if tensor.shape[0] != 1:
         return f"its input takes a batch of {tensor.shape[0]}; export it with batch 1"
-    if channels != 3:
-        return f"its input has {channels} channels; 3 are expected"
+    if channels not in (1, 3):
+        return f"its input has {channels} channels; 1 or 3 are expected"
     if height < 1 or width < 1:
         return f"its input {list(tensor.shape)} has no fixed height and width"
-    return Picture(width=width, height=height, layout=layout, dtype=tensor.dtype)
+    return Picture(width=width, height=height, layout=layout, dtype=tensor.dtype, channels=channels)
 
 
 def box_unit_of(output: TensorSpec) -> BoxUnit:

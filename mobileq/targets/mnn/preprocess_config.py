@@ -28,7 +28,9 @@ def preprocess_config(
 ) -> dict[str, Any]:
     """What the file says.
 
-    MNN computes `(pixel - mean) * normal` on 0..255, with channels in the order of `format`.
+    MNN computes `(pixel - mean) * normal` on 0..255, with channels in the order of `format`. Its
+    GRAY is another rounding than OpenCV's; the pictures it is given are gray already, which it
+    keeps.
 
     Args:
         count: How many pictures it takes of those in the folder.
@@ -58,7 +60,7 @@ def write_pictures(
     """Write the calibration tensors as PNG pictures; returns their names, in order.
 
     Args:
-        tensors: Float32, [1, 3, height, width] or [1, height, width, 3] by `spec.layout`.
+        tensors: Float32, of the shape `spec.tensor_shape()`.
 
     Raises:
         UsageError: A tensor was not made from a picture with `spec`.
@@ -82,10 +84,14 @@ def _picture(spec: PreprocessSpec, tensor: npt.NDArray[Any]) -> npt.NDArray[np.u
     real = values.astype(np.float64) * spec.image_std + spec.image_mean
     pixels = np.clip(np.round(real / spec.rescale_factor), 0, 255).astype(np.uint8)
     table = lookup_table(spec)
-    made = np.stack([table[pixels[..., channel], channel] for channel in range(3)], axis=-1)
+    made = np.stack(
+        [table[pixels[..., channel], channel] for channel in range(spec.channels)], axis=-1
+    )
     if not np.array_equal(made, values):
         raise UsageError(
             "MNN's own quantizer takes pictures, and a calibration sample was not made from one.",
             "Give photos with --calib, or use --mnn-method mobileq.",
         )
+    if spec.channel_order == "GRAY":
+        return np.repeat(pixels, 3, axis=-1)
     return pixels if spec.channel_order == "RGB" else np.ascontiguousarray(pixels[..., ::-1])

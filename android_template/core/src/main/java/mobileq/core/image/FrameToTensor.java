@@ -8,8 +8,9 @@ import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.tensor.Tensor;
 
 /**
- * Fills a model's input from camera frames: turn, resize, pad, put the channels in order, look each
- * pixel up, put the axes in order. The same to the last bit as the Python implementation.
+ * Fills a model's input from camera frames: make gray if wanted, turn, resize, pad, put the
+ * channels in order, look each pixel up, put the axes in order. The same to the last bit as the
+ * Python implementation.
  *
  * <p>Of one thread. Allocates only when the size or rotation of the frames changes.
  */
@@ -17,6 +18,7 @@ public final class FrameToTensor {
     private final PreprocessSpec spec;
     private final Tensor input;
     private final PixelTable table;
+    private final int channels;
     private final int rowStride;
     private final int columnStride;
     private final int channelStride;
@@ -41,10 +43,11 @@ public final class FrameToTensor {
             throws BundleException {
         this.spec = spec;
         this.input = input;
+        this.channels = spec.channelOrder().channels();
         int[] wanted =
                 spec.layout() == Layout.NCHW
-                        ? new int[] {1, 3, spec.height(), spec.width()}
-                        : new int[] {1, spec.height(), spec.width(), 3};
+                        ? new int[] {1, channels, spec.height(), spec.width()}
+                        : new int[] {1, spec.height(), spec.width(), channels};
         int[] shape = input.spec().modelShape();
         if (!Arrays.equals(shape, wanted)) {
             throw new BundleException(
@@ -119,14 +122,14 @@ public final class FrameToTensor {
         rows = new AxisTaps(placed.rotatedHeight(), placed.resizedHeight());
         firstOffsets = new int[placed.resizedWidth()];
         secondOffsets = new int[placed.resizedWidth()];
-        upper = new int[3 * placed.resizedWidth()];
-        lower = new int[3 * placed.resizedWidth()];
+        upper = new int[channels * placed.resizedWidth()];
+        lower = new int[channels * placed.resizedWidth()];
         pad();
     }
 
     /** Everything becomes padding; what the picture covers is written for every frame. */
     private void pad() {
-        for (int channel = 0; channel < 3; channel++) {
+        for (int channel = 0; channel < channels; channel++) {
             int value = channel * 256 + spec.padValue();
             for (int y = 0; y < spec.height(); y++) {
                 int at = channel * channelStride + y * rowStride;
@@ -160,8 +163,12 @@ public final class FrameToTensor {
         }
     }
 
-    /** One row, exact in 8 + 8 bits: three values per target column. */
+    /** One row, exact in 8 + 8 bits: a value per channel and target column. */
     private void resample(byte[] pixels, int start, int[] target) {
+        if (channels == 1) {
+            resampleGray(pixels, start, target);
+            return;
+        }
         int at = 0;
         for (int x = 0; x < firstOffsets.length; x++) {
             int first = start + firstOffsets[x];
@@ -176,27 +183,48 @@ public final class FrameToTensor {
         }
     }
 
+    private void resampleGray(byte[] pixels, int start, int[] target) {
+        for (int x = 0; x < firstOffsets.length; x++) {
+            int after = columns.weight[x];
+            target[x] =
+                    gray(pixels, start + firstOffsets[x]) * (256 - after)
+                            + gray(pixels, start + secondOffsets[x]) * after;
+        }
+    }
+
+    /** Brightness of a pixel in 8 bits, rounded as OpenCV does it. */
+    private static int gray(byte[] pixels, int at) {
+        int red = pixels[at] & 0xFF;
+        int green = pixels[at + 1] & 0xFF;
+        int blue = pixels[at + 2] & 0xFF;
+        return (9798 * red + 19235 * green + 3735 * blue + 0x4000) >> 15;
+    }
+
     /** Between the two rows, exact in 8 + 16 bits, then rounded to a pixel and looked up. */
     private void writeRow(int y, int after) {
         int before = 256 - after;
         int[] second = after == 0 ? upper : lower;
         boolean isBgr = spec.channelOrder() == ChannelOrder.BGR;
         int start = (letterbox.top() + y) * rowStride + letterbox.left() * columnStride;
-        for (int channel = 0; channel < 3; channel++) {
+        for (int channel = 0; channel < channels; channel++) {
             int source = isBgr ? 2 - channel : channel;
             int entry = channel * 256;
             int at = start + channel * channelStride;
             if (table.floats != null) {
                 float[] target = input.floats();
-                for (int x = 0; x < firstOffsets.length; x++, source += 3, at += columnStride) {
+                for (int x = 0; x < firstOffsets.length; x++) {
                     int sum = upper[source] * before + second[source] * after;
                     target[at] = table.floats[entry + ((sum + 0x8000) >> 16)];
+                    source += channels;
+                    at += columnStride;
                 }
             } else {
                 byte[] target = input.bytes();
-                for (int x = 0; x < firstOffsets.length; x++, source += 3, at += columnStride) {
+                for (int x = 0; x < firstOffsets.length; x++) {
                     int sum = upper[source] * before + second[source] * after;
                     target[at] = table.bytes[entry + ((sum + 0x8000) >> 16)];
+                    source += channels;
+                    at += columnStride;
                 }
             }
         }

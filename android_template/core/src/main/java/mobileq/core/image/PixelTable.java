@@ -34,9 +34,10 @@ final class PixelTable {
                             + input.type()
                             + " without a scale, which no picture can be written into.");
         }
-        floats = input.isBytes() ? null : new float[3 * 256];
-        bytes = input.isBytes() ? new byte[3 * 256] : null;
-        for (int channel = 0; channel < 3; channel++) {
+        int channels = spec.channelOrder().channels();
+        floats = input.isBytes() ? null : new float[channels * 256];
+        bytes = input.isBytes() ? new byte[channels * 256] : null;
+        for (int channel = 0; channel < channels; channel++) {
             for (int pixel = 0; pixel < 256; pixel++) {
                 int at = channel * 256 + pixel;
                 float real = takesPixels ? pixel : real(spec, channel, pixel);

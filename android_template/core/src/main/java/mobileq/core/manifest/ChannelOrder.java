@@ -5,5 +5,12 @@ public enum ChannelOrder {
     /** Red first. */
     RGB,
     /** Blue first. */
-    BGR
+    BGR,
+    /** One channel, of which brightness is all that is left. */
+    GRAY;
+
+    /** Of the model's input. */
+    public int channels() {
+        return this == GRAY ? 1 : 3;
+    }
 }

@@ -66,6 +66,7 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
         fields.text("sha256");
         fields.integer("opset");
         fields.longInteger("size_bytes");
+        fields.plain("set_inputs");
         return null;
     }
 

@@ -1,11 +1,12 @@
 package mobileq.core.manifest;
 
+import java.util.Arrays;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
 
 /**
- * How a picture becomes the input tensor: resize and pad in 8 bits, then per channel {@code value =
- * (pixel * rescaleFactor - imageMean) / imageStd}.
+ * How a picture becomes the input tensor: made gray if the model wants that, resized and padded in
+ * 8 bits, then per channel {@code value = (pixel * rescaleFactor - imageMean) / imageStd}.
  *
  * @param width Of the model's input, pixels.
  * @param height Of the model's input, pixels.
@@ -13,8 +14,8 @@ import mobileq.core.json.Fields;
  * @param padValue 0 to 255.
  * @param channelOrder Also that of mean and standard deviation.
  * @param rescaleFactor Applied first.
- * @param imageMean Three values.
- * @param imageStd Three values, all positive.
+ * @param imageMean One value per channel.
+ * @param imageStd One value per channel, all positive.
  * @param layout The model's order of axes.
  */
 public record PreprocessSpec(
@@ -30,16 +31,18 @@ public record PreprocessSpec(
     private static final int MOST_PIXELS = 1 << 25;
 
     static PreprocessSpec read(Fields fields) throws BundleException {
+        ChannelOrder order =
+                fields.constant("channel_order", ChannelOrder.class, ChannelOrder.RGB);
         PreprocessSpec spec =
                 new PreprocessSpec(
                         fields.integer("width"),
                         fields.integer("height"),
                         fields.constant("resize_mode", ResizeMode.class, ResizeMode.LETTERBOX),
                         fields.integer("pad_value", 114),
-                        fields.constant("channel_order", ChannelOrder.class, ChannelOrder.RGB),
+                        order,
                         fields.number("rescale_factor", 1.0 / 255.0),
-                        three(fields, "image_mean", 0.0),
-                        three(fields, "image_std", 1.0),
+                        perChannel(fields, "image_mean", order.channels(), 0.0),
+                        perChannel(fields, "image_std", order.channels(), 1.0),
                         fields.constant("layout", Layout.class, Layout.NCHW));
         if (spec.width < 1 || spec.height < 1 || (long) spec.width * spec.height > MOST_PIXELS) {
             throw fields.wrong("width", "an input of %d x %d", spec.width, spec.height);
@@ -58,14 +61,16 @@ public record PreprocessSpec(
         return spec;
     }
 
-    private static double[] three(Fields fields, String name, double otherwise)
-            throws BundleException {
+    private static double[] perChannel(
+            Fields fields, String name, int channels, double otherwise) throws BundleException {
         double[] values = fields.numbers(name);
         if (values.length == 0) {
-            return new double[] {otherwise, otherwise, otherwise};
+            values = new double[channels];
+            Arrays.fill(values, otherwise);
         }
-        if (values.length != 3) {
-            throw fields.wrong(name, "%d values where there are three channels", values.length);
+        if (values.length != channels) {
+            throw fields.wrong(
+                    name, "%d values where there are %d channels", values.length, channels);
         }
         return values;
     }
