@@ -2,13 +2,15 @@
 
 Same value, same bytes: keys sorted, two spaces, a newline at the end, floats as `repr` writes
 them. What differs between two runs on the same input (when, and the command line with its paths)
-is in `BundleManifest.run`, which `content_sha256` does not cover.
+is in `BundleManifest.run`, which `content_sha256` does not cover; nor does it cover `failures`,
+whose hints name log files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,12 +21,13 @@ from mobileq.consistency import artifact_contradiction, contradiction
 from mobileq.errors import InputError
 from mobileq.field_errors import field_error
 from mobileq.page import Page, Told, megabytes, number
-from mobileq.spec import Artifact, Bytes, ModelSpec, Sha256, Spec
+from mobileq.spec import Artifact, Bytes, ModelSpec, Precision, Sha256, Spec
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has `failures`; 1 is read as having none."""
 
-_UNHASHED = ("run", "content_sha256")
+_UNHASHED = ("run", "failures", "content_sha256")
 _MAX_BYTES = 64 * 1024 * 1024
 _REMAKE = "Make the bundle again with `mobileq convert`."
 
@@ -57,6 +60,33 @@ class CalibrationInfo(Spec, frozen=True, kw_only=True):
     skipped: tuple[tuple[str, str], ...] = ()
 
 
+class Failure(Spec, frozen=True, kw_only=True):
+    """A file that was asked for and is not in the bundle, since it can't be made right.
+
+    Attributes:
+        file_name: Which it would have had.
+        stage: Where it ended: choosing ranges and float ops, converting, loading and running the
+            file, or comparing what it gives with ONNX Runtime.
+        reason: One sentence.
+        hint: What to do about it; one sentence, or nothing.
+    """
+
+    target: str
+    precision: Precision
+    file_name: str
+    stage: Literal["quantize", "convert", "run", "compare"]
+    reason: str
+    hint: str = ""
+
+
+def by_reason(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure]]:
+    """(reason, hint) -> those that failed for it: files made of one that is wrong, for instance."""
+    found: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        found.setdefault((failure.reason, failure.hint), []).append(failure)
+    return found
+
+
 class RunInfo(Spec, frozen=True, kw_only=True):
     """What no hash covers: when (ISO 8601, UTC) and with which command line."""
 
@@ -65,7 +95,7 @@ class RunInfo(Spec, frozen=True, kw_only=True):
 
 
 class BundleManifest(Told, Spec, frozen=True, kw_only=True):
-    """All that a bundle holds.
+    """All that a bundle holds, and what it was to hold.
 
     `files` names every file but `manifest.json` itself, by its path with forward slashes.
     `measurements` is keyed by `Artifact.name`, then by what was measured.
@@ -79,12 +109,13 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
     measurements: dict[str, dict[str, float | int | str]] = msgspec.field(default_factory=dict)
     calibration: CalibrationInfo | None = None
     tool_versions: dict[str, str] = msgspec.field(default_factory=dict)
-    schema_version: Literal[1] = 1
+    failures: tuple[Failure, ...] = ()
+    schema_version: Literal[1, 2] = 2
     content_sha256: str = ""
 
     def tell(self, page: Page) -> None:
         """The files, and how far each is from the ONNX model."""
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for artifact in self.artifacts:
             measured = self.measurements.get(artifact.name, {})
             rows.append(
@@ -97,12 +128,16 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
                     artifact.recipe.engine,
                 )
             )
+        rows += [(each.file_name, "FAILED", "-", "-", "-", "-") for each in self.failures]
         columns = ("file", "size", "SQNR dB", "cosine", "agreement", "engine")
         page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
         page.line(
             "agreement: mAP50-95 of the file's detections, the ONNX model's taken for the truth.",
             "quiet",
         )
+        for (reason, hint), failures in by_reason(self.failures).items():
+            names = ", ".join(each.file_name for each in failures)
+            page.line(f"FAILED {names}: {reason} {hint}".rstrip(), "bad")
 
     def __repr__(self) -> str:
         files = ", ".join(artifact.name for artifact in self.artifacts)
@@ -154,7 +189,7 @@ def content_hash(manifest: BundleManifest | dict[str, Any]) -> str:
 
 
 def seal(manifest: BundleManifest) -> BundleManifest:
-    """The same manifest with `content_sha256` filled in.
+    """The same manifest, of this version, with `content_sha256` filled in.
 
     Raises:
         ValueError: It contradicts itself: a path leaves the bundle, or an artifact is not in
@@ -163,7 +198,8 @@ def seal(manifest: BundleManifest) -> BundleManifest:
     problem = _contradiction(manifest)
     if problem:
         raise ValueError(problem)
-    return msgspec.structs.replace(manifest, content_sha256=content_hash(manifest))
+    current = msgspec.structs.replace(manifest, schema_version=SCHEMA_VERSION)
+    return msgspec.structs.replace(current, content_sha256=content_hash(current))
 
 
 def write_manifest(manifest: BundleManifest, path: Path) -> BundleManifest:

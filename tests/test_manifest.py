@@ -179,7 +179,7 @@ def changed_json(**changes: Any) -> bytes:
         (changed_json(surprise=1), "unknown field `surprise`"),
         (changed_json(source={"file_name": "m.onnx"}), "`source`: object missing required field"),
         (changed_json(tool_versions={"onnx": 1}), "`tool_versions[...]`: expected `str`"),
-        (changed_json(schema_version=2), "newer mobileq (schema 2"),
+        (changed_json(schema_version=3), "newer mobileq (schema 3"),
         (changed_json(schema_version=0), "`schema_version`"),
         (changed_json(files={}), "'models/m-int8.tflite' is not in `files`"),
         (
@@ -290,3 +290,16 @@ def test_path_without_a_problem_stays_inside(path: str) -> None:
     if path_problem(path) is None:
         assert Path("/bundle", path).resolve().is_relative_to("/bundle")
         assert Path("/bundle", path).resolve() != Path("/bundle")
+
+
+def test_manifest_of_the_first_version_is_read_and_written_as_this_one(tmp_path: Path) -> None:
+    first = json.loads(to_json(seal(example_manifest())))
+    del first["failures"]
+    first["schema_version"] = 1
+    first["content_sha256"] = content_hash(first)
+    path = tmp_path / "manifest.json"
+    path.write_bytes(to_json(first))
+    read = read_manifest(path)
+    assert read.failures == ()
+    assert read.content_sha256 == content_hash(json.loads(path.read_bytes()))
+    assert write_manifest(read, path).schema_version == 2

@@ -120,12 +120,20 @@ def convert(
         str,
         typer.Option(help="Weights of MNN's own methods: MAX_ABS or ADMM.", metavar="NAME"),
     ] = "MAX_ABS",
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="All files or none: write no bundle where one file fails."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     no_cache: NoCache = False,
     json: Json = False,
 ) -> None:
-    """Convert an ONNX model and verify every file that comes out."""
-    from mobileq.console import Console
+    """Convert an ONNX model and verify every file that comes out.
+
+    Files that can't be made right are named and left out of the bundle (exit code 1).
+    """
+    from mobileq.console import Console, print_error
+    from mobileq.errors import EXIT_FAILED, MobileqError
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
     from mobileq.workflows.convert import convert as run
@@ -159,6 +167,7 @@ def convert(
         mnn_method=cast(MnnMethod, mnn_method),
         mnn_weights=cast(MnnWeights, mnn_weights),
         overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
+        strict=strict,
     )
     manifest = run(
         model,
@@ -171,6 +180,14 @@ def convert(
     )
     if json:
         console.document(manifest)
-        return
-    manifest.tell(console)
-    console.line(f"Bundle: {output}", "strong")
+    else:
+        manifest.tell(console)
+        console.line(f"Bundle: {output}", "strong")
+    if manifest.failures:
+        names = ", ".join(each.file_name for each in manifest.failures)
+        print_error(
+            MobileqError(
+                f"Not in the bundle, since they failed: {names}.", manifest.failures[0].hint
+            )
+        )
+        raise typer.Exit(EXIT_FAILED)

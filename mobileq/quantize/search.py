@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from mobileq.spec import Spec
@@ -15,26 +16,30 @@ class Trial(Spec, frozen=True, kw_only=True):
     """One file that was made, run on the decision pictures and thrown away.
 
     Attributes:
-        error: Of its outputs, see `quantize.distance`.
+        error: Of its outputs, see `quantize.distance`; None where there is a `problem`.
         lost: mAP50-95 that it lost against the float model; None where that has none.
+        problem: Why it could not be made or run, in one sentence.
         few_objects: There are too few in the pictures for `lost` to choose by.
     """
 
     calibrator: str
     repairs: tuple[str, ...] = ()
     float_groups: int = 0
-    error: float
+    error: float | None = None
     lost: float | None = None
+    problem: str | None = None
     few_objects: bool = False
-    size_bytes: int
+    size_bytes: int = 0
 
     @property
     def cost(self) -> float:
         """What choices are made by: the lost mAP, where there is one.
 
         Scores that are all a little lower cost no mAP, but make a large error; boxes that are off
-        by a tenth are the other way round.
+        by a tenth are the other way round. A file that does not work costs more than any.
         """
+        if self.error is None:
+            return math.inf
         return self.error if self.lost is None or self.few_objects else self.lost
 
 
@@ -83,12 +88,16 @@ class FloatSearch:
         return level
 
     def worthwhile(self) -> int:
-        """The last level, or one before it that costs hardly more."""
+        """The last level, or one before it that costs hardly more; where the file of the last does
+        not work, the one that costs least of those before it."""
         enough = self.trial(self._last).cost * _ENOUGH
         level = 0
-        while level < self._last and self.trial(level).cost > enough:
+        while level < self._last and not self._is_worth(level, enough):
             level = min(2 * level + 1, self._last)
-        return level
+        return level if math.isfinite(enough) else self.least_lost()
+
+    def _is_worth(self, level: int, enough: float) -> bool:
+        return self.trial(level).cost <= enough < math.inf
 
     def least_lost(self) -> int:
         """Of the levels tried, the one that lost least; the first of equals."""

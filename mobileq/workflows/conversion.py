@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +11,6 @@ import msgspec
 
 from mobileq.errors import (
     MissingDependencyError,
-    MobileqError,
     ToolError,
     UnsupportedOperatorError,
     UsageError,
@@ -24,23 +21,22 @@ from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
 from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport
 from mobileq.evaluate.verify import Verification
+from mobileq.manifest import Failure
 from mobileq.progress import Progress
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, Engine, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
+from mobileq.workflows.failures import Attempt, Failures, require_disk_space
 from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.judging import VERIFY_COUNT, Judge
 from mobileq.workflows.quantization import Quantization, check_keep_float, unlabelled
 from mobileq.workflows.request import File, Head, Request
-from mobileq.workflows.stages import Source, Stages
+from mobileq.workflows.stages import Source, Stages, artifact_file
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
-
-_LEAST_SPACE = 8_000_000
-"""Bytes on the temporary folder's disk below which a failure is put down to that."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +54,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Results:
-    """All files of a run."""
+    """All files of a run that are right, and what is said of the others."""
 
     source: Source
     samples: SampleSet | None
     files: list[Result]
     budgets: dict[str, BudgetReport]
+    failures: tuple[Failure, ...]
 
 
 class Conversion:
@@ -87,7 +84,8 @@ class Conversion:
         self._truth = self._open_truth()
         self._samples = self._open_samples()
         self._judge = Judge(stages, self._samples, request.options.seed, progress)
-        self._float_files: dict[tuple[str, str, Engine], Result] = {}
+        self._failures = Failures(request.options.strict)
+        self._float_files: dict[tuple[str, str, Engine], Result | Exception] = {}
         self._quantizations: dict[str, Quantization] = {}
 
     def __enter__(self) -> Self:
@@ -98,14 +96,24 @@ class Conversion:
             target.close()
 
     def run(self) -> Results:
-        """All files of all targets."""
-        files = [self._result(file) for file in self._request.files]
-        budgets = {
-            result.artifact.name: self._budget_report(file, result)
-            for file, result in zip(self._request.files, files, strict=True)
-            if result.plan is not None and result.plan.budget_met is not None
-        }
-        return Results(self._source, self._samples, files, budgets)
+        """All files of all targets that can be made right. Where none can, the first one's error
+        is raised; with `--strict` that of the first which can't."""
+        files: list[Result] = []
+        budgets: dict[str, BudgetReport] = {}
+        for file in self._request.files:
+            with self._failures.of(self._attempt(file)):
+                result = self._result(file)
+                if result.plan is not None and result.plan.budget_met is not None:
+                    budgets[result.artifact.name] = self._budget_report(file, result)
+                files.append(result)
+        if not files:
+            self._failures.raise_first()
+        return Results(self._source, self._samples, files, budgets, tuple(self._failures.found))
+
+    def _attempt(self, file: File) -> Attempt:
+        name, precision = file
+        suffix = self._request.targets[name].suffix
+        return Attempt(name, precision, artifact_file(self._source.spec, precision, suffix))
 
     def _check_keep_float(self) -> None:
         """A pattern that matches nothing, or can't be obeyed, is found out before anything is
@@ -186,11 +194,18 @@ class Conversion:
         return self._source
 
     def _float_file(self, target: Target, source: Source, engine: Engine) -> Result:
-        """The others are made from it, by the engine that got it right."""
+        """The others are made from it, by the engine that got it right; where none did, they
+        fail for the same reason."""
         key = target.name, source.sha256, engine
         if key not in self._float_files:
-            self._float_files[key] = self._float_with_fallback(target, source, engine)
-        return self._float_files[key]
+            try:
+                self._float_files[key] = self._float_with_fallback(target, source, engine)
+            except Exception as error:
+                self._float_files[key] = error
+        known = self._float_files[key]
+        if isinstance(known, Exception):
+            raise known
+        return known
 
     def _float_with_fallback(self, target: Target, source: Source, engine: Engine) -> Result:
         try:
@@ -203,7 +218,7 @@ class Conversion:
             if not other or self._request.is_settled(target.name):
                 raise
             first = error
-        _require_disk_space()
+        require_disk_space()
         unheeded = ", ".join(self._request.own_options())
         also = f" and knows nothing of {unheeded}" if unheeded else ""
         self._progress.notice(
@@ -230,7 +245,8 @@ class Conversion:
         recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
         plan, made_of = None, source
         if self._is_planned(recipe):
-            plan, made_of = self._plan(file, source, recipe)
+            with self._failures.at("quantize"):
+                plan, made_of = self._plan(file, source, recipe)
             recipe = msgspec.structs.replace(
                 recipe,
                 calibrator=plan.calibrator,
@@ -252,7 +268,10 @@ class Conversion:
         artifact, path, companions = self._stages.convert(
             made_of or source, target, recipe, plan, samples
         )
-        found = self._judge.verified(source, target, artifact, path)
+        with self._failures.at("run"):
+            found = self._judge.compared(source, target, artifact, path)
+        with self._failures.at("compare"):
+            self._judge.require_right(target, artifact, found)
         layers = self._judge.layers(source, target, artifact, path)
         if layers:
             artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
@@ -334,13 +353,3 @@ class Conversion:
         finally:
             runner.close()
             reference.close()
-
-
-def _require_disk_space() -> None:
-    """A tool that ran out of space says so in ways of its own, or not at all."""
-    folder = tempfile.gettempdir()
-    if shutil.disk_usage(folder).free < _LEAST_SPACE:
-        raise MobileqError(
-            f"The disk of the temporary folder {folder} is full.",
-            "Free some space, or name another folder in TMPDIR.",
-        )

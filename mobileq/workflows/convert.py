@@ -39,7 +39,7 @@ def convert(
     command: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> BundleManifest:
-    """Convert an ONNX file, verify every result, and write the bundle.
+    """Convert an ONNX file, verify every result, and write the bundle of those that are right.
 
     Args:
         model: The ONNX file.
@@ -51,11 +51,11 @@ def convert(
         progress: Who listens.
 
     Returns:
-        The manifest, as written.
+        The manifest, as written. Its `failures` are the files that could not be made right.
 
     Raises:
-        MobileqError: One of its kinds; nothing is left half-written and an existing bundle is
-            untouched.
+        MobileqError: One of its kinds, where not one file is right (with `options.strict`: where
+            one is not); nothing is left half-written and an existing bundle is untouched.
     """
     progress = progress or Silent()
     request = Request(options or ConvertOptions())
@@ -72,6 +72,9 @@ def convert(
         manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
         if store.notice:
             progress.notice(store.notice)
+    if not all(each.met for each in results.budgets.values()):
+        for failure in results.failures:
+            progress.notice(f"{failure.file_name} failed: {failure.reason}")
     _require_budget(results.budgets)
     return manifest
 
@@ -142,6 +145,7 @@ def _write(
         run=RunInfo(created=_now(), command=command),
         measurements={artifact.name: report.measurements(artifact.name) for artifact in artifacts},
         calibration=calibration,
+        failures=results.failures,
         tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},
     )
     return bundle.finish(manifest).manifest

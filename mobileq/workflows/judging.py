@@ -52,12 +52,12 @@ class Judge:
         self._is_empty_noted = False
         self._references: dict[Path, list[ReferenceSample]] = {}
 
-    def verified(
+    def compared(
         self, source: Source, target: Target, artifact: Artifact, path: Path
     ) -> Verification:
-        """What the comparison gave. Raises VerificationError where the file is wrong."""
+        """What the comparison gave. Raises where the file does not load or run."""
         reference = _reference_model(source, artifact.precision)
-        found = self._stages.verify(
+        return self._stages.verify(
             source,
             target,
             artifact,
@@ -68,14 +68,17 @@ class Judge:
                 reference, source.spec.inputs, source.spec.outputs, optimized=False
             ),
         )
+
+    def require_right(self, target: Target, artifact: Artifact, found: Verification) -> None:
+        """Raises VerificationError where the file is wrong."""
         if found.problems:
+            name = artifact.path.rpartition("/")[2]
             raise VerificationError(
-                f"{path.name} does not agree with the ONNX model: {found.problems[0]}.",
+                f"{name} does not agree with the ONNX model: {found.problems[0]}.",
                 "Try the other --engine, or report the model."
                 if len(target.engines) > 1
                 else "Report the model.",
             )
-        return found
 
     def tell(self, target: Target, recipe: QuantRecipe, name: str, found: Verification) -> None:
         """What a person should know of a comparison that failed nowhere."""

@@ -15,7 +15,13 @@ import msgspec
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
-from mobileq.errors import InputError, ToolError, UsageError, VerificationError
+from mobileq.errors import (
+    InputError,
+    ToolError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.groups import OpGroup, find_groups
@@ -38,7 +44,7 @@ from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, Precision, QuantRecipe, TensorRanges
 from mobileq.targets.base import ConversionJob, Reuse, Target
-from mobileq.workflows.decision import UNLABELLED, Decision, Pictures
+from mobileq.workflows.decision import UNLABELLED, Decision, Pictures, Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -449,7 +455,16 @@ class Quantization:
 
 
 def _judged(plan: QuantPlan, trial: Trial, budget: float | None) -> QuantPlan:
-    """With what its file gave on the decision pictures."""
+    """With what its file gave on the decision pictures.
+
+    Raises:
+        VerificationError: It gave nothing: no file that was tried is better.
+    """
+    if trial.problem is not None:
+        raise VerificationError(
+            f"None of the files that were tried works: {trial.problem.rstrip('.')}.",
+            "Keep ops in float with --keep-float, or use another precision.",
+        )
     met = None if budget is None else trial.lost is not None and trial.lost <= budget
     return msgspec.structs.replace(plan, budget_met=met, decided_lost=trial.lost)
 
@@ -482,6 +497,26 @@ class _Trials:
         return self._known[key]
 
     def _run(self, variant: _Variant, method: Method, kept: Names) -> Trial:
+        common: dict[str, Any] = {
+            "calibrator": method,
+            "repairs": variant.repairs,
+            "float_groups": len(kept),
+        }
+        try:
+            score, size_bytes = self._scored(variant, method, kept)
+        except UnsupportedOperatorError:
+            raise  # no other ranges or float ops would help
+        except (ToolError, VerificationError) as error:
+            return Trial(**common, problem=error.message)
+        return Trial(
+            **common,
+            error=score.error,
+            lost=score.lost,
+            few_objects=self._quantization.decision.few_objects,
+            size_bytes=size_bytes,
+        )
+
+    def _scored(self, variant: _Variant, method: Method, kept: Names) -> tuple[Score, int]:
         folder = self._quantization.workspace(variant)
         path = folder / f"trial{self._target.suffix}"
         job = ConversionJob(
@@ -500,18 +535,9 @@ class _Trials:
         converted = self._target.convert(job)
         runner = self._target.open(path, converted.inputs, converted.outputs)
         try:
-            score = self._quantization.decision.score(runner)
+            return self._quantization.decision.score(runner), path.stat().st_size
         finally:
             runner.close()
-        return Trial(
-            calibrator=method,
-            repairs=variant.repairs,
-            float_groups=len(kept),
-            error=score.error,
-            lost=score.lost,
-            few_objects=self._quantization.decision.few_objects,
-            size_bytes=path.stat().st_size,
-        )
 
 
 def unlabelled(samples: SampleSet, reported: int) -> Pictures:

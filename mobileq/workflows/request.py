@@ -59,6 +59,8 @@ class ConvertOptions:
     mnn_method: MnnMethod = "mobileq"
     mnn_weights: MnnWeights = "MAX_ABS"
     overrides: Overrides = field(default_factory=Overrides)
+    strict: bool = False
+    """All files or nothing: the first that can't be made right is an error."""
 
 
 class Request:

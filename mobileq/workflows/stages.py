@@ -23,7 +23,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
-from mobileq.spec import Artifact, HeadKind, ModelSpec, QuantRecipe, Spec, TensorSpec
+from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides
@@ -219,7 +219,7 @@ class Stages:
             versions=versions,
         )
         folder = self._folder(f"{target.name}-{recipe.engine}-{recipe.precision}-{source.head}")
-        path = folder / f"{source.spec.name}-{recipe.precision}{target.suffix}"
+        path = folder / artifact_file(source.spec, recipe.precision, target.suffix)
 
         def make(folder: Path) -> None:
             job = ConversionJob(
@@ -357,6 +357,11 @@ class Stages:
         folder = self._scratch / name
         folder.mkdir()
         return folder
+
+
+def artifact_file(spec: ModelSpec, precision: Precision, suffix: str) -> str:
+    """Name of a converted file."""
+    return f"{spec.name}-{precision}{suffix}"
 
 
 def _compared(

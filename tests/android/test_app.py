@@ -157,7 +157,7 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         "no axis holds the 9 values",
     ),
     "schema": (
-        lambda m: m.replace('"schema_version": 1', '"schema_version": 2'),
+        lambda m: m.replace('"schema_version": 2', '"schema_version": 3'),
         "make the app again",
     ),
     "field": (

@@ -145,3 +145,26 @@ def test_a_loss_on_few_objects_decides_nothing() -> None:
     assert telling.cost == 0.1
     chance = Trial(calibrator="mse", error=0.2, lost=0.1, few_objects=True, size_bytes=1)
     assert chance.cost == 0.2
+
+
+def test_file_that_does_not_work_costs_more_than_any() -> None:
+    broken = Trial(calibrator="mse", problem="It does not load.")
+    good = _trial(0.9, 0.9)
+    assert best((broken, good), lambda each: each) is good
+    assert best((broken, broken), lambda each: each) is broken
+
+
+@given(CURVES, st.sets(st.integers(0, 39)))
+def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
+    error: list[float], broken: set[int]
+) -> None:
+    def measure(level: int) -> Trial:
+        asked.append(level)
+        if level in broken:
+            return Trial(calibrator="mse", problem="It does not load.")
+        return _trial(error[level])
+
+    asked: list[int] = []
+    found = FloatSearch(measure, len(error)).worthwhile()
+    assert found in asked
+    assert found not in broken or set(asked) <= broken

@@ -17,7 +17,10 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
     /** Its place in a bundle. */
     public static final String FILE_NAME = "manifest.json";
 
-    private static final int SCHEMA_VERSION = 1;
+    private static final int SCHEMA_VERSION = 2;
+
+    /** Without {@code failures}, which the app has no use for. */
+    private static final int OLDEST_VERSION = 1;
 
     /**
      * Reads a manifest strictly: unknown fields and values of the wrong type are errors.
@@ -37,7 +40,7 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
 
     private static Manifest read(Fields fields) throws BundleException {
         int version = fields.integer("schema_version", SCHEMA_VERSION);
-        if (version != SCHEMA_VERSION) {
+        if (version < OLDEST_VERSION || version > SCHEMA_VERSION) {
             throw fields.wrong(
                     "schema_version",
                     "it is %d, and this app knows %d; make the app again with a newer mobileq",
@@ -52,6 +55,7 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
         fields.object("source", Manifest::skipSource);
         fields.object("run", Manifest::skipRun);
         fields.objectOrNull("calibration", Manifest::skipCalibration);
+        fields.objects("failures", Manifest::skipFailure);
         fields.plain("measurements");
         fields.plain("tool_versions");
         fields.text("content_sha256", "");
@@ -82,6 +86,14 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
         fields.longInteger("seed");
         fields.texts("ids");
         fields.pairs("skipped");
+        return null;
+    }
+
+    private static Void skipFailure(Fields fields) throws BundleException {
+        for (String name : List.of("target", "precision", "file_name", "stage", "reason")) {
+            fields.text(name);
+        }
+        fields.text("hint", "");
         return null;
     }
 
