@@ -13,7 +13,15 @@ from onnx import numpy_helper, parser
 from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import collect
 from mobileq.progress import Silent
-from mobileq.spec import IoDtype, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.spec import (
+    CALIBRATED,
+    IoDtype,
+    ModelSpec,
+    Precision,
+    QuantRecipe,
+    TensorRanges,
+    TensorSpec,
+)
 from mobileq.targets.base import ConversionJob, Converted, Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.targets.tflite.target import TfliteTarget
@@ -57,7 +65,7 @@ class TinyModel:
             model=self.path,
             spec=self.spec,
             recipe=QuantRecipe(precision=precision, io=io, keep_float=keep_float, engine=engine),
-            ranges=self.ranges() if calibrated and precision in ("int8", "int16x8") else {},
+            ranges=self.ranges() if calibrated and precision in CALIBRATED else {},
             keep_float=keep_float,
             samples=(lambda: self.samples) if calibrated else None,
             sample_count=len(self.samples),
@@ -94,6 +102,49 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             y = Relu(c)
         }""",
         {"w": weights(8, 3, 3, 3), "b": weights(8)},
+    ),
+    # MatMul and Gemm as there are: the constant in front and behind, one matrix and several, axes
+    # turned, weights shared between ops, channels of uneven weights, and no constant at all.
+    "products": (
+        """g (float[1,7,12] x) => (
+            float[7,9] plane, float[1,7,9] rows, float[1,1,7,9] maps, float[1,7,9] positive,
+            float[1,9,7] turned, float[1,7,12] back, float[1,7,9] uneven, float[1,7,9] stacked,
+            float[5,7,9] several, float[1,9,12] front, float[1,7,7] likeness, float[7,9] gemm,
+            float[7,9] gemm_turned, float[12,9] gemm_columns, float[9,12] gemm_front
+        ) {
+            flat = Reshape(x, flat_shape)
+            map = Reshape(x, map_shape)
+            plane = MatMul(flat, w)
+            rows = MatMul(x, w)
+            maps = MatMul(map, w)
+            product = MatMul(x, v)
+            positive = Relu(product)
+            turned = Transpose<perm=[0,2,1]>(product)
+            w_turned = Transpose<perm=[1,0]>(w)
+            back = MatMul(rows, w_turned)
+            uneven = MatMul(x, u)
+            stacked = MatMul(x, one)
+            several = MatMul(x, five)
+            front = MatMul(k, x)
+            x_turned = Transpose<perm=[0,2,1]>(x)
+            likeness = MatMul(x, x_turned)
+            gemm = Gemm(flat, w)
+            gemm_turned = Gemm<transB=1, alpha=0.5>(flat, w_rows)
+            gemm_columns = Gemm<transA=1>(flat, k_columns)
+            gemm_front = Gemm(k, flat)
+        }""",
+        {
+            "flat_shape": np.array([7, 12]),
+            "map_shape": np.array([1, 1, 7, 12]),
+            "w": weights(12, 9),
+            "v": weights(12, 9, seed=1),
+            "u": weights(12, 9, seed=2) * np.geomspace(0.01, 1, 9, dtype=np.float32),
+            "one": weights(1, 12, 9, seed=3),
+            "five": weights(5, 12, 9, seed=4),
+            "k": weights(9, 7, seed=5),
+            "w_rows": weights(9, 12, seed=6),
+            "k_columns": weights(7, 9, seed=7),
+        },
     ),
     # Two channels whose weights are nothing beside their biases, as of classes never trained.
     "dead": (

@@ -388,6 +388,57 @@ def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> A
     return tensor
 
 
+def float32_values(model: Any, tensor: Any) -> Any | None:
+    """The values of a float32 constant, in its shape; None for all else."""
+    import numpy as np
+
+    data = model.buffers[tensor.buffer].data
+    if data is None or not len(data) or dtype_name(tensor) != "float32":
+        return None
+    return np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
+
+
+def add_constant(
+    model: Any, graph: Any, name: bytes, values: Any, scale: float | None = None
+) -> int:
+    """Add a tensor that holds an array, integers with their scale; gives its index."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    if scale is not None:
+        tensor = int8_tensor(name, None, scale)
+    tensor.name, tensor.shape = name, np.array(values.shape, np.int32)
+    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
+    tensor.buffer = len(model.buffers) - 1
+    return _add_tensor(graph, tensor)
+
+
+def drop_constants(model: Any, indices: Collection[int]) -> None:
+    """Empty the buffers of those of these constants that nothing takes any more."""
+    graph = model.subgraphs[0]
+    used = {int(index) for op in graph.operators for index in op.inputs} | set(graph.outputs)
+    kept = {graph.tensors[index].buffer for index in used if index >= 0}
+    for index in indices:
+        if graph.tensors[index].buffer not in kept:
+            model.buffers[graph.tensors[index].buffer].data = None
+
+
+def make_fully_connected(model: Any, op: Any, weights: int) -> None:
+    """Turn an op into the product of its first input by a constant's rows, axes kept."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    options = schema.FullyConnectedOptionsT()
+    options.keepNumDims = True
+    op.builtinOptions = options
+    op.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    # The first version that keeps axes, and the first that needs no bias.
+    op.opcodeIndex = _opcode_index(model, schema.BuiltinOperator.FULLY_CONNECTED, version=6)
+    op.inputs = [int(op.inputs[0]), weights, -1]
+
+
 def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
     """Add a constant of one integer with the type, scale and zero-point of the tensor `other`."""
     import numpy as np

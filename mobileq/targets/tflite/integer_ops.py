@@ -41,7 +41,7 @@ def centre_factors(model: Any) -> bool:
             continue
         source = int(op.inputs[1])
         quant = flatbuffer.tensor_quant(graph.tensors[source])
-        if _dtype(graph, source) != "int8" or quant is None or quant.zero_point == (0,):
+        if _dtype(graph, source) != "int8" or quant is None or not any(quant.zero_point):
             continue
         farthest = max(128 + quant.zero_point[0], 127 - quant.zero_point[0])
         like = flatbuffer.int8_tensor(b"", None, quant.scale[0] * farthest / 127)

@@ -32,6 +32,7 @@ from mobileq.targets.tflite.correspondence import (
     read_correspondence,
 )
 from mobileq.targets.tflite.layout import Order
+from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -155,7 +156,10 @@ class TfliteTarget:
 
 def _make_base(job: ConversionJob, base: Path) -> None:
     _convert_base(job, "convert_direct", base)
-    _require_known_ops(job, flatbuffer.read_model(base))
+    model = flatbuffer.read_model(base)
+    _require_known_ops(job, model)
+    if connect_fully(model):
+        flatbuffer.write_model(model, base)
     telling = job.spec.outputs if _is_raw(job) else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
 

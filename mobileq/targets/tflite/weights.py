@@ -120,7 +120,7 @@ def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:
         axis = _FILE_AXES.get(flatbuffer.op_name(model, op))
         if axis is None or len(op.inputs) < 2 or op.inputs[1] < 0:
             continue
-        value = _constant(model, graph.tensors[op.inputs[1]])
+        value = flatbuffer.float32_values(model, graph.tensors[op.inputs[1]])
         if value is not None:
             yield op, axis, value
 
@@ -128,16 +128,7 @@ def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:
 def _bias(model: Any, op: Any) -> Array | None:
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return None
-    return _constant(model, model.subgraphs[0].tensors[op.inputs[2]])
-
-
-def _constant(model: Any, tensor: Any) -> Array | None:
-    import numpy as np
-
-    data = model.buffers[tensor.buffer].data
-    if data is None or not len(data) or flatbuffer.dtype_name(tensor) != "float32":
-        return None
-    return np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
+    return flatbuffer.float32_values(model, model.subgraphs[0].tensors[op.inputs[2]])
 
 
 def _input_name(model: Any, op: Any, position: int) -> str:
