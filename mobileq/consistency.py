@@ -164,6 +164,8 @@ def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
     if not count or count != len(quant.zero_point):
         yield field, f"{count} scales, {len(quant.zero_point)} zero points"
         return
+    if 0.0 in quant.scale:  # a weight that is all zero may have one, at the edge it says nothing
+        yield f"{field}.scale", "it holds zero"
     if quant.axis is not None and quant.axis >= len(tensor.shape):
         yield f"{field}.axis", f"the tensor has {len(tensor.shape)} axes"
     elif count > 1 and (quant.axis is None or tensor.shape[quant.axis] != count):

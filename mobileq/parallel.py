@@ -13,8 +13,12 @@ _PENDING_PER_THREAD = 3
 def in_parallel[T, R](
     function: Callable[[T], R], items: Iterable[T], threads: int
 ) -> Iterator[tuple[T, R]]:
-    """(item, function's result), in the order of the items."""
-    with ThreadPoolExecutor(threads) as pool:
+    """(item, function's result), in the order of the items.
+
+    Who leaves early, by an error or Ctrl-C, waits for what is being worked on and nothing more.
+    """
+    pool = ThreadPoolExecutor(threads)
+    try:
         pending: deque[tuple[T, Future[R]]] = deque()
         for item in items:
             pending.append((item, pool.submit(function, item)))
@@ -24,3 +28,5 @@ def in_parallel[T, R](
         while pending:
             done, future = pending.popleft()
             yield done, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -62,7 +62,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class QuantParams(Spec, frozen=True, kw_only=True):
     """`real = scale * (quantized - zero_point)`; one entry, or one per index along `axis`."""
 
-    scale: tuple[Annotated[float, Meta(gt=0, le=1e38)], ...]
+    scale: tuple[Annotated[float, Meta(ge=0, le=1e38)], ...]
     zero_point: tuple[Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], ...]
     axis: Axis | None = None
 

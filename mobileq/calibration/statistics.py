@@ -116,7 +116,7 @@ class _Session:
             self._session = open_session(model, options)
         except Exception as error:  # its error types derive from Exception, one per status code
             raise _input_error("load", error) from error
-        self._names = [output.name for output in self._session.get_outputs()]
+        self._names = self._session.output_names
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """{output name: array} (or whatever an output of unknown type turns out to be)."""

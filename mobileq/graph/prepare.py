@@ -78,13 +78,26 @@ def prepare(
         UsageError: An argument cannot be carried out.
         InputError: The model, the labels or the spec file cannot be used.
     """
+    return prepare_loaded(load(path), path, input_shapes, family, spec_file, labels, constants)
+
+
+def prepare_loaded(
+    model: ModelProto,
+    path: str | Path,
+    input_shapes: Iterable[str] | Mapping[str, Shape] = (),
+    family: str | None = None,
+    spec_file: str | Path | None = None,
+    labels: LabelSource | None = None,
+    constants: Iterable[str] = (),
+) -> PreparedModel:
+    """As `prepare`, of a model that `load` has read from the path."""
     path = Path(path)
     overrides = read_spec_file(spec_file) if spec_file is not None else SpecOverrides(path=path)
     source = labels if labels is not None else overrides.labels
     names = read_labels(source) if source is not None else None
     shapes = input_shapes if isinstance(input_shapes, Mapping) else parse_input_shapes(input_shapes)
     values = parse_set_inputs(constants)
-    model = _inline_functions(load(path))
+    model = _inline_functions(model)
     foreign = require_standard_ops(model)
     model, widened = to_float32(model)
     model, told = set_inputs(model, values, shapes)

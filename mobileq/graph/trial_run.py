@@ -76,7 +76,7 @@ def open_run(model: ModelProto) -> Run:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with _as_input_error():
         session = open_session(model, options)
-    names = [output.name for output in session.get_outputs()]
+    names = session.output_names
 
     def run_once(inputs: Mapping[str, Array]) -> dict[str, Array]:
         with _as_input_error():

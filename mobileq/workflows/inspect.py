@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mobileq.graph.prepared_file import PreparedFile
 from mobileq.page import Page, Told, megabytes, most_first, span
 from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec
-from mobileq.workflows.opening import OpenModel, Overrides, file_kind, require_settable
-
-if TYPE_CHECKING:
-    from mobileq.graph.prepare import PreparedModel
+from mobileq.workflows.opening import OpenModel, Overrides, file_kind, prepared_by, require_settable
 
 _LABELS_SHOWN = 8
 _TENSORS_SHOWN = 20
@@ -93,19 +90,8 @@ def inspect(path: Path | str, overrides: Overrides | None = None) -> Inspection:
 
 
 def _onnx(path: Path, overrides: Overrides) -> Inspection:
-    from mobileq.graph.load import load
-    from mobileq.graph.outline import all_tensors, dtype_name, op_counts
-    from mobileq.graph.prepare import prepare
-
-    model = load(path)
-    prepared = prepare(
-        path,
-        overrides.input_shapes,
-        overrides.family,
-        overrides.spec_file,
-        overrides.labels,
-        overrides.set_inputs,
-    )
+    with tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder:
+        prepared = prepared_by(path, overrides, Path(folder))
     return Inspection(
         path=str(path),
         format="onnx",
@@ -113,14 +99,14 @@ def _onnx(path: Path, overrides: Overrides) -> Inspection:
         opset=prepared.opset,
         inputs=prepared.spec.inputs,
         outputs=prepared.spec.outputs,
-        ops=op_counts(model),
-        tensor_types=Counter(dtype_name(tensor.data_type) for tensor in all_tensors(model)),
+        ops=prepared.file_ops,
+        tensor_types=prepared.file_tensors,
         model=prepared.spec,
         notices=(*prepared.notices, *_refusals(prepared)),
     )
 
 
-def _refusals(prepared: PreparedModel) -> tuple[str, ...]:
+def _refusals(prepared: PreparedFile) -> tuple[str, ...]:
     """Why a model that no family fits is none of them."""
     if prepared.spec.family is not None:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 
 from mobileq.consistency import consistent_model
 from mobileq.errors import InputError, UsageError
+from mobileq.graph.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
 from mobileq.targets.base import Runner, load_target
 
@@ -154,10 +156,10 @@ def _chosen(artifacts: tuple[Artifact, ...], name: str | None, bundle: Path) -> 
     raise UsageError(f"{bundle} has no artifact {name!r}.", f"Choose of: {known}.")
 
 
-def _onnx(path: Path, overrides: Overrides) -> OpenModel:
-    from mobileq.graph.prepare import prepare
-
-    prepared = prepare(
+def prepared_by(path: Path, overrides: Overrides, folder: Path) -> PreparedFile:
+    """An ONNX file as the overrides want it. Arguments and errors as `prepare_file`'s."""
+    return prepare_file(
+        folder,
         path,
         overrides.input_shapes,
         overrides.family,
@@ -165,6 +167,12 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
         overrides.labels,
         overrides.set_inputs,
     )
+
+
+def _onnx(path: Path, overrides: Overrides) -> OpenModel:
+    with tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder:
+        prepared = prepared_by(path, overrides, Path(folder))
+        onnx = Path(folder, MODEL_NAME).read_bytes()
     return OpenModel(
         name=path.name,
         path=path,
@@ -173,7 +181,7 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
         inputs=prepared.spec.inputs,
         outputs=prepared.spec.outputs,
         notices=prepared.notices,
-        onnx=prepared.model.SerializeToString(deterministic=True),
+        onnx=onnx,
     )
 
 

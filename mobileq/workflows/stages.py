@@ -26,7 +26,7 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target
 from mobileq.workflows.inputs import guessed_preprocess
-from mobileq.workflows.opening import Overrides
+from mobileq.workflows.opening import Overrides, prepared_by
 from mobileq.workflows.quantization import Quantization, QuantOptions
 
 if TYPE_CHECKING:
@@ -389,16 +389,7 @@ def _may_refer_to_files(model: Path) -> bool:
 
 
 def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
-    from mobileq.graph.prepare import prepare
-
-    prepared = prepare(
-        model,
-        overrides.input_shapes,
-        overrides.family,
-        overrides.spec_file,
-        overrides.labels,
-        overrides.set_inputs,
-    )
+    prepared = prepared_by(model, overrides, folder)
     spec, notices = prepared.spec, prepared.notices
     if spec.preprocess is None and (guess := guessed_preprocess(spec)):
         spec = msgspec.structs.replace(spec, preprocess=guess)
@@ -406,17 +397,13 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
             f"Pictures are fed as {guess.channel_order}, divided by 255, letterboxed, since the "
             "family is not known; say otherwise with --spec.",
         )
-    (folder / "model.onnx").write_bytes(prepared.model.SerializeToString(deterministic=True))
-    if prepared.quantized is not None:
-        quantized = prepared.quantized.SerializeToString(deterministic=True)
-        (folder / "quantized.onnx").write_bytes(quantized)
     info = PreparedInfo(
         spec=spec,
         opset=prepared.opset,
         source_sha256=prepared.source_sha256,
         notices=notices,
         given=prepared.given,
-        set_inputs=dict(prepared.set_inputs),
+        set_inputs=prepared.set_inputs,
     )
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
 

@@ -10,7 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
+
+from tests.graph.builders import endless
 
 from .commands import command_line, fingerprint, names_in
 from .processes import children, runs
@@ -224,3 +227,18 @@ def test_the_signal_is_not_touched_where_main_is_called_as_a_function() -> None:
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@linux
+def test_a_trial_run_without_end_is_stopped(tmp_path: Path, temporary: Path) -> None:
+    model = tmp_path / "endless.onnx"
+    onnx.save(endless("1,3,8,8"), model)
+    arguments = ["convert", str(model), "-o", str(tmp_path / "out"), "--no-cache"]
+    command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
+    command.until("Preparing")
+    time.sleep(3)
+    below = children(command.process.pid)
+    assert below
+    command.interrupt()
+    _assert_stopped(command, below)
+    assert names_in(temporary) == []

@@ -128,7 +128,7 @@ def _extents(
     if not spans:
         return {}
     session = open_session(_measured(model, spans), session_options())
-    names = [output.name for output in session.get_outputs()]
+    names = session.output_names
     low: dict[str, Vector] = {}
     high: dict[str, Vector] = {}
     power: dict[str, list[Vector]] = {}
