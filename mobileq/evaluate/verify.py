@@ -131,9 +131,10 @@ def verify(
     """Run every reference sample and compare. Errors of the runner itself are raised.
 
     Args:
-        reopen: Opens the same file in another process, where the first sample is run once more: a
-            file that reads memory which was never written gives the same numbers for as long as
-            one process lives.
+        reopen: Opens the same file in another process with another environment and heap, where the
+            first sample is run once more: a file that reads memory which was never written, or
+            whose ops depend on where it lies, gives the same numbers for as long as one process
+            lives, and often in the next.
         target: Whose file it is.
         other_order: Opens the reference, with sums in another order. Run where an output is out of
             tolerance, to see whether the model itself is that uncertain.

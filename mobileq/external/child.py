@@ -36,6 +36,13 @@ _QUIET = {
     "PYTHONWARNINGS": "ignore",
     "PYTHONIOENCODING": "utf-8",
 }
+_DISTURBED = {
+    "MALLOC_PERTURB_": "165",  # glibc: no memory is zero before it is written
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # nor is it given out in the same order
+    "MallocPreScribble": "1",  # macOS
+    "PYTHONMALLOC": "malloc",
+    "MOBILEQ_PADDING": "x" * 5003,  # the stack begins elsewhere
+}
 
 _FROM_OUTSIDE = frozenset(
     {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU}
@@ -50,16 +57,23 @@ class Child:
         stage: What is being done, for messages: "converting yolov5n.onnx".
         tool: The tool that does it, for messages: "onnx2tf".
         advice: What to try when the tool crashes.
+        disturbed: Give it another environment and heap than its siblings. What depends on them
+            gives other results there.
 
     It has a temporary folder of its own, which goes with it: some tools leave theirs behind. Linux
     ends the child with the thread that made it: make it in one that lives as long.
     """
 
-    def __init__(self, handler: str, *, stage: str, tool: str, advice: str = "") -> None:
+    def __init__(
+        self, handler: str, *, stage: str, tool: str, advice: str = "", disturbed: bool = False
+    ) -> None:
         self._stage, self._tool, self._advice = stage, tool, advice
         self._is_killed = False
         self._patience = Patience(f"{tool} is {stage}")
         folder = new_temporary_folder()
+        environment = {**os.environ, **_QUIET, "TMPDIR": str(folder)}
+        if disturbed:
+            environment |= _DISTURBED
         self._tidy = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         to_child, our_writer = new_pipe()
         our_reader, from_child = new_pipe()
@@ -74,7 +88,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 pass_fds=(to_child, from_child),
-                env={**os.environ, **_QUIET, "TMPDIR": str(folder)},
+                env=environment,
                 # Ctrl-C is for the parent, which then ends the child: no second traceback.
                 start_new_session=True,
             )

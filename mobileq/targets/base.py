@@ -132,12 +132,16 @@ class Target(Protocol):
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         interpreter: str = "auto",
+        *,
+        disturbed: bool = False,
     ) -> Runner:
         """A runner; close it.
 
         Args:
             interpreter: Which one, where there are several for the target's files; "auto" takes
                 what is installed.
+            disturbed: Run it with another environment and heap, which no right file notices: see
+                `mobileq.external.child.Child`.
         """
         ...
 

@@ -23,6 +23,7 @@ class HostedRunner:
     Args:
         runner: `module:Class` of a runner made of (path, inputs, outputs, **options).
         tool: The runtime's name, for messages.
+        disturbed: See `Child`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class HostedRunner:
         outputs: tuple[TensorSpec, ...],
         *,
         tool: str,
+        disturbed: bool = False,
         **options: Any,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
@@ -41,6 +43,7 @@ class HostedRunner:
             stage=f"running {path.name}",
             tool=tool,
             advice="The file may be damaged: convert it again, or use another precision.",
+            disturbed=disturbed,
         )
         fields = {
             "runner": runner,

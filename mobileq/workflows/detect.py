@@ -191,7 +191,7 @@ def _require_repeatable(model: OpenModel, runner: Runner, feeds: Tensors, output
     """Refuse a file that reads memory which nobody wrote: what it finds is made up."""
     from mobileq.evaluate.verify import repeats
 
-    if not repeats(runner, model.open, feeds, outputs):
+    if not repeats(runner, lambda: model.open(disturbed=True), feeds, outputs):
         raise VerificationError(
             f"{model.name} gives other outputs for the same picture from one run to the next.",
             "The file is broken: convert its ONNX model with `mobileq convert`.",

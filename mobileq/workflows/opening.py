@@ -36,14 +36,16 @@ class OpenModel:
     onnx: bytes | None = None
     """The prepared model, where `path` is an ONNX file."""
 
-    def open(self) -> Runner:
-        """A runner; close it."""
+    def open(self, *, disturbed: bool = False) -> Runner:
+        """A runner; close it. `disturbed`: see `Target.open`."""
         if self.target == "onnxruntime":
             from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
             return OnnxRuntimeRunner(self.onnx or self.path, self.inputs, self.outputs)
         target = load_target(self.target)
-        return target.open(self.path, self.inputs, self.outputs, self.interpreter)
+        return target.open(
+            self.path, self.inputs, self.outputs, self.interpreter, disturbed=disturbed
+        )
 
 
 @dataclass(frozen=True)

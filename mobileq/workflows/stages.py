@@ -296,9 +296,9 @@ class Stages:
             wanted = reference()
 
             def reopen() -> Runner:
-                return target.open(path, artifact.inputs, artifact.outputs)
+                return target.open(path, artifact.inputs, artifact.outputs, disturbed=True)
 
-            runner = reopen()
+            runner = target.open(path, artifact.inputs, artifact.outputs)
             try:
                 found = verify(
                     runner,

@@ -75,6 +75,16 @@ def test_crash_is_an_error_that_names_the_file_and_stays_one(file):
         runner.close()
 
 
+@pytest.mark.parametrize(("kind", "same"), [("Doubling", True), ("Environmental", False)])
+def test_disturbed_runner_gives_another_result_where_it_depends_on_the_process(file, kind, same):
+    feeds, found = {"x": np.ones(3)}, []
+    for disturbed in (False, True):
+        runner = HostedRunner(f"runners:{kind}", file, (), (), tool="It", disturbed=disturbed)
+        found.append(runner.run(feeds)["x"])
+        runner.close()
+    assert np.array_equal(*found) == same
+
+
 def test_runner_that_cannot_be_made_leaves_no_child(tmp_path):
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(ToolError, match="none is missing"):

@@ -70,6 +70,14 @@ def _quantized_tensors(graph: Mapping[str, Any]) -> dict[str, tuple[float, int, 
     return found
 
 
+def affines(graph: Mapping[str, Any]) -> dict[int, tuple[float, int]]:
+    """Scale and zero-point of the tensors that are described as int8."""
+    return {
+        index: (info.get("scale", 0.0), round(info.get("zero", 0)))
+        for index, info in _int8_entries(graph).items()
+    }
+
+
 def _int8_entries(graph: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
     """What the tensors that are described as int8 are described by."""
     entries = {

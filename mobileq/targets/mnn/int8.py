@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mobileq.spec import TensorRange
+from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.descriptions import (
     Affine,
     before_pooling,
@@ -53,6 +54,8 @@ def quantize_convolutions(
         described[convolution.input], described[convolution.output] = taken, given
     describe_resized(graph, described)
     floating = to_stay_float(graph, described)
+    told = {**described, **dict.fromkeys(floating)}
+    floating |= contested(graph.ops, told)
     graph.described["extraTensorDescribe"] = [
         *(_entry(index, *affine) for index, affine in sorted(described.items())),
         *(_float_entry(index) for index in sorted(floating)),

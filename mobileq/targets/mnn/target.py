@@ -65,6 +65,8 @@ class MnnTarget:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         interpreter: str = "auto",
+        *,
+        disturbed: bool = False,
     ) -> Runner:
         """A runner in a child process. There is one interpreter; `interpreter` is for others."""
         return HostedRunner(
@@ -74,6 +76,7 @@ class MnnTarget:
             outputs,
             tool="MNN",
             threads=os.cpu_count() or 1,
+            disturbed=disturbed,
         )
 
     def open_layers(

@@ -14,7 +14,8 @@ from typing import Any
 
 from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
-from mobileq.targets.mnn.contents import contents, pooled_tensors
+from mobileq.targets.mnn.contents import affines, contents, pooled_tensors
+from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.flatbuffer import describe_as_float
 from mobileq.targets.mnn.interpreter import dtype_name
 
@@ -43,7 +44,7 @@ class MnnWorker:
     def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder.
 
-        What it makes poolings take is described as float afterwards.
+        What it makes poolings take, and what it leaves contested, is described as float afterwards.
         """
         import MNN  # noqa: F401, I001  before `_tools`, which links against it
         import _tools
@@ -55,7 +56,10 @@ class MnnWorker:
         _tools.mnnquant(["mnnquant", fields["source"], str(output), str(config)])
         if not output.exists() or output.stat().st_size == 0:
             raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
-        describe_as_float(output, pooled_tensors(_dumped(str(output))))
+        graph = _dumped(str(output))
+        pooled = pooled_tensors(graph)
+        described = {**affines(graph), **dict.fromkeys(pooled)}
+        describe_as_float(output, pooled | contested(graph["oplists"], described))
         return {}, {}
 
     def graph(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:

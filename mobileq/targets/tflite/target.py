@@ -81,6 +81,8 @@ class TfliteTarget:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         interpreter: str = "auto",
+        *,
+        disturbed: bool = False,
     ) -> Runner:
         """A runner in a child process. See `Target.open`."""
         return HostedRunner(
@@ -91,6 +93,7 @@ class TfliteTarget:
             tool="The TFLite interpreter",
             threads=os.cpu_count() or 1,
             interpreter=interpreter,
+            disturbed=disturbed,
         )
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:

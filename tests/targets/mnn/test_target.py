@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -47,8 +48,8 @@ def convert(tiny, tmp_path_factory):
     return converted
 
 
-def outputs_of(file: TinyFile, sample: int = 0) -> dict[str, np.ndarray]:
-    runner = MnnTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+def outputs_of(file: TinyFile, sample: int = 0, **options) -> dict[str, np.ndarray]:
+    runner = MnnTarget().open(file.path, file.converted.inputs, file.converted.outputs, **options)
     try:
         return runner.run({file.model.spec.inputs[0].name: file.model.samples[sample]})
     finally:
@@ -243,6 +244,43 @@ def test_what_lies_between_int8_convolutions_is_right(
     file = made(monkeypatch, tmp_path, graph, constants, keep_float=keep_float)
     for name, found in outputs_of(file).items():
         assert sqnr_db(file.model.wanted[name], found) > 30
+
+
+PARTS = "p0, p1 = Split<axis=1>(s, halves)"
+CONTESTED = {
+    # Each half is taken by an int8 convolution, which would hand its scale to what is split, past
+    # what only moves values ...
+    "turned": f"o = Transpose<perm=[0,1,3,2]>(s) {PARTS.replace('(s', '(o')} "
+    "a = Conv(p0, t) e = Conv(p1, u)",
+    # ... and past what computes, ...
+    "cut": f"o = Relu(s) {PARTS.replace('(s', '(o')} a = Conv(p0, t) e = Conv(p1, u)",
+    # ... or one half by a convolution, and both by a concatenation, as in YOLOv8's C2f.
+    "joined": f"{PARTS} h = Add(p1, p1) a = Conv(p1, t) e = Concat<axis=1>(p0, h)",
+    # Nothing is contested.
+    "copied": "o = Transpose<perm=[0,1,3,2]>(s) e = Conv(o, v) a = Conv(s, v)",
+}
+
+
+@pytest.mark.parametrize("part", CONTESTED)
+def test_int8_file_is_the_same_wherever_its_memory_lies(monkeypatch, tmp_path, part):
+    # MNN 3.6.1 decides by addresses; of four such parts in a row, one falls out otherwise.
+    inner = ("o", "p0", "p1", "a", "e", "h", "s")
+    body = ""
+    for number in range(4):
+        text = f"s = Sigmoid(x) {CONTESTED[part]} y = Concat<axis=1>(a, e)"
+        for name in inner:
+            text = re.sub(rf"\b{name}\b", f"{name}_{number}", text)
+        text = re.sub(r"\bx\b", f"c_{number}", text).replace("y =", f"j_{number} =")
+        body += f"{text} c_{number + 1} = Conv(j_{number}, k)\n"
+    graph = f"g (float[1,3,16,16] x) => (float[1,8,16,16] c_4) {{ c_0 = Conv(x, w) {body} }}"
+    constants = {
+        "w": weights(8, 3, 1, 1), "t": weights(8, 4, 1, 1), "u": 3 * weights(8, 4, 1, 1),
+        "v": weights(8, 8, 1, 1), "k": weights(8, 16, 1, 1), "halves": np.array([4, 4]),
+    }  # fmt: skip
+    file = made(monkeypatch, tmp_path, graph, constants)
+    assert sqnr_db(file.model.wanted["c_4"], outputs_of(file)["c_4"]) > 25
+    runs = [outputs_of(file, disturbed=disturbed)["c_4"] for disturbed in (False, True)]
+    np.testing.assert_array_equal(*runs)
 
 
 @pytest.mark.parametrize(("size", "kind"), [(1.0, "float16"), (1e-7, "int8"), (1e6, "int8")])
