@@ -76,8 +76,8 @@ def _runtime_problem(case: Case, loaded: Loaded) -> str:
     except Exception as error:  # its exceptions have no common base
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return f"onnxruntime {onnxruntime.__version__}: {lines[0][:200]}"
-    names = [output.name for output in session.get_outputs()]
-    problem = _difference(case, loaded.wanted, dict(zip(names, results, strict=True)))
+    named = dict(zip(session.output_names, results, strict=True))
+    problem = _difference(case, loaded.wanted, named)
     return f"ONNX Runtime gives other numbers than the test: {problem}" if problem else ""
 
 
