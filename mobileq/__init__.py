@@ -1,32 +1,126 @@
 """Take a trained vision model from ONNX to a phone: convert, quantize, verify.
 
 The commands are functions of the same names: `mobileq.convert(...)` returns the bundle's manifest.
-They are imported on first use, so that `import mobileq` costs nothing.
+They are imported on first use, so that `import mobileq` costs nothing; see docs/python.md.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = {
-    "convert": "mobileq.workflows.convert",
-    "ConvertOptions": "mobileq.workflows.request",
-    "inspect": "mobileq.workflows.inspect",
-    "validate": "mobileq.workflows.validate",
-    "detect": "mobileq.workflows.detect",
-    "sensitivity": "mobileq.workflows.sensitivity",
-    "demo": "mobileq.workflows.demo",
-    "verify_bundle": "mobileq.bundle",
-    "read_bundle": "mobileq.bundle",
-}
+__all__ = [
+    "AndroidOptions",
+    "ArtifactScores",
+    "BudgetMissedError",
+    "Bundle",
+    "BundleInspection",
+    "BundleManifest",
+    "ConvertOptions",
+    "DetectedObject",
+    "DetectionRun",
+    "DeviceError",
+    "Failure",
+    "InputError",
+    "Inspection",
+    "MissingDependencyError",
+    "MobileqError",
+    "Overrides",
+    "PictureDetections",
+    "Progress",
+    "QuantOptions",
+    "RenderedProject",
+    "Sensitivity",
+    "Silent",
+    "ToolError",
+    "UnsupportedOperatorError",
+    "UsageError",
+    "Validation",
+    "VerificationError",
+    "VerifyReport",
+    "__version__",
+    "convert",
+    "demo",
+    "detect",
+    "inspect",
+    "read_bundle",
+    "render_project",
+    "sensitivity",
+    "validate",
+    "verify_bundle",
+]
 
-__all__ = ["__version__", *_FUNCTIONS]
+if TYPE_CHECKING:
+    from mobileq.android.options import AndroidOptions
+    from mobileq.android.project import RenderedProject, render_project
+    from mobileq.bundle import Bundle, VerifyReport, read_bundle, verify_bundle
+    from mobileq.errors import (
+        BudgetMissedError,
+        DeviceError,
+        InputError,
+        MissingDependencyError,
+        MobileqError,
+        ToolError,
+        UnsupportedOperatorError,
+        UsageError,
+        VerificationError,
+    )
+    from mobileq.evaluate.report import ArtifactScores, Validation
+    from mobileq.manifest import BundleManifest, Failure
+    from mobileq.progress import Progress, Silent
+    from mobileq.workflows.convert import convert
+    from mobileq.workflows.demo import demo
+    from mobileq.workflows.detect import detect
+    from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
+    from mobileq.workflows.inspect import inspect
+    from mobileq.workflows.inspection import BundleInspection, Inspection
+    from mobileq.workflows.opening import Overrides
+    from mobileq.workflows.quantization import QuantOptions
+    from mobileq.workflows.request import ConvertOptions
+    from mobileq.workflows.sensitivity import Sensitivity, sensitivity
+    from mobileq.workflows.validate import validate
+else:
+    # What stands above is for type checkers and editors; a test holds the two together.
+    _PLACES = {
+        "mobileq.android.options": ("AndroidOptions",),
+        "mobileq.android.project": ("RenderedProject", "render_project"),
+        "mobileq.bundle": ("Bundle", "VerifyReport", "read_bundle", "verify_bundle"),
+        "mobileq.errors": (
+            "BudgetMissedError",
+            "DeviceError",
+            "InputError",
+            "MissingDependencyError",
+            "MobileqError",
+            "ToolError",
+            "UnsupportedOperatorError",
+            "UsageError",
+            "VerificationError",
+        ),
+        "mobileq.evaluate.report": ("ArtifactScores", "Validation"),
+        "mobileq.manifest": ("BundleManifest", "Failure"),
+        "mobileq.progress": ("Progress", "Silent"),
+        "mobileq.workflows.convert": ("convert",),
+        "mobileq.workflows.demo": ("demo",),
+        "mobileq.workflows.detect": ("detect",),
+        "mobileq.workflows.detection_run": ("DetectedObject", "DetectionRun", "PictureDetections"),
+        "mobileq.workflows.inspect": ("inspect",),
+        "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
+        "mobileq.workflows.opening": ("Overrides",),
+        "mobileq.workflows.quantization": ("QuantOptions",),
+        "mobileq.workflows.request": ("ConvertOptions",),
+        "mobileq.workflows.sensitivity": ("Sensitivity", "sensitivity"),
+        "mobileq.workflows.validate": ("validate",),
+    }
+    _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module 'mobileq' has no attribute {name!r}")
+        found = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = found
+        return found
 
-def __getattr__(name: str) -> Any:
-    if name not in _FUNCTIONS:
-        raise AttributeError(f"module 'mobileq' has no attribute {name!r}")
-    return getattr(importlib.import_module(_FUNCTIONS[name]), name)
+    def __dir__():
+        return __all__

@@ -5,8 +5,10 @@ Results go to stdout, everything else to stderr; with `--json` stdout gets one J
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -45,8 +47,8 @@ class Console:
         return self._out
 
     def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """A progress bar on a terminal; nothing elsewhere."""
-        if self.json or not self._err.is_terminal:
+        """A progress bar on a terminal and in a notebook that can show one; nothing elsewhere."""
+        if self.json or not (self._err.is_terminal or _has_widgets(self._err)):
             return _no_bar()
         return self._bar(name, total)
 
@@ -91,7 +93,9 @@ class Console:
     def line(self, text: str = "", style: str = "") -> None:
         """A line on stdout; `style` is one of good, bad, quiet, strong."""
         if not self.json:
-            self._out.print(_plain(text, _STYLES.get(style, "")), soft_wrap=True)
+            shown = _plain(text, _STYLES.get(style, ""))
+            shown.plain = _wrapped(self._out, shown.plain)
+            self._out.print(shown, soft_wrap=True)
 
     def document(self, value: Any) -> None:
         """The one JSON document of a command, with all notices.
@@ -111,6 +115,11 @@ def _no_bar() -> Iterator[Advance]:
     yield lambda: None
 
 
+def _has_widgets(console: rich.console.Console) -> bool:
+    """Whether a notebook shows what changes; without ipywidgets rich warns and shows nothing."""
+    return console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
+
+
 def _stderr() -> rich.console.Console:
     import rich.console
 
@@ -118,10 +127,22 @@ def _stderr() -> rich.console.Console:
 
 
 def _say(console: rich.console.Console, head: str, style: str, text: str) -> None:
-    """A sentence in one line, however narrow the terminal: logs are searched."""
     from rich.text import Text
 
-    console.print(Text.assemble((head, style), " ", _one_line(text)), soft_wrap=True)
+    said = Text(_wrapped(console, f"{head} {_one_line(text)}"))
+    said.stylize(style, 0, len(head))
+    console.print(said, soft_wrap=True)
+
+
+def _wrapped(console: rich.console.Console, text: str) -> str:
+    """Broken between words on a terminal; elsewhere one line, for logs are searched.
+
+    A path longer than a line stays whole, so that it can be copied.
+    """
+    if not console.is_terminal:
+        return text
+    lines = textwrap.wrap(text, console.width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _plain(text: str, style: str = "") -> Text:

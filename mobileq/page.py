@@ -11,8 +11,6 @@ import html
 from collections.abc import Sequence
 from typing import Protocol
 
-_PRINTED_WIDTH = 100
-
 
 class Page(Protocol):
     """Where tables and lines go."""
@@ -53,7 +51,7 @@ class TextPage:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
         """Cells with two spaces between them."""
         if title:
-            self.lines.append(title)
+            self.lines += ["", title] if self.lines else [title]
         right = numeric_columns(columns, rows)
         shown = [columns, *rows]
         widths = [max(len(row[index]) for row in shown) for index in range(len(columns))]
@@ -160,3 +158,12 @@ def span(low: float, high: float) -> str:
 def most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
     """Names and how often, the most frequent first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def plural(count: int, what: str) -> str:
+    """A number of things.
+
+    >>> plural(1, "picture"), plural(3, "picture")
+    ('1 picture', '3 pictures')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

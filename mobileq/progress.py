@@ -52,6 +52,16 @@ def tell(text: str) -> None:
         _listener.notice(text)
 
 
+def listener(progress: Progress | None) -> Progress:
+    """Who listens: where nobody is named, notes go to stderr, and a terminal or a notebook gets a
+    bar. `Silent()` is the one to name for silence."""
+    if progress is not None:
+        return progress
+    from mobileq.console import Console
+
+    return Console()
+
+
 def tracked[T](items: Iterable[T], progress: Progress, name: str, total: int | None) -> Iterator[T]:
     """`items`, each counted as a piece of the stage `name` when the next is asked for."""
     with progress.stage(name, total) as advance:

@@ -14,6 +14,7 @@ from mobileq.android.template import rendered_files
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import BundleManifest
+from mobileq.paths import StrPath
 from mobileq.staging import abandoned, is_full_disk, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
@@ -45,7 +46,7 @@ def bundle_runtimes(manifest: BundleManifest) -> tuple[str, ...]:
 
 
 def render_project(
-    bundle: Path, output: Path, options: AndroidOptions, *, force: bool = False
+    bundle: StrPath, output: StrPath, options: AndroidOptions, *, force: bool = False
 ) -> RenderedProject:
     """Render the project of a bundle.
 
@@ -56,6 +57,7 @@ def render_project(
         InputError: The bundle is not as it was written, or no camera can feed its model.
         MobileqError: The disk is full or cannot be written.
     """
+    bundle, output = Path(bundle), Path(output)
     _check_bundle(bundle, options)
     wanted = {**_hashed(rendered_files(options)), **_bundle_files(bundle)}
     before = _state(output)

@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Take a trained vision model from ONNX to a phone: convert, quantize, verify.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     # Plain help: typer 0.29 imports a Markdown parser for boxes around it, half of its time.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -11,7 +11,9 @@ from mobileq.cli.options import Family, InputShape, Json, Labels, SetInput, Spec
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .onnx, .tflite or .mnn file.", metavar="MODEL")],
+    model: Annotated[
+        Path, typer.Argument(help="A .onnx, .tflite or .mnn file, or a bundle.", metavar="MODEL")
+    ],
     input_shape: InputShape = None,
     set_input: SetInput = None,
     family: Family = None,
@@ -19,7 +21,7 @@ def inspect(
     labels: Labels = None,
     json: Json = False,
 ) -> None:
-    """Print a model's inputs, outputs and ops, and how to feed it."""
+    """Print what a model or bundle takes, gives and consists of."""
     from mobileq.console import Console
     from mobileq.workflows.inspect import inspect as run
     from mobileq.workflows.opening import Overrides

@@ -20,6 +20,14 @@ def validate(
         Path | None,
         typer.Option("--output", "-o", help="Write report.json there, not into the bundle."),
     ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(help="How many of the pictures, spread evenly over them; else all."),
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Inferences that latency is the median of, if not 20.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Of each inference; 0: one for each processor.")] = 0,
     interpreter: Interpreter = "auto",
     json: Json = False,
 ) -> None:
@@ -33,6 +41,9 @@ def validate(
         images,
         annotations,
         output=output,
+        count=count,
+        runs=runs,
+        threads=threads,
         interpreter=interpreter,
         progress=console,
     )

@@ -7,7 +7,7 @@ import msgspec
 from mobileq.evaluate.coco import AgreementScores, DetectionScores
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification
-from mobileq.page import Page, Told, megabytes, number
+from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
 
@@ -33,6 +33,8 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
     images: int
     annotations: str | None
     machine: str
+    threads: int = 0
+    """Of each inference; 0: one for each processor."""
     scores: tuple[ArtifactScores, ...]
 
     def tell(self, page: Page) -> None:
@@ -50,7 +52,9 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
         ]
         columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms")
         against = f" ({self.annotations})" if self.annotations else ", no labels"
-        page.table(columns, rows, f"{self.images} images{against}; {self.machine}")
+        threads = f", {plural(self.threads, 'thread')}" if self.threads else ""
+        title = f"{plural(self.images, 'image')}{against}; {self.machine}{threads}"
+        page.table(columns, rows, title)
         interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
         page.line(f"Run by {', '.join(interpreters)}.", "quiet")
 

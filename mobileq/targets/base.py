@@ -134,6 +134,7 @@ class Target(Protocol):
         interpreter: str = "auto",
         *,
         disturbed: bool = False,
+        threads: int = 0,
     ) -> Runner:
         """A runner; close it.
 
@@ -142,6 +143,7 @@ class Target(Protocol):
                 what is installed.
             disturbed: Run it with another environment and heap, which no right file notices: see
                 `mobileq.external.child.Child`.
+            threads: 0 for one for each processor.
         """
         ...
 

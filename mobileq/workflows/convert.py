@@ -6,6 +6,7 @@ import datetime
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import msgspec
 
@@ -17,11 +18,13 @@ from mobileq.errors import (
 )
 from mobileq.evaluate.report import BudgetReport, Report
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
-from mobileq.progress import Progress, Silent
+from mobileq.paths import StrPath
+from mobileq.progress import Progress, listener
 from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import CALIBRATED
 from mobileq.staging import temporary_folder
+from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import verification_samples
@@ -29,15 +32,17 @@ from mobileq.workflows.request import ConvertOptions, Request
 from mobileq.workflows.stages import Stages
 
 
+@takes(ConvertChoices)
 def convert(
-    model: Path | str,
-    output: Path | str,
+    model: StrPath,
+    output: StrPath,
     options: ConvertOptions | None = None,
     *,
     force: bool = False,
     cache: bool = True,
     command: Sequence[str] = (),
     progress: Progress | None = None,
+    **choices: Unpack[ConvertChoices],
 ) -> BundleManifest:
     """Convert an ONNX file, verify every result, and write the bundle of those that are right.
 
@@ -48,7 +53,9 @@ def convert(
         force: Replace an existing bundle.
         cache: Reuse results of earlier runs with the same inputs.
         command: What to note in the manifest as the command line.
-        progress: Who listens.
+        progress: Who listens; see `mobileq.progress.listener`.
+        choices: In place of `options`, what `mobileq convert --help` lists, by the same names:
+            `precision="fp32,int8"`, `calib="photos"`.
 
     Returns:
         The manifest, as written. Its `failures` are the files that could not be made right.
@@ -57,8 +64,8 @@ def convert(
         MobileqError: One of its kinds, where not one file is right (with `options.strict`: where
             one is not); nothing is left half-written and an existing bundle is untouched.
     """
-    progress = progress or Silent()
-    request = Request(options or ConvertOptions())
+    progress = listener(progress)
+    request = Request(chosen_options(options, choices))
     for notice in request.notices():
         progress.notice(notice)
     with (

@@ -8,7 +8,8 @@ from mobileq.bundle import read_bundle
 from mobileq.errors import MissingDependencyError, UsageError
 from mobileq.evaluate.report import Validation
 from mobileq.manifest import MANIFEST_NAME, BundleManifest
-from mobileq.progress import Progress, Silent
+from mobileq.paths import StrPath
+from mobileq.progress import Progress, listener
 from mobileq.workflows.convert import convert
 from mobileq.workflows.request import ConvertOptions
 from mobileq.workflows.validate import validate
@@ -17,10 +18,10 @@ _MODEL = "demo.onnx"
 
 
 def demo(
-    output: Path | str, *, cache: bool = True, progress: Progress | None = None
+    output: StrPath, *, cache: bool = True, progress: Progress | None = None
 ) -> tuple[BundleManifest, Validation]:
     """Convert the demo detector in all precisions and validate them on its held-out pictures."""
-    progress = progress or Silent()
+    progress = listener(progress)
     assets = demo_assets()
     _require_not_anothers(Path(output))
     options = ConvertOptions(

@@ -8,14 +8,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.paths import StrPath, optional_path
-from mobileq.progress import Progress, Silent, tracked
+from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import DecodeSpec
+from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
 from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mobileq.vision.nms import Thresholds
 
 
+@takes(ModelChoices)
 def detect(
     model: StrPath,
     images: GivenPicture | Iterable[GivenPicture],
@@ -42,6 +44,7 @@ def detect(
     overrides: Overrides | None = None,
     interpreter: str = "auto",
     progress: Progress | None = None,
+    **choices: Unpack[ModelChoices],
 ) -> DetectionRun:
     """Run a bundle's artifact or a lone file on pictures.
 
@@ -55,20 +58,22 @@ def detect(
         draw_to: Folder for the pictures with boxes.
         score, iou: Instead of the model's display thresholds.
         interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
+        overrides, choices: What the model does not say itself; choices by the command's names:
+            `family="yolov8"`, `labels="coco80"`.
 
     Raises:
         UsageError: No pictures, or the model's outputs can't be decoded.
         InputError: No picture can be read.
         VerificationError: A lone file's outputs change from one run to the next.
     """
-    progress = progress or Silent()
+    progress = listener(progress)
     pictures = Pictures(images)
     results, folder = optional_path(coco), optional_path(draw_to)
     if results is not None:
         require_file_place(results, "--coco")
     if folder is not None:
         require_folder_place(folder, "--output")
-    opened = open_model(Path(model), artifact, overrides or Overrides())
+    opened = open_model(Path(model), artifact, chosen_overrides(overrides, choices))
     for notice in (*pictures.notices, *opened.notices):
         progress.notice(notice)
     decode = _decoding(opened)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError
-from mobileq.page import HtmlPage, Page, Told, most_first
+from mobileq.page import HtmlPage, Page, Told, most_first, plural
 from mobileq.spec import Spec
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ class PictureDetections(Told, Spec, frozen=True, kw_only=True, dict=True):
 
     def tell(self, page: Page) -> None:
         """Its objects."""
-        page.table(_COLUMNS, [found.cells() for found in self.objects], self.name)
+        if self.objects:
+            page.table(_COLUMNS, [found.cells() for found in self.objects], self.name)
+        else:
+            page.line(f"Nothing was found in {self.name}.")
 
     def show(self, page: HtmlPage) -> None:
         """The picture with its boxes; nothing where its file is gone."""
@@ -155,11 +158,14 @@ class DetectionRun(Told, Spec, frozen=True, kw_only=True):
         """What was found; of many objects the first, and how many there are of each class."""
         found = [(picture, each) for picture in self.pictures for each in picture.objects]
         rows = [(picture.name, *each.cells()) for picture, each in found[:_OBJECTS_SHOWN]]
-        page.table(("picture", *_COLUMNS), rows)
+        if rows:
+            page.table(("picture", *_COLUMNS), rows)
+        else:
+            page.line(f"Nothing was found in {plural(len(self.pictures), 'picture')}.")
         if len(found) > len(rows):
             page.line(f"{len(found) - len(rows)} more objects; --json has all.", "quiet")
             total = _counted(tuple(each for _, each in found))
-            page.line(f"In {len(self.pictures)} pictures: {total}")
+            page.line(f"In {plural(len(self.pictures), 'picture')}: {total}")
         for drawn in dict.fromkeys(picture.drawn for picture in self.pictures if picture.drawn):
             page.line(f"Drawn: {drawn}")
         if self.coco:
@@ -174,7 +180,8 @@ class DetectionRun(Told, Spec, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         count = sum(len(picture.objects) for picture in self.pictures)
-        return f"<DetectionRun of {self.model}: {count} objects in {len(self.pictures)} pictures>"
+        found = f"{plural(count, 'object')} in {plural(len(self.pictures), 'picture')}"
+        return f"<DetectionRun of {self.model}: {found}>"
 
 
 def _counted(objects: tuple[DetectedObject, ...]) -> str:

@@ -1,92 +1,53 @@
-"""`mobileq inspect`: what a model file takes, gives and is made of."""
+"""`mobileq inspect`: what a model file or a bundle takes, gives and is made of."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Unpack
 
+from mobileq.errors import UsageError
 from mobileq.graph.prepared_file import PreparedFile
-from mobileq.page import Page, Told, megabytes, most_first, span
-from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec
+from mobileq.paths import StrPath
+from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
+from mobileq.workflows.inspection import BundleInspection, Inspection, QuantizedTensor
 from mobileq.workflows.opening import OpenModel, Overrides, file_kind, prepared_by, require_settable
 
-_LABELS_SHOWN = 8
-_TENSORS_SHOWN = 20
 
+@takes(ModelChoices)
+def inspect(
+    path: StrPath, overrides: Overrides | None = None, **choices: Unpack[ModelChoices]
+) -> Inspection | BundleInspection:
+    """Read a model file, or a bundle's manifest; nothing of it is run.
 
-class QuantizedTensor(Spec, frozen=True, kw_only=True):
-    """An activation that a file keeps in integers: real = scale * (code - zero_point).
-
-    `min` and `max` are the real values of its lowest and highest code.
-    """
-
-    name: str
-    dtype: str
-    scale: float
-    zero_point: int
-    min: float
-    max: float
-
-
-class Inspection(Told, Spec, frozen=True, kw_only=True):
-    """What `inspect` prints. `inputs` and `outputs` are the file's own; `model` is how mobileq
-    would feed and read it; `notices` say what is not known and why."""
-
-    path: str
-    format: str
-    size_bytes: int
-    opset: int | None
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    ops: dict[str, int]
-    tensor_types: dict[str, int]
-    """How many tensors of each type the file holds, weights included."""
-    quantized: tuple[QuantizedTensor, ...] = ()
-    """Activations, in the file's order."""
-    model: ModelSpec | None
-    notices: tuple[str, ...] = ()
-
-    def tell(self, page: Page) -> None:
-        """Inputs, outputs, what it is made of, and how it is fed and read."""
-        opset = f", opset {self.opset}" if self.opset else ""
-        page.line(f"{self.path}: {self.format}, {megabytes(self.size_bytes)}{opset}", "strong")
-        tensors = [("input", tensor) for tensor in self.inputs]
-        tensors += [("output", tensor) for tensor in self.outputs]
-        rows = [(kind, *_tensor_row(tensor)) for kind, tensor in tensors]
-        page.table(("", "name", "shape", "type", "layout", "scale", "zero-point"), rows)
-        ops = ", ".join(f"{count} {op}" for op, count in most_first(self.ops))
-        page.line(f"Ops: {ops}")
-        types = ", ".join(f"{count} {name}" for name, count in most_first(self.tensor_types))
-        page.line(f"Tensors: {types}")
-        if self.quantized:
-            _tell_quantized(page, self.quantized)
-        if self.model:
-            page.line(f"Family: {self.model.family or 'not known'}; task: {self.model.task}")
-            if self.model.preprocess:
-                page.line(f"Preprocessing: {_preprocessing(self.model.preprocess)}")
-            if self.model.decode:
-                page.line(f"Decoding: {_decoding(self.model.decode)}")
-            if self.model.labels:
-                page.line(f"Labels: {_shortened(self.model.labels)}")
-
-    def __repr__(self) -> str:
-        family = self.model.family if self.model else None
-        return f"<Inspection of {self.path}: {self.format}, {family or 'no known family'}>"
-
-
-def inspect(path: Path | str, overrides: Overrides | None = None) -> Inspection:
-    """Read a model file; nothing of it is run.
+    Args:
+        path: A .onnx, .tflite or .mnn file, or a bundle's folder.
+        overrides, choices: What a file does not say itself, see `detect`.
 
     Raises:
         UsageError: There is no such file, or it is of no kind that mobileq knows.
         InputError: It is damaged.
     """
-    path = Path(path)
+    path, said = Path(path), chosen_overrides(overrides, choices)
+    if path.is_dir():
+        return _bundle(path, said)
     readers = {".onnx": _onnx, ".tflite": _tflite, ".mnn": _mnn}
-    overrides = overrides or Overrides()
     kind = file_kind(path)
-    require_settable(path, kind, overrides)
-    return readers[kind](path, overrides)
+    require_settable(path, kind, said)
+    return readers[kind](path, said)
+
+
+def _bundle(path: Path, overrides: Overrides) -> BundleInspection:
+    from mobileq.bundle import read_bundle
+
+    manifest = read_bundle(path).manifest
+    if overrides != Overrides():
+        raise UsageError(
+            f"{path} is a bundle, which says itself how it is fed and read.",
+            "Inspect its ONNX model, or convert with these options.",
+        )
+    size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
+    return BundleInspection(path=str(path), size_bytes=size_bytes, manifest=manifest)
 
 
 def _onnx(path: Path, overrides: Overrides) -> Inspection:
@@ -175,65 +136,3 @@ def _quantized(
         min=scale * (lowest - zero_point),
         max=scale * (highest - zero_point),
     )
-
-
-def _tell_quantized(page: Page, tensors: tuple[QuantizedTensor, ...]) -> None:
-    shown = tensors[:_TENSORS_SHOWN]
-    rows = [
-        (
-            each.name,
-            each.dtype,
-            f"{each.scale:.6g}",
-            str(each.zero_point),
-            span(each.min, each.max),
-        )
-        for each in shown
-    ]
-    columns = ("activation", "type", "scale", "zero-point", "range")
-    page.table(columns, rows, "Activations in integers")
-    if len(tensors) > len(shown):
-        rest = len(tensors) - len(shown)
-        page.line(f"{rest} more activations are in integers; --json has all.", "quiet")
-
-
-def _shortened(labels: tuple[str, ...]) -> str:
-    """The first labels; `--json` has them all."""
-    if len(labels) <= _LABELS_SHOWN:
-        return ", ".join(labels)
-    return f"{', '.join(labels[:_LABELS_SHOWN])}, ... {len(labels)} in all"
-
-
-def _tensor_row(tensor: TensorSpec) -> tuple[str, ...]:
-    shape = "x".join(map(str, tensor.shape)) or "scalar"
-    scale, zero_point = _quant(tensor.quant)
-    return tensor.name, shape, tensor.dtype, tensor.layout or "", scale, zero_point
-
-
-def _quant(quant: QuantParams | None) -> tuple[str, str]:
-    if quant is None:
-        return "", ""
-    if len(quant.scale) > 1:
-        return f"{len(quant.scale)} along axis {quant.axis}", "per channel"
-    return f"{quant.scale[0]:.6g}", str(quant.zero_point[0])
-
-
-def _preprocessing(spec: PreprocessSpec) -> str:
-    resize = spec.resize_mode.replace("_", " ")
-    padding = "" if spec.resize_mode == "stretch" else f" on {spec.pad_value}"
-    mean, std = (
-        ", ".join(f"{v:g}" for v in values) for values in (spec.image_mean, spec.image_std)
-    )
-    return (
-        f"{resize} to {spec.width}x{spec.height}{padding}, {spec.channel_order}, "
-        f"(pixel * {spec.rescale_factor:.6g} - [{mean}]) / [{std}], {spec.layout}"
-    )
-
-
-def _decoding(spec: DecodeSpec) -> str:
-    parts = [f"{spec.kind}, {spec.class_count} classes"]
-    if spec.strides:
-        parts.append(f"strides {'/'.join(map(str, spec.strides))}")
-    if spec.reg_max:
-        parts.append(f"{spec.reg_max} bins a side")
-    parts.append(f"boxes {spec.box_format} in {spec.box_unit} units")
-    return ", ".join(parts)

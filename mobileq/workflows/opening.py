@@ -31,6 +31,8 @@ class OpenModel:
     notices: tuple[str, ...] = ()
     interpreter: str = "auto"
     """Of .tflite files: `ai_edge_litert`, `tensorflow`, or whichever is installed."""
+    threads: int = 0
+    """0: one for each processor."""
     is_verified: bool = True
     """Whether its outputs are known to be the same from one process to the next."""
     onnx: bytes | None = None
@@ -41,10 +43,17 @@ class OpenModel:
         if self.target == "onnxruntime":
             from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
-            return OnnxRuntimeRunner(self.onnx or self.path, self.inputs, self.outputs)
+            return OnnxRuntimeRunner(
+                self.onnx or self.path, self.inputs, self.outputs, self.threads
+            )
         target = load_target(self.target)
         return target.open(
-            self.path, self.inputs, self.outputs, self.interpreter, disturbed=disturbed
+            self.path,
+            self.inputs,
+            self.outputs,
+            self.interpreter,
+            threads=self.threads,
+            disturbed=disturbed,
         )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from mobileq.cache import ResultCache
 from mobileq.calibration.ranges import Method
@@ -15,13 +15,15 @@ from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.coco import agreement
 from mobileq.manifest import to_json
 from mobileq.page import Page, Told, number, span
-from mobileq.progress import Progress, Silent
+from mobileq.paths import StrPath
+from mobileq.progress import Progress, listener
 from mobileq.quantize.distance import has_candidates
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
 from mobileq.spec import HeadKind, ModelSpec, Spec, TensorRanges
 from mobileq.staging import temporary_folder
+from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.results import require_folder_place, written_whole
@@ -110,18 +112,20 @@ class Sensitivity(Told, Spec, frozen=True, kw_only=True):
         return f"<Sensitivity of {self.model}, {len(self.groups)} groups: {first} ...>"
 
 
+@takes(ModelChoices)
 def sensitivity(
-    model: Path | str,
-    calib: Path | str,
+    model: StrPath,
+    calib: StrPath,
     *,
     calib_count: int | None = None,
     seed: int = 0,
     head: Head = "auto",
     samples: int = 2,
-    output: Path | str | None = None,
+    output: StrPath | None = None,
     overrides: Overrides | None = None,
     cache: bool = True,
     progress: Progress | None = None,
+    **choices: Unpack[ModelChoices],
 ) -> Sensitivity:
     """Rank the groups of ops by what quantizing each alone to 8 bits costs.
 
@@ -134,14 +138,14 @@ def sensitivity(
             decode, as int8 files are made.
         samples: Pictures that each group is run on.
         output: Folder for sensitivity.json and sensitivity.svg.
-        overrides: What the model does not say itself.
+        overrides, choices: What the model does not say itself, see `detect`.
         cache: Reuse what earlier runs prepared.
 
     Raises:
         UsageError: An option makes no sense, or the model's head can't be cut off.
         InputError: The model or the pictures can't be used.
     """
-    progress = progress or Silent()
+    progress = listener(progress)
     _check(calib_count, head, samples)
     folder = None if output is None else Path(output)
     if folder is not None:
@@ -151,7 +155,7 @@ def sensitivity(
         temporary_folder() as scratch,
     ):
         stages = Stages(store, scratch, progress)
-        source = _source(stages, Path(model), overrides or Overrides(), head, progress)
+        source = _source(stages, Path(model), chosen_overrides(overrides, choices), head, progress)
         pictures = _pictures(source.spec, Path(calib), calib_count, seed, progress)
         found = _ranked(stages, source, pictures, samples, progress)
         if store.notice:

@@ -23,7 +23,8 @@ from mobileq.evaluate.coco import (
 )
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.manifest import MANIFEST_NAME, from_json, to_json
-from mobileq.progress import Progress, Silent, tracked
+from mobileq.paths import StrPath, optional_path
+from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
@@ -49,11 +50,14 @@ class _Measured:
 
 
 def validate(
-    bundle: Path | str,
-    images: Path | str,
-    annotations: Path | str | None = None,
+    bundle: StrPath,
+    images: StrPath,
+    annotations: StrPath | None = None,
     *,
-    output: Path | None = None,
+    output: StrPath | None = None,
+    count: int | None = None,
+    runs: int | None = None,
+    threads: int = 0,
     interpreter: str = "auto",
     progress: Progress | None = None,
 ) -> Validation:
@@ -65,6 +69,9 @@ def validate(
         annotations: COCO json or a data.yaml; without it there is no mAP, only agreement.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
+        count: How many of the pictures, spread evenly over them; None: all.
+        runs: Inferences that latency is the median of; None: 20, fewer where one takes long.
+        threads: Of each inference; 0: one for each processor.
         interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
 
     Raises:
@@ -72,11 +79,13 @@ def validate(
         InputError: No picture of the annotations is in the folder, or a file is damaged, or the
             bundle is not as it was written.
     """
-    progress = progress or Silent()
+    progress = listener(progress)
+    _check(count, runs, threads)
     opened = read_bundle(Path(bundle))
     _require_whole(opened)
-    if output is not None:
-        require_file_place(output, "--output")
+    report = optional_path(output)
+    if report is not None:
+        require_file_place(report, "--output")
     spec = opened.manifest.model
     if spec.decode is None or spec.preprocess is None:
         raise UsageError(
@@ -84,19 +93,32 @@ def validate(
             "Convert it again with --family or --spec.",
         )
     truth = _ground_truth(annotations, Path(images), progress)
-    pictures = _pictures(truth, Path(images), progress)
+    pictures = _spread(_pictures(truth, Path(images), progress), count)
     candidates = [reference_of(opened.path, spec)]
     candidates += [of_artifact(opened.path, spec, a) for a in opened.manifest.artifacts]
-    candidates = [dataclasses.replace(model, interpreter=interpreter) for model in candidates]
-    measured = [_measure(model, pictures, progress) for model in candidates]
+    candidates = [
+        dataclasses.replace(model, interpreter=interpreter, threads=threads) for model in candidates
+    ]
+    measured = [_measure(model, pictures, runs, progress) for model in candidates]
     validation = Validation(
         images=len(pictures),
         annotations=Path(annotations).name if annotations else None,
         machine=f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}",
+        threads=threads,
         scores=tuple(_scores(each, measured[0], truth, pictures, progress) for each in measured),
     )
-    _write(opened, validation, output)
+    _write(opened, validation, report)
     return validation
+
+
+def _check(count: int | None, runs: int | None, threads: int) -> None:
+    for value, option, least in (
+        (count, "--count", 1),
+        (runs, "--runs", 1),
+        (threads, "--threads", 0),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"{option} can't be {value}.", f"Give {least} or more.")
 
 
 def _require_whole(bundle: Bundle) -> None:
@@ -118,7 +140,7 @@ def _require_whole(bundle: Bundle) -> None:
 
 
 def _ground_truth(
-    annotations: Path | str | None, images: Path, progress: Progress
+    annotations: StrPath | None, images: Path, progress: Progress
 ) -> GroundTruth | None:
     if annotations is None:
         return None
@@ -143,7 +165,16 @@ def _pictures(
     return list(enumerate(folder_source(images).paths))
 
 
-def _measure(model: OpenModel, pictures: list[tuple[int, Path]], progress: Progress) -> _Measured:
+def _spread(pictures: list[tuple[int, Path]], count: int | None) -> list[tuple[int, Path]]:
+    """`count` of them, each from the middle of an equal part."""
+    if count is None or count >= len(pictures):
+        return pictures
+    return [pictures[(2 * part + 1) * len(pictures) // (2 * count)] for part in range(count)]
+
+
+def _measure(
+    model: OpenModel, pictures: list[tuple[int, Path]], runs: int | None, progress: Progress
+) -> _Measured:
     """Run one file over all pictures."""
     from mobileq.vision.nms import Thresholds
     from mobileq.vision.postprocess import postprocess
@@ -162,15 +193,16 @@ def _measure(model: OpenModel, pictures: list[tuple[int, Path]], progress: Progr
             shown.append(
                 postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))
             )
-        return _Measured(model, runner.interpreter, _latency(runner, feeds), evaluated, shown)
+        return _Measured(model, runner.interpreter, _latency(runner, feeds, runs), evaluated, shown)
     finally:
         runner.close()
 
 
-def _latency(runner: Runner, feeds: Tensors) -> float:
+def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:
     """Median milliseconds of an inference; fewer runs where one takes long."""
-    first = runner.latency(feeds, 1, 1)[0]
-    runs = LATENCY_RUNS if first < 0.25 else 3
+    if runs is None:
+        first = runner.latency(feeds, 1, 1)[0]
+        runs = LATENCY_RUNS if first < 0.25 else 3
     return statistics.median(runner.latency(feeds, runs, LATENCY_WARMUP)) * 1000.0
 
 

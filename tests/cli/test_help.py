@@ -14,7 +14,7 @@ import typer
 import mobileq
 from mobileq.cli import app
 
-from .commands import Cli, Result, assert_explained, command_line
+from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
     *("convert", "inspect", "validate", "detect", "sensitivity"),
@@ -106,3 +106,19 @@ def test_slips_are_usage_errors(cli: Cli, arguments: tuple[str, ...], words: str
         result = Result(result.code, "", result.err)
     assert_explained(result, 2)
     assert words in " ".join(result.errors)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("sens", "sensitivity"), ("convert --cal", "--calib")]
+)
+def test_shells_complete_commands_and_options(typed: str, offered: str) -> None:
+    words = f"mobileq {typed}"
+    environment = {
+        **os.environ,
+        "_MOBILEQ_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = process(env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert offered in done.stdout.split()

@@ -62,9 +62,29 @@ def test_what_is_not_known_is_a_note_or_in_the_document(cli: Cli, tmp_path: Path
     assert any("was not recognised" in notice for notice in document["notices"])
 
 
-def test_a_folder_is_no_model(cli: Cli, made_bundle: Path) -> None:
-    said = cli.fails(2, "inspect", made_bundle)
-    assert "is a folder. Try: Give a file; those of a bundle are in its folder `models`." in said
+def test_a_bundle_shows_its_files_and_how_the_model_is_fed(cli: Cli, made_bundle: Path) -> None:
+    result = cli("inspect", made_bundle)
+    assert (result.code, result.err) == (0, "")
+    assert f"{made_bundle}: bundle of 3 files" in result.out
+    assert "made from demo.onnx" in result.out
+    for line in (
+        "demo-fp16.tflite",
+        "tflite-dynamic",
+        "Family: yolov8",
+        "Preprocessing: letterbox",
+    ):
+        assert line in result.out
+    document = cli("inspect", made_bundle, "--json").document
+    assert document["format"] == "bundle"
+    assert [each["precision"] for each in document["manifest"]["artifacts"]] == [
+        *("fp32", "fp16", "dynamic")
+    ]
+    said = cli.fails(2, "inspect", made_bundle, "--family", "yolox")
+    assert "is a bundle, which says itself" in said
+
+
+def test_a_folder_that_is_no_bundle_is_no_model(cli: Cli, tmp_path: Path) -> None:
+    assert "is not a bundle: it has no manifest.json." in cli.fails(1, "inspect", tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".mnn"])

@@ -167,3 +167,15 @@ def test_an_unreadable_picture_is_named(cli: Cli, bundle: Path, images: Path) ->
     before = fingerprint(bundle)
     assert "zero.jpg is empty." in cli.fails(1, "validate", bundle, "--images", images)
     assert fingerprint(bundle) == before
+
+
+def test_fewer_pictures_runs_and_threads(
+    cli: Cli, bundle: Path, demo: Path, tmp_path: Path
+) -> None:
+    arguments = ("validate", bundle, "--images", demo / "validation" / "images", "--json")
+    arguments += ("--annotations", demo / "validation.json", "-o", tmp_path / "report.json")
+    found = cli(*arguments, "--count", 3, "--runs", 2, "--threads", 1).document
+    assert (found["images"], found["threads"]) == (3, 1)
+    assert {each["accuracy"]["image_count"] for each in found["scores"]} == {3}
+    for option, value in (("--count", 0), ("--runs", 0), ("--threads", -1)):
+        assert f"{option} can't be {value}." in cli.fails(2, *arguments[:4], option, value)

@@ -67,6 +67,7 @@ class MnnTarget:
         interpreter: str = "auto",
         *,
         disturbed: bool = False,
+        threads: int = 0,
     ) -> Runner:
         """A runner in a child process. There is one interpreter; `interpreter` is for others."""
         return HostedRunner(
@@ -75,8 +76,8 @@ class MnnTarget:
             inputs,
             outputs,
             tool="MNN",
-            threads=os.cpu_count() or 1,
             disturbed=disturbed,
+            threads=threads or os.cpu_count() or 1,
         )
 
     def open_layers(

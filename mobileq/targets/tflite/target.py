@@ -83,6 +83,7 @@ class TfliteTarget:
         interpreter: str = "auto",
         *,
         disturbed: bool = False,
+        threads: int = 0,
     ) -> Runner:
         """A runner in a child process. See `Target.open`."""
         return HostedRunner(
@@ -91,7 +92,7 @@ class TfliteTarget:
             inputs,
             outputs,
             tool="The TFLite interpreter",
-            threads=os.cpu_count() or 1,
+            threads=threads or os.cpu_count() or 1,
             interpreter=interpreter,
             disturbed=disturbed,
         )

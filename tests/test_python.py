@@ -1,0 +1,155 @@
+"""The package as Python and editors see it, and the examples of docs/python.md."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+import mobileq
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def in_a_fresh_interpreter(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_import_costs_nothing_and_names_are_completed() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import mobileq\n"
+        "names = dir(mobileq)\n"
+        "assert not any(name.startswith('mobileq.') for name in sys.modules)\n"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))\n"
+        "assert {'convert', 'detect', 'MobileqError', 'ConvertOptions'} <= set(names), names"
+    )
+    loaded = in_a_fresh_interpreter(code)
+    assert set(loaded.split()) <= {"mobileq", *sys.stdlib_module_names}, loaded
+
+
+def test_every_name_is_there_and_type_checkers_find_the_same_one() -> None:
+    tree = ast.parse((ROOT / "mobileq" / "__init__.py").read_text())
+    typed = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("mobileq.")
+        for alias in node.names
+    }
+    assert sorted([*typed, "__version__"]) == mobileq.__all__
+    for name, module in typed.items():
+        found = getattr(mobileq, name)
+        assert found.__module__ == module
+        assert found.__doc__
+    with pytest.raises(AttributeError, match="no attribute 'converted'"):
+        mobileq.converted  # noqa: B018
+
+
+def test_keywords_are_in_the_signature() -> None:
+    names = set(inspect.signature(mobileq.convert).parameters)
+    assert names >= {"model", "output", "precision", "calib", "keep_float", "family", "force"}
+    assert "choices" not in names
+    for function in (mobileq.detect, mobileq.inspect, mobileq.sensitivity):
+        assert set(inspect.signature(function).parameters) >= {"family", "labels", "spec", "set"}
+
+
+def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "import mobileq\n"
+        "manifest = mobileq.convert('a.onnx', Path('b'), precision=['int8'], calib='photos')\n"
+        "reveal_type(manifest)\n"
+        "run = mobileq.detect(Path('b'), [np.zeros((8, 8, 3), np.uint8), 'a.jpg', Path('b.jpg')])\n"
+        "reveal_type(run[0].objects)\n"
+        "mobileq.detect(mobileq.read_bundle('b'), '*.jpg', family='yolov8')\n"
+        "mobileq.convert('a.onnx', 'b', precison='int8')\n"
+        "mobileq.convert('a.onnx', 'b', io='int9')\n"
+        "mobileq.converted('a.onnx')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"MYPYPATH": str(ROOT), "PATH": ""},
+    )
+    told = [
+        re.sub(r"^program\.py:(\d+): ", r"\1 ", line)
+        for line in done.stdout.splitlines()
+        if line.startswith("program.py") and "defined in" not in line
+    ]
+    assert [re.match(r"\d+ \w+", line)[0] for line in told] == [  # type: ignore[index]
+        *("5 note", "7 note", "9 error", "10 error", "11 error")
+    ], done.stdout
+    assert "mobileq.manifest.BundleManifest" in told[0]
+    assert "DetectedObject" in told[1]
+    assert "precison" in told[2]
+    assert "int9" in told[3]
+    assert "converted" in told[4]
+
+
+@pytest.fixture
+def example_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the examples name, in the current folder."""
+    demo = ROOT / "assets" / "demo"
+    shutil.copy(demo / "demo.onnx", tmp_path / "detector.onnx")
+    shutil.copy(demo / "validation.json", tmp_path / "val.json")
+    for source, target in (("calibration", "photos"), ("validation", "val")):
+        (tmp_path / target).mkdir()
+        for picture in sorted((demo / source / "images").iterdir())[:8]:
+            shutil.copy(picture, tmp_path / target)
+    shutil.copy(demo / "validation" / "images" / "000.jpg", tmp_path / "street.jpg")
+    frame = cv2.imread(str(tmp_path / "street.jpg"))
+    height, width = frame.shape[:2]
+    writer = cv2.VideoWriter(
+        str(tmp_path / "street.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height)
+    )
+    for _ in range(3):
+        writer.write(frame)
+    writer.release()
+    (tmp_path / "names.txt").write_text("circle\nsquare\ntriangle\nstar\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("MOBILEQ_LOG_DIR", str(tmp_path / "logs"))
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_docs_run(
+    example_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "python.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == text.count("```") // 2
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, "docs/python.md", "exec"), names)
+    out, err = capsys.readouterr()
+    assert "demo" not in err
+    assert "There is no picture no-such.jpg." in out
+    assert (example_folder / "drawn" / "street.mp4").is_file()
+    assert (example_folder / "app" / "settings.gradle").is_file()
+    run = names["run"]
+    assert isinstance(run, mobileq.DetectionRun)
+    assert run[0].objects
+    assert len(repr(names["bundle"])) < 100
+    for result in ("manifest", "bundle", "run", "validation", "inspection", "sensitivity"):
+        assert len(repr(names[result])) < 300
+        html = names[result]._repr_html_()  # type: ignore[attr-defined]
+        assert html.startswith("<div>")
+        assert "<table>" in html
+    assert "data:image/jpeg" in run._repr_html_()
+    picture = run[0]
+    assert len(picture.objects) == len(picture.xyxy) == len(picture.score) == len(picture.class_id)
+    (example_folder / "street.jpg").unlink()
+    assert "data:image" not in picture._repr_html_(), "the picture is gone, the table stays"
+    assert "<table>" in picture._repr_html_()
