@@ -18,13 +18,9 @@ from mobileq.calibration.observers import (
     TensorStatistics,
 )
 
-VALUES = hnp.arrays(
-    np.float32,
-    st.integers(1, 300),
-    elements=st.floats(-(2.0**40), 2.0**40, width=32, allow_subnormal=False).filter(
-        lambda value: value == 0 or abs(value) > 2.0**-40
-    ),
-)
+from .drawn import float_arrays
+
+VALUES = float_arrays(limit=2.0**40, smallest=2.0**-40, longest=300)
 
 
 def histogram(*chunks: np.ndarray) -> Histogram:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from mobileq.calibration.observers import Batch, TensorObserver
 from mobileq.calibration.purposes import Purpose
@@ -16,6 +15,8 @@ from mobileq.calibration.ranges import METHODS, estimate, quantization_noise
 from mobileq.calibration.statistics import Statistics
 from mobileq.errors import UsageError
 from mobileq.spec import TensorRange
+
+from .drawn import float_arrays
 
 RANDOM = np.random.default_rng(0)
 NORMAL = RANDOM.normal(size=40_000).astype(np.float32)
@@ -38,11 +39,7 @@ DATA = {
     "huge": NORMAL * np.float32(1e30),
     "two values": np.float32([0.0, 1.0] * 50),
 }
-SHORT = hnp.arrays(
-    np.float32,
-    st.integers(1, 400),
-    elements=st.floats(-1000, 1000, width=32).filter(lambda value: abs(value) > 1e-6 or value == 0),
-)
+SHORT = float_arrays(limit=1000, smallest=1e-6, longest=400)
 
 
 def statistics_of(**tensors: np.ndarray) -> Statistics:
