@@ -8,6 +8,7 @@ whose hints name log files.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from collections.abc import Sequence
@@ -163,7 +164,7 @@ def from_json[SpecT: msgspec.Struct](
     """Read a Spec strictly: unknown fields and values of the wrong type are errors.
 
     Args:
-        data: UTF-8 JSON, from anywhere.
+        data: UTF-8 JSON, from anywhere; Windows' editors put a byte order mark before it.
         kind: The type to read.
         what: How the error calls the file.
         hint: What the error says to do.
@@ -172,7 +173,7 @@ def from_json[SpecT: msgspec.Struct](
         InputError: One sentence that names `what` and the field.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{what} cannot be used: {_reason(error, kind)}.", hint) from error
 

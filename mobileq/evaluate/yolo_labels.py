@@ -52,7 +52,7 @@ def read_labels(path: Path, class_ids: frozenset[int]) -> tuple[LabelBox, ...] |
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError(f"{path} has more than 64 MB, too much for labels.", _HINT)
-        lines = path.read_bytes().decode().splitlines()
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
