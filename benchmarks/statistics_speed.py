@@ -78,7 +78,7 @@ def read(
     samples = open_samples(
         photos,
         PreprocessSpec(width=width, height=height, layout=layout),
-        TensorSpec(name=value.name, shape=tuple(value.shape), dtype=dtype, layout=layout),
+        (TensorSpec(name=value.name, shape=tuple(value.shape), dtype=dtype, layout=layout),),
     )
     return [sample.feeds for sample, _ in zip(samples, range(count), strict=False)]
 

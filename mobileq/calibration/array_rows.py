@@ -1,4 +1,4 @@
-"""The rows of a `.npy` file: pictures, or finished tensors."""
+"""The rows of a `.npy` file: pictures, or finished tensors of a model's only input."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.calibration.arrays import Fitting, fitting, is_empty, load_array, shape_text
 from mobileq.calibration.sources import Reading, SourceKind
-from mobileq.errors import InputError, unreadable
+from mobileq.errors import InputError
 from mobileq.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -19,27 +20,17 @@ class ArrayRows:
     """Rows of an array that stays on disk until they are read.
 
     Args:
-        kind: "pictures" for uint8 [N, H, W, 3], RGB; "tensors" for float32.
         rows: All of them.
-        axes: How to transpose a row.
-        shape: Of what is read, after that; None for the row's own.
+        fitting: How one becomes the input; None for pictures, uint8 [N, H, W, 1 or 3].
     """
 
     in_time = False
     notices: tuple[str, ...] = ()
 
-    def __init__(
-        self,
-        kind: SourceKind,
-        rows: npt.NDArray[Any],
-        axes: tuple[int, ...] | None = None,
-        shape: tuple[int, ...] | None = None,
-    ) -> None:
-        self.kind = kind
+    def __init__(self, rows: npt.NDArray[Any], fitting: Fitting | None = None) -> None:
+        self.kind: SourceKind = "tensors" if fitting else "pictures"
         self.count = len(rows)
-        self._rows = rows
-        self._axes = axes or tuple(range(rows.ndim - 1))
-        self._shape = shape
+        self._rows, self._fitting = rows, fitting
 
     def id(self, position: int) -> str:
         return f"row-{position:06d}"
@@ -51,13 +42,14 @@ class ArrayRows:
         import numpy as np
 
         for position in positions:
-            # A copy in the machine's byte order: who takes it may write to it.
-            row = np.array(self._rows[position].transpose(self._axes), order="C")
-            row = row.astype(row.dtype.newbyteorder("="), copy=False)
-            if row.dtype.kind == "f" and not np.isfinite(row).all():
-                yield Reading(position, None, "holds NaN or infinite values.")
-            else:
-                yield Reading(position, row if self._shape is None else row.reshape(self._shape))
+            row = self._rows[position]
+            if self._fitting is None:
+                # Gray pictures are RGB whose channels are equal, as those of files are.
+                yield Reading(position, np.repeat(row, 3 // row.shape[-1], axis=-1))
+                continue
+            tensor, problem = self._fitting.take(row)
+            feeds = {self._fitting.spec.name: tensor}
+            yield Reading(position, problem=problem, feeds=None if problem else feeds)
 
     def digests(self, positions: Sequence[int]) -> Iterator[str]:
         for position in positions:
@@ -68,68 +60,35 @@ class ArrayRows:
 
 
 def array_source(path: Path, input_spec: TensorSpec) -> ArrayRows:
-    """Rows of a `.npy` file: uint8 [N, H, W, 3] RGB pictures, or float32 finished tensors.
+    """Rows of a `.npy` file: uint8 [N, H, W, 3] RGB pictures ([N, H, W, 1]: gray ones), or finished
+    tensors of the input's kind of numbers.
 
-    Tensors are [N, *input shape], with or without the input's leading 1, in the input's layout or
-    in the other of NCHW and NHWC.
+    Tensors are [N, *input shape], or one of the input's shape; see `mobileq.calibration.arrays`.
 
     Raises:
         InputError: It is no such array.
     """
-    rows = _load(path)
-    if rows.size == 0:
+    rows = load_array(path)
+    if is_empty(rows.shape):
         raise InputError(
             f"{path} holds no samples: its shape is {list(rows.shape)}.",
             "Save an array with one sample a row.",
         )
-    if rows.dtype.kind == "u" and rows.dtype.itemsize == 1 and rows.shape[3:] == (3,):
-        return ArrayRows("pictures", rows)
-    if rows.dtype.kind == "f" and rows.dtype.itemsize == 4:
-        shape = input_spec.shape
-        axes_by_shape = {shape: tuple(range(len(shape)))}
-        if shape[:1] == (1,):
-            axes_by_shape[shape[1:]] = tuple(range(len(shape) - 1))
-            _add_other_layout(axes_by_shape, input_spec)
-        axes = axes_by_shape.get(rows.shape[1:])
-        if axes is not None:
-            return ArrayRows("tensors", rows, axes, shape)
+    found = fitting(rows.shape, rows.dtype, input_spec)
+    is_bytes = rows.dtype.kind == "u" and rows.dtype.itemsize == 1
+    if is_bytes and rows.ndim == 4 and rows.shape[3] in (1, 3) and input_spec.layout is not None:
+        return ArrayRows(rows)
+    if found is not None:
+        return ArrayRows(rows[None] if found.count is None else rows, found)
+    shape = ", ".join(map(str, ("N", *input_spec.shape[1:])))
     raise InputError(
         f"{path} holds {rows.dtype} {list(rows.shape)}, which does not go with the model's input "
-        f"{input_spec.name}, {input_spec.dtype} {list(input_spec.shape)}.",
-        "Save pictures as uint8 [N, height, width, 3] in RGB, or finished tensors as float32 "
-        f"{['N', *input_spec.shape[1:]]}.".replace("'", ""),
+        f"{shape_text(input_spec)}.",
+        f"Save {_pictures_hint(input_spec)}finished tensors as {input_spec.dtype} [{shape}].",
     )
 
 
-def _add_other_layout(
-    axes_by_shape: dict[tuple[int, ...], tuple[int, ...]], input_spec: TensorSpec
-) -> None:
-    """Row shapes of the layout that the input does not have; where both fit, its own counts."""
-    if len(input_spec.shape) != 4 or input_spec.layout is None:
-        return
-    one, *rest = input_spec.shape
-    if input_spec.layout == "NCHW":
-        channels, height, width = rest
-        other, axes = (height, width, channels), (2, 0, 1)
-    else:
-        height, width, channels = rest
-        other, axes = (channels, height, width), (1, 2, 0)
-    axes_by_shape.setdefault(other, axes)
-    axes_by_shape.setdefault((one, *other), (0, *(axis + 1 for axis in axes)))
-
-
-def _load(path: Path) -> npt.NDArray[Any]:
-    import numpy as np
-
-    try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except Exception as error:  # numpy 2.2 reads the header as Python and lets its errors through
-        raise InputError(
-            f"{path} is not a .npy array of numbers, or is cut short.",
-            "Write it with numpy.save, without pickled objects.",
-        ) from error
-    if not isinstance(rows, np.ndarray) or rows.ndim == 0:
-        raise InputError(f"{path} is not a .npy array of samples.", "Write it with numpy.save.")
-    return rows
+def _pictures_hint(spec: TensorSpec) -> str:
+    if spec.layout is None:
+        return ""
+    return "pictures as uint8 [N, height, width, 3] in RGB, or "

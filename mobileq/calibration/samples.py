@@ -8,11 +8,13 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mobileq.calibration.archives import ArchiveRows, InputFolders, array_folder
 from mobileq.calibration.array_rows import array_source
+from mobileq.calibration.arrays import shape_text
 from mobileq.calibration.data_yaml import read_data_yaml
 from mobileq.calibration.image_files import (
     IMAGE_SUFFIXES,
@@ -22,7 +24,7 @@ from mobileq.calibration.image_files import (
 )
 from mobileq.calibration.sources import Reading, Source, SourceKind, printable, some
 from mobileq.calibration.video_frames import VIDEO_SUFFIXES, VideoFrames
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import CalibrationInfo, to_json
 from mobileq.progress import Progress, Silent, tracked
 from mobileq.spec import PreprocessSpec, TensorSpec
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from mobileq.vision.letterbox import LetterboxTransform
 
-_FINGERPRINT_VERSION = 1
+_FINGERPRINT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +73,12 @@ class Sample:
 class SampleSet:
     """Chosen samples of a source. Iterates any number of times, with one sample in memory.
 
-    `ids` are the samples' names in order, `skipped` holds (name, reason) of those that were chosen
-    but cannot be read, and `notices` holds sentences for the person. None of them depends on where
-    the source lies.
+    Where the model takes several pictures at a time, each sample has as many, one after the other;
+    the last is filled up with the first pictures, which are not in its `pictures` again.
+
+    `ids` are the names of pictures and of finished samples in order, `skipped` holds (name, reason)
+    of those that were chosen but cannot be read, and `notices` holds sentences for the person. None
+    of them depends on where the source lies.
     """
 
     def __init__(
@@ -81,20 +86,21 @@ class SampleSet:
         source: Source,
         positions: Sequence[int],
         preprocess: PreprocessSpec | None,
-        input_spec: TensorSpec,
+        inputs: tuple[TensorSpec, ...],
         progress: Progress,
     ) -> None:
         self._source = source
         self._preprocess = preprocess
-        self._input_spec = input_spec
+        self._inputs = inputs
         self._positions, self.skipped = _readable(source, positions, progress)
         self.ids = tuple(source.id(position) for position in self._positions)
         self.kind: SourceKind = source.kind
         self.notices = source.notices
+        self._batch = 1 if self.kind == "tensors" else batch_of(inputs)
         self._fingerprint = ""
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return -(-len(self._positions) // self._batch)
 
     def __iter__(self) -> Iterator[Sample]:
         """Read, preprocess and yield one sample after the other, in the order of `ids`.
@@ -106,8 +112,17 @@ class SampleSet:
 
     def between(self, start: int, stop: int) -> Iterator[Sample]:
         """Those from the index `start` up to `stop`, in order. Raises as iterating does."""
-        for reading in self._source.read(self._positions[start:stop]):
-            yield self._sample(reading)
+        chosen = self._positions[start * self._batch : stop * self._batch]
+        rows: list[Reading] = []
+        for reading in self._source.read(chosen):
+            rows.append(reading)
+            if len(rows) == self._batch:
+                yield self._sample(rows)
+                rows = []
+        if rows:
+            missing = self._batch - len(rows)
+            first = list(self._source.read(self._positions[:missing]))
+            yield self._sample(rows, [first[at % len(first)] for at in range(missing)])
 
     def fingerprint(self) -> str:
         """SHA-256 over the samples' contents and names, the input and the preprocessing.
@@ -123,7 +138,7 @@ class SampleSet:
                 "kind": self.kind,
                 "ids": self.ids,
                 "preprocess": msgspec.to_builtins(self._preprocess),
-                "input": msgspec.to_builtins(self._input_spec),
+                "inputs": msgspec.to_builtins(self._inputs),
             }
             digest = hashlib.sha256(to_json(choice))
             for content in self._source.digests(self._positions):
@@ -131,29 +146,39 @@ class SampleSet:
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
-    def _sample(self, reading: Reading) -> Sample:
-        name = self._source.id(reading.position)
-        if reading.array is None:
-            raise InputError(
-                f"{name} could be read at first; now it {reading.problem}",
-                "Leave the samples as they are while the command runs.",
-            )
-        if self.kind == "tensors" or self._preprocess is None:
-            return Sample(name, {self._input_spec.name: reading.array})
-        from mobileq.vision.preprocess import preprocess
+    def _sample(self, rows: Sequence[Reading], filling: Sequence[Reading] = ()) -> Sample:
+        names = [self._source.id(reading.position) for reading in rows]
+        for reading in (*rows, *filling):
+            if reading.problem:
+                raise InputError(
+                    f"{self._source.id(reading.position)} could be read at first; now it "
+                    f"{reading.problem}",
+                    "Leave the samples as they are while the command runs.",
+                )
+        if rows[0].feeds is not None:
+            return Sample(names[0], rows[0].feeds)
+        from mobileq.vision.preprocess import preprocess_batch
 
-        dtype: Literal["uint8", "float32"] = (
-            "uint8" if self._input_spec.dtype == "uint8" else "float32"
+        assert self._preprocess is not None
+        images = [reading.array for reading in (*rows, *filling) if reading.array is not None]
+        tensor, transforms = preprocess_batch(images, self._preprocess, self._inputs[0])
+        pictures = tuple(
+            Picture(reading.array, transform, self._source.path(reading.position))
+            for reading, transform in zip(rows, transforms, strict=False)
         )
-        tensor, transform = preprocess(reading.array, self._preprocess, dtype)
-        picture = Picture(reading.array, transform, self._source.path(reading.position))
-        return Sample(name, {self._input_spec.name: tensor}, (picture,))
+        return Sample(", ".join(names), {self._inputs[0].name: tensor}, pictures)
+
+
+def batch_of(inputs: tuple[TensorSpec, ...]) -> int:
+    """How many pictures a model takes at a time, in its first input."""
+    shape = inputs[0].shape
+    return shape[0] if len(shape) == 4 and shape[0] > 0 else 1
 
 
 def open_samples(
     path: Path,
     preprocess: PreprocessSpec | None,
-    input_spec: TensorSpec,
+    inputs: tuple[TensorSpec, ...],
     count: int | None = None,
     seed: int = 0,
     split: str = "train",
@@ -167,10 +192,11 @@ def open_samples(
 
     Args:
         path: A folder of images (with those below it, sorted by relative path), an image, a
-            `data.yaml`, a video, or a `.npy` file: uint8 [N, H, W, 3] RGB pictures, or float32
-            [N, *input shape] finished tensors.
+            `data.yaml`, a video, or a `.npy` file with uint8 [N, H, W, 3] RGB pictures; or finished
+            tensors: a `.npy` file for a model of one input, a `.npz` file, a folder of such files,
+            or a folder with one folder for each input (see `mobileq.calibration.archives`).
         preprocess: How pictures become tensors; None where only finished tensors will do.
-        input_spec: The model's input.
+        inputs: The model's. Pictures feed a model of one input.
         count: How many to choose; None or more than there are: all.
         seed: Of the choice. The same on every platform; frames of a video are spread evenly
             instead.
@@ -184,15 +210,15 @@ def open_samples(
     """
     if count is not None and count < 1:
         raise UsageError(f"{count} samples cannot be chosen.", "Ask for at least one.")
-    source = _open_source(path, input_spec, split)
+    source = _open_source(path, inputs, preprocess, split)
     if source.kind != "tensors":
-        _check_preprocess(path, preprocess, input_spec)
+        _check_preprocess(path, preprocess, inputs)
     chosen = _choose(source, count, seed)
-    samples = SampleSet(source, chosen, preprocess, input_spec, progress or Silent())
-    if 2 * len(samples) < len(chosen):
+    samples = SampleSet(source, chosen, preprocess, inputs, progress or Silent())
+    if 2 * len(samples.ids) < len(chosen):
         reasons = some([f"{name} {reason.rstrip('.')}" for name, reason in samples.skipped])
         raise InputError(
-            f"Only {len(samples)} of {len(chosen)} samples of {path} can be read: {reasons}.",
+            f"Only {len(samples.ids)} of {len(chosen)} samples of {path} can be read: {reasons}.",
             "Replace or remove the damaged files.",
         )
     return samples
@@ -202,48 +228,91 @@ def calibration_info(samples: SampleSet, path: Path, seed: int) -> CalibrationIn
     """What a manifest says about the samples; of `path` only the name."""
     return CalibrationInfo(
         source=printable(Path(os.path.abspath(path)).name),
-        count=len(samples),
+        count=len(samples.ids),
         seed=seed,
         ids=samples.ids,
         skipped=samples.skipped,
     )
 
 
-def _open_source(path: Path, input_spec: TensorSpec, split: str) -> Source:
+def _open_source(
+    path: Path, inputs: tuple[TensorSpec, ...], preprocess: PreprocessSpec | None, split: str
+) -> Source:
     suffix = path.suffix.lower()
     if not os.path.lexists(path):
         raise UsageError(f"There is no file or folder {path}.", "Check the path to the samples.")
     if path.is_dir():
-        return folder_source(path)
+        return _open_folder(path, inputs, preprocess)
     if suffix in (".yaml", ".yml"):
         return data_yaml_source(read_data_yaml(path), split)
+    if suffix == ".npz":
+        return ArchiveRows(path, inputs)
     if suffix == ".npy":
-        return array_source(path, input_spec)
+        if len(inputs) != 1:
+            raise UsageError(
+                f"{path} holds one array, but the model has {len(inputs)} inputs.",
+                "Save one for each input in a .npz file, under the inputs' names: "
+                f"{', '.join(spec.name for spec in inputs)}.",
+            )
+        return array_source(path, inputs[0])
     if suffix in VIDEO_SUFFIXES:
         return VideoFrames(path)
     if suffix in IMAGE_SUFFIXES:
         return ImageFiles("image", {printable(path.name): path})
     raise UsageError(
         f"{path} is no known kind of samples.",
-        "Give a folder of images, an image, a data.yaml, a video, or a .npy file.",
+        "Give a folder of images, an image, a data.yaml, a video, or a .npy or .npz file.",
     )
 
 
+def _open_folder(
+    path: Path, inputs: tuple[TensorSpec, ...], preprocess: PreprocessSpec | None
+) -> Source:
+    """Pictures where there are any; arrays among them are ignored as other files are."""
+    try:
+        arrays = array_folder(path, inputs, preprocess)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if arrays is None:
+        return folder_source(path)
+    if isinstance(arrays, InputFolders) or not any(
+        each.suffix.lower() in IMAGE_SUFFIXES for each in path.iterdir()
+    ):
+        return arrays
+    return folder_source(path)
+
+
 def _check_preprocess(
-    path: Path, preprocess: PreprocessSpec | None, input_spec: TensorSpec
+    path: Path, preprocess: PreprocessSpec | None, inputs: tuple[TensorSpec, ...]
 ) -> None:
-    if preprocess is None:
+    if len(inputs) != 1:
+        names = [spec.name for spec in inputs]
         raise UsageError(
-            f"{path} holds pictures, but how the model wants them is not known.",
-            "State the preprocessing, or give finished tensors as a float32 .npy file.",
+            f"{path} holds pictures, and the model has {len(inputs)} inputs: {', '.join(names)}.",
+            "Give .npz files with an array for each, or a folder for each; or make the others "
+            f"constants: --set {names[-1]}=VALUE.",
         )
-    shape = preprocess.tensor_shape()
-    if shape != input_spec.shape:
+    (spec,) = inputs
+    if preprocess is None:
+        listed = ", ".join(map(str, ("N", *spec.shape[1:])))
+        raise UsageError(
+            f"{path} holds pictures, but how the model wants them is not known: its input is "
+            f"{shape_text(spec)}.",
+            f"Give finished tensors: a .npy file of {spec.dtype} [{listed}]"
+            + (", or describe the input with --spec FILE." if _may_be_picture(spec) else "."),
+        )
+    shape = preprocess.tensor_shape(batch_of(inputs))
+    if shape != spec.shape:
         raise InputError(
-            f"The preprocessing gives {list(shape)}, but the model's input {input_spec.name} is "
-            f"{list(input_spec.shape)}.",
+            f"The preprocessing gives {list(shape)}, but the model's input {spec.name} is "
+            f"{list(spec.shape)}.",
             "Correct the width, height or layout of the preprocessing.",
         )
+
+
+def _may_be_picture(spec: TensorSpec) -> bool:
+    channels = {"NCHW": 1, "NHWC": 3}
+    return spec.layout is not None and spec.shape[channels[spec.layout]] in (1, 3)
 
 
 def _choose(source: Source, count: int | None, seed: int) -> Sequence[int]:
@@ -263,7 +332,7 @@ def _readable(
     skipped: list[tuple[str, str]] = []
     readings = source.read(positions)
     for reading in tracked(readings, progress, "Reading calibration pictures", len(positions)):
-        if reading.array is None:
+        if reading.problem:
             skipped.append((source.id(reading.position), reading.problem))
         else:
             readable.append(reading.position)

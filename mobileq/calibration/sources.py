@@ -17,13 +17,14 @@ SourceKind = Literal["folder", "data_yaml", "image", "video", "pictures", "tenso
 class Reading:
     """One thing that was read, or the reason why it could not be, which follows its name.
 
-    `array` is a picture, uint8 [H, W, 3] RGB; from a source of kind "tensors" it is a finished
-    tensor of the model's input shape.
+    `array` is a picture, uint8 [H, W, 3] RGB. A source of kind "tensors" gives `feeds` in its
+    place: what each of the model's inputs takes, by its name.
     """
 
     position: int
-    array: npt.NDArray[Any] | None
+    array: npt.NDArray[Any] | None = None
     problem: str = ""
+    feeds: dict[str, npt.NDArray[Any]] | None = None
 
 
 class Source(Protocol):

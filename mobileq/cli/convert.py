@@ -48,7 +48,10 @@ def convert(
     ] = "float32",
     calib: Annotated[
         Path | None,
-        typer.Option(help="Typical pictures: a folder, data.yaml, video or .npy."),
+        typer.Option(
+            help="Typical pictures: a folder, data.yaml, video or .npy; or tensors: .npy, .npz, a "
+            "folder of them, or one for each input."
+        ),
     ] = None,
     calib_count: Annotated[
         int | None, typer.Option(help="How many of them to use, if not 64.")

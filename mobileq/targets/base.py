@@ -56,8 +56,8 @@ class ConversionJob:
         ranges: Of the model's activations, and
         keep_float: the tensors whose ops stay float, for the integer precisions: all that these
             ops give.
-        samples: Finished input tensors, as often as asked, one in memory at a time, for tools
-            that insist on calibrating themselves. `sample_count` is their number.
+        samples: What the inputs take, by their names, as often as asked, one sample in memory at a
+            time, for tools that insist on calibrating themselves. `sample_count` is their number.
         given: The scales that the model came with, if it did. Its weights keep theirs, and float
             stays only what had none.
         output: The file to write.
@@ -72,7 +72,7 @@ class ConversionJob:
     recipe: QuantRecipe
     ranges: TensorRanges
     keep_float: tuple[str, ...]
-    samples: Callable[[], Iterable[NDArray[Any]]] | None
+    samples: Callable[[], Iterable[Tensors]] | None
     sample_count: int
     output: Path
     scratch: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobileq.errors import UsageError
-from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams
+from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, TensorSpec
 from mobileq.vision.detections import ByteArray, FloatArray
 from mobileq.vision.image_file import read_image
 from mobileq.vision.letterbox import LetterboxTransform, Rotation
@@ -21,6 +22,7 @@ __all__ = [
     "letterbox_image",
     "lookup_table",
     "preprocess",
+    "preprocess_batch",
     "quantize",
     "read_image",
 ]
@@ -79,7 +81,9 @@ def preprocess(
 def feed_picture(
     spec: ModelSpec, image: ByteArray, rotation: Rotation = 0
 ) -> tuple[dict[str, npt.NDArray[np.float32 | np.uint8]], LetterboxTransform]:
-    """{input name: tensor} for a model that takes one picture, and the transform back.
+    """{input name: tensor} for a model that takes a picture, and the transform back.
+
+    A model that takes several at a time is given it in every row.
 
     An input with a scale is given real values, which its runner quantizes.
 
@@ -92,11 +96,30 @@ def feed_picture(
             "Say it with --family, or describe it with --spec FILE.toml.",
         )
     first = spec.inputs[0]
-    plain = first.dtype == "uint8" and first.quant is None
-    tensor, transform = preprocess(
-        image, spec.preprocess, "uint8" if plain else "float32", rotation
-    )
-    return {first.name: tensor}, transform
+    tensor, transforms = preprocess_batch([image], spec.preprocess, first, rotation)
+    return {first.name: tensor}, transforms[0]
+
+
+def preprocess_batch(
+    images: Sequence[ByteArray], spec: PreprocessSpec, tensor: TensorSpec, rotation: Rotation = 0
+) -> tuple[npt.NDArray[np.float32 | np.uint8], tuple[LetterboxTransform, ...]]:
+    """The input tensor of one picture or of as many as the model takes, and their transforms.
+
+    Where there are fewer, they are repeated in the rows that are left.
+
+    Args:
+        images: At least one, at most the batch of `tensor`; as of `preprocess`.
+        tensor: The input. One of integers without a scale is given the pixels themselves.
+    """
+    plain = tensor.dtype == "uint8" and tensor.quant is None
+    dtype: Literal["uint8", "float32"] = "uint8" if plain else "float32"
+    made = [preprocess(image, spec, dtype, rotation) for image in images]
+    transforms = tuple(transform for _, transform in made)
+    batch = tensor.shape[0] if tensor.shape else 1
+    if batch <= 1:
+        return made[0][0], transforms
+    rows = [made[at % len(made)][0] for at in range(batch)]
+    return np.concatenate(rows), transforms
 
 
 def gray_image(image: ByteArray) -> ByteArray:

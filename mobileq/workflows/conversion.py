@@ -172,7 +172,8 @@ class Conversion:
         head = self._request.head(file)
         if self._source.info.given is not None:
             return self._given_source(head)
-        wants_raw = head == "raw" or (head == "auto" and file[1] in CALIBRATED)
+        is_detector = self._source.spec.decode is not None
+        wants_raw = head == "raw" or (head == "auto" and is_detector and file[1] in CALIBRATED)
         if not wants_raw or self._source.head == "raw":
             return self._source
         if self._raw is None:

@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobileq.errors import UsageError
 from mobileq.graph.families.facts import find_picture
 from mobileq.progress import Progress
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
@@ -30,19 +29,14 @@ def open_calibration(
         count: How many were asked for; None for `DEFAULT_COUNT`, or all where there are fewer.
 
     Raises:
-        UsageError: The model has several inputs, which pictures can't feed.
+        UsageError, InputError: As `open_samples`.
     """
     from mobileq.calibration.samples import open_samples
 
-    if len(spec.inputs) != 1:
-        raise UsageError(
-            f"{spec.name} has {len(spec.inputs)} inputs, so pictures alone can't feed it.",
-            "Convert without --calib to fp32, fp16 or dynamic.",
-        )
     samples = open_samples(
-        *(path, spec.preprocess, spec.inputs[0], count or DEFAULT_COUNT, seed), progress=progress
+        *(path, spec.preprocess, spec.inputs, count or DEFAULT_COUNT, seed), progress=progress
     )
-    chosen = len(samples) + len(samples.skipped)
+    chosen = len(samples.ids) + len(samples.skipped)
     if count is not None and count > chosen:
         progress.notice(
             f"{count} samples were asked for; {path.name} has {chosen}, which are all used."

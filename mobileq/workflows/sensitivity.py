@@ -21,7 +21,7 @@ from mobileq.quantize.distance import has_candidates
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
-from mobileq.spec import HeadKind, ModelSpec, Spec, TensorRanges
+from mobileq.spec import HeadKind, Spec, TensorRanges
 from mobileq.staging import temporary_folder
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inputs import open_calibration
@@ -156,7 +156,7 @@ def sensitivity(
     ):
         stages = Stages(store, scratch, progress)
         source = _source(stages, Path(model), chosen_overrides(overrides, choices), head, progress)
-        pictures = _pictures(source.spec, Path(calib), calib_count, seed, progress)
+        pictures = open_calibration(source.spec, Path(calib), calib_count, seed, progress)
         found = _ranked(stages, source, pictures, samples, progress)
         if store.notice:
             progress.notice(store.notice)
@@ -188,6 +188,8 @@ def _source(
         )
     if head == "decoded" or source.head == "raw" or source.info.given is not None:
         return source
+    if head == "auto" and source.spec.decode is None:
+        return source
     try:
         return stages.raw(source)
     except UsageError as error:
@@ -195,17 +197,6 @@ def _source(
             raise
         progress.notice(f"{error.message} The decoding stays in the graph, in float.")
         return source
-
-
-def _pictures(
-    spec: ModelSpec, calib: Path, count: int | None, seed: int, progress: Progress
-) -> SampleSet:
-    if len(spec.inputs) != 1:
-        raise UsageError(
-            f"{spec.name} has {len(spec.inputs)} inputs, so pictures alone can't feed it.",
-            "Give a model with one input.",
-        )
-    return open_calibration(spec, calib, count, seed, progress)
 
 
 def _ranked(

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,14 +24,12 @@ from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
-from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target
+from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target, Tensors
 from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides, prepared_by
 from mobileq.workflows.quantization import Quantization, QuantOptions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mobileq.calibration.samples import Sample, SampleSet
     from mobileq.evaluate.verify import ReferenceSample
 
@@ -228,7 +226,7 @@ class Stages:
                 recipe=recipe,
                 ranges=plan.ranges if plan else {},
                 keep_float=plan.float_tensors if plan else (),
-                samples=(lambda: _tensors(samples)) if samples else None,
+                samples=(lambda: _feeds(samples)) if samples else None,
                 sample_count=len(samples) if samples else 0,
                 output=path,
                 scratch=self.workspace(source.sha256),
@@ -425,10 +423,9 @@ def _read_source(folder: Path) -> Source:
     return Source(onnx, file_digest(onnx), info)
 
 
-def _tensors(samples: SampleSet) -> Iterator[NDArray[Any]]:
+def _feeds(samples: SampleSet) -> Iterator[Tensors]:
     for sample in samples:
-        (tensor,) = sample.feeds.values()
-        yield tensor
+        yield sample.feeds
 
 
 def reference_name() -> str:

@@ -29,7 +29,7 @@ def write(folder: Path, text: str, *pictures: str) -> Path:
 
 
 def ids(path: Path, split: str = "train") -> tuple[str, ...]:
-    return open_samples(path, PREPROCESS, INPUT, split=split).ids
+    return open_samples(path, PREPROCESS, (INPUT,), split=split).ids
 
 
 def test_splits_are_folders_below_the_path(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_split_may_be_a_list_file(tmp_path: Path) -> None:
 def test_list_may_name_files_that_do_not_exist(tmp_path: Path) -> None:
     path = write(tmp_path, "train: t.txt\n", "a.png")
     (tmp_path / "t.txt").write_text("a.png\ngone.png\n")
-    samples = open_samples(path, PREPROCESS, INPUT)
+    samples = open_samples(path, PREPROCESS, (INPUT,))
     assert samples.ids == ("a.png",)
     assert [name for name, _ in samples.skipped] == ["gone.png"]
 

@@ -47,7 +47,7 @@ def image_of(sample: Sample) -> np.ndarray:
 
 
 def open_(path: Path, **options: Any) -> SampleSet:
-    return open_samples(path, PREPROCESS, INPUT, **options)
+    return open_samples(path, PREPROCESS, (INPUT,), **options)
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def test_fingerprint_depends_on_content_preprocessing_choice_and_input(tmp_path:
         open_(tmp_path, count=3).fingerprint(),
         open_(tmp_path, count=3, seed=1).fingerprint(),
         open_(tmp_path, count=4).fingerprint(),
-        open_samples(tmp_path, bgr, INPUT, 3).fingerprint(),
-        open_samples(tmp_path, PREPROCESS, uint8, 3).fingerprint(),
+        open_samples(tmp_path, bgr, (INPUT,), 3).fingerprint(),
+        open_samples(tmp_path, PREPROCESS, (uint8,), 3).fingerprint(),
     ]
     chosen = open_(tmp_path, count=3).ids[0]
     cv2.imwrite(str(tmp_path / chosen), picture(99))
@@ -226,11 +226,11 @@ def test_missing_path_and_unknown_kind_are_usage_errors(tmp_path: Path) -> None:
 def test_pictures_need_preprocessing_that_fits_the_input(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["a.png"])
     with pytest.raises(UsageError, match="not known"):
-        open_samples(tmp_path, None, INPUT)
+        open_samples(tmp_path, None, (INPUT,))
     with pytest.raises(InputError, match=r"\[1, 3, 9, 16\], but .* \[1, 3, 8, 16\]"):
-        open_samples(tmp_path, PreprocessSpec(width=16, height=9), INPUT)
+        open_samples(tmp_path, PreprocessSpec(width=16, height=9), (INPUT,))
     with pytest.raises(InputError, match=r"\[1, 8, 16, 3\]"):
-        open_samples(tmp_path, PreprocessSpec(width=16, height=8, layout="NHWC"), INPUT)
+        open_samples(tmp_path, PreprocessSpec(width=16, height=8, layout="NHWC"), (INPUT,))
 
 
 def test_single_image_is_one_sample(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_single_image_is_one_sample(tmp_path: Path) -> None:
 def test_uint8_input_takes_the_pixels(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["a.png"])
     uint8 = TensorSpec(name="images", shape=(1, 3, 8, 16), dtype="uint8", layout="NCHW")
-    (sample,) = open_samples(tmp_path, PREPROCESS, uint8)
+    (sample,) = open_samples(tmp_path, PREPROCESS, (uint8,))
     assert tensor_of(sample).dtype == np.uint8
 
 
@@ -298,17 +298,55 @@ TENSORS = np.random.default_rng(0).random((5, 1, 3, 8, 16), np.float32)
         TENSORS[:, 0].transpose(0, 2, 3, 1),
         TENSORS.transpose(0, 1, 3, 4, 2),
         TENSORS.astype(">f4"),
+        TENSORS.astype(np.float64),
         np.asfortranarray(TENSORS),
     ],
-    ids=["whole", "without-one", "nhwc", "whole-nhwc", "big-endian", "fortran"],
+    ids=["whole", "without-one", "nhwc", "whole-nhwc", "big-endian", "float64", "fortran"],
 )
 def test_float_array_holds_finished_tensors(tmp_path: Path, array: np.ndarray) -> None:
-    samples = open_samples(save(tmp_path / "a.npy", array), None, INPUT)
+    samples = open_samples(save(tmp_path / "a.npy", array), None, (INPUT,))
     assert samples.kind == "tensors"
     found = [tensor_of(sample) for sample in samples]
     np.testing.assert_array_equal(found, TENSORS)
     assert all(tensor.dtype == np.float32 and tensor.flags.c_contiguous for tensor in found)
     assert all(sample.pictures == () for sample in samples)
+
+
+def test_gray_pictures_have_one_channel_or_three(tmp_path: Path) -> None:
+    gray = PreprocessSpec(
+        width=16, height=8, channel_order="GRAY", image_mean=(0.0,), image_std=(1.0,)
+    )
+    spec = TensorSpec(name="images", shape=(1, 1, 8, 16), dtype="float32", layout="NCHW")
+    pictures = np.stack([picture(seed)[..., :1] for seed in range(2)])
+    one = open_samples(save(tmp_path / "one.npy", pictures), gray, (spec,))
+    three = open_samples(save(tmp_path / "three.npy", pictures.repeat(3, -1)), gray, (spec,))
+    for first, second in zip(one, three, strict=True):
+        assert tensor_of(first).shape == (1, 1, 8, 16)
+        np.testing.assert_array_equal(tensor_of(first), tensor_of(second))
+
+
+BATCH = TensorSpec(name="images", shape=(3, 3, 8, 16), dtype="float32", layout="NCHW")
+
+
+def test_pictures_fill_a_batch_and_the_last_is_filled_up_with_the_first(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["a.png", "b.png", "c.png", "d.png"])
+    alone = [tensor_of(sample)[0] for sample in open_(tmp_path)]
+    samples = open_samples(tmp_path, PREPROCESS, (BATCH,))
+    assert (len(samples), samples.ids) == (2, ("a.png", "b.png", "c.png", "d.png"))
+    first, second = samples
+    np.testing.assert_array_equal(tensor_of(first), alone[:3])
+    np.testing.assert_array_equal(tensor_of(second), [alone[3], alone[0], alone[1]])
+    assert (first.id, second.id) == ("a.png, b.png, c.png", "d.png")
+    assert [len(first.pictures), len(second.pictures)] == [3, 1]
+    (again,) = samples.between(1, 2)
+    np.testing.assert_array_equal(tensor_of(again), tensor_of(second))
+
+
+def test_one_picture_fills_a_batch_alone(tmp_path: Path) -> None:
+    (sample,) = open_samples(write_pictures(tmp_path, ["a.png"]), PREPROCESS, (BATCH,))
+    rows = tensor_of(sample)
+    np.testing.assert_array_equal(rows[1:], rows[[0, 0]])
+    assert len(sample.pictures) == 1
 
 
 def test_fingerprint_of_an_array_depends_on_rows_and_their_order_of_axes(tmp_path: Path) -> None:
@@ -328,15 +366,17 @@ def test_fingerprint_of_an_array_depends_on_rows_and_their_order_of_axes(tmp_pat
 def test_tensors_of_an_input_without_layout_must_fit_as_they_are(tmp_path: Path) -> None:
     vector = TensorSpec(name="x", shape=(1, 7), dtype="float32")
     path = save(tmp_path / "a.npy", np.ones((4, 7), np.float32))
-    assert [tensor_of(sample).shape for sample in open_samples(path, None, vector)] == [(1, 7)] * 4
+    assert [tensor_of(sample).shape for sample in open_samples(path, None, (vector,))] == [
+        (1, 7)
+    ] * 4
     unknown = TensorSpec(name="images", shape=(1, 8, 16, 3), dtype="float32")
     with pytest.raises(InputError, match="does not go with"):
-        open_samples(save(tmp_path / "b.npy", TENSORS), None, unknown)
+        open_samples(save(tmp_path / "b.npy", TENSORS), None, (unknown,))
 
 
 def test_nhwc_model_takes_nchw_tensors(tmp_path: Path) -> None:
     nhwc = TensorSpec(name="images", shape=(1, 8, 16, 3), dtype="float32", layout="NHWC")
-    samples = open_samples(save(tmp_path / "a.npy", TENSORS[:, 0]), None, nhwc)
+    samples = open_samples(save(tmp_path / "a.npy", TENSORS[:, 0]), None, (nhwc,))
     expected = TENSORS.transpose(0, 1, 3, 4, 2)
     np.testing.assert_array_equal([tensor_of(sample) for sample in samples], expected)
 
@@ -344,7 +384,7 @@ def test_nhwc_model_takes_nchw_tensors(tmp_path: Path) -> None:
 def test_tensor_with_nan_is_skipped(tmp_path: Path) -> None:
     array = TENSORS.copy()
     array[2, 0, 1, 3, 4] = np.nan
-    samples = open_samples(save(tmp_path / "a.npy", array), None, INPUT)
+    samples = open_samples(save(tmp_path / "a.npy", array), None, (INPUT,))
     assert samples.skipped == (("row-000002", "holds NaN or infinite values."),)
     assert len(samples) == 4
 
@@ -353,7 +393,6 @@ def test_tensor_with_nan_is_skipped(tmp_path: Path) -> None:
     "array",
     [
         np.zeros((2, 3, 9, 16), np.float32),
-        np.zeros((2, 3, 8, 16), np.float64),
         np.zeros((2, 8, 16, 4), np.uint8),
         np.zeros((2, 3, 8, 16), np.int8),
         np.zeros((0, 3, 8, 16), np.float32),
@@ -381,7 +420,7 @@ def test_damaged_array_is_read_or_refused_but_never_crashes(
     path.write_bytes(content[: len(content) - cut])
     message = ""
     try:
-        samples = open_samples(path, PREPROCESS, small)
+        samples = open_samples(path, PREPROCESS, (small,))
     except MobileqError as error:
         message = error.message
     else:
@@ -402,7 +441,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        for _ in open_samples(tmp_path, wide, spec, count):
+        for _ in open_samples(tmp_path, wide, (spec,), count):
             pass
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -464,7 +464,7 @@ def test_yolox_nano_statistics_are_those_of_its_activations(data_folder: Path) -
     samples = open_samples(
         data_folder / "coco128" / "images",
         PreprocessSpec(width=416, height=416, channel_order="BGR", rescale_factor=1.0),
-        TensorSpec(name="images", shape=(1, 3, 416, 416), dtype="float32", layout="NCHW"),
+        (TensorSpec(name="images", shape=(1, 3, 416, 416), dtype="float32", layout="NCHW"),),
         count=4,
     )
     feeds = [sample.feeds for sample in samples]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from .commands import Cli
 from .models import model, saved
@@ -24,6 +27,43 @@ def sized(path: Path) -> Path:
             y = Mul(c, scale)
         }"""
     )
+    return saved(made, path)
+
+
+def siamese(path: Path) -> Path:
+    """Two pictures, or what else has 3 channels, through the same weights."""
+    made = model(
+        """g (float[1,3,8,8] left, float[1,3,8,8] right) => (float[1,4,8,8] y) {
+            a = Conv(left, v)
+            b = Conv(right, v)
+            c = Relu(a)
+            d = Relu(b)
+            e = Sub(c, d)
+            y = Conv(e, u)
+        }"""
+    )
+    draw = np.random.default_rng(0)
+    for name, shape in (("v", (12, 3, 1, 1)), ("u", (4, 12, 1, 1))):
+        values = draw.normal(0, 0.3, shape).astype(np.float32)
+        made.graph.initializer.append(numpy_helper.from_array(values, name))
+    del made.graph.initializer[0]  # `w`
+    return saved(made, path)
+
+
+def tokens(path: Path) -> Path:
+    """Token ids, int64."""
+    made = model(
+        """g (int64[1,6] ids) => (float[1,6,4] y) {
+            e = Gather(t, ids)
+            h = MatMul(e, m)
+            y = Add(h, b)
+        }"""
+    )
+    draw = np.random.default_rng(0)
+    for name, shape in (("t", (20, 8)), ("m", (8, 4)), ("b", (4,))):
+        values = draw.normal(0, 1, shape).astype(np.float32)
+        made.graph.initializer.append(numpy_helper.from_array(values, name))
+    del made.graph.initializer[0]  # `w`
     return saved(made, path)
 
 
@@ -53,6 +93,46 @@ def test_set_input_is_a_constant_of_every_file_and_of_the_recipe(
     assert result.code == 0, result.err
     name = "models/net-int8.tflite"
     assert digest(again / name) == digest(first / name)
+
+
+def measured(manifest: dict[str, Any], name: str) -> float:
+    return manifest["measurements"][name].get("sqnr_db", 200.0)
+
+
+def test_two_inputs_are_calibrated_and_verified_on_their_own_samples(
+    tmp_path: Path, cli: Cli
+) -> None:
+    draw = np.random.default_rng(1)
+    rows = {name: draw.normal(0, 3, (20, 3, 8, 8)).astype(np.float32) for name in ("left", "right")}
+    np.savez(tmp_path / "rows.npz", **rows)
+    result = cli(
+        "convert", siamese(tmp_path / "net.onnx"), "-o", tmp_path / "out", "--calib",
+        tmp_path / "rows.npz", "--precision", "fp32,int8", "--target", "tflite,mnn", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    manifest = result.document
+    assert manifest["calibration"]["count"] == 20
+    for target in ("tflite", "mnn"):
+        assert measured(manifest, f"{target}-fp32") > 100
+        assert 30 < measured(manifest, f"{target}-int8") < 70
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["verifications"]["tflite-int8"]["sample_ids"][0] == "row-000000"
+    found = cli("sensitivity", tmp_path / "net.onnx", "--calib", tmp_path / "rows.npz", "--json")
+    assert found.code == 0, found.err
+    assert len(found.document["groups"]) == 4
+
+
+def test_token_ids_are_calibrated_and_verified(tmp_path: Path, cli: Cli) -> None:
+    np.save(tmp_path / "ids.npy", np.random.default_rng(1).integers(0, 20, (20, 6)))
+    result = cli(
+        "convert", tokens(tmp_path / "net.onnx"), "-o", tmp_path / "out", "--calib",
+        tmp_path / "ids.npy", "--precision", "fp32,fp16,dynamic,int8", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    manifest = result.document
+    assert measured(manifest, "tflite-fp32") > 100
+    assert measured(manifest, "tflite-int8") > 30
+    assert manifest["artifacts"][0]["inputs"][0]["dtype"] in ("int32", "int64")
 
 
 @pytest.mark.parametrize("command", ["convert", "inspect", "sensitivity", "detect"])

@@ -61,13 +61,14 @@ class TinyModel:
         progress=None,
         engine="direct",
     ) -> ConversionJob:
+        name = self.spec.inputs[0].name
         return ConversionJob(
             model=self.path,
             spec=self.spec,
             recipe=QuantRecipe(precision=precision, io=io, keep_float=keep_float, engine=engine),
             ranges=self.ranges() if calibrated and precision in CALIBRATED else {},
             keep_float=keep_float,
-            samples=(lambda: self.samples) if calibrated else None,
+            samples=(lambda: [{name: each} for each in self.samples]) if calibrated else None,
             sample_count=len(self.samples),
             output=folder / f"{precision}-{io}{len(keep_float)}.tflite",
             scratch=folder,

@@ -76,7 +76,8 @@ def quantize_by_mnn(
     pictures = folder / PICTURES
     pictures.mkdir(exist_ok=True)
     samples = tracked(islice(job.samples(), used), job.progress, "Writing pictures for MNN", used)
-    write_pictures(preprocess, samples, pictures)
+    name = job.spec.inputs[0].name
+    write_pictures(preprocess, (feeds[name] for feeds in samples), pictures)
     weights = job.recipe.mnn_weights or "MAX_ABS"
     config = preprocess_config(preprocess, used, method, weights, job.recipe.keep_float)
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=1) + "\n")
@@ -105,9 +106,11 @@ def companions(folder: Path) -> tuple[str, ...]:
 
 def _preprocess(job: ConversionJob) -> PreprocessSpec:
     spec = job.spec
-    if job.samples is None or spec.preprocess is None or spec.inputs[0].dtype != "float32":
+    takes_one = len(spec.inputs) == 1 and spec.inputs[0].shape[0] == 1
+    is_float = spec.inputs[0].dtype == "float32"
+    if job.samples is None or spec.preprocess is None or not (takes_one and is_float):
         raise UsageError(
-            "MNN's own quantizer needs pictures and a model that takes one in float.",
+            "MNN's own quantizer needs pictures and a model that takes one at a time, in float.",
             "Give photos with --calib, or use --mnn-method mobileq.",
         )
     return spec.preprocess

@@ -56,6 +56,6 @@ def _dataset(samples: str) -> Callable[[], Iterator[list[Any]]]:
 
     def generate() -> Iterator[list[Any]]:
         for tensor in tensors:
-            yield [np.array(tensor[None])]
+            yield [np.array(tensor)]
 
     return generate

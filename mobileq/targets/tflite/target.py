@@ -44,7 +44,7 @@ from mobileq.targets.tflite.tensors import (
 from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
@@ -329,18 +329,24 @@ def _write_samples(job: ConversionJob, order: Order) -> Path:
     """
     import numpy as np
 
+    if len(job.spec.inputs) != 1:
+        raise UsageError(
+            f"TensorFlow is given samples for one input; {job.spec.name} has "
+            f"{len(job.spec.inputs)}.",
+            "Use --engine direct for the integer precisions.",
+        )
     path = job.scratch / "samples.npy"
     if path.exists():
         return path
     spec = job.spec.inputs[0]
-    shape = tuple(spec.shape[axis] for axis in order[1:])
+    shape = tuple(spec.shape[axis] for axis in order)
     tensors = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         path, mode="w+", dtype=spec.dtype, shape=(job.sample_count, *shape)
     )
-    samples: Iterable[NDArray[Any]] = job.samples() if job.samples else ()
-    for index, tensor in enumerate(
+    samples: Iterable[Tensors] = job.samples() if job.samples else ()
+    for index, feeds in enumerate(
         tracked(samples, job.progress, "Preparing calibration", job.sample_count)
     ):
-        tensors[index] = tensor.transpose(order)[0]
+        tensors[index] = feeds[spec.name].transpose(order)
     tensors.flush()
     return path
