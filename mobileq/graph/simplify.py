@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
 from mobileq.graph.attention import weights_first
+from mobileq.graph.batch_normalization import as_depthwise
 from mobileq.graph.hard_functions import rewrite_hard_functions
 from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
@@ -41,7 +42,8 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
 
     Args:
         model: With static input shapes (see `fix_shapes`).
-        rewrite: Attention and hard functions may be written anew, with tensors of other names.
+        rewrite: Attention, hard functions and batch normalizations may be written anew, with
+            tensors of other names.
 
     Returns:
         The model and the notices.
@@ -57,7 +59,7 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
         candidates = [simplified]
         if rewrite:
             # First: sums in another order may swap close ranks of a model that sorts.
-            candidates.insert(0, rewrite_hard_functions(weights_first(simplified)))
+            candidates.insert(0, as_depthwise(rewrite_hard_functions(weights_first(simplified))))
         for simplified in candidates:
             difference = _trial(before, inputs, model, simplified)
             if not difference:

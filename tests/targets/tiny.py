@@ -147,6 +147,30 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "k_columns": weights(7, 9, seed=7),
         },
     ),
+    # Blocks as FastViT has them: two convolutions and a batch normalization take the same tensor.
+    "branches": (
+        """g (float[1,8,16,16] x) => (float[1,8,16,16] y) {
+            a = Relu(x)
+            normal = BatchNormalization(a, scale, bias, mean, var)
+            mixed = Conv(a, w)
+            sum = Add(normal, mixed)
+            b = Relu(sum)
+            again = BatchNormalization(b, scale, bias, mean, var)
+            point = Conv<group=8>(b, p)
+            cross = Conv<group=8, pads=[1,1,1,1]>(b, d)
+            some = Add(point, again)
+            y = Add(some, cross)
+        }""",
+        {
+            "w": weights(8, 8, 1, 1),
+            "p": weights(8, 1, 1, 1),
+            "d": weights(8, 1, 3, 3),
+            "scale": 1 + weights(8, seed=1),
+            "bias": weights(8, seed=2),
+            "mean": weights(8, seed=3),
+            "var": 1 + weights(8, seed=4),
+        },
+    ),
     # Two channels whose weights are nothing beside their biases, as of classes never trained.
     "dead": (
         """g (float[1,3,16,16] x) => (float[1,8,16,16] y) {

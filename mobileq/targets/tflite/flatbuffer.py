@@ -262,6 +262,15 @@ def transpose_input(model: Any, position: int, permutation: tuple[int, ...]) -> 
     _redirect_signatures(model, target, source)
 
 
+def insert_transpose(
+    model: Any, behind: Any, source: int, target: int, permutation: tuple[int, ...]
+) -> None:
+    """Put a TRANSPOSE of the tensor `source` into the tensor `target` behind an op."""
+    graph = model.subgraphs[0]
+    _add_transpose(model, source, target, permutation, target)
+    graph.operators.insert(graph.operators.index(behind) + 1, graph.operators.pop())
+
+
 def before_transpose(name: str, present: Collection[str]) -> str:
     """What the tensor of this name is called since `transpose_output` put another in its place.
 
@@ -388,13 +397,19 @@ def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> A
     return tensor
 
 
+def has_data(model: Any, tensor: Any) -> bool:
+    """Whether the tensor is a constant."""
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
 def float32_values(model: Any, tensor: Any) -> Any | None:
     """The values of a float32 constant, in its shape; None for all else."""
     import numpy as np
 
-    data = model.buffers[tensor.buffer].data
-    if data is None or not len(data) or dtype_name(tensor) != "float32":
+    if not has_data(model, tensor) or dtype_name(tensor) != "float32":
         return None
+    data = model.buffers[tensor.buffer].data
     return np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
 
 

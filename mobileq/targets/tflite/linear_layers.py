@@ -76,7 +76,8 @@ def rescale_constant_factors(model: Any, float_model: Any) -> None:
             index, kind = int(op.inputs[at]), _dtype(graph, op.inputs[1 - at])
             name = graph.tensors[index].name
             original = originals.get(name.split(_COPY)[0])
-            if original is None or kind not in _LARGEST or not _is_constant(model, graph, index):
+            is_constant = flatbuffer.has_data(model, graph.tensors[index])
+            if original is None or kind not in _LARGEST or not is_constant:
                 continue
             value = flatbuffer.float32_values(float_model, original)
             if value is not None:
@@ -91,11 +92,6 @@ def _add_scaled(model: Any, graph: Any, name: bytes, value: Matrix, kind: str) -
     scale = max(float(np.abs(value).max(initial=0.0)), 1e-30) / _LARGEST[kind]
     codes = np.round(value / scale).astype(kind)
     return flatbuffer.add_constant(model, graph, name, codes, scale)
-
-
-def _is_constant(model: Any, graph: Any, index: int) -> bool:
-    data = model.buffers[graph.tensors[index].buffer].data
-    return data is not None and len(data) > 0
 
 
 def _dtype(graph: Any, index: Any) -> str:

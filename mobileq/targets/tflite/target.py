@@ -33,6 +33,7 @@ from mobileq.targets.tflite.correspondence import (
 )
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
+from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -162,7 +163,8 @@ def _make_base(job: ConversionJob, base: Path) -> None:
     _convert_base(job, "convert_direct", base)
     model = flatbuffer.read_model(base)
     _require_known_ops(job, model)
-    if connect_fully(model):
+    changed = [restore_lost(model, base.with_suffix(REPORT_SUFFIX)), connect_fully(model)]
+    if any(changed):
         flatbuffer.write_model(model, base)
     telling = job.spec.outputs if _is_raw(job) else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
