@@ -16,7 +16,7 @@ def _spec(shape: tuple[int, ...], dtype: str = "float32", **more: TensorSpec) ->
     ("shape", "dtype"),
     [
         ((2, 3, 64, 64), "float32"),  # no batch of one
-        ((1, 1, 5, 5), "float32"),  # a picture has three channels
+        ((1, 2, 5, 5), "float32"),  # a picture has three channels, or one
         ((3, 4, 5, 1), "float32"),
         ((3, 1, 5, 5), "float32"),
         ((1, 3, 8, 8), "int64"),
@@ -32,6 +32,9 @@ def test_a_picture_is_guessed_for_the_first_input() -> None:
     found = guessed_preprocess(_spec((1, 3, 48, 64), sizes=sizes))
     assert found is not None
     assert (found.width, found.height, found.layout) == (64, 48, "NCHW")
+    found = guessed_preprocess(_spec((1, 1, 48, 64)))
+    assert found is not None
+    assert found.channel_order == "GRAY"
     found = guessed_preprocess(_spec((1, 48, 64, 3), "uint8"))
     assert found is not None
     assert (found.width, found.height, found.layout) == (64, 48, "NHWC")
