@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,9 @@ from msgspec import Meta
 from mobileq.errors import InputError
 from mobileq.manifest import from_json
 
+MOST_BOXES = 5000
+"""In one picture, twice what the densest data sets have: pycocotools' time goes with the number of
+boxes times that of detections."""
 _MAX_BYTES = 2 * 1024**3
 
 # What a float64 and pycocotools hold exactly.
@@ -92,6 +96,11 @@ def _problem(content: CocoFile) -> str | None:
     if len(category_ids) < len(content.categories):
         twice = _twice(category.id for category in content.categories)
         return f"`categories` holds the id {twice} twice"
+    image_id, count = Counter(box.image_id for box in content.annotations).most_common(1)[0]
+    if count > MOST_BOXES:
+        return (
+            f"`annotations` holds {count:,} boxes for image {image_id}; {MOST_BOXES:,} is the most"
+        )
     for index, box in enumerate(content.annotations):
         if box.image_id not in image_ids:
             return f"`annotations[{index}]` is for image {box.image_id}, which is not in `images`"

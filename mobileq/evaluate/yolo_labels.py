@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mobileq.errors import InputError, unreadable
+from mobileq.evaluate.coco_annotations import MOST_BOXES
 
 _MAX_BYTES = 64 * 1024 * 1024
 _HINT = "Correct the file: a line is a class and a box (or polygon) as parts of the picture."
@@ -65,6 +66,8 @@ def read_labels(path: Path, class_ids: frozenset[int]) -> tuple[LabelBox, ...] |
             boxes.append(_parse(line.split(), class_ids))
         except ValueError as error:
             raise InputError(f"{path}, line {number}: {error}.", _HINT) from error
+    if len(boxes) > MOST_BOXES:
+        raise InputError(f"{path} holds {len(boxes):,} boxes; {MOST_BOXES:,} is the most.", _HINT)
     return tuple(dict.fromkeys(boxes))
 
 

@@ -246,6 +246,18 @@ def test_yolo_pictures_may_be_in_a_folder_of_their_own(tmp_path: Path) -> None:
     assert [box["category_id"] for box in truth.coco["annotations"]] == [1]
 
 
+def test_more_boxes_than_a_picture_can_hold_are_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "images", "a.png", "b.png", "c.png")
+    entry = coco()["annotations"][0]
+    load_coco(tmp_path, coco(annotations=[entry] * 5000))
+    with pytest.raises(InputError, match=r"holds 5,001 boxes for image \d+; 5,000 is the most"):
+        load_coco(tmp_path, coco(annotations=[entry] * 5001))
+    lines = "".join(f"0 0.5 0.5 0.1 {number / 10000}\n" for number in range(5001))
+    file = write_yolo(tmp_path, {"a": lines})
+    with pytest.raises(InputError, match=r"a\.txt holds 5,001 boxes; 5,000 is the most"):
+        load_ground_truth(file)
+
+
 def test_picture_without_a_label_file_is_empty(tmp_path: Path) -> None:
     data = write_yolo(tmp_path, {"a": "0 0.5 0.5 1 1"})
     write_pictures(tmp_path, "images/b.png")
