@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 _PENDING_PER_THREAD = 3
@@ -12,7 +12,7 @@ _PENDING_PER_THREAD = 3
 
 def in_parallel[T, R](
     function: Callable[[T], R], items: Iterable[T], threads: int
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R], None, None]:
     """(item, function's result), in the order of the items.
 
     Who leaves early, by an error or Ctrl-C, waits for what is being worked on and nothing more.
@@ -28,5 +28,19 @@ def in_parallel[T, R](
         while pending:
             done, future = pending.popleft()
             yield done, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def ahead[T](items: Iterable[T], count: int) -> Generator[T, None, None]:
+    """The items, of which so many are made in advance, in a thread of their own."""
+    end = object()
+    iterator = iter(items)
+    pool = ThreadPoolExecutor(1)
+    try:
+        pending = deque(pool.submit(next, iterator, end) for _ in range(count))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, iterator, end))
+            yield item  # type: ignore[misc]  # `end` is no item
     finally:
         pool.shutdown(cancel_futures=True)

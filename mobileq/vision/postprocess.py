@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mobileq.spec import DecodeSpec
@@ -35,8 +37,23 @@ def postprocess(
     Raises:
         InputError: The outputs are not what `spec` describes.
     """
-    candidates = decode(spec, outputs, transform.width, transform.height, thresholds.score)
-    found = select(candidates, thresholds)
+    (found,) = postprocess_each(spec, outputs, transform, (thresholds,))
+    return found
+
+
+def postprocess_each(
+    spec: DecodeSpec,
+    outputs: Outputs,
+    transform: LetterboxTransform,
+    thresholds: Sequence[Thresholds],
+) -> tuple[Detections, ...]:
+    """As `postprocess` for each of the thresholds, decoded once."""
+    lowest = min(each.score for each in thresholds)
+    candidates = decode(spec, outputs, transform.width, transform.height, lowest)
+    return tuple(_in_source(select(candidates, each), transform) for each in thresholds)
+
+
+def _in_source(found: Detections, transform: LetterboxTransform) -> Detections:
     xyxy = transform.clip(transform.to_source(found.xyxy))
     inside = np.all(xyxy[:, 2:] > xyxy[:, :2], axis=1)
     return Detections(xyxy, found.score, found.class_id)[inside]

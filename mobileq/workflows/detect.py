@@ -6,27 +6,30 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
+from mobileq.parallel import ahead, in_parallel
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import DecodeSpec
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
+from mobileq.workflows.coco_file import CocoFile, coco_file
 from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
 from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
 from mobileq.workflows.pictures import GivenPicture, Picture, Pictures
-from mobileq.workflows.results import require_file_place, require_folder_place, written_whole
+from mobileq.workflows.results import require_file_place, require_folder_place
 
 if TYPE_CHECKING:
     from mobileq.evaluate.dataset import GroundTruth
     from mobileq.targets.base import Runner, Tensors
-    from mobileq.vision.detections import ByteArray, Detections
+    from mobileq.vision.detections import Detections
+    from mobileq.vision.letterbox import LetterboxTransform
     from mobileq.vision.nms import Thresholds
 
 
@@ -81,15 +84,12 @@ def detect(
     opened = dataclasses.replace(opened, interpreter=interpreter)
     shown = _display(decode, score, iou)
     evaluated = _evaluated(shown, score) if results is not None else None
-    with Drawings(folder, opened.spec.labels) if folder else nullcontext() as drawings:
-        run = _Run(opened, shown, evaluated, drawings)
-        ids = _image_ids(pictures.files, truth)
-        run.over(pictures, ids, _category_ids(opened, truth), progress)
-    if results is not None:
-        import json
-
-        with written_whole(results, "--coco") as file:
-            file.write_text(json.dumps(run.results))
+    with (
+        coco_file(results, "--coco") if results else nullcontext() as rows,
+        Drawings(folder, opened.spec.labels) if folder else nullcontext() as drawings,
+    ):
+        run = _Run(opened, shown, evaluated, drawings, _category_ids(opened, truth))
+        run.over(pictures, _image_ids(pictures.files, truth), rows, progress)
     return DetectionRun(
         model=opened.name,
         interpreter=run.interpreter,
@@ -108,8 +108,27 @@ def _decoding(model: OpenModel) -> DecodeSpec:
     return model.spec.decode
 
 
+_IN_ADVANCE = 2
+"""Pictures that are read and wait for the model."""
+
+
+class _Fed(NamedTuple):
+    """A picture as the model takes it; nothing to feed where it could not be read."""
+
+    picture: Picture
+    image_id: int
+    feeds: Tensors | None = None
+    transform: LetterboxTransform | None = None
+
+
+class _Found(NamedTuple):
+    detections: PictureDetections
+    ranked: list[CocoResult]
+
+
 class _Run:
-    """The loop over the pictures and what it gathers."""
+    """Three threads side by side: the next picture is read and the last one's outputs too, while
+    the model runs."""
 
     def __init__(
         self,
@@ -117,32 +136,31 @@ class _Run:
         shown: Thresholds,
         evaluated: Thresholds | None,
         drawings: Drawings | None,
+        category_ids: Sequence[int],
     ) -> None:
         self._model, self._shown, self._evaluated = model, shown, evaluated
-        self._drawings = drawings
+        self._drawings, self._category_ids = drawings, category_ids
         self.interpreter = ""
         self.pictures: list[PictureDetections] = []
         self.skipped: list[tuple[str, str]] = []
-        self.results: list[CocoResult] = []
 
     def over(
         self,
         pictures: Pictures,
         image_ids: Iterator[int],
-        category_ids: Sequence[int],
+        results: CocoFile | None,
         progress: Progress,
     ) -> None:
         """Run all pictures; those that can't be read are skipped with a notice."""
         runner = self._model.open()
         self.interpreter = runner.interpreter
         try:
-            pairs = zip(pictures, image_ids, strict=False)  # ids may go on without end
-            for picture, image_id in tracked(pairs, progress, "Detecting", pictures.count):
-                if picture.image is None:
-                    self.skipped.append((picture.name, printable(picture.problem)))
-                    progress.notice(f"Skipped: {picture.problem}")
-                    continue
-                self._one(runner, picture, picture.image, image_id, category_ids)
+            with closing(
+                in_parallel(self._read, self._ran(runner, pictures, image_ids), 1)
+            ) as found_all:
+                answers = tracked(found_all, progress, "Detecting", pictures.count)
+                for (fed, _), found in answers:
+                    self._keep(fed.picture, found, results, progress)
         finally:
             runner.close()
         if not self.pictures:
@@ -150,27 +168,54 @@ class _Run:
                 "None of the pictures can be read.", "Give JPEG or PNG files that are whole."
             )
 
-    def _one(
+    def _keep(
         self,
-        runner: Runner,
         picture: Picture,
-        image: ByteArray,
-        image_id: int,
-        category_ids: Sequence[int],
+        found: _Found | None,
+        results: CocoFile | None,
+        progress: Progress,
     ) -> None:
-        from mobileq.vision.postprocess import postprocess
+        if found is None:
+            self.skipped.append((picture.name, printable(picture.problem)))
+            progress.notice(f"Skipped: {picture.problem}")
+            return
+        self.pictures.append(found.detections)
+        if results is not None:
+            results.add(found.ranked)
+
+    def _fed(self, pictures: Pictures, image_ids: Iterator[int]) -> Iterator[_Fed]:
         from mobileq.vision.preprocess import feed_picture
 
-        spec = self._model.spec
-        assert spec.decode is not None
-        feeds, transform = feed_picture(spec, image)
-        outputs = runner.run(feeds)
-        if not self.pictures and not self._model.is_verified:
-            _require_repeatable(self._model, runner, feeds, outputs)
-        if self._evaluated is not None:
-            ranked = postprocess(spec.decode, outputs, transform, self._evaluated)
-            self.results += to_coco_results(ranked, image_id, category_ids)
-        found = postprocess(spec.decode, outputs, transform, self._shown)
+        for picture, image_id in zip(pictures, image_ids, strict=False):  # ids may have no end
+            if picture.image is None:
+                yield _Fed(picture, image_id)
+            else:
+                yield _Fed(picture, image_id, *feed_picture(self._model.spec, picture.image))
+
+    def _ran(
+        self, runner: Runner, pictures: Pictures, image_ids: Iterator[int]
+    ) -> Iterator[tuple[_Fed, Tensors | None]]:
+        is_trusted = self._model.is_verified
+        with closing(ahead(self._fed(pictures, image_ids), _IN_ADVANCE)) as prepared:
+            for fed in prepared:
+                if fed.feeds is None:
+                    yield fed, None
+                    continue
+                outputs = runner.run(fed.feeds)
+                if not is_trusted:
+                    _require_repeatable(self._model, runner, fed.feeds, outputs)
+                    is_trusted = True
+                yield fed, outputs
+
+    def _read(self, ran: tuple[_Fed, Tensors | None]) -> _Found | None:
+        from mobileq.vision.postprocess import postprocess_each
+
+        (picture, image_id, _, transform), outputs = ran
+        if outputs is None or transform is None or picture.image is None:
+            return None
+        decode = _decoding(self._model)
+        thresholds = [self._shown] + ([self._evaluated] if self._evaluated is not None else [])
+        found, *ranked = postprocess_each(decode, outputs, transform, thresholds)
         result = PictureDetections(
             image=picture.name,
             frame=picture.frame,
@@ -178,7 +223,9 @@ class _Run:
             drawn=self._drawings.add(picture, found) if self._drawings else None,
         )
         # Given arrays are their owner's anyway; what was read is read again where it is shown.
-        self.pictures.append(result if picture.path else result.with_pixels(image))
+        result = result if picture.path else result.with_pixels(picture.image)
+        rows = [to_coco_results(each, image_id, self._category_ids) for each in ranked]
+        return _Found(result, rows[0] if rows else [])
 
     def _objects(self, found: Detections) -> tuple[DetectedObject, ...]:
         return tuple(

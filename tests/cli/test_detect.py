@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import threading
+import tracemalloc
 from pathlib import Path
 
 import cv2
 import pytest
+
+from mobileq.workflows.detect import detect
 
 from . import models
 from .commands import Cli, names_in
@@ -274,3 +278,19 @@ def test_an_interpreter_that_there_is_not(cli: Cli, made_bundle: Path, picture: 
     said = cli.fails(2, "detect", made_bundle, picture, "--interpreter", "tvm")
     assert "'tvm'" in said
     assert "ai_edge_litert, tensorflow" in said
+
+
+def test_memory_does_not_grow_with_the_pictures(demo: Path, tmp_path: Path) -> None:
+    """Only what is found stays, some kilobytes of a picture."""
+    pictures = sorted((demo / "validation" / "images").iterdir())
+    peaks = []
+    for count in (8, 8, 48):  # the first run imports
+        paths = list(itertools.islice(itertools.cycle(pictures), count))
+        tracemalloc.start()
+        run = detect(demo / "demo.onnx", paths, coco=tmp_path / "results.json")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(run.pictures) == count
+    assert (peaks[2] - peaks[1]) / 40 < 8000
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {entry["image_id"] for entry in results} == set(range(48))
