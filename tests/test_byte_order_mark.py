@@ -15,7 +15,8 @@ from mobileq.graph.labels import read_labels as read_names
 from mobileq.graph.spec_file import read_spec_file
 from mobileq.quantize.recipe import read_recipes
 
-COCO = '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}'
+COCO = """{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "cat"}],
+"annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 3]}]}"""
 RECIPE = '{"recipes": [{"target": "tflite", "recipe": {"precision": "int8"}}]}'
 
 
