@@ -14,7 +14,7 @@ setup-test: $(VENV)/.test
 
 $(VENV)/.package: pyproject.toml
 	@python=$$(sh tools/find_python.sh) || exit 1; \
-	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+	if ! $(BIN)/python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 		rm -rf $(VENV); echo "Creating $(VENV) with $$python"; "$$python" -m venv $(VENV); \
 	fi
 	@echo "Installing mobileq and what it needs (about 0.6 GB) ..."

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MobileqError
-from mobileq.page import numeric_columns
+from mobileq.page import TextPage, numeric_columns
 from mobileq.progress import Advance, listen
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ class Console:
         """A table on stdout; columns after the first that hold numbers are set to the right."""
         if self.json:
             return
+        longest = _column_to_lift(columns, rows, self._out.width)
+        if longest is not None:
+            self._lifted(columns, rows, longest, title)
+            return
         from rich.table import Table
 
         table = Table(
@@ -89,6 +93,22 @@ class Console:
         for row in rows:
             table.add_row(*(_plain(cell) for cell in row))
         self._out.print(table)
+
+    def _lifted(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], longest: int, title: str
+    ) -> None:
+        """The table without its longest column, whose cells stand in lines of their own above the
+        rest of their rows: a tensor's name in pieces of eight letters can't be read or copied."""
+        page = TextPage()
+        page.table(_without(columns, longest), [_without(row, longest) for row in rows])
+        head, *lines = page.lines
+        if title:
+            self.line(title, "strong")
+        self.line(f"{columns[longest]}, and below each:", "quiet")
+        self._out.print(f"  {head}", style="bold", markup=False, highlight=False, soft_wrap=True)
+        for row, line in zip(rows, lines, strict=True):
+            self._out.print(_plain(row[longest]), soft_wrap=True)
+            self._out.print(f"  {line}", markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def line(self, text: str = "", style: str = "") -> None:
         """A line on stdout; `style` is one of good, bad, quiet, strong."""
@@ -143,6 +163,26 @@ def _wrapped(console: rich.console.Console, text: str) -> str:
         return text
     lines = textwrap.wrap(text, console.width, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def _column_to_lift(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> int | None:
+    """The column without which a table fits, where it is too wide for `width` columns."""
+    from rich.cells import cell_len
+
+    widths = [
+        max(map(cell_len, (head, *cells))) for head, *cells in zip(columns, *rows, strict=True)
+    ]
+    if not rows or sum(widths) + 3 * len(widths) + 1 <= width:
+        return None
+    longest = widths.index(max(widths))
+    rest = sum(widths) - widths[longest] + 2 * len(widths)
+    return longest if rest <= width else None
+
+
+def _without(row: Sequence[str], index: int) -> list[str]:
+    return [_one_line(cell) for at, cell in enumerate(row) if at != index]
 
 
 def _plain(text: str, style: str = "") -> Text:

@@ -88,6 +88,20 @@ def test_numbers_are_set_to_the_right(capsys):
     assert cells[0][3] == " x    "
 
 
+def test_names_that_are_too_long_for_a_table_stand_whole_above_their_figures(capsys):
+    name = "/model/stage1/" + "cv1/" * 24 + "Conv_output_0 [b]"
+    Console().table(("op", "tensor", "share"), [("Conv", name, "1.5%"), ("Add", "x", "12%")], "t")
+    assert capsys.readouterr().out.splitlines() == [
+        "t",
+        "tensor, and below each:",
+        "  op    share",
+        name,
+        "  Conv   1.5%",
+        "x",
+        "  Add     12%",
+    ]
+
+
 @pytest.mark.parametrize(
     ("cells", "right"), [(("50 %", "7%"), True), (("exact", "7"), False), (("", "3e-4"), True)]
 )
@@ -163,3 +177,20 @@ def test_stage_shows_a_bar_on_a_terminal():
     assert "1/2" in text
     assert "Note: meanwhile" in text
     assert "Of unknown length" in text
+
+
+def test_sentences_break_between_words_on_a_terminal_and_paths_stay_whole():
+    path = "/a/path/" + "x" * 70
+    program = (
+        f"from mobileq.console import Console\nConsole().notice('{'word ' * 20}ends-in {path}.')"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "60", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", program], stderr=theirs, env=environment)
+    os.close(theirs)
+    lines = os.read(ours, 65536).decode().splitlines()
+    os.close(ours)
+    assert done.returncode == 0
+    assert lines[-1] == f"{path}."
+    assert all(len(line) <= 60 for line in lines[:-1])
+    assert " ".join(line.strip() for line in lines) == f"Note: {'word ' * 20}ends-in {path}."
