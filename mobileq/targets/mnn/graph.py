@@ -129,4 +129,8 @@ def _restore(main: dict[str, Any], exact: npt.NDArray[Any] | None) -> None:
 
 def _array(value: Any) -> Any:
     """Arrays one by one as finished JSON: a list of all weights would take ten times the memory."""
-    return msgspec.Raw(msgspec.json.encode(value.tolist()))
+    import numpy as np
+
+    # JSON has no infinity, which masks are made of.
+    finite = np.nan_to_num(value) if value.dtype.kind == "f" else value
+    return msgspec.Raw(msgspec.json.encode(finite.tolist()))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.errors import MobileqError, UsageError, VerificationError
+from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
 from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.mnn.contents import contents
+from mobileq.targets.mnn.culprit import refuse_known, unsupported
 from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
@@ -107,6 +108,8 @@ class MnnTarget:
 
     def convert(self, job: ConversionJob) -> Converted:
         """See `Target.convert`."""
+        import onnx
+
         precision = job.recipe.precision
         own = precision == "int8" and job.recipe.mnn_method not in (None, "mobileq")
         if precision == "int8" and not own and not job.ranges:
@@ -114,6 +117,7 @@ class MnnTarget:
                 "int8 needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
+        refuse_known(onnx.load(job.model))
         with job.progress.stage(f"Converting with MNN to {precision}"):
             if own:
                 # In a child of its own: the quantizer changes the folder, and damages its memory.
@@ -133,16 +137,37 @@ class MnnTarget:
 
     def _convert(self, job: ConversionJob) -> tuple[tuple[str, ...], Fields]:
         """In the child that is kept: to start one takes as long as most of its work."""
+        import onnx
+
         if self._child is None:
             self._child = self._children.enter_context(_child(job))
         try:
             if job.recipe.precision in _DIRECT:
                 _from_onnx(self._child, job, job.output, *_DIRECT[job.recipe.precision])
+                self._child.request("trial", {"path": str(job.output)})
                 return (), self._child.request("outline", {"path": str(job.output)})[0]
             return _through_json(self._child, job)
-        except MobileqError:
+        except ToolError as error:
             self.close()  # it may have crashed
+            found = unsupported(onnx.load(job.model), error, lambda model: _try(job, model))
+            if found is None:
+                raise
+            raise found from error
+        except MobileqError:
+            self.close()
             raise
+
+
+def _try(job: ConversionJob, model: ModelProto) -> None:
+    """Convert a part of the model, and run it."""
+    import onnx
+
+    part = job.scratch / "mnn-part.onnx"
+    onnx.save(model, part)
+    part_job = dataclasses.replace(job, model=part)
+    with _child(job) as child:
+        _from_onnx(child, part_job, part.with_suffix(".mnn"))
+        child.request("trial", {"path": str(part.with_suffix(".mnn"))})
 
 
 def _child(

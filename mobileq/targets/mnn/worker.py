@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from mobileq.targets.mnn.contents import affines, contents, pooled_tensors
 from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.flatbuffer import describe_as_float
 from mobileq.targets.mnn.interpreter import dtype_name
+
+_INFINITE = re.compile(r"(?<=[\[,:\s])(-?)(?:inf|nan)(?=[,\]}\s])")
 
 
 class MnnWorker:
@@ -32,9 +35,24 @@ class MnnWorker:
         """The part of `outline` that takes no JSON form: that of a large model takes seconds."""
         return _session_tensors(fields["path"]), {}
 
+    def trial(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Run a file once, on zeros, for it to crash here."""
+        import MNN
+        import numpy as np
+
+        interpreter = MNN.Interpreter(fields["path"])
+        session = interpreter.createSession()
+        for tensor in interpreter.getSessionInputAll(session).values():
+            shape, kind = tuple(tensor.getShape()), tensor.getDataType()
+            zeros, order = np.zeros(shape, dtype_name(kind)), tensor.getDimensionType()
+            tensor.copyFrom(MNN.Tensor(shape, kind, zeros, order))
+        interpreter.runSession(session)
+        return {}, {}
+
     def convert(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Run MNN's converter: `source` in `framework` (ONNX, MNN, JSON) to `output`."""
         source, output = fields["source"], Path(fields["output"])
+        output.unlink(missing_ok=True)
         _mnnconvert("-f", fields["framework"], "--modelFile", source, "--MNNModel", str(output),
                     *fields["options"])  # fmt: skip
         if not output.exists() or output.stat().st_size == 0:
@@ -73,12 +91,17 @@ def _dumped(path: str) -> dict[str, Any]:
         target = Path(folder) / "model.json"
         _mnnconvert("-f", "MNN", "--modelFile", path, "--JsonFile", str(target))
         try:
-            graph: dict[str, Any] = json.loads(target.read_text(errors="replace"))
+            graph: dict[str, Any] = json.loads(_finite(target.read_text(errors="replace")))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path} is not an MNN file, or a damaged one.", "Convert the model again."
             ) from error
     return graph
+
+
+def _finite(text: str) -> str:
+    """MNN 3.6.1 writes infinity into JSON, as in masks, which has no such number."""
+    return _INFINITE.sub(r"\g<1>3.4028235e38", text)
 
 
 def _mnnconvert(*options: str) -> None:

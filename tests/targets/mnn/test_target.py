@@ -15,8 +15,14 @@ from importlib.metadata import version
 import numpy as np
 import onnx
 import pytest
+from onnx import parser
 
-from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
+from mobileq.errors import (
+    MobileqError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
 from mobileq.evaluate.layers import with_outputs
 from mobileq.external.child import Child
 from mobileq.spec import QuantRecipe
@@ -343,17 +349,6 @@ def test_damaged_file_does_not_open(convert, tmp_path):
     assert "\n" not in caught.value.message
 
 
-def test_model_that_mnn_cannot_read_is_one_sentence(tiny, tmp_path):
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(b"no model")
-    job = tiny("conv").job(tmp_path, "fp32")
-    job = dataclasses.replace(job, model=path, output=tmp_path / "x.mnn")
-    with pytest.raises(ToolError) as caught:
-        convert_once(job, MnnTarget)
-    assert "\n" not in caught.value.message
-    assert caught.value.hint
-
-
 def test_files_of_one_model_share_a_conversion_and_a_child(tiny, convert, tmp_path, monkeypatch):
     children, conversions = [], []
 
@@ -376,10 +371,12 @@ def test_files_of_one_model_share_a_conversion_and_a_child(tiny, convert, tmp_pa
 
 
 def test_target_lives_on_after_a_failure(tiny, tmp_path):
-    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    unknown = "g (float[4] x) => (float[4] y) { y = StringNormalizer(x) }"
+    broken = parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{unknown}')
+    onnx.save(broken, tmp_path / "broken.onnx")
     job = dataclasses.replace(tiny("conv").job(tmp_path, "fp32"), output=tmp_path / "x.mnn")
     with closing(MnnTarget()) as target:
-        with pytest.raises(ToolError):
+        with pytest.raises(UnsupportedOperatorError):
             target.convert(dataclasses.replace(job, model=tmp_path / "broken.onnx"))
         assert target.convert(job).ops["Convolution"] == 1
 
@@ -423,3 +420,67 @@ def test_nothing_is_sent_fetched_or_installed(tiny, tmp_path):
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     assert json.loads((tmp_path / "seen.json").read_text()) == {"events": [], "tools": []}
+
+
+SUPPRESSION = """g (float[1,3,8,8] x) => (float[1,20,6] y) {
+    c = Conv<strides=[2,2]>(x, w)
+    f = Reshape(c, flat)
+    s = Sigmoid(f)
+    b, p = Split<axis=1>(s, parts)
+    boxes = Transpose<perm=[0,2,1]>(b)
+    found = NonMaxSuppression(boxes, p, most, overlap, least)
+    place = Gather<axis=1>(found, two)
+    rows = Gather<axis=1>(boxes, place)
+    turned = Transpose<perm=[0,2,1]>(p)
+    scores = Gather<axis=1>(turned, place)
+    joined = Concat<axis=2>(rows, scores)
+    shape = Shape(place)
+    missing = Sub(twenty, shape)
+    pads = Concat<axis=0>(before, missing, behind)
+    padded = Pad(joined, pads)
+    y = Reshape(padded, rows6)
+}"""
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_suppressed_boxes_that_would_be_filled_up_are_refused(monkeypatch, tmp_path, precision):
+    constants = {
+        "w": weights(6, 3, 2, 2), "flat": np.array([1, 6, 16]), "parts": np.array([4, 2]),
+        "most": np.array(10), "overlap": np.float32(0.5), "least": np.float32(0.5),
+        "two": np.array(2), "twenty": np.array([20]), "before": np.array([0, 0, 0, 0]),
+        "behind": np.array([0]), "rows6": np.array([1, 20, 6]),
+    }  # fmt: skip
+    with pytest.raises(UnsupportedOperatorError, match=r"fills up what NonMaxSuppression .*found"):
+        made(monkeypatch, tmp_path, SUPPRESSION, constants, precision)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("d = Det(n) y = Add(d, d)", None),
+        ("h = HannWindow(eight) k = Add(n, h) y = Relu(k)", "no counterpart of HannWindow"),
+        ("i = Cast<to=3>(n) j = Add(i, i) y = Cast<to=1>(j)", "crashes on Add"),
+    ],
+)
+def test_operator_that_mnn_fails_on_is_named(monkeypatch, tmp_path, text, said):
+    out = "1" if said is None else "1,8,8"
+    graph = f"g (float[1,8,8] x) => (float[{out}] y) {{ m = Relu(x) n = Sigmoid(m) {text} }}"
+    for precision in ("fp32", "w8"):
+        if said is None:
+            assert made(monkeypatch, tmp_path, graph, {}, precision).converted.ops
+            continue
+        with pytest.raises(UnsupportedOperatorError, match=said) as caught:
+            made(monkeypatch, tmp_path, graph, {"eight": np.array(8)}, precision)
+        assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("precision", LEAST_DB)
+def test_mask_of_infinities_is_read(monkeypatch, tmp_path, precision):
+    graph = """g (float[1,4,4,4] x) => (float[1,4,4,4] y) {
+        c = Conv(x, w)
+        m = Add(c, mask)
+        y = Softmax<axis=3>(m)
+    }"""
+    mask = np.triu(np.full((4, 4), -np.inf, np.float32), 1)
+    file = made(monkeypatch, tmp_path, graph, {"w": weights(4, 4, 1, 1), "mask": mask}, precision)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > LEAST_DB[precision]

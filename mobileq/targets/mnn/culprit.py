@@ -1,0 +1,110 @@
+"""Which node of a model MNN's converter or its runtime gives up on.
+
+MNN 3.6.1 says nothing, or crashes: the converter writes no file where one operator has no
+counterpart, and both die of operators that are used in a way they do not expect. So the model is
+cut short, and half of what is left again, until the first node remains with which it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mobileq.errors import ToolError, UnsupportedOperatorError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+_LETS_ALL_PASS = 1e-6
+_REMEDY = "Export the model without it, cut the graph before it, or use another target."
+
+
+def refuse_known(model: ModelProto) -> None:
+    """Raise UnsupportedOperatorError for what MNN converts without a word, and wrongly.
+
+    Its NonMaxSuppression (3.6.1) gives the largest number of rows for each class, whatever is
+    found; the missing ones are the index -1, which a Gather behind reads as the last box. None is
+    missing where the score threshold lets all boxes pass, as in TensorFlow's SSDs.
+    """
+    from mobileq.graph.outline import all_nodes, constants, node_label
+
+    known = constants(model.graph)
+    for node in all_nodes(model):
+        if node.op_type != "NonMaxSuppression":
+            continue
+        threshold = known.get(node.input[4]) if len(node.input) > 4 else None
+        if threshold is None or float(threshold.reshape(-1)[0]) > _LETS_ALL_PASS:
+            raise UnsupportedOperatorError(
+                f"MNN fills up what NonMaxSuppression ({node_label(node)}) finds with copies of a "
+                "box.",
+                "Export the model without it: the app and `detect` suppress boxes themselves.",
+            )
+
+
+def unsupported(
+    model: ModelProto, error: ToolError, attempt: Callable[[ModelProto], None]
+) -> UnsupportedOperatorError | None:
+    """What MNN failed on, where it is one node.
+
+    Args:
+        model: In topological order.
+        error: How it failed.
+        attempt: Converts and runs a model; raises ToolError.
+    """
+    from mobileq.graph.outline import node_label
+
+    nodes = model.graph.node
+    passing, failing, reason = 0, len(nodes), error
+    while failing - passing > 1:
+        middle = (passing + failing) // 2
+        try:
+            attempt(_first(model, middle))
+            passing = middle
+        except ToolError as found:
+            failing, reason = middle, found
+    if not nodes:
+        return None
+    node = nodes[failing - 1]
+    named = f"{node.op_type} ({node_label(node)})"
+    if "crashed" not in reason.message:
+        return UnsupportedOperatorError(f"MNN has no counterpart of {named} as it is.", _REMEDY)
+    return UnsupportedOperatorError(f"MNN crashes on {named}{_taking(model, node)}.", _REMEDY)
+
+
+def _taking(model: ModelProto, node: NodeProto) -> str:
+    """Types of what it takes, of which it may well depend."""
+    from mobileq.graph.outline import dims, dtype_name
+
+    graph = model.graph
+    known = {value.name: value for value in (*graph.value_info, *graph.input)}
+    told = [
+        f"{dtype_name(known[name].type.tensor_type.elem_type)}{list(dims(known[name]) or ())}"
+        for name in node.input
+        if name in known
+    ]
+    return f" of {', '.join(told)}" if told else ""
+
+
+def _first(model: ModelProto, count: int) -> ModelProto:
+    """The model's first nodes; whatever no other of them takes comes out."""
+    from onnx import ModelProto, ValueInfoProto
+
+    from mobileq.graph.outline import all_nodes
+
+    cut = ModelProto()
+    cut.CopyFrom(model)
+    graph = cut.graph
+    del graph.node[count:]
+    taken = {name for node in all_nodes(cut) for name in node.input}
+    given = [name for node in graph.node for name in node.output if name and name not in taken]
+    known = {value.name: value for value in (*graph.value_info, *graph.output)}
+    outputs = [known.get(name, ValueInfoProto(name=name)) for name in given]
+    kept = [each for each in graph.initializer if each.name in taken]
+    inputs = [each for each in graph.input if each.name in taken]
+    for field, values in (
+        ("output", outputs), ("initializer", kept), ("input", inputs),
+    ):  # fmt: skip
+        copies = list(values)
+        graph.ClearField(field)
+        getattr(graph, field).extend(copies)
+    return cut
