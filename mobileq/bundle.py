@@ -22,6 +22,7 @@ import msgspec
 from mobileq.errors import InputError, MobileqError, UsageError, unreadable
 from mobileq.manifest import (
     MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
     BundleManifest,
     FileEntry,
     content_hash,
@@ -32,6 +33,7 @@ from mobileq.manifest import (
 )
 from mobileq.page import Page, Told
 from mobileq.paths import StrPath
+from mobileq.regular_file import read_regular
 from mobileq.staging import abandoned, is_full_disk, staging_path
 
 
@@ -280,6 +282,15 @@ def read_bundle(path: StrPath) -> Bundle:
     return Bundle(path, read_manifest(manifest))
 
 
+def require_artifacts(bundle: Bundle) -> None:
+    """That there is something to run. Raises InputError where the bundle lists no model file."""
+    if not bundle.manifest.artifacts:
+        raise InputError(
+            f"The bundle {bundle.path} has no model files.",
+            "Make it again with `mobileq convert`.",
+        )
+
+
 def verify_bundle(path: StrPath) -> VerifyReport:
     """Compare every file with the manifest: size, hash, and that there are no others.
 
@@ -301,7 +312,12 @@ def verify_bundle(path: StrPath) -> VerifyReport:
         ]
     except OSError as error:
         raise unreadable(error.filename or path, error) from error
-    if content_hash(json.loads((path / MANIFEST_NAME).read_bytes())) != manifest.content_sha256:
+    if (
+        content_hash(
+            json.loads(read_regular(path / MANIFEST_NAME, MAX_MANIFEST_BYTES, "a manifest"))
+        )
+        != manifest.content_sha256
+    ):
         changed.append(MANIFEST_NAME)
     return VerifyReport(
         missing=tuple(sorted(manifest.files.keys() - found)),
@@ -339,7 +355,9 @@ def _differs(path: Path, entry: FileEntry) -> bool:
 def _looks_like_bundle(folder: Path) -> bool:
     """Whether --force may replace it: `manifest.json` alone is also what web projects have."""
     try:
-        head = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes())
+        head = msgspec.json.decode(
+            read_regular(folder / MANIFEST_NAME, MAX_MANIFEST_BYTES, "a manifest")
+        )
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(head, dict) and {"schema_version", "content_sha256"} <= head.keys()

@@ -21,6 +21,7 @@ from typing import Self
 import msgspec
 
 from mobileq.errors import UsageError
+from mobileq.regular_file import open_regular, read_regular
 from mobileq.staging import abandoned, staging_path, temporary_folder
 
 SCHEMA_VERSION = 1
@@ -31,6 +32,7 @@ MAX_MB_VARIABLE = "MOBILEQ_CACHE_MAX_MB"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _INDEX_NAME = "entry.json"
 _FILES_NAME = "files"
+_MAX_INDEX_BYTES = 16 * 1024 * 1024
 
 
 class _Index(msgspec.Struct, forbid_unknown_fields=True):
@@ -301,7 +303,7 @@ def _hash_files(folder: Path) -> dict[str, tuple[str, int]]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_dir():
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
                 size = os.fstat(file.fileno()).st_size
             found[path.relative_to(folder).as_posix()] = (digest, size)
@@ -320,7 +322,9 @@ def _copied(source: Path, destination: Path) -> bool:
 
 
 def _read_index(place: Path) -> _Index:
-    return msgspec.json.decode((place / _INDEX_NAME).read_bytes(), type=_Index)
+    return msgspec.json.decode(
+        read_regular(place / _INDEX_NAME, _MAX_INDEX_BYTES, "an index"), type=_Index
+    )
 
 
 def _is_intact(place: Path) -> bool:

@@ -77,8 +77,21 @@ class DeviceError(MobileqError):
     exit_code = EXIT_DEVICE
 
 
+class UnusableFileError(OSError):
+    """There is something at the path, but no file that could be read: see `regular_file`.
+
+    An OSError, so that it is told wherever a file that cannot be read is; `strerror` goes on behind
+    "cannot be read:".
+    """
+
+    def __init__(self, number: int, text: str, path: object, hint: str) -> None:
+        super().__init__(number, text, str(path))
+        self.hint = hint
+
+
 def unreadable(path: object, error: OSError) -> InputError:
     """What a person is told where the system does not let a file or folder be read."""
-    return InputError(
-        f"{path} cannot be read: {error.strerror or error}.", "Check the path and its permissions."
-    )
+    hint = "Check the path and its permissions."
+    if isinstance(error, UnusableFileError):
+        hint = error.hint
+    return InputError(f"{path} cannot be read: {error.strerror or error}.", hint)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from mobileq.errors import UsageError, unreadable
+from mobileq.regular_file import open_regular
 
 
 def file_digest(path: Path) -> str:
@@ -16,7 +17,7 @@ def file_digest(path: Path) -> str:
         InputError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"There is no file {path}.", "Check the path.") from error

@@ -19,9 +19,10 @@ import msgspec
 from msgspec import Meta
 
 from mobileq.consistency import artifact_contradiction, contradiction
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
 from mobileq.field_errors import field_error
 from mobileq.page import Page, Told, megabytes, number
+from mobileq.regular_file import read_regular
 from mobileq.spec import Artifact, Bytes, ModelSpec, Precision, Sha256, Spec
 
 MANIFEST_NAME = "manifest.json"
@@ -29,7 +30,7 @@ SCHEMA_VERSION = 2
 """2 has `failures`; 1 is read as having none."""
 
 _UNHASHED = ("run", "failures", "content_sha256")
-_MAX_BYTES = 64 * 1024 * 1024
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 _REMAKE = "Make the bundle again with `mobileq convert`."
 
 
@@ -222,11 +223,9 @@ def read_manifest(path: Path) -> BundleManifest:
         InputError: The file cannot be read, is from a newer version, or a field is wrong.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 64 MB, too much for a manifest.", _REMAKE)
-        data = path.read_bytes()
+        data = read_regular(path, MAX_MANIFEST_BYTES, "a manifest")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", _REMAKE) from error
+        raise unreadable(path, error) from error
     _check_version(data, path)
     manifest = from_json(data, BundleManifest, str(path), _REMAKE)
     problem = _contradiction(manifest)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
+
 _ELF_MACHINE = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
 _LOAD = 1
 _PAGE = 0x4000
@@ -17,7 +19,7 @@ def library_problems(jni_libs: Path, abis: tuple[str, ...], runtimes: tuple[str,
     for abi in abis:
         folder = jni_libs / abi
         for path in sorted(folder.glob("*.so")):
-            problem = elf_problem(path.read_bytes(), abi)
+            problem = _problem(path, abi)
             if problem:
                 problems.append(f"{abi}/{path.name} {problem}.")
         missing = [name for name in _MNN_NEEDED if not (folder / name).is_file()]
@@ -27,6 +29,14 @@ def library_problems(jni_libs: Path, abis: tuple[str, ...], runtimes: tuple[str,
                 "they come from."
             )
     return problems
+
+
+def _problem(path: Path, abi: str) -> str | None:
+    try:
+        content = read_regular(path, MAX_MODEL_BYTES, "a library")
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return elf_problem(content, abi)
 
 
 def elf_problem(content: bytes, abi: str) -> str | None:

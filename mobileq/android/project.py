@@ -13,8 +13,9 @@ from mobileq.android.options import RUNTIMES, AndroidOptions
 from mobileq.android.template import rendered_files
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
-from mobileq.manifest import BundleManifest
+from mobileq.manifest import MAX_MANIFEST_BYTES, BundleManifest
 from mobileq.paths import StrPath
+from mobileq.regular_file import read_regular
 from mobileq.staging import abandoned, is_full_disk, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
@@ -159,7 +160,7 @@ def _state(output: Path) -> dict[str, str]:
             )
         return {}
     try:
-        read = json.loads(state.read_bytes())
+        read = json.loads(read_regular(state, MAX_MANIFEST_BYTES, "the state of a project"))
         if not isinstance(read, dict):
             raise ValueError(read)
     except (OSError, ValueError) as error:

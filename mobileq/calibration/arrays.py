@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError, unreadable
+from mobileq.regular_file import require_regular
 from mobileq.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def load_array(path: Path) -> Array:
     import numpy as np
 
     try:
+        require_regular(path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -125,6 +127,7 @@ def load_archive(path: Path) -> dict[str, Array]:
     import numpy as np
 
     try:
+        require_regular(path)
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > _LARGEST_FILE:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobileq.errors import InputError, UsageError, unreadable
+from mobileq.regular_file import read_regular
 
 _MAX_BYTES = 4 * 1024 * 1024
 _HINT = "Give a data.yaml with `train:`, `val:` and `names:`, as Ultralytics describes it."
@@ -84,9 +85,7 @@ def _load(file: Path) -> dict[object, object]:
     import yaml
 
     try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{file} has more than 4 MB, too much for a data.yaml.", _HINT)
-        text = file.read_bytes()
+        text = read_regular(file, _MAX_BYTES, "a data.yaml")
     except OSError as error:
         raise unreadable(file, error) from error
     try:

@@ -10,6 +10,7 @@ from mobileq.calibration.data_yaml import DataYaml
 from mobileq.calibration.sources import Reading, SourceKind, printable, some
 from mobileq.errors import InputError, unreadable
 from mobileq.hashing import file_digest
+from mobileq.regular_file import read_regular
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -161,14 +162,10 @@ def _unused(name: str, taken: dict[str, Path]) -> str:
 def _listed(file: Path, root: Path) -> Iterator[tuple[str, Path]]:
     """The paths in a list file, one a line, relative to the list's folder or to the root."""
     try:
-        if file.stat().st_size > _MAX_LIST_BYTES:
-            raise InputError(
-                f"{file} has more than 256 MB, too much for a list of images.", _LIST_HINT
-            )
-        lines = os.fsdecode(file.read_bytes()).removeprefix("\ufeff").splitlines()
+        text = os.fsdecode(read_regular(file, _MAX_LIST_BYTES, "a list of images"))
     except OSError as error:
         raise unreadable(file, error) from error
-    for line in lines:
+    for line in text.removeprefix("\ufeff").splitlines():
         text = line.strip().replace("\\", "/")
         if not text:
             continue

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.calibration.sources import Reading, SourceKind
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
 from mobileq.hashing import file_digest
+from mobileq.regular_file import require_regular
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
@@ -84,6 +85,10 @@ def _grab(path: Path) -> Iterator[Any]:
     """The capture, once per frame."""
     import cv2
 
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     capture = cv2.VideoCapture(str(path))
     try:
         while capture.grab():

@@ -44,7 +44,7 @@ def android(
     """Render an Android app around a bundle: live camera, boxes."""
     from mobileq.android.options import AndroidOptions, listed_options
     from mobileq.android.project import bundle_runtimes, render_project
-    from mobileq.bundle import read_bundle
+    from mobileq.bundle import read_bundle, require_artifacts
     from mobileq.console import Console
     from mobileq.errors import UsageError
 
@@ -61,6 +61,8 @@ def android(
             "The bundle or the project's folder is missing.",
             "Give both: mobileq android BUNDLE --output FOLDER.",
         )
+    opened = read_bundle(bundle)
+    require_artifacts(opened)
     runtimes = split_list(runtime) if runtime is not None else ()
     options = AndroidOptions(
         application_id=application_id,
@@ -69,7 +71,7 @@ def android(
         target_sdk=target_sdk,
         delegate=delegate,
         abis=split_list(abi),
-        runtimes=runtimes or bundle_runtimes(read_bundle(bundle).manifest),
+        runtimes=runtimes or bundle_runtimes(opened.manifest),
         camerax_version=camerax_version,
         litert_version=litert_version,
     )

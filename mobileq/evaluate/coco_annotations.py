@@ -10,8 +10,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
 from mobileq.manifest import from_json
+from mobileq.regular_file import read_regular
 
 MOST_BOXES = 5000
 """In one picture, twice what the densest data sets have: pycocotools' time goes with the number of
@@ -69,11 +70,9 @@ def read_coco(path: Path) -> CocoFile:
             picture or category that the file does not have.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 2 GB, too much for annotations.", _HINT)
-        data = path.read_bytes()
+        data = read_regular(path, _MAX_BYTES, "annotations")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", _HINT) from error
+        raise unreadable(path, error) from error
     content = from_json(data, CocoFile, str(path), _HINT)
     problem = _problem(content)
     if problem:

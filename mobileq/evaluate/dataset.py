@@ -14,7 +14,7 @@ from typing import Any
 from mobileq.calibration.data_yaml import read_data_yaml
 from mobileq.calibration.image_files import ImageFiles, data_yaml_source, folder_source
 from mobileq.calibration.sources import some
-from mobileq.errors import InputError, UsageError, unreadable
+from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.coco_annotations import CocoBox, CocoImage, read_coco
 from mobileq.evaluate.yolo_labels import LabelBox, label_path, read_labels
 
@@ -78,12 +78,9 @@ def image_dimensions(path: Path) -> tuple[int, int]:
     Raises:
         InputError: The file cannot be read, or is no picture.
     """
-    from mobileq.vision.image_file import header_dimensions, read_image
+    from mobileq.vision.image_file import header_dimensions, read_image, read_picture
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
+    content = read_picture(path)
     dimensions = header_dimensions(content)
     if dimensions is None or any(mark in content for mark in (b"Exif", b"EXIF", b"eXIf")):
         height, width, _ = read_image(path).shape

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mobileq.errors import InputError, unreadable
 from mobileq.evaluate.coco_annotations import MOST_BOXES
+from mobileq.regular_file import read_regular
 
 _MAX_BYTES = 64 * 1024 * 1024
 _HINT = "Correct the file: a line is a class and a box (or polygon) as parts of the picture."
@@ -51,9 +52,7 @@ def read_labels(path: Path, class_ids: frozenset[int]) -> tuple[LabelBox, ...] |
     if not os.path.lexists(path):
         return None
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 64 MB, too much for labels.", _HINT)
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+        lines = read_regular(path, _MAX_BYTES, "labels").decode("utf-8-sig").splitlines()
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:

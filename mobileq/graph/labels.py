@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.coco import BUILTIN_LABELS
+from mobileq.regular_file import read_regular
 
 _MAX_BYTES = 1 << 20
 _MAX_CLASSES = 10_000
@@ -60,15 +61,15 @@ def read_labels(source: LabelSource) -> tuple[str, ...]:
 def _read_text(path: Path) -> str:
     hint = f"Give a file with one name per line, a data.yaml, or {' or '.join(BUILTIN_LABELS)}."
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} is too large for a list of class names.", hint)
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, _MAX_BYTES, "a list of class names").decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"There is no file of labels {path}.", hint) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text.", "Save the file as UTF-8.") from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"The file of labels {path} cannot be read.", hint) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _from_yaml(text: str, path: Path) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.file_kinds import foreign_kind, kind_by_suffix
 from mobileq.graph.outline import all_tensors, opset, reads
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular, require_regular
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message  # type: ignore[import-untyped, unused-ignore]
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 _EXTERNAL = 1
 """`TensorProto.EXTERNAL`: the values are in another file."""
-_PROTOBUF_LIMIT = 2**31 - 1
-"""Bytes: protobuf, and so the checker and the converters, take no larger message."""
 _EXPORT_AGAIN = "Export or download the model again."
 
 
@@ -28,32 +28,35 @@ def load(path: str | Path) -> ModelProto:
         UsageError: There is no such file.
         InputError: It is not a complete, valid ONNX model. The message says what it is.
     """
+    return load_with_notices(path)[0]
+
+
+def load_with_notices(path: str | Path) -> tuple[ModelProto, tuple[str, ...]]:
+    """As `load`, and what a person should know of where the weights came from."""
     path = Path(path)
     data = _read(path)
     model = _parse(data, path)
     _require_model(model, path)
     _require_text(model, path)
-    _read_external_data(model, path)
+    notices = _read_external_data(model, path)
     _check_tensors(model, path)
     _sort_nodes(model)
     _check(model, path)
-    return model
+    return model, notices
 
 
 def _read(path: Path) -> bytes:
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", "Give the path of an .onnx file.")
     try:
-        if path.stat().st_size > _PROTOBUF_LIMIT:
+        if path.stat().st_size > MAX_MODEL_BYTES:
             raise _too_large(path)
-        data = path.read_bytes()
+        data = read_regular(path, MAX_MODEL_BYTES, "a model")
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         # ValueError: the path holds a NUL character.
         raise UsageError(f"There is no file {path}.", "Check the path of the model.") from error
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}.", "Check the file's permissions."
-        ) from error
+        raise unreadable(path, error) from error
     if not data:
         raise InputError(f"{path} is empty (0 bytes).", _EXPORT_AGAIN)
     kind = foreign_kind(data, path)
@@ -123,21 +126,25 @@ def _require_text(message: Message, path: Path) -> None:
                 raise InputError(f"{path} is damaged: some names are no text.", _EXPORT_AGAIN)
 
 
-def _read_external_data(model: ModelProto, path: Path) -> None:
+def _read_external_data(model: ModelProto, path: Path) -> tuple[str, ...]:
     from onnx.checker import ValidationError
     from onnx.external_data_helper import load_external_data_for_model
 
     external = [tensor for tensor in all_tensors(model) if tensor.data_location == _EXTERNAL]
     if not external:
-        return
+        return ()
     files = {location: path.parent / location for location in _locations(external, path)}
     for location, file in files.items():
-        if not file.is_file():
+        try:
+            require_regular(file)
+        except FileNotFoundError as error:
             raise InputError(
                 f"{path} keeps its weights in '{location}', which is missing.",
                 f"Put '{location}' beside the model, in {path.parent}.",
-            )
-    if path.stat().st_size + sum(file.stat().st_size for file in files.values()) > _PROTOBUF_LIMIT:
+            ) from error
+        except OSError as error:
+            raise unreadable(file, error) from error
+    if path.stat().st_size + sum(file.stat().st_size for file in files.values()) > MAX_MODEL_BYTES:
         raise _too_large(path)
     try:
         load_external_data_for_model(model, str(path.parent))
@@ -146,6 +153,16 @@ def _read_external_data(model: ModelProto, path: Path) -> None:
             f"The external data of {path} cannot be read: {_sentence(error)}.",
             "Export the model again, or into one file.",
         ) from error
+    return tuple(_outside(files, path))
+
+
+def _outside(files: Mapping[str, Path], path: Path) -> Iterator[str]:
+    """A sentence for weights that come from elsewhere: a link in an archive can name any file."""
+    home = path.parent.resolve()
+    for location, file in files.items():
+        real = file.resolve()
+        if home not in real.parents and real.parent != path.resolve().parent:
+            yield f"The weights in '{location}' are a link out of the model's folder, to {real}."
 
 
 def _locations(tensors: list[TensorProto], path: Path) -> set[str]:

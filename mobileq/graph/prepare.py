@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from mobileq.consistency import consistent_model
 from mobileq.graph.foreign_ops import require_standard_ops
 from mobileq.graph.labels import LabelSource, read_labels
-from mobileq.graph.load import load
+from mobileq.graph.load import load_with_notices
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
 from mobileq.graph.quantized import (
@@ -25,6 +24,7 @@ from mobileq.graph.set_inputs import parse_set_inputs, set_inputs
 from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
 from mobileq.graph.simplify import simplify
 from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
+from mobileq.hashing import file_digest
 from mobileq.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ def prepare(
         UsageError: An argument cannot be carried out.
         InputError: The model, the labels or the spec file cannot be used.
     """
-    return prepare_loaded(load(path), path, input_shapes, family, spec_file, labels, constants)
+    model, notices = load_with_notices(path)
+    return prepare_loaded(
+        model, path, input_shapes, family, spec_file, labels, constants, notices=notices
+    )
 
 
 def prepare_loaded(
@@ -89,8 +92,10 @@ def prepare_loaded(
     spec_file: str | Path | None = None,
     labels: LabelSource | None = None,
     constants: Iterable[str] = (),
+    *,
+    notices: tuple[str, ...] = (),
 ) -> PreparedModel:
-    """As `prepare`, of a model that `load` has read from the path."""
+    """As `prepare`, of what `load_with_notices` has read from the path."""
     path = Path(path)
     overrides = read_spec_file(spec_file) if spec_file is not None else SpecOverrides(path=path)
     source = labels if labels is not None else overrides.labels
@@ -127,14 +132,14 @@ def prepare_loaded(
     )
     spec = consistent_model(spec, str(path), "Describe it with --spec FILE.toml.")
     notices = (
-        *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
+        *notices, *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
         *recognition.notices,
     )  # fmt: skip
     return PreparedModel(
         model=model,
         spec=spec,
         opset=opset(model),
-        source_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        source_sha256=file_digest(path),
         op_counts=op_counts(model),
         notices=notices,
         reasons=recognition.reasons,

@@ -96,14 +96,14 @@ class PrepareHandler:
 
 
 def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
-    from mobileq.graph.load import load
+    from mobileq.graph.load import load_with_notices
     from mobileq.graph.outline import all_tensors, dtype_name, op_counts
     from mobileq.graph.prepare import prepare_loaded
 
-    model = load(fields["path"])
+    model, notices = load_with_notices(fields["path"])
     ops = op_counts(model)
     types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(model))
-    prepared = prepare_loaded(model, **fields)
+    prepared = prepare_loaded(model, **fields, notices=notices)
     del model
     _write(prepared.model, folder / MODEL_NAME)
     if prepared.quantized is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.outline import DYNAMIC, dims, dtype_name, graph_inputs
+from mobileq.regular_file import require_regular
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,6 +77,7 @@ def _load(path: Path) -> Array:
     import numpy as np
 
     try:
+        require_regular(path)
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise UsageError(f"There is no file {path}.", "Check the path in --set.") from error

@@ -24,13 +24,14 @@ from pathlib import Path
 import msgspec
 
 from mobileq.consistency import absurd_range, contradiction
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.field_errors import field_error
 from mobileq.graph.coco import BUILTIN_LABELS
 from mobileq.graph.families.facts import assumed_classes_notice, find_picture
 from mobileq.graph.labels import LabelSource, unnamed_notice
 from mobileq.graph.outline import DYNAMIC
 from mobileq.graph.recognise import UNKNOWN_HEAD_NOTICE, Recognition, settle_labels
+from mobileq.regular_file import read_regular
 from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, Spec, Task, TensorSpec
 
 _MAX_BYTES = 1 << 20
@@ -75,15 +76,15 @@ def read_spec_file(path: str | Path) -> SpecOverrides:
 
 def _read_toml(path: Path) -> dict[str, object]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} is too large for a spec file.", "Give a small TOML file.")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(read_regular(path, _MAX_BYTES, "a spec file").decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"There is no spec file {path}.", "Check the path of --spec.") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"The spec file {path} cannot be read.", "Save it as UTF-8.") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _refuse_unknown(

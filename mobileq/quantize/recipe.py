@@ -12,6 +12,7 @@ from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import from_json
 from mobileq.quantize.given import CALIBRATOR
 from mobileq.quantize.repairs import REPAIRS
+from mobileq.regular_file import read_regular
 from mobileq.spec import Precision, QuantRecipe, Spec
 
 _HINT = "Take the recipe.json of a bundle as an example."
@@ -51,9 +52,7 @@ def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
             for one precision of one target.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path} has more than 16 MB, too much for a recipe.", _HINT)
-        data = path.read_bytes()
+        data = read_regular(path, _MAX_BYTES, "a recipe")
     except FileNotFoundError as error:
         raise UsageError(f"There is no file {path}.", "Check the path of --recipe.") from error
     except OSError as error:

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
+from mobileq.regular_file import read_regular
 from mobileq.vision.detections import ByteArray
 
 MAX_PIXELS = 1 << 27
@@ -31,7 +32,7 @@ def read_image(path: Path | str) -> ByteArray:
         InputError: The file is missing, empty, no picture, or too large to decode.
     """
     path = Path(path)
-    content = _read_bytes(path)
+    content = read_picture(path)
     dimensions = header_dimensions(content)
     if dimensions is None:
         raise _undecodable(path)
@@ -51,20 +52,18 @@ def read_image(path: Path | str) -> ByteArray:
     return rgb
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_picture(path: Path) -> bytes:
+    """The bytes of a picture's file, which may be none.
+
+    Raises:
+        InputError: It is missing, empty, too large for a picture, or cannot be read.
+    """
     try:
-        if not path.is_file():
-            raise InputError(f"{path} does not exist.", "Check the path to the picture.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(
-                f"{path} has {path.stat().st_size} bytes, too many for a picture.",
-                "Give a picture, not a video or an archive.",
-            )
-        content = path.read_bytes()
+        content = read_regular(path, MAX_FILE_BYTES, "a picture")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist.", "Check the path to the picture.") from error
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file."
-        ) from error
+        raise unreadable(path, error) from error
     if not content:
         raise InputError(f"{path} is empty.", "Copy the picture again or leave it out.")
     return content

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from mobileq.consistency import consistent_model
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.prepared_file import MODEL_NAME, PreparedFile, prepare_file
+from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
 from mobileq.targets.base import Runner, load_target
 
@@ -72,11 +73,11 @@ class Overrides:
 def file_kind(path: Path) -> str:
     """The suffix that tells what the file is. Raises UsageError for one that says nothing."""
     try:
-        empty = path.stat().st_size == 0
+        empty = not path.is_dir() and require_regular(path).st_size == 0
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+        raise unreadable(path, error) from error
     if path.is_dir():
         raise UsageError(
             f"{path} is a folder.", "Give a file; those of a bundle are in its folder `models`."
@@ -109,7 +110,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         InputError: What is there cannot be read.
     """
     if path.is_dir():
-        from mobileq.bundle import read_bundle
+        from mobileq.bundle import read_bundle, require_artifacts
 
         if overrides != Overrides():
             raise UsageError(
@@ -118,6 +119,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
                 "them.",
             )
         bundle = read_bundle(path)
+        require_artifacts(bundle)
         chosen = _chosen(bundle.manifest.artifacts, artifact, path)
         return of_artifact(path, bundle.manifest.model, chosen)
     if artifact is not None:
@@ -134,8 +136,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
 def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
     """An artifact of a bundle."""
     path = bundle / artifact.path
-    if not path.is_file():
-        raise InputError(f"{path} is missing.", "Make the bundle again with `mobileq convert`.")
+    _require_part(path)
     if artifact.decode is not None:
         spec = msgspec.structs.replace(spec, decode=artifact.decode, outputs=artifact.outputs)
     return OpenModel(
@@ -151,12 +152,22 @@ def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
 def reference_of(bundle: Path, spec: ModelSpec) -> OpenModel:
     """The ONNX model that the bundle's files were verified against."""
     path = bundle / "reference" / f"{spec.name}.onnx"
-    if not path.is_file():
-        raise InputError(f"{path} is missing.", "Make the bundle again with `mobileq convert`.")
+    _require_part(path)
     return OpenModel(
         name="onnx", path=path, target="onnxruntime", spec=spec, inputs=spec.inputs,
         outputs=spec.outputs,
     )  # fmt: skip
+
+
+def _require_part(path: Path) -> None:
+    try:
+        require_regular(path)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{path} is missing.", "Make the bundle again with `mobileq convert`."
+        ) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _chosen(artifacts: tuple[Artifact, ...], name: str | None, bundle: Path) -> Artifact:

@@ -23,6 +23,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target, Tensors
 from mobileq.workflows.inputs import guessed_preprocess
@@ -383,7 +384,7 @@ def _compared(
 
 def _may_refer_to_files(model: Path) -> bool:
     """Whether the ONNX file may keep tensors in other files, whose changes its hash can't tell."""
-    return b"location" in model.read_bytes()
+    return b"location" in read_regular(model, MAX_MODEL_BYTES, "a model")
 
 
 def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:

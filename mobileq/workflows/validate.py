@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mobileq.bundle import Bundle, BundleWriter, read_bundle, verify_bundle
-from mobileq.errors import InputError, UsageError
+from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
+from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.evaluate.coco import (
     CocoResult,
     agreement,
@@ -22,9 +22,10 @@ from mobileq.evaluate.coco import (
     to_coco_results,
 )
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
-from mobileq.manifest import MANIFEST_NAME, from_json, to_json
+from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, from_json, to_json
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
+from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
@@ -82,6 +83,7 @@ def validate(
     progress = listener(progress)
     _check(count, runs, threads)
     opened = read_bundle(Path(bundle))
+    require_artifacts(opened)
     _require_whole(opened)
     report = optional_path(output)
     if report is not None:
@@ -250,7 +252,11 @@ def coco_results(
 def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
     """report.json to `output`, or into the bundle, which is replaced as a whole."""
     report_path = bundle.path / "report.json"
-    report = from_json(report_path.read_bytes(), Report, str(report_path), "Make the bundle again.")
+    try:
+        data = read_regular(report_path, MAX_MANIFEST_BYTES, "a report")
+    except OSError as error:
+        raise unreadable(report_path, error) from error
+    report = from_json(data, Report, str(report_path), "Make the bundle again.")
     report = msgspec.structs.replace(report, validation=validation)
     if output is not None:
         with written_whole(output, "--output") as file:

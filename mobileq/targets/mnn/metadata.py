@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.mnn.flatbuffer import field, follow
 
@@ -36,7 +37,9 @@ def embedded_spec(path: Path) -> ModelSpec | None:
         InputError: There is one, and it is wrong.
     """
     try:
-        found: Any = msgspec.json.decode(_biz_code(path.read_bytes()))
+        found: Any = msgspec.json.decode(
+            _biz_code(read_regular(path, MAX_MODEL_BYTES, "an MNN file"))
+        )
         described = found["mobileq"]["model"]
     except (KeyError, TypeError, RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
         return None

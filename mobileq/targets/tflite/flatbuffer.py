@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mobileq.errors import InputError
+from mobileq.errors import InputError, unreadable
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 from mobileq.spec import QuantParams
 
 _IDENTIFIER = b"TFL3"
@@ -55,7 +56,10 @@ def read_model(path: Path) -> Any:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    data = path.read_bytes()
+    try:
+        data = read_regular(path, MAX_MODEL_BYTES, "a TFLite file")
+    except OSError as error:
+        raise unreadable(path, error) from error
     hint = "Give a .tflite file that a converter wrote completely."
     if len(data) < 8 or data[4:8] != _IDENTIFIER:
         raise InputError(f"{path} is not a TFLite file.", hint)
