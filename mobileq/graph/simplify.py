@@ -6,7 +6,7 @@ import io
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
@@ -14,6 +14,8 @@ from mobileq.graph.attention import weights_first
 from mobileq.graph.batch_normalization import as_depthwise
 from mobileq.graph.hard_functions import rewrite_hard_functions
 from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
+from mobileq.graph.rewrites import rewritten_graph
+from mobileq.graph.rewrites.opset import raised
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.trial_run import random_inputs, run
 
@@ -54,27 +56,53 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
     inputs = random_inputs(model, _SEED)
     before = run(model, inputs)
     notices: list[str] = []
-    try:
-        simplified = infer_shapes(_slim(model))
-        candidates = [simplified]
-        if rewrite:
-            # First: sums in another order may swap close ranks of a model that sorts.
-            candidates.insert(0, as_depthwise(rewrite_hard_functions(weights_first(simplified))))
-        for simplified in candidates:
-            difference = _trial(before, inputs, model, simplified)
-            if not difference:
-                break
-    except _SlimError as error:
-        difference = f"onnxslim failed: {error}"
-    except InputError as error:
-        difference = error.message
+    difference: str | None = None
+    simplified = model
+    for candidate in _candidates(model, rewrite):
+        if isinstance(candidate, _SlimError):
+            notices.append(_not_simplified(f"onnxslim failed: {candidate}"))
+            continue
+        found = _trial(before, inputs, model, candidate)
+        if not found:
+            simplified, difference = candidate, None
+            break
+        difference = difference or found
     if difference:
-        notices.append(f"The graph was not simplified: {difference.rstrip('.')}.")
-        simplified = model
+        notices.append(_not_simplified(difference))
     result = infer_shapes(simplified)
     _name_nodes(result)
     notices.extend(_correct_outputs(result, before))
     return result, tuple(notices)
+
+
+def _not_simplified(why: str) -> str:
+    return f"The graph was not simplified: {why.rstrip('.')}."
+
+
+def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | _SlimError]:
+    """The model simplified and rewritten, then with ever less of that."""
+    try:
+        current = raised(model)
+        slimmed = infer_shapes(_slim(current))
+    except _SlimError as error:
+        yield error
+        slimmed = infer_shapes(current)
+    except InputError as error:
+        yield _SlimError(error.message)
+        slimmed = current = model
+    rewritten = rewritten_graph(slimmed)
+    simplified = [slimmed]
+    if rewritten is not slimmed:
+        # What a rule writes is folded and shortened like the rest.
+        with suppress(_SlimError, InputError):
+            simplified.insert(0, infer_shapes(_slim(rewritten)))
+    for each in simplified:
+        if rewrite:
+            # First: sums in another order may swap close ranks of a model that sorts.
+            yield as_depthwise(rewrite_hard_functions(weights_first(each)))
+        yield each
+    if rewritten is not slimmed:
+        yield rewritten
 
 
 def _name_nodes(model: ModelProto) -> None:

@@ -538,7 +538,7 @@ def test_recipe_of_the_direct_engine_is_not_made_by_another(cli: Cli, tmp_path: 
     np.save(calib, np.ones((2, 4, 4), np.float32))
     path = recipe_of(tmp_path, {"target": "tflite", "recipe": {"precision": "int16x8"}})
     result = cli("convert", model, "-o", tmp_path / "out", "--recipe", path, "--calib", calib)
-    assert "no counterpart of the operator Det" in result.errors[0]
+    assert "no TFLite translation of Det" in result.errors[0]
     assert "trying the engine" not in result.err
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KINDS = ("node", "pytorch-converted", "pytorch-operator")
 _SHAPING = frozenset(
     {"axes", "axis", "block_shape", "depth", "dft_length", "ends", "frame_length", "frame_step"}
-    | {"image_shape", "k", "K", "output_shape", "pads", "repeats", "roi", "scales", "shape"}
+    | {"image_shape", "output_shape", "pads", "repeats", "roi", "scales", "shape"}
     | {"size", "sizes", "split", "starts", "steps"}
     | {"max_output_boxes_per_class", "iou_threshold", "score_threshold"}
     | {"num_mel_bins", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"}
@@ -162,6 +162,8 @@ def _formal(node: NodeProto, versions: dict[str, int]) -> list[str]:
 def _is_parameter(node: NodeProto, formal: str) -> bool:
     if formal == "input":  # a shape that is data elsewhere
         return node.op_type == "ConstantOfShape"
+    if formal in ("k", "K"):
+        return node.op_type in ("TopK", "Trilu")
     if node.op_type in _WEIGHTED and formal in _WEIGHTS:
         return True
     return formal in _SHAPING or formal.endswith(("_scale", "_zero_point"))

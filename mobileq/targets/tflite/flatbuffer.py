@@ -275,6 +275,30 @@ def insert_transpose(
     graph.operators.insert(graph.operators.index(behind) + 1, graph.operators.pop())
 
 
+def reshape_output(model: Any, position: int, shape: tuple[int, ...]) -> None:
+    """Append a RESHAPE to `shape`; names and signatures as of `transpose_output`."""
+    graph = model.subgraphs[0]
+    source = int(graph.outputs[position])
+    target = _add_renamed(model, source, list(shape))
+    _add_reshape(model, source, target, shape)
+    graph.outputs = [int(index) for index in graph.outputs]
+    graph.outputs[position] = target
+    _redirect_signatures(model, source, target)
+
+
+def reshape_input(model: Any, position: int, shape: tuple[int, ...]) -> None:
+    """Prepend a RESHAPE, so that the file takes `shape`; the rest as of `reshape_output`."""
+    graph = model.subgraphs[0]
+    target = int(graph.inputs[position])
+    inner = tuple(int(size) for size in graph.tensors[target].shape)
+    source = _add_renamed(model, target, list(shape))
+    _add_reshape(model, source, target, inner)
+    graph.operators.insert(0, graph.operators.pop())
+    graph.inputs = [int(index) for index in graph.inputs]
+    graph.inputs[position] = source
+    _redirect_signatures(model, target, source)
+
+
 def before_transpose(name: str, present: Collection[str]) -> str:
     """What the tensor of this name is called since `transpose_output` put another in its place.
 
@@ -309,6 +333,15 @@ def _add_transpose(
     _add_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
     graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
     graph.operators[-1].builtinOptions = schema.TransposeOptionsT()
+
+
+def _add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    name = graph.tensors[target].name + b"/shape"
+    wanted = _add_constant_int32(model, graph, name, shape)
+    _add_op(model, graph, schema.BuiltinOperator.RESHAPE, [source, wanted], [target])
 
 
 def halve_constant(model: Any, index: int) -> Any:

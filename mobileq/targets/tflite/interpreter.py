@@ -91,7 +91,8 @@ class TfliteRunner:
                 array = array.transpose(spec.permutation)
             if spec.quant and spec.dtype != str(array.dtype):
                 array = quantize(array, spec.quant, spec.dtype)
-            self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(array))
+            # Not np.ascontiguousarray, which makes a scalar [1].
+            self._interpreter.set_tensor(detail["index"], np.asarray(array, order="C"))
 
     def _invoke(self) -> None:
         try:

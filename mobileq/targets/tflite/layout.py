@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+from mobileq.graph.outline import DYNAMIC
 from mobileq.spec import TensorSpec
 
 Order = tuple[int, ...]
@@ -18,16 +19,18 @@ def fitting_orders(model: tuple[int, ...], file: tuple[int, ...]) -> tuple[Order
 
     They are the identity and what converters usually do, where any of those fits. Several fit where
     axes are equal: only the numbers tell which it is. Orders that differ in where they put axes of
-    size 1 are the same, and one of them is given.
+    size 1 are the same, and one of them is given. A shape known only in part keeps its order.
 
     >>> fitting_orders((1, 3, 640, 640), (1, 640, 640, 3))
     ((0, 2, 3, 1),)
     >>> fitting_orders((1, 84, 84), (1, 84, 84))
     ((0, 1, 2), (0, 2, 1))
     """
+    identity = tuple(range(len(model)))
+    if DYNAMIC in model and len(model) == len(file):
+        return (identity,)  # the file says 1 for what is known only when it runs
     if len(model) != len(file) or sorted(model) != sorted(file):
         return ()
-    identity = tuple(range(len(model)))
     distinct: dict[tuple[int, ...], Order] = {}
     for order in (identity, *_USUAL):
         if len(order) == len(model) and _reordered(model, order) == file:

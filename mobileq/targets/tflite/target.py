@@ -41,6 +41,7 @@ from mobileq.targets.tflite.tensors import (
     file_tensors,
     match_tensors,
     restore_layouts,
+    restore_shapes,
 )
 from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
@@ -166,6 +167,7 @@ def _make_base(job: ConversionJob, base: Path) -> None:
     changed = [restore_lost(model, base.with_suffix(REPORT_SUFFIX)), connect_fully(model)]
     if any(changed):
         flatbuffer.write_model(model, base)
+    restore_shapes(base, job.spec.inputs, job.spec.outputs)
     telling = job.spec.outputs if _is_raw(job) else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
 
@@ -215,23 +217,14 @@ def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
 
 
 def _require_known_ops(job: ConversionJob, model: Any) -> None:
-    """onnx2tf 2.6.9 writes what it can't translate as a custom op, ONNX_DET, and calls it done."""
-    unknown = {name.removeprefix("ONNX_") for name in flatbuffer.custom_ops(model)}
-    if not unknown:
-        return
-    import onnx
-
-    from mobileq.graph.outline import node_label
-
-    nodes = onnx.load(job.model, load_external_data=False).graph.node
-    named = [
-        f"{node.op_type} ({node_label(node)})" for node in nodes if node.op_type.upper() in unknown
-    ]
-    listed = ", ".join(named[:3]) or ", ".join(sorted(unknown))
-    raise UnsupportedOperatorError(
-        f"TFLite has no counterpart of the operator {listed}.",
-        "Export the model without it, or cut the graph before it.",
-    )
+    """No custom op, which no interpreter on a phone knows."""
+    unknown = flatbuffer.custom_ops(model)
+    if unknown:
+        raise UnsupportedOperatorError(
+            f"onnx2tf made the custom op {unknown[0]} of {job.spec.name}, which no interpreter "
+            "knows.",
+            "Export the model without it, or cut the graph before it.",
+        )
 
 
 def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobileq.errors import VerificationError
+from mobileq.graph.outline import DYNAMIC
 from mobileq.spec import Layout, QuantParams, TensorSpec
 from mobileq.targets.base import Tensors
 from mobileq.targets.tflite import flatbuffer
@@ -215,6 +216,36 @@ def _unless_told(
         tuple(range(len(order))) if known else order
         for order, known in zip(orders, told, strict=True)
     )
+
+
+def restore_shapes(
+    path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+) -> None:
+    """Rewrite the file so that tensors at its edge whose axes are no order of the model's have the
+    model's shape again.
+
+    onnx2tf 2.6.9 has no scalars ([] becomes [1]), and drops or adds axes of 1 around recurrent ops.
+    """
+    model = flatbuffer.read_model(path)
+    file_inputs, file_outputs = file_tensors(model)
+    changed = False
+    for specs, found, reshape in (
+        (outputs, file_outputs, flatbuffer.reshape_output),
+        (inputs, file_inputs, flatbuffer.reshape_input),
+    ):
+        for position, (wanted, given) in enumerate(_paired(specs, found)):
+            if _same_values(wanted.shape, given.shape) and not fitting_orders(
+                wanted.shape, given.shape
+            ):
+                reshape(model, position, wanted.shape)
+                changed = True
+    if changed:
+        flatbuffer.write_model(model, path)
+
+
+def _same_values(model: tuple[int, ...], file: tuple[int, ...]) -> bool:
+    """Whether nothing but axes of 1 are more or fewer."""
+    return DYNAMIC not in model and [d for d in model if d != 1] == [d for d in file if d != 1]
 
 
 def _changed(orders: tuple[Order, ...]) -> list[tuple[int, Order]]:

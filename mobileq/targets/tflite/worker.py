@@ -17,6 +17,7 @@ from mobileq.external.framing import Arrays, Fields
 from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.layout import file_order
+from mobileq.targets.tflite.refusals import reasons_told
 
 
 class TfliteWorker:
@@ -26,7 +27,8 @@ class TfliteWorker:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
         inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
         with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
-            _onnx2tf(fields["model"], folder, inputs, tflite_backend="flatbuffer_direct")
+            with reasons_told(fields["model"]):
+                _onnx2tf(fields["model"], folder, inputs, tflite_backend="flatbuffer_direct")
             written = sorted(Path(folder).glob("*_float32.tflite"))
             if not written:
                 raise ToolError("onnx2tf wrote no float32 file.", "Try --engine tensorflow.")
@@ -62,7 +64,8 @@ class TfliteWorker:
 def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_backend: str) -> None:
     import onnx2tf
 
-    options: dict[str, Any] = {}
+    # TFLite's recurrent ops keep their state from one run to the next (LiteRT 2.1.2).
+    options: dict[str, Any] = {"enable_rnn_unroll": True}
     # It takes every 4-D input for NCHW and would turn an SSD's [1, 300, 300, 3] into
     # [1, 300, 3, 300] (2.6.9).
     kept = [spec.name for spec in inputs if file_order(spec) == tuple(range(len(spec.shape)))]

@@ -26,6 +26,7 @@ from mobileq.targets.tflite.layout import file_order, fitting_orders, inverse
         ((1, 3, 8, 8), (1, 8, 8, 4), []),
         ((1, 3, 8), (1, 3, 8, 1), []),
         ((2, 6), (3, 4), []),
+        ((2, -1), (2, 1), [(0, 1)]),  # known when it runs
     ],
 )
 def test_orders_of_axes_that_fit_are_found(model, file, expected):
