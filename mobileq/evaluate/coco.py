@@ -1,6 +1,7 @@
 """Detection accuracy as COCO measures it, with labels or against a reference's detections.
 
-All mean average precisions are pycocotools' own numbers.
+All mean average precisions are pycocotools' own numbers. COCO counts the 100 best detections of a
+class in a picture, and so do the scores against labels; two models that find more are compared in all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ CocoResult = dict[str, Any]
 REFERENCE_SCORE = 0.25
 """Score from which on a detection of the reference is taken for the truth."""
 _COCO_HIGHEST_ID = 90
+_COCO_DETECTIONS = 100
+"""Detections of a class in a picture that COCO counts."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,7 @@ def mean_average_precision(
     if not found or not truth["annotations"]:
         with_objects = sorted({a["category_id"] for a in truth["annotations"]})
         return DetectionScores(0.0, 0.0, 0.0, len(wanted), dict.fromkeys(with_objects, 0.0))
-    evaluator = _evaluate(truth, found)
-    map50_95, map50, map75 = (max(0.0, float(value)) for value in evaluator.stats[:3])
-    return DetectionScores(map50_95, map50, map75, len(wanted), _per_class(evaluator))
+    return _scores(_evaluate(truth, found, _COCO_DETECTIONS), len(wanted))
 
 
 def to_coco_results(
@@ -275,7 +276,12 @@ def _map_against(truth: Sequence[Detections], candidate: Sequence[Detections]) -
         "categories": [{"id": int(class_id) + 1} for class_id in present],
         "annotations": annotations,
     }
-    return mean_average_precision(ground_truth, results, range(len(truth)))
+    pictures = set(range(len(truth)))
+    if not results:
+        return DetectionScores(0.0, 0.0, 0.0, len(pictures))
+    # Of dense pictures COCO's 100 would be but a part, and exact copies seem to find the half.
+    most = max(len(found) for found in candidate)
+    return _scores(_evaluate(_complete(ground_truth, pictures), results, most), len(pictures))
 
 
 def _complete(ground_truth: Mapping[str, Any], wanted: set[int]) -> dict[str, Any]:
@@ -309,8 +315,9 @@ def _complete(ground_truth: Mapping[str, Any], wanted: set[int]) -> dict[str, An
     return {"images": images, "categories": categories, "annotations": annotations}
 
 
-def _evaluate(truth: dict[str, Any], found: list[CocoResult]) -> Any:
-    """A COCOeval that has accumulated and summarized; what it prints is swallowed."""
+def _evaluate(truth: dict[str, Any], found: list[CocoResult], most: int) -> Any:
+    """A COCOeval that has accumulated `most` detections of a class in a picture; what it prints is
+    swallowed."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -319,14 +326,32 @@ def _evaluate(truth: dict[str, Any], found: list[CocoResult]) -> Any:
         coco.dataset = truth
         coco.createIndex()
         evaluator = COCOeval(coco, coco.loadRes(found), "bbox")
+        evaluator.params.maxDets = [most]
         evaluator.evaluate()
         evaluator.accumulate()
-        evaluator.summarize()
     return evaluator
 
 
+def _scores(evaluator: Any, image_count: int) -> DetectionScores:
+    """The means that COCOeval's `summarize` gives; that one knows no limit but 100."""
+    precision = evaluator.eval["precision"][:, :, :, 0, -1]  # [IoU, recall, category], all areas
+    thresholds = evaluator.params.iouThrs
+
+    def mean(values: npt.NDArray[np.float64]) -> float:
+        known = values[values > -1]
+        return float(known.mean()) if known.size else 0.0
+
+    return DetectionScores(
+        map50_95=mean(precision),
+        map50=mean(precision[np.isclose(thresholds, 0.5)]),
+        map75=mean(precision[np.isclose(thresholds, 0.75)]),
+        image_count=image_count,
+        per_class=_per_class(evaluator),
+    )
+
+
 def _per_class(evaluator: Any) -> dict[int, float]:
-    """Mean precision over IoU and recall, all areas, 100 detections, of categories with objects."""
+    """Mean precision over IoU and recall, all areas, of categories with objects."""
     precision = evaluator.eval["precision"][:, :, :, 0, -1]  # [IoU, recall, category]
     return {
         int(category_id): float(precision[:, :, index].mean())

@@ -190,6 +190,22 @@ def test_a_model_agrees_with_itself():
     assert scores.reference_count == scores.candidate_count == scores.matched_count == 1
 
 
+@pytest.mark.parametrize("count", [101, 280])
+def test_a_model_agrees_with_itself_however_much_it_finds(count: int):
+    rows = [(20 * n, 0, 20 * n + 15, 10, 0.9 - n / 1000, 0) for n in range(count)]
+    scores = agreement([detections(*rows)], [detections(*rows)])
+    assert (scores.map50_95, scores.map50) == pytest.approx((1, 1))
+    half = agreement([detections(*rows)], [detections(*rows[::2])])
+    assert half.map50_95 == pytest.approx(0.5, abs=0.01)
+
+
+def test_accuracy_counts_a_hundred_of_a_class_as_coco_does():
+    boxes = [[20.0 * n, 0.0, 15.0, 10.0] for n in range(200)]
+    labels = truth(*((0, 1, box) for box in boxes), images=1)
+    found = [result(0, 1, box, 0.9 - n / 1000) for n, box in enumerate(boxes)]
+    assert mean_average_precision(labels, found, [0]).map50_95 == pytest.approx(0.5, abs=0.01)
+
+
 def test_differences_of_matched_pairs_are_measured():
     reference = [detections((0, 0, 10, 10, 0.9, 0), (50, 50, 70, 70, 0.5, 2))]
     candidate = [detections((0, 0, 10, 8, 0.7, 0), (50, 50, 70, 70, 0.6, 1))]
