@@ -267,7 +267,8 @@ def _map_against(truth: Sequence[Detections], candidate: Sequence[Detections]) -
     Classes that the truth has nothing of count for nothing, and are most of the work.
     """
     present = np.unique(np.concatenate([found.class_id for found in truth]))
-    candidate = [found[np.isin(found.class_id, present)] for found in candidate]
+    candidate = [_pixel_wide(found[np.isin(found.class_id, present)]) for found in candidate]
+    truth = [_pixel_wide(found) for found in truth]
     category_ids = range(1, int(present[-1]) + 2)
     annotations = [a for i, f in enumerate(truth) for a in to_coco_results(f, i, category_ids)]
     results = [r for i, f in enumerate(candidate) for r in to_coco_results(f, i, category_ids)]
@@ -282,6 +283,16 @@ def _map_against(truth: Sequence[Detections], candidate: Sequence[Detections]) -
     # Of dense pictures COCO's 100 would be but a part, and exact copies seem to find the half.
     most = max(len(found) for found in candidate)
     return _scores(_evaluate(_complete(ground_truth, pictures), results, most), len(pictures))
+
+
+def _pixel_wide(found: Detections) -> Detections:
+    """Sides under a pixel, as of boxes that are cut off at the picture's edge, widened to one.
+
+    Else a thousandth of a pixel, which rounding alone makes, is a large part of such a box.
+    """
+    low, high = found.xyxy[:, :2], found.xyxy[:, 2:]
+    missing = np.maximum(1.0 - (high - low), 0.0) / 2.0
+    return Detections(np.hstack([low - missing, high + missing]), found.score, found.class_id)
 
 
 def _complete(ground_truth: Mapping[str, Any], wanted: set[int]) -> dict[str, Any]:
