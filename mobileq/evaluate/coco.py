@@ -1,7 +1,7 @@
 """Detection accuracy as COCO measures it, with labels or against a reference's detections.
 
 All mean average precisions are pycocotools' own numbers. COCO counts the 100 best detections of a
-class in a picture, and so do the scores against labels; two models that find more are compared in all.
+class in a picture, and so do the scores against labels; two models are compared in all they find.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mobileq.evaluate.coco import AgreementScores, agreement
+from mobileq.evaluate.floors import below_floor
 from mobileq.evaluate.numeric import (
     TOLERANCES,
     OutputComparer,
@@ -17,7 +18,9 @@ from mobileq.evaluate.numeric import (
     Tolerance,
     disagreement,
     tolerance_of,
+    value_range,
 )
+from mobileq.evaluate.ranked import aligned
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
 from mobileq.targets.base import Runner, Tensors
@@ -32,10 +35,9 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
     from mobileq.vision.detections import Detections
 
-RANKED_KINDS = ("ssd", "end2end")
-"""Heads that sort in the graph: two close scores may swap places, so rows can't be compared."""
-_RANKED_AGREEMENT = 0.99
-_FP16_AGREEMENT = 0.9
+_EXCUSED_ROWS, _EXCUSED_ROWS_ROUGH = 0.01, 0.1
+"""Parts of ranked rows that may lack a counterpart, in float32 and elsewhere: which of two close
+scores is the last that a graph keeps is chance."""
 _LEAST_SCORE = 0.05
 """Scores that stay below are noise themselves: nothing is found by them."""
 
@@ -43,8 +45,9 @@ _LEAST_SCORE = 0.05
 class Verification(Spec, frozen=True, kw_only=True):
     """What the comparison gave. `problems` is empty where the file is within tolerance.
 
-    Without a tolerance (the integer precisions) the only problems are outputs of another shape,
-    outputs that change from run to run, and NaN or infinity in other places than the reference.
+    Without a tolerance (the integer precisions) the problems are outputs of another shape, outputs
+    that change from run to run, NaN or infinity in other places than the reference, and figures
+    under the precision's floor.
 
     `outputs` are held against the tolerance; `roles` are the same numbers, told in short.
     `rounding` is what `disagreement` takes for each output, where it was asked for.
@@ -127,6 +130,7 @@ def verify(
     reopen: Callable[[], Runner] | None = None,
     target: str = "tflite",
     other_order: Callable[[], Runner] | None = None,
+    ranked: Mapping[str, int] | None = None,
 ) -> Verification:
     """Run every reference sample and compare. Errors of the runner itself are raised.
 
@@ -138,65 +142,103 @@ def verify(
         target: Whose file it is.
         other_order: Opens the reference, with sums in another order. Run where an output is out of
             tolerance, to see whether the model itself is that uncertain.
+        ranked: The axis of each output whose rows the graph has ranked.
     """
     tolerance = tolerance_of(target, precision)
-    rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
-    comparers = {output.name: OutputComparer(output.name, rtol) for output in spec.outputs}
-    # Integer files clip logits where the sigmoid that follows is flat: there they are the same.
-    squashed = logit_outputs(spec.decode) if tolerance is None else ()
+    comparison = _Comparison(spec, tolerance, reference, ranked or {})
     found: list[Detections] = []
     problems = [] if reference else ["there was no sample to compare it on"]
     first: dict[str, NDArray[Any]] = {}
     for wanted in tracked(reference, progress, "Verifying", len(reference)):
         outputs = runner.run(wanted.sample.feeds)
         first = first or outputs
-        for name, comparer in comparers.items():
-            problem = _shape_problem(name, wanted.outputs[name], outputs[name])
+        for output in spec.outputs:
+            problem = _shape_problem(output.name, wanted.outputs[output.name], outputs[output.name])
             if problem:
                 return _stopped(runner, reference_name, problem)
-            if name in squashed:
-                comparer.update(sigmoid(wanted.outputs[name]), sigmoid(outputs[name]))
-            else:
-                comparer.update(wanted.outputs[name], outputs[name])
+        comparison.update(wanted.outputs, outputs)
         found += detections_of(spec, outputs, wanted.sample)
     if reference and not repeats(runner, reopen, reference[0].sample.feeds, first):
         problems.append("the same input gives different outputs from one run to the next")
-    compared = tuple(comparer.result() for comparer in comparers.values())
+    compared, roles = comparison.results(), tuple(comparison.roles())
     scores = _agreement(reference, found)
-    rounding: dict[str, float] = {}
+    rounding: dict[str, OutputComparison] = {}
     if not problems:
-        problems = _out_of_tolerance(spec, precision, tolerance, compared, scores)
-        if problems and other_order is not None and tolerance and tolerance.rounding:
-            rounding = _rounding(other_order, reference)
-            problems = _out_of_tolerance(spec, precision, tolerance, compared, scores, rounding)
+        problems = _out_of_tolerance(tolerance, compared, rounding)
+        if problems and other_order is not None and tolerance:
+            rounding = _rounding(other_order, spec, reference, ranked or {})
+            problems = _out_of_tolerance(tolerance, compared, rounding)
+        low = below_floor(precision, roles or compared, scores) if tolerance is None else None
+        problems += [low] if low and not problems else []
     return Verification(
         reference=reference_name,
         interpreter=runner.interpreter,
         sample_ids=tuple(wanted.sample.id for wanted in reference),
         tolerance=tolerance,
         outputs=compared,
-        roles=tuple(_roles(spec, comparers, squashed)),
+        roles=roles,
         agreement=scores,
         problems=tuple(problems),
-        rounding=rounding,
+        rounding={name: each.largest_excess for name, each in rounding.items()},
     )
 
 
+class _Comparison:
+    """All outputs of two models, over all samples."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        tolerance: Tolerance | None,
+        reference: Sequence[ReferenceSample],
+        ranked: Mapping[str, int],
+    ) -> None:
+        self._spec, self._ranked = spec, ranked
+        self._excused = _EXCUSED_ROWS if tolerance and tolerance.atol else _EXCUSED_ROWS_ROUGH
+        rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
+        self._comparers = {
+            output.name: OutputComparer(
+                output.name, rtol, value_range([each.outputs[output.name] for each in reference])
+            )
+            for output in spec.outputs
+        }
+        # Integer files clip logits where the sigmoid that follows is flat: there they are the same.
+        self._squashed = logit_outputs(spec.decode) if tolerance is None else ()
+
+    def update(self, wanted: Tensors, found: Tensors) -> None:
+        """One sample's outputs, of the same shapes."""
+        if self._ranked:
+            found = aligned(wanted, found, self._ranked, self._spec.decode, self._excused)
+        for name, comparer in self._comparers.items():
+            if name in self._squashed:
+                comparer.update(sigmoid(wanted[name]), sigmoid(found[name]))
+            else:
+                comparer.update(wanted[name], found[name])
+
+    def results(self) -> tuple[OutputComparison, ...]:
+        """Of each output."""
+        return tuple(comparer.result() for comparer in self._comparers.values())
+
+    def roles(self) -> Iterator[RoleComparison]:
+        """Of outputs of one role together."""
+        return _roles(self._spec, self._comparers, self._squashed)
+
+
 def _rounding(
-    other_order: Callable[[], Runner], reference: Sequence[ReferenceSample]
-) -> dict[str, float]:
-    """By output: how far the reference's own values are out of the strictest tolerance."""
-    rtol = TOLERANCES["fp32"].rtol or 0.0
-    comparers: dict[str, OutputComparer] = {}
+    other_order: Callable[[], Runner],
+    spec: ModelSpec,
+    reference: Sequence[ReferenceSample],
+    ranked: Mapping[str, int],
+) -> dict[str, OutputComparison]:
+    """By output: the reference itself, with its sums in another order."""
+    comparison = _Comparison(spec, TOLERANCES["fp32"], reference, ranked)
     runner = other_order()
     try:
         for wanted in reference:
-            for name, output in runner.run(wanted.sample.feeds).items():
-                comparer = comparers.setdefault(name, OutputComparer(name, rtol))
-                comparer.update(wanted.outputs[name], output)
+            comparison.update(wanted.outputs, runner.run(wanted.sample.feeds))
     finally:
         runner.close()
-    return {name: comparer.result().largest_excess for name, comparer in comparers.items()}
+    return {each.name: each for each in comparison.results()}
 
 
 def _roles(
@@ -272,25 +314,11 @@ def _agreement(
 
 
 def _out_of_tolerance(
-    spec: ModelSpec,
-    precision: Precision,
     tolerance: Tolerance | None,
-    compared: tuple[OutputComparison, ...],
-    scores: AgreementScores | None,
-    rounding: Mapping[str, float] | None = None,
+    compared: Sequence[OutputComparison],
+    rounding: Mapping[str, OutputComparison],
 ) -> list[str]:
-    if tolerance is None:  # the integer precisions: measured, but numbers they must be
-        tolerance = Tolerance()
-    elif spec.decode and spec.decode.kind in RANKED_KINDS and scores is not None:
-        least = _RANKED_AGREEMENT if precision == "fp32" else _FP16_AGREEMENT
-        if scores.recall < least or scores.precision < least:
-            return [
-                f"its detections agree only to {scores.recall:.2f} recall and "
-                f"{scores.precision:.2f} precision"
-            ]
-        return []
-    found = [
-        disagreement(output, tolerance, (rounding or {}).get(output.name, 0.0))
-        for output in compared
-    ]
+    # The integer precisions: measured, but numbers they must be.
+    held = tolerance or Tolerance()
+    found = [disagreement(output, held, rounding.get(output.name)) for output in compared]
     return [text for text in found if text]

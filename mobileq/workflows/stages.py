@@ -293,6 +293,7 @@ class Stages:
 
         def make(folder: Path) -> None:
             wanted = reference()
+            ranked = _ranked(source.onnx)
 
             def reopen() -> Runner:
                 return target.open(path, artifact.inputs, artifact.outputs, disturbed=True)
@@ -309,6 +310,7 @@ class Stages:
                     reopen=reopen,
                     target=target.name,
                     other_order=other_order,
+                    ranked=ranked,
                 )
             finally:
                 runner.close()
@@ -361,6 +363,14 @@ class Stages:
 def artifact_file(spec: ModelSpec, precision: Precision, suffix: str) -> str:
     """Name of a converted file."""
     return f"{spec.name}-{precision}{suffix}"
+
+
+def _ranked(model: Path) -> dict[str, int]:
+    import onnx
+
+    from mobileq.graph.ranked import ranked_outputs
+
+    return ranked_outputs(onnx.load(model))
 
 
 def _compared(

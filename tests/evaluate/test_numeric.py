@@ -17,6 +17,7 @@ from mobileq.evaluate.numeric import (
     OutputComparison,
     Tolerance,
     disagreement,
+    value_range,
 )
 
 VALUES = st.floats(-1e4, 1e4, width=32)
@@ -218,10 +219,10 @@ def test_tolerances_mean_what_numpys_mean(pair):
 def test_disagreement_names_output_and_tolerances():
     found = compared(([100.0, 0.0], [100.0, 0.5]), rtol=0.01)
     assert disagreement(found, Tolerance(atol=0.01, rtol=0.01)) == (
-        "'scores' differs by up to 0.5 (atol 0.01, rtol 0.01)"
+        "'scores' differs by up to 0.5 (0.5 of its range, over 0.01)"
     )
     assert disagreement(found, Tolerance(atol=0.01)) == (
-        "'scores' differs by up to 0.5 (atol 0.01, rtol 0)"
+        "'scores' differs by up to 0.5 (0.5 of its range, over 0.01)"
     )
     assert disagreement(found, Tolerance(sqnr_db=60)) == "'scores' has 46.0 dB SQNR, under 60"
     assert disagreement(found, Tolerance()) is None
@@ -231,9 +232,50 @@ def test_disagreement_names_output_and_tolerances():
 def test_rounding_of_the_reference_is_allowed_several_times():
     found = compared(([100.0, 0.0], [100.0, 0.5]), rtol=0.01)
     tolerance = Tolerance(atol=0.01, rtol=0.01, rounding=4.0)
-    assert disagreement(found, tolerance, rounding=0.125) is None
-    assert disagreement(found, tolerance, rounding=0.12) is not None
-    assert disagreement(found, Tolerance(atol=0.01, rtol=0.01), rounding=1.0) is not None
+
+    def own(excess: float) -> OutputComparison:
+        return compared(([100.0, 0.0], [100.0, excess]), rtol=0.01)
+
+    assert disagreement(found, tolerance, own(0.125)) is None
+    assert disagreement(found, tolerance, own(0.12)) is not None
+    assert disagreement(found, Tolerance(atol=0.01, rtol=0.01), own(1.0)) is not None
+
+
+def test_noise_is_held_to_the_models_own_where_that_is_large():
+    wanted = np.linspace(-1, 1, 100)
+
+    def off(part: float) -> OutputComparison:
+        return compared((wanted, wanted * (1 + part)))
+
+    tolerance = Tolerance(sqnr_db=30, rounding_db=84)
+    assert disagreement(off(0.1), tolerance, off(1e-6)) is not None  # 120 dB: a trained model
+    assert disagreement(off(0.1), tolerance, off(1e-5)) is None
+    assert disagreement(off(0.5), tolerance, off(1e-2)) is not None, (
+        "6 dB is noise for whatever reason"
+    )
+
+
+def test_ranges_are_those_of_each_output_and_of_what_an_axis_tells_apart():
+    rng = np.random.default_rng(0)
+    boxes = rng.uniform(0, 640, (1, 500, 4))
+    scores = rng.uniform(0, 1, (1, 500, 3))
+    rows = np.concatenate([boxes, scores], axis=2)
+    scale = value_range([rows, rows / 2])
+    assert scale.shape == (1, 1, 7)
+    assert scale[0, 0, :4] == pytest.approx(boxes.max(axis=(0, 1)))
+    assert scale[0, 0, 4:] == pytest.approx(scores.max(axis=(0, 1)), abs=0.65)
+    assert value_range([np.array([[3.0, -9000.0]])]) == pytest.approx(9000)
+    assert value_range([np.zeros((2, 3))]) == value_range([]) == 1.0
+    assert value_range([np.array([np.nan, np.inf, -2.0])]) == 2.0
+
+
+def test_same_noise_is_right_in_a_large_output_and_wrong_in_a_small_one():
+    wanted = np.random.default_rng(0).normal(0, 1, (1, 21, 32, 32))
+    for size, agrees in ((9000.0, True), (1.0, False)):
+        comparer = OutputComparer("y", 1e-3, value_range([wanted * size]))
+        comparer.update(wanted * size, wanted * size + 0.1)
+        limit = Tolerance(atol=1e-3, rtol=1e-3)
+        assert (disagreement(comparer.result(), limit) is None) == agrees
 
 
 def test_disagreement_tells_of_values_that_are_no_numbers():

@@ -1,0 +1,141 @@
+"""Compare ranked rows as sets: one assignment of rows for all outputs of a model together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mobileq.spec import DecodeSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Outputs = Mapping[str, NDArray[Any]]
+    Rows = NDArray[np.float64]
+
+LEAST_SCORE = 1e-3
+"""Rows that score less in both models count for nothing, as in COCO's evaluation."""
+_ALIKE = 0.02
+"""Parts of a column's range by which two rows may differ to be taken for the same."""
+_MOST_ROWS = 2000
+"""Of more, pairs are not looked for: each with each is compared."""
+
+
+def aligned(
+    wanted: Outputs,
+    found: Outputs,
+    axes: Mapping[str, int],
+    decode: DecodeSpec | None,
+    excused: float,
+) -> dict[str, NDArray[Any]]:
+    """`found` with each ranked row where the row of `wanted` that is most like it stands.
+
+    Rows that count for nothing are made equal: where both score under `LEAST_SCORE`, and the few
+    without a counterpart that close scores at the cut leave over.
+
+    Args:
+        axes: Of each output with ranked rows, as `graph.ranked.ranked_outputs` gives them.
+        decode: Tells which column is the score, if any does.
+        excused: The part of the rows that may lack a counterpart, 0 to 1.
+    """
+    import numpy as np
+
+    done = dict(found)
+    for count in {wanted[name].shape[axis] for name, axis in axes.items()}:
+        names = [name for name, axis in axes.items() if wanted[name].shape[axis] == count]
+        left, right = (_rows(each, names, axes) for each in (wanted, found))
+        order, distances = _assignment(left, right)
+        same = _negligible(wanted, found, axes, decode, count, order)
+        strays = np.flatnonzero((distances > _ALIKE) & ~same)
+        if strays.size <= excused * count:
+            same[strays] = True
+        for name in names:
+            moved = np.take(found[name], order, axis=axes[name])
+            rows, given = np.moveaxis(moved, axes[name], 0), wanted[name]
+            rows[same] = np.moveaxis(given, axes[name], 0)[same]
+            done[name] = moved
+    return done
+
+
+def _rows(outputs: Outputs, names: list[str], axes: Mapping[str, int]) -> Rows:
+    """[rows, columns] of all outputs side by side."""
+    import numpy as np
+
+    parts = []
+    for name in names:
+        array = np.moveaxis(outputs[name], axes[name], 0)
+        parts.append(array.reshape(array.shape[0], -1).astype(np.float64))
+    return np.nan_to_num(np.hstack(parts), nan=0.0, posinf=1e30, neginf=-1e30)
+
+
+def _assignment(left: Rows, right: Rows) -> tuple[NDArray[Any], Rows]:
+    """For each row of `left` a row of `right`, each taken once, and how far they are apart, in
+    parts of the columns' ranges. Rows that fit where they stand stay; of the others the closest
+    pairs come first."""
+    import numpy as np
+
+    scale = np.maximum(np.abs(left).max(axis=0), 1e-3 * np.abs(left).max())
+    scale[scale == 0.0] = 1.0
+    left, right = left / scale, right / scale
+    order = np.arange(len(left))
+    distances = np.abs(left - right).max(axis=1)
+    open_rows = np.flatnonzero(distances > _ALIKE / 20)
+    if not 1 < open_rows.size <= _MOST_ROWS:
+        return order, distances
+    apart = np.stack([np.abs(right[open_rows] - left[row]).max(axis=1) for row in open_rows])
+    taken = np.full(open_rows.size, -1)
+    missing = open_rows.size
+    for flat in np.argsort(apart, axis=None, kind="stable"):
+        row, column = divmod(int(flat), open_rows.size)
+        if taken[row] < 0 and np.isfinite(apart[row, column]):
+            taken[row] = column
+            distances[open_rows[row]] = apart[row, column]
+            apart[:, column] = np.inf
+            missing -= 1
+            if not missing:
+                break
+    order[open_rows] = open_rows[taken]
+    return order, distances
+
+
+def _negligible(
+    wanted: Outputs,
+    found: Outputs,
+    axes: Mapping[str, int],
+    decode: DecodeSpec | None,
+    count: int,
+    order: NDArray[Any],
+) -> NDArray[np.bool_]:
+    """Of each row, whether both models score it under `LEAST_SCORE`."""
+    import numpy as np
+
+    left, right = (_scores(each, axes, decode, count) for each in (wanted, found))
+    if left is None or right is None:
+        return np.zeros(count, np.bool_)
+    both: NDArray[np.bool_] = (left < LEAST_SCORE) & (right[order] < LEAST_SCORE)
+    return both
+
+
+def _scores(
+    outputs: Outputs, axes: Mapping[str, int], decode: DecodeSpec | None, count: int
+) -> NDArray[Any] | None:
+    import numpy as np
+
+    for output in decode.outputs if decode else ():
+        axis = axes.get(output.name)
+        if axis is None or outputs[output.name].shape[axis] != count:
+            continue
+        rows: NDArray[Any] = np.moveaxis(outputs[output.name], axis, 0).reshape(count, -1)
+        if output.role == "scores":
+            best: NDArray[Any] = rows.max(axis=1)
+            return best
+        if output.role == "predictions" and rows.shape[1] > _SCORE_COLUMN:
+            end = None if rows.shape[1] != _END2END_COLUMNS else _SCORE_COLUMN + 1
+            best = rows[:, _SCORE_COLUMN:end].max(axis=1)
+            return best
+    return None
+
+
+_END2END_COLUMNS, _SCORE_COLUMN = 6, 4
+"""Box, score, class; with other numbers of columns a score for each class is behind the box."""
