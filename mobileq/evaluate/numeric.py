@@ -33,9 +33,9 @@ class Tolerance(Spec, frozen=True, kw_only=True):
 TOLERANCES: dict[Precision, Tolerance] = {
     # Float32 differs by the order of summation only: 1e-6 relative is usual, 60 dB is 1e-3.
     "fp32": Tolerance(atol=1e-3, rtol=1e-3, sqnr_db=60.0, rounding=8.0),
-    # Half precision weights have 11 bits; an error of 2^-12 in each is 72 dB in a layer, 72 dB more
-    # than float32's own. Trained models have 130 dB and more in float32, so that this asks for 30.
-    "fp16": Tolerance(sqnr_db=30.0, rounding_db=84.0),
+    # Half precision weights have 11 bits; an error of 2^-12 in each is 72 dB in a layer. Of five
+    # trained detectors fp16 files had 31 to 75 dB, 60 to 71 less than their float32 files.
+    "fp16": Tolerance(sqnr_db=30.0, rounding_db=75.0),
 }
 """Float precisions that must agree; the integer ones are measured and reported."""
 _BY_TARGET: dict[tuple[str, Precision], Tolerance] = {

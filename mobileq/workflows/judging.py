@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.errors import VerificationError
+from mobileq.evaluate.floors import is_grey
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.hashing import file_digest
@@ -73,11 +74,14 @@ class Judge:
         """Raises VerificationError where the file is wrong."""
         if found.problems:
             name = artifact.path.rpartition("/")[2]
+            hint = _sentence(remedy(target.name, artifact.recipe))
+            if found.tolerance is not None:
+                engines = (
+                    "Try the other --engine, or report" if len(target.engines) > 1 else "Report"
+                )
+                hint = f"{engines} the model."
             raise VerificationError(
-                f"{name} does not agree with the ONNX model: {found.problems[0]}.",
-                "Try the other --engine, or report the model."
-                if len(target.engines) > 1
-                else "Report the model.",
+                f"{name} does not agree with the ONNX model: {found.problems[0]}.", hint
             )
 
     def tell(self, target: Target, recipe: QuantRecipe, name: str, found: Verification) -> None:
@@ -85,8 +89,9 @@ class Judge:
         if found.rounding:
             self._progress.notice(
                 "The model magnifies rounding, as untrained weights do: with sums in another order "
-                f"ONNX Runtime itself is out of tolerance by {max(found.rounding.values()):.2g}, "
-                f"and {name} is allowed a multiple of that."
+                "ONNX Runtime itself gives other numbers, off by up to "
+                f"{max(0.0, *found.rounding.values()):.2g} of an output's range, and {name} is "
+                "allowed a multiple of that."
             )
         if found.agreement and not found.agreement.reference_count:
             self._note_empty()
@@ -94,6 +99,11 @@ class Judge:
             self._progress.notice(
                 f"{name} finds little of what the ONNX model finds (agreement "
                 f"{found.agreement.map50_95:.2f}): don't ship it; {remedy(target.name, recipe)}."
+            )
+        if is_grey(recipe.precision, found.roles or found.outputs, found.agreement):
+            self._progress.notice(
+                f"{name} has {found.worst_sqnr_db:.1f} dB SQNR in its worst output, which is little: "
+                f"look at what it gives before you ship it, or {remedy(target.name, recipe)}."
             )
 
     def _note_empty(self) -> None:
@@ -144,6 +154,10 @@ def remedy(target: str, recipe: QuantRecipe) -> str:
     if recipe.precision == "fp32":
         return "use another --target"
     return f"use {_GENTLER[recipe.precision]}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _reference_model(source: Source, precision: Precision) -> Path:

@@ -314,7 +314,7 @@ def test_sorted_rows_that_are_other_boxes_do_not():
     moved[0, 2, :4] = [40, 0, 60, 20]
     (problem,) = ranked(moved).problems
     assert problem.startswith("'y' has ")
-    assert "under the 6 that int8 needs" in ranked(moved, "int8").problems[0]
+    assert ranked(moved, "int8").problems == (), "one of three objects is lost, which is not all"
     nearly = ROWS + np.float32(0.05)
     assert ranked(nearly, "int8").problems == ()
 
