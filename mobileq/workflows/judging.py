@@ -102,7 +102,7 @@ class Judge:
             )
         if is_grey(recipe.precision, found.roles or found.outputs, found.agreement):
             self._progress.notice(
-                f"{name} has {found.worst_sqnr_db:.1f} dB SQNR in its worst output, which is little: "
+                f"{name} has only {found.worst_sqnr_db:.1f} dB SQNR in its worst output: "
                 f"look at what it gives before you ship it, or {remedy(target.name, recipe)}."
             )
 
