@@ -23,6 +23,7 @@ from mobileq.spec import (
     PreprocessSpec,
     QuantParams,
     TensorSpec,
+    batch_of,
 )
 
 REDESCRIBE = "Update mobileq, or convert the model again."
@@ -178,7 +179,7 @@ def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
 def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> _Problems:
     if spec.channels * spec.width * spec.height > _LARGEST_PICTURE:
         yield "preprocess.width", f"{spec.width} x {spec.height} pixels are too many"
-    shape = spec.tensor_shape()
+    shape = spec.tensor_shape(batch_of(inputs))
     if inputs and inputs[0].shape != shape:
         yield (
             "preprocess (width, height, layout)",

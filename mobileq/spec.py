@@ -156,8 +156,18 @@ class DecodeSpec(Spec, frozen=True, kw_only=True):
     iou_threshold: Share = 0.45
 
 
+def batch_of(inputs: tuple[TensorSpec, ...]) -> int:
+    """How many pictures a model takes at a time, in its first input."""
+    shape = inputs[0].shape if inputs else ()
+    return shape[0] if len(shape) == 4 and shape[0] > 0 else 1
+
+
 class ModelSpec(Spec, frozen=True, kw_only=True):
-    """A model as everything else sees it. `decode` is None where detections can't be decoded."""
+    """A model as everything else sees it. `decode` is None where detections can't be decoded.
+
+    Where the first input takes a batch, each of the outputs that are decoded has a row for each
+    picture, which is read as a batch of 1 (`mobileq.vision.decode.arrays.picture_outputs`).
+    """
 
     name: Name
     task: Task
@@ -167,6 +177,11 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     preprocess: PreprocessSpec | None = None
     decode: DecodeSpec | None = None
     labels: tuple[str, ...] = ()
+
+    @property
+    def batch(self) -> int:
+        """How many pictures it takes at a time."""
+        return batch_of(self.inputs)
 
 
 class QuantRecipe(Spec, frozen=True, kw_only=True):

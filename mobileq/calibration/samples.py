@@ -27,7 +27,7 @@ from mobileq.calibration.video_frames import VIDEO_SUFFIXES, VideoFrames
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import CalibrationInfo, to_json
 from mobileq.progress import Progress, Silent, tracked
-from mobileq.spec import PreprocessSpec, TensorSpec
+from mobileq.spec import PreprocessSpec, TensorSpec, batch_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,12 +167,6 @@ class SampleSet:
             for reading, transform in zip(rows, transforms, strict=False)
         )
         return Sample(", ".join(names), {self._inputs[0].name: tensor}, pictures)
-
-
-def batch_of(inputs: tuple[TensorSpec, ...]) -> int:
-    """How many pictures a model takes at a time, in its first input."""
-    shape = inputs[0].shape
-    return shape[0] if len(shape) == 4 and shape[0] > 0 else 1
 
 
 def open_samples(

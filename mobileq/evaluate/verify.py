@@ -24,7 +24,7 @@ from mobileq.evaluate.ranked import aligned
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.vision.decode.arrays import sigmoid
+from mobileq.vision.decode.arrays import picture_outputs, sigmoid
 from mobileq.vision.decode.logits import logit_outputs
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
@@ -115,8 +115,10 @@ def detections_of(
         return ()
     thresholds = Thresholds.display(spec.decode)
     return tuple(
-        postprocess(spec.decode, outputs, picture.transform, thresholds)
-        for picture in sample.pictures
+        postprocess(
+            spec.decode, picture_outputs(outputs, row, spec.batch), picture.transform, thresholds
+        )
+        for row, picture in enumerate(sample.pictures)
     )
 
 

@@ -20,7 +20,7 @@ from mobileq.graph.frontier import between
 from mobileq.graph.outline import dims, graph_inputs
 from mobileq.graph.trial_run import open_run, random_inputs
 from mobileq.spec import DecodeKind, DecodeSpec, HeadOutput, OutputRole
-from mobileq.vision.decode.arrays import as_rows, output_array, single_output
+from mobileq.vision.decode.arrays import as_rows, output_array, picture_outputs, single_output
 from mobileq.vision.decode.distances import read_branches
 from mobileq.vision.detections import FloatArray
 
@@ -81,16 +81,18 @@ def find_roles(
     width: int,
     height: int,
     seed: int,
+    batch: int = 1,
 ) -> tuple[HeadTensor, ...]:
     """Role and stride of each tensor, strides in the order of the decoded head's anchors.
 
     Args:
         model: Ends in the decoded head.
         decode: Of that head.
-        names: Of the tensors, [1, channels, h, w].
+        names: Of the tensors, [batch, channels, h, w].
         width: Of the picture, pixels.
         height: Of the picture, pixels.
         seed: Of the values tried.
+        batch: Pictures that the model takes at a time; the first is looked at.
 
     Raises:
         NoRawHead: A tensor has another shape, or does what no tensor of this family's does.
@@ -98,8 +100,14 @@ def find_roles(
     """
     tail = between(model, names, [output.name for output in decode.outputs])
     shapes = {value.name: dims(value) or () for value in tail.graph.input}
+    for name in names:
+        if len(shapes[name]) != 4 or shapes[name][0] != batch:
+            shape = list(shapes[name])
+            raise NoRawHead(
+                f"the last convolution's '{name}' {shape} is no [{batch}, values, h, w]"
+            )
     strides = {name: _stride_of(name, shapes[name], width, height, decode) for name in names}
-    trial = _Trial(tail, decode, strides, seed)
+    trial = _Trial(tail, decode, strides, seed, batch)
     found: list[HeadTensor] = []
     first_anchor: dict[int, int] = {}
     for name in names:
@@ -120,8 +128,6 @@ def _stride_of(
     name: str, shape: tuple[int, ...], width: int, height: int, decode: DecodeSpec
 ) -> int:
     """Pixels per cell; a power of two, if any makes so many cells."""
-    if len(shape) != 4 or shape[0] != 1:
-        raise NoRawHead(f"the last convolution's '{name}' {list(shape)} is no [1, values, h, w]")
     rows, columns = shape[2:]
     fitting = [
         s for s in _POWERS if math.ceil(height / s) == rows and math.ceil(width / s) == columns
@@ -137,9 +143,10 @@ class _Trial:
     """Runs the part of the graph behind the convolutions on values of its own."""
 
     def __init__(
-        self, tail: ModelProto, decode: DecodeSpec, strides: Mapping[str, int], seed: int
-    ) -> None:
-        self._run = open_run(tail)
+        self, tail: ModelProto, decode: DecodeSpec, strides: Mapping[str, int], seed: int,
+        batch: int,
+    ) -> None:  # fmt: skip
+        self._run, self._batch = open_run(tail), batch
         self._decode = decode
         self._strides = strides
         self._inputs = {value.name: dims(value) or () for value in graph_inputs(tail)}
@@ -172,7 +179,7 @@ class _Trial:
 
     def _parts(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, FloatArray]:
         outputs = {name: array.astype(np.float32) for name, array in self._run(inputs).items()}
-        return _parts_of(self._decode, outputs)
+        return _parts_of(self._decode, picture_outputs(outputs, 0, self._batch))
 
 
 def _parts_of(decode: DecodeSpec, outputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -80,7 +80,9 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     if not names:
         raise NoRawHead("there are none")
     names = behind_quantizers(model, names)
-    tensors = find_roles(model, decode, names, preprocess.width, preprocess.height, _SEED)
+    tensors = find_roles(
+        model, decode, names, preprocess.width, preprocess.height, _SEED, spec.batch
+    )
     raw_decode = _raw_decode(model, decode, tensors)
     raw_model = cut_at(model, [tensor.name for tensor in tensors])
     raw_spec = msgspec.structs.replace(spec, decode=raw_decode, outputs=_outputs(raw_model))

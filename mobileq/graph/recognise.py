@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import UsageError
 from mobileq.graph.evidence import Evidence, gather_evidence
 from mobileq.graph.families.end2end import match_end2end, match_rtdetr
-from mobileq.graph.families.facts import Answer, Facts, Match, Picture, find_picture
+from mobileq.graph.families.facts import Answer, Facts, Match, Picture, find_picture, per_picture
 from mobileq.graph.families.nanodet import match_nanodet, match_picodet
 from mobileq.graph.families.ssd import match_ssd
 from mobileq.graph.families.yolov5 import match_yolov5
@@ -120,6 +120,11 @@ def recognise_shapes(
     asked = [family] if family is not None else list(_MATCHERS)
     picture = find_picture(inputs)
     refusal = _task_reason(metadata) or (picture if isinstance(picture, str) else None)
+    rows = per_picture(outputs, 1 if isinstance(picture, str) else picture.batch)
+    if isinstance(rows, str):
+        refusal = refusal or rows
+    else:
+        outputs = rows
     if isinstance(picture, str) or refusal is not None:
         answers: dict[str, Answer] = dict.fromkeys(asked, refusal or "")
     else:

@@ -14,6 +14,7 @@ from mobileq.graph.outline import dims, graph_inputs
 from mobileq.graph.trial_run import open_run, random_inputs
 from mobileq.spec import DecodeSpec, ModelSpec
 from mobileq.vision.decode import Candidates, decode
+from mobileq.vision.decode.arrays import picture_outputs
 from mobileq.vision.detections import BoolArray, ByteArray, FloatArray
 from mobileq.vision.preprocess import feed_picture
 
@@ -48,8 +49,7 @@ def same_detections(
     """
     if spec.decode is None or spec.preprocess is None or raw_spec.decode is None:
         return "how the outputs become detections is not known"
-    comparison = _Comparison(spec.decode, raw_spec.decode, spec.preprocess.width,
-                             spec.preprocess.height)  # fmt: skip
+    comparison = _Comparison(spec.decode, raw_spec.decode, spec)
     try:
         run_decoded, run_raw = open_run(model), open_run(raw_model)
         for inputs in _pictures(model, spec, seed):
@@ -95,14 +95,22 @@ def _logits(tail: ModelProto, names: list[str], seed: int) -> dict[str, FloatArr
 class _Comparison:
     """Decodes both heads' outputs and says where they differ."""
 
-    def __init__(self, decoded: DecodeSpec, raw: DecodeSpec, width: int, height: int) -> None:
-        self._decoded, self._raw = decoded, raw
-        self._width, self._height = width, height
+    def __init__(self, decoded: DecodeSpec, raw: DecodeSpec, spec: ModelSpec) -> None:
+        assert spec.preprocess is not None
+        self._decoded, self._raw, self._batch = decoded, raw, spec.batch
+        self._width, self._height = spec.preprocess.width, spec.preprocess.height
 
     def reason(self, decoded_outputs: Arrays, raw_outputs: Arrays) -> str | None:
-        """Half a sentence, or None."""
-        expected = self._candidates(self._decoded, decoded_outputs)
-        given = self._candidates(self._raw, raw_outputs)
+        """Half a sentence about the first picture that differs, or None."""
+        for row in range(self._batch):
+            reason = self._reason_of(row, decoded_outputs, raw_outputs)
+            if reason is not None:
+                return reason
+        return None
+
+    def _reason_of(self, row: int, decoded_outputs: Arrays, raw_outputs: Arrays) -> str | None:
+        expected = self._candidates(self._decoded, decoded_outputs, row)
+        given = self._candidates(self._raw, raw_outputs, row)
         if expected.scores is None or given.scores is None:
             return _decided_reason(expected, given)
         if expected.scores.shape != given.scores.shape:
@@ -116,8 +124,9 @@ class _Comparison:
             return f"scores differ by up to {by.max():.3g}"
         return None
 
-    def _candidates(self, spec: DecodeSpec, outputs: Arrays) -> Candidates:
+    def _candidates(self, spec: DecodeSpec, outputs: Arrays, row: int) -> Candidates:
         arrays = {name: array.astype(np.float32) for name, array in outputs.items()}
+        arrays = dict(picture_outputs(arrays, row, self._batch))
         return decode(spec, arrays, self._width, self._height)
 
 

@@ -27,7 +27,7 @@ from mobileq.consistency import absurd_range, contradiction
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.field_errors import field_error
 from mobileq.graph.coco import BUILTIN_LABELS
-from mobileq.graph.families.facts import assumed_classes_notice, find_picture
+from mobileq.graph.families.facts import assumed_classes_notice, find_picture, per_picture
 from mobileq.graph.labels import LabelSource, unnamed_notice
 from mobileq.graph.outline import DYNAMIC
 from mobileq.graph.recognise import UNKNOWN_HEAD_NOTICE, Recognition, settle_labels
@@ -208,7 +208,10 @@ def _undecodable(spec: ModelSpec) -> str | None:
 
     if spec.decode is None or spec.preprocess is None:
         return None
-    shapes = {output.name: output.shape for output in spec.outputs}
+    rows = per_picture(spec.outputs, spec.batch)
+    if isinstance(rows, str):
+        return f"[decode] does not fit the model: {rows}"
+    shapes = {output.name: output.shape for output in rows}
     is_fixed = DYNAMIC not in itertools.chain(*shapes.values())
     if not is_fixed or sum(map(math.prod, shapes.values())) > _MOST_VALUES:
         return None

@@ -75,12 +75,15 @@ class Reference:
 
     def _decoded(self, outputs: Outputs) -> Candidates:
         from mobileq.vision.decode import decode
+        from mobileq.vision.decode.arrays import picture_outputs
 
         preprocess = self._spec.preprocess
         assert preprocess is not None
         size = preprocess.width, preprocess.height
+        # Of a batch, the first picture stands for all; the noise is that of all.
+        own = picture_outputs(outputs, 0, self._spec.batch)
         # All cells, also those whose score noise makes less than nothing.
-        return decode(self._decode_spec, dict(outputs), *size, -math.inf)
+        return decode(self._decode_spec, dict(own), *size, -math.inf)
 
     @property
     def _decode_spec(self) -> DecodeSpec:

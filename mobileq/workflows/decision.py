@@ -23,6 +23,7 @@ from mobileq.progress import Progress, tracked
 from mobileq.quantize.distance import Reference
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
+from mobileq.vision.decode.arrays import picture_outputs
 from mobileq.vision.nms import Thresholds
 from mobileq.vision.postprocess import postprocess
 
@@ -166,8 +167,9 @@ class Decision:
         if self._spec.decode is None:
             return
         thresholds = Thresholds.evaluation()
-        for picture in sample.pictures:
-            found.append(postprocess(self._spec.decode, outputs, picture.transform, thresholds))
+        for row, picture in enumerate(sample.pictures):
+            own = picture_outputs(outputs, row, self._spec.batch)
+            found.append(postprocess(self._spec.decode, own, picture.transform, thresholds))
 
     def _lost(self, found: Sequence[Detections]) -> float:
         if self._pictures.truth is None:

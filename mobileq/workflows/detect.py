@@ -208,6 +208,7 @@ class _Run:
                 yield fed, outputs
 
     def _read(self, ran: tuple[_Fed, Tensors | None]) -> _Found | None:
+        from mobileq.vision.decode.arrays import picture_outputs
         from mobileq.vision.postprocess import postprocess_each
 
         (picture, image_id, _, transform), outputs = ran
@@ -215,7 +216,9 @@ class _Run:
             return None
         decode = _decoding(self._model)
         thresholds = [self._shown] + ([self._evaluated] if self._evaluated is not None else [])
-        found, *ranked = postprocess_each(decode, outputs, transform, thresholds)
+        # A model of several pictures at a time has this one in every row.
+        own = picture_outputs(outputs, 0, self._model.spec.batch)
+        found, *ranked = postprocess_each(decode, own, transform, thresholds)
         result = PictureDetections(
             image=picture.name,
             frame=picture.frame,

@@ -178,6 +178,7 @@ def _measure(
     model: OpenModel, pictures: list[tuple[int, Path]], runs: int | None, progress: Progress
 ) -> _Measured:
     """Run one file over all pictures."""
+    from mobileq.vision.decode.arrays import picture_outputs
     from mobileq.vision.nms import Thresholds
     from mobileq.vision.postprocess import postprocess
     from mobileq.vision.preprocess import feed_picture, read_image
@@ -190,7 +191,7 @@ def _measure(
     try:
         for _, path in tracked(pictures, progress, f"Running {model.name}", len(pictures)):
             feeds, transform = feed_picture(spec, read_image(path))
-            outputs = runner.run(feeds)
+            outputs = picture_outputs(runner.run(feeds), 0, spec.batch)
             evaluated.append(postprocess(spec.decode, outputs, transform, Thresholds.evaluation()))
             shown.append(
                 postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))

@@ -42,7 +42,7 @@ class TestOtherModels:
     @pytest.mark.parametrize(
         ("shape", "reason"),
         [
-            ((4, 3, 640, 640), "batch of 4"),
+            ((4, 3, 640, 640), "no row for each of 4 pictures"),
             ((1, 4, 640, 640), "4 channels"),
             ((1, 3, 640), "no picture"),
             ((1, 3, -1, 640), "no fixed height and width"),
@@ -61,6 +61,10 @@ class TestOtherModels:
         assert found.preprocess is not None
         assert found.preprocess.channel_order == "GRAY"
         assert (found.preprocess.image_mean, found.preprocess.image_std) == ((0.0,), (1.0,))
+
+    def test_batch_is_read_picture_by_picture(self) -> None:
+        found = recognise_shapes(picture(4, 3, 640, 640), outputs_of((4, 84, 8400)), {})
+        assert found.family == "yolov8"
 
     def test_two_inputs_are_the_reason(self) -> None:
         found = recognise_shapes(NCHW640 * 2, outputs_of((1, 84, 8400)), {})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from mobileq.graph.evidence import Evidence, OutputEvidence
 from mobileq.graph.outline import guess_layout
 from mobileq.spec import BoxUnit, DecodeSpec, Layout, PreprocessSpec, ResizeMode, TensorSpec
@@ -19,6 +21,7 @@ class Picture:
     layout: Layout
     dtype: str
     channels: int = 3
+    batch: int = 1
 
     def preprocess(
         self,
@@ -109,13 +112,30 @@ def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
     channels_first = layout == "NCHW"
     channels = tensor.shape[1] if channels_first else tensor.shape[3]
     height, width = tensor.shape[2:] if channels_first else tensor.shape[1:3]
-    if tensor.shape[0] != 1:
-        return f"its input takes a batch of {tensor.shape[0]}; export it with batch 1"
     if channels not in (1, 3):
         return f"its input has {channels} channels; 1 or 3 are expected"
-    if height < 1 or width < 1:
+    if min(tensor.shape) < 1:
         return f"its input {list(tensor.shape)} has no fixed height and width"
-    return Picture(width=width, height=height, layout=layout, dtype=tensor.dtype, channels=channels)
+    return Picture(
+        width=width,
+        height=height,
+        layout=layout,
+        dtype=tensor.dtype,
+        channels=channels,
+        batch=tensor.shape[0],
+    )
+
+
+def per_picture(outputs: tuple[TensorSpec, ...], batch: int) -> tuple[TensorSpec, ...] | str:
+    """The outputs as those of a batch of 1, or the reason why they have no row for each picture."""
+    if batch == 1:
+        return outputs
+    for output in outputs:
+        if output.shape[:1] != (batch,):
+            return f"its output {shape_text(output)} has no row for each of {batch} pictures"
+    return tuple(
+        msgspec.structs.replace(output, shape=(1, *output.shape[1:])) for output in outputs
+    )
 
 
 def box_unit_of(output: TensorSpec) -> BoxUnit:

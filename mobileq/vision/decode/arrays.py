@@ -19,6 +19,14 @@ from mobileq.vision.detections import BoolArray, FloatArray
 Outputs = Mapping[str, npt.NDArray[np.float32]]
 
 
+def picture_outputs(outputs: Outputs, row: int, batch: int) -> Outputs:
+    """What a model that takes `batch` pictures at a time gives for one of them: each output's row,
+    as an array with a batch of 1."""
+    if batch == 1:
+        return outputs
+    return {name: array[row : row + 1] for name, array in outputs.items()}
+
+
 def output_array(outputs: Outputs, name: str) -> FloatArray:
     """One output as float32, without the batch axis that arrays of three or more axes start with.
 
