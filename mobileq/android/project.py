@@ -16,6 +16,7 @@ from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import MAX_MANIFEST_BYTES, BundleManifest
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
+from mobileq.spec import ModelSpec
 from mobileq.staging import abandoned, is_full_disk, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
@@ -131,17 +132,42 @@ def _check_bundle(bundle: Path, options: AndroidOptions) -> None:
             "See `mobileq verify`, and make the bundle again with `mobileq convert`.",
         )
     manifest = read_bundle(bundle).manifest
-    model = manifest.model
-    if model.preprocess is None or len(model.inputs) != 1:
-        raise InputError(
-            f"{model.name} has {len(model.inputs)} inputs, or takes no picture: "
-            "a camera cannot feed it.",
-            "Describe its input with --spec when it is converted.",
-        )
+    _require_readable(manifest.model)
     if not set(options.runtimes) & set(bundle_runtimes(manifest)):
         raise UsageError(
             f"{bundle} has no files for {' or '.join(options.runtimes)}.",
             f"Choose of: {', '.join(bundle_runtimes(manifest)) or 'none; convert to tflite'}.",
+        )
+
+
+def _require_readable(model: ModelSpec) -> None:
+    """That the app can feed the model from a camera, and knows what its outputs mean.
+
+    Raises:
+        InputError: It can't: now, and not on the phone.
+    """
+    if len(model.inputs) != 1:
+        names = ", ".join(spec.name for spec in model.inputs)
+        raise InputError(
+            f"{model.name} has {len(model.inputs)} inputs ({names}): a camera cannot feed it.",
+            "Make all but the picture constants when it is converted: --set NAME=VALUE.",
+        )
+    if model.preprocess is None:
+        shape = list(model.inputs[0].shape)
+        raise InputError(
+            f"{model.name} takes no picture, but {model.inputs[0].dtype} {shape}: a camera cannot "
+            "feed it.",
+            "If it is one, describe it with --spec when it is converted.",
+        )
+    if model.batch != 1:
+        raise InputError(
+            f"{model.name} takes {model.batch} pictures at a time; the app has one.",
+            "Export the model with a batch of 1, and convert it again.",
+        )
+    if model.decode is None and model.task != "classify":
+        raise InputError(
+            f"What the outputs of {model.name} mean is not known: the app could not show them.",
+            "Describe them with --family or --spec when it is converted.",
         )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from mobileq.bundle import BundleWriter
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo
@@ -21,9 +25,13 @@ MODEL_BYTES = b"a model"
 
 
 def write_bundle(
-    folder: Path, targets: tuple[str, ...] = ("tflite",), inputs: int = 1, name: str = "birds"
+    folder: Path,
+    targets: tuple[str, ...] = ("tflite",),
+    inputs: int = 1,
+    name: str = "birds",
+    changed: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A bundle whose model files are no models."""
+    """A bundle whose model files are no models; `changed` are fields of the model."""
     model = ModelSpec(
         name=name,
         task="detect",
@@ -41,6 +49,7 @@ def write_bundle(
         ),
         labels=("tit", "owl"),
     )
+    model = msgspec.structs.replace(model, **(changed or {}))
     with BundleWriter(folder) as writer:
         artifacts = []
         for target in targets:

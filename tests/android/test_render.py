@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from mobileq.android.options import AndroidOptions
 from mobileq.android.project import STATE_NAME, render_project
 from mobileq.bundle import read_bundle
 from mobileq.errors import InputError, UsageError
+from mobileq.spec import TensorSpec
 from tests.android.bundles import write_bundle
 from tests.cli.commands import Cli
 
@@ -121,8 +123,36 @@ def test_a_changed_bundle_is_refused(tmp_path: Path):
 
 def test_a_model_with_two_inputs_is_refused(tmp_path: Path):
     path = write_bundle(tmp_path / "b", inputs=2)
-    with pytest.raises(InputError, match="a camera cannot feed it"):
+    with pytest.raises(InputError, match=r"2 inputs \(in0, in1\): a camera cannot feed it"):
         render_project(path, tmp_path / "app", OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"preprocess": None}, r"takes no picture, but float32 \[1, 3, 64, 96\]"),
+        ({"decode": None, "task": "unknown", "labels": ()}, "What the outputs of birds mean"),
+        (
+            {
+                "inputs": (TensorSpec(name="in0", shape=(2, 3, 64, 96), dtype="float32"),),
+                "outputs": (TensorSpec(name="out", shape=(2, 6, 126), dtype="float32"),),
+            },
+            "takes 2 pictures at a time; the app has one",
+        ),
+    ],
+)
+def test_a_model_that_the_app_cannot_read_is_refused_at_once(
+    tmp_path: Path, fields: dict[str, Any], message: str
+):
+    path = write_bundle(tmp_path / "b", changed=fields)
+    with pytest.raises(InputError, match=message):
+        render_project(path, tmp_path / "app", OPTIONS)
+    assert not (tmp_path / "app").exists()
+
+
+def test_a_classifier_is_rendered_without_decoding(tmp_path: Path):
+    path = write_bundle(tmp_path / "b", changed={"decode": None, "task": "classify"})
+    assert render_project(path, tmp_path / "app", OPTIONS).written
 
 
 def test_a_bundle_without_a_file_for_the_runtime_is_refused(tmp_path: Path):

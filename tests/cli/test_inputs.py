@@ -152,3 +152,25 @@ def test_converted_files_have_no_input_to_set(tmp_path: Path, cli: Cli, bundle: 
     (file,) = (bundle / "models").glob("*-fp32.tflite")
     message = cli.fails(2, "inspect", file, "--set", "x=1")
     assert "--set is for ONNX models" in message
+
+
+def test_batch_of_two_is_fed_by_pictures_and_refused_by_the_app(
+    tmp_path: Path, cli: Cli, grey: Path
+) -> None:
+    made = model("g (float[2,3,8,8] x) => (float[2,4,8,8] y) { y = Conv(x, w) }")
+    net = saved(made, tmp_path / "net.onnx")
+    result = cli(
+        "convert", net, "-o", tmp_path / "out", "--calib", grey, "--precision", "fp32",
+        "--target", "tflite,mnn", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert measured(result.document, "tflite-fp32") > 100
+    assert measured(result.document, "mnn-fp32") > 100
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    ids = report["verifications"]["tflite-fp32"]["sample_ids"]
+    assert ids == ["120.png, 150.png", "60.png, 90.png"]
+    message = cli.fails(
+        1, "android", tmp_path / "out", "-o", tmp_path / "app", "--application-id", "com.example.x",
+        "--name", "X",
+    )  # fmt: skip
+    assert "net takes 2 pictures at a time; the app has one." in message

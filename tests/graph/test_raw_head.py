@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, helper, numpy_helper
 
 from mobileq.errors import InputError, UsageError
 from mobileq.graph.prepare import PreparedModel, prepare
@@ -464,3 +465,43 @@ def test_the_real_ssd_is_refused(data_folder: Path):
     given = prepare(data_folder / "models" / "ssd_mobilenet_v1_pp_deq.onnx")
     with pytest.raises(UsageError, match="post-processing in the graph"):
         raw_head(given.model, given.spec)
+
+
+def demo_of_two() -> ModelProto:
+    """The demo detector for two pictures at a time."""
+    model = onnx.load(DEMO / "demo.onnx")
+    del model.graph.value_info[:]
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 2
+    shapes = {node.input[1] for node in model.graph.node if node.op_type == "Reshape"}
+    for tensor in model.graph.initializer:
+        if tensor.name in shapes:
+            values = numpy_helper.to_array(tensor).copy()
+            values[0] = 2
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return model
+
+
+def test_batch_is_cut_and_every_row_is_compared(tmp_path: Path) -> None:
+    given = prepared(demo_of_two(), tmp_path)
+    assert (given.spec.family, given.spec.batch) == ("yolov8", 2)
+    model, spec = raw_head(given.model, given.spec)
+    assert decode_of(spec).head == "raw"
+    assert all(output.shape[0] == 2 for output in spec.outputs)
+    broken = ModelProto()
+    broken.CopyFrom(model)
+    # The second row alone, of one output: the first picture's candidates stay as they are.
+    last = broken.graph.output[-1].name
+    add_to_second_row(broken, last)
+    reason = same_detections(given.model, broken, given.spec, spec, seed=1)
+    assert reason is not None
+    assert "differ" in reason
+
+
+def add_to_second_row(model: ModelProto, name: str) -> None:
+    """`name` becomes itself plus 1 in the second row."""
+    (node,) = (node for node in model.graph.node if name in node.output)
+    node.output[list(node.output).index(name)] = "inner"
+    added = np.array([0, 1], np.float32).reshape(2, 1, 1, 1)
+    model.graph.initializer.append(numpy_helper.from_array(added, "added"))
+    model.graph.node.append(helper.make_node("Add", ["inner", "added"], [name]))

@@ -3,6 +3,7 @@ package mobileq.app.mnn;
 import com.taobao.android.mnn.MNNNetNative;
 import java.util.List;
 import mobileq.core.manifest.Artifact;
+import mobileq.core.manifest.ChannelOrder;
 import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.manifest.TensorSpec;
 import mobileq.core.run.Backend;
@@ -15,6 +16,7 @@ import mobileq.core.tensor.Tensor;
  */
 final class MnnBackend implements Backend {
     private static final int FORMAT_RGB = 1; // three bytes in the order they come
+    private static final int FORMAT_GRAY = 3;
     private static final int FILTER_NEAREST = 0;
     private static final int WRAP_CLAMP = 0;
     private static final float[] IDENTITY = {1, 0, 0, 0, 1, 0, 0, 0, 1};
@@ -36,7 +38,7 @@ final class MnnBackend implements Backend {
         this.outputs = new long[artifact.outputs().size()];
         // (pixel * rescale - mean) / std as MNN's (pixel - mean) * normal.
         double rescale = preprocess.rescaleFactor();
-        for (int channel = 0; channel < 3; channel++) {
+        for (int channel = 0; channel < preprocess.imageMean().length; channel++) {
             mean[channel] = (float) (preprocess.imageMean()[channel] / rescale);
             normal[channel] = (float) (rescale / preprocess.imageStd()[channel]);
         }
@@ -76,14 +78,16 @@ final class MnnBackend implements Backend {
 
     @Override
     public void run(List<Tensor> filled, List<Tensor> wanted) throws BackendException {
+        // The pixels come in the model's order of channels: MNN only scales them.
+        int format = preprocess.channelOrder() == ChannelOrder.GRAY ? FORMAT_GRAY : FORMAT_RGB;
         boolean isConverted =
                 MNNNetNative.nativeConvertBufferToTensor(
                         filled.get(0).bytes(),
                         preprocess.width(),
                         preprocess.height(),
                         input,
-                        FORMAT_RGB,
-                        FORMAT_RGB,
+                        format,
+                        format,
                         FILTER_NEAREST,
                         WRAP_CLAMP,
                         IDENTITY,

@@ -93,7 +93,7 @@ public final class Detector {
     }
 
     private static TensorSpec pixels(PreprocessSpec spec) {
-        int[] shape = {1, spec.height(), spec.width(), 3};
+        int[] shape = {1, spec.height(), spec.width(), spec.channelOrder().channels()};
         boolean isNchw = spec.layout() == Layout.NCHW;
         int[] permutation = isNchw ? new int[] {0, 2, 3, 1} : null;
         return new TensorSpec("pixels", shape, "uint8", Layout.NHWC, null, null, permutation);
