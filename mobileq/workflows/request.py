@@ -34,6 +34,8 @@ File = tuple[str, Precision]
 
 _SEARCHED: tuple[Precision, ...] = ("int8", "int8-full")
 """Of which several files are tried."""
+_INTEGER_ENDS: tuple[Precision, ...] = ("int8", "int8-full")
+"""Whose inputs and outputs can be 8-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Request:
         if known := self._recipes.get(file):
             io = known.io
             method, weights = known.mnn_method or "mobileq", known.mnn_weights or "MAX_ABS"
-        if precision not in CALIBRATED:
+        if precision not in _INTEGER_ENDS or name != "tflite":
             io = "float32"
         elif precision == "int8-full" and io == "float32":
             io = "int8"
@@ -269,7 +271,7 @@ def _choices(options: ConvertOptions) -> list[_Choice]:
     known = [
         (options.engine != "direct", _Choice("--engine", get_args(Precision), "TFLite", "tflite")),
         (options.head != "auto", _Choice("--head", get_args(Precision), "all files")),
-        (options.io != "float32", _Choice("--io", CALIBRATED, integer)),
+        (options.io != "float32", _Choice("--io", _INTEGER_ENDS, "int8 of TFLite", "tflite")),
         (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer, is_ours=True)),
         (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer, is_ours=True)),
         (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer, is_ours=True)),

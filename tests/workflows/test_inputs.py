@@ -37,4 +37,6 @@ def test_a_picture_is_guessed_for_the_first_input() -> None:
     assert found.channel_order == "GRAY"
     found = guessed_preprocess(_spec((1, 48, 64, 3), "uint8"))
     assert found is not None
+    assert (found.rescale_factor, found.image_mean, found.image_std) == (1.0, (0,) * 3, (1,) * 3)
+    assert found is not None
     assert (found.width, found.height, found.layout) == (64, 48, "NHWC")

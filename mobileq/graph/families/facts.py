@@ -32,7 +32,12 @@ class Picture:
         mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
         std: tuple[float, float, float] = (1.0, 1.0, 1.0),
     ) -> PreprocessSpec:
-        """Of the picture's size and layout; a gray one takes the mean over the colours."""
+        """Of the picture's size and layout; a gray one takes the mean over the colours.
+
+        A model that takes bytes takes the pixels as they are, whatever it does to them.
+        """
+        if self.dtype == "uint8":
+            rescale_factor, mean, std = 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         gray = self.channels == 1
         return PreprocessSpec(
             width=self.width,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
 from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops
@@ -68,6 +69,8 @@ def quantize_file(
     result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
     model = flatbuffer.read_model(Path(output))
+    if io != "float32":
+        take_casts_in(model)
     if io == "uint8" and precision in ("int8", "int8-full"):
         flatbuffer.shift_io_to_uint8(model)
     narrow_ops(model)
@@ -113,9 +116,15 @@ def _recipe_static(
             tool.add_weight_only_config(_whole_names(narrow_weights), operation, num_bits=8)
     for operation in _UNSUPPORTED:
         _keep_float(tool, ".*", names(operation))
-    if io == "float32":
-        _keep_float(tool, ".*", names.INPUT)
-        _keep_float(tool, ".*", names.OUTPUT)
+    for edge in (names.INPUT, names.OUTPUT):
+        # All inputs are one op to the quantizer, and so are all outputs: one that a float op gives
+        # makes floats of all. What was said of other names last goes before what `.*` says.
+        if io == "float32":
+            _keep_float(tool, ".*", edge)
+        else:
+            tool.add_static_config(
+                "^.*", edge, activation_num_bits=activation_bits, weight_num_bits=8
+            )
 
 
 def _keep_scales_before_concatenations() -> None:

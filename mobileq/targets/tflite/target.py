@@ -31,6 +31,7 @@ from mobileq.targets.tflite.correspondence import (
     float_outputs,
     read_correspondence,
 )
+from mobileq.targets.tflite.edges import pixel_casts, require_io, require_ranges
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
@@ -119,6 +120,8 @@ class TfliteTarget:
         found_inputs, found_outputs = file_tensors(model)
         inputs = match_tensors(job.spec.inputs, found_inputs)
         outputs = match_tensors(job.spec.outputs, found_outputs)
+        if job.recipe.precision in CALIBRATED and job.recipe.io != "float32":
+            require_io(model, job.recipe.io)
         described = {
             "recipe": msgspec.to_builtins(job.recipe),
             "inputs": msgspec.to_builtins(inputs),
@@ -239,6 +242,11 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     names.update({wanted.name: found.name for wanted, found in inputs})
     known = {name: (found.min, found.max) for name, found in job.ranges.items()}
     ranges = file_ranges(model, names, known)
+    if job.recipe.io != "float32":
+        ranges.update(pixel_casts(model))
+        if job.recipe.precision != "int8-full":  # which says what is in its way
+            _require_integer_ends(job)
+            require_ranges(model, ranges)
     kept = {names[name] for name in job.keep_float if name in names}
     if job.given is None and job.recipe.precision != "int8-full":
         kept.update(flatbuffer.tail_tensors(model))
@@ -249,6 +257,16 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
         "weight_scales": _weight_scales(job, model) | bias_scales(model, ranges, bits),
         "own_scales": job.given is not None,
     }
+
+
+def _require_integer_ends(job: ConversionJob) -> None:
+    decode = job.spec.decode
+    if decode is not None and decode.head != "raw" and job.given is None:
+        raise UsageError(
+            f"--io {job.recipe.io} can't be obeyed: {job.spec.name} gives decoded detections, "
+            "whose boxes and scores 8 bits can't hold.",
+            "Use --head raw, or leave out --io.",
+        )
 
 
 def _weight_scales(job: ConversionJob, model: Any) -> dict[str, WeightScales]:

@@ -39,6 +39,7 @@ def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
 
 def test_tail_is_in_float_and_what_comes_before_is_not(convert):
     path = convert("anchors", "int8", "int8").path
+    assert types_of(path)["y_quantized"] == "int8"
     found = types_of(path)
     assert found["y"] == "float32"
     assert found["x"] == "int8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -79,10 +80,23 @@ def test_input_is_told_as_the_file_takes_it(convert):
 
 
 def test_pixel_input_stays_as_it_is(convert):
-    for precision, io in (("fp32", "float32"), ("int8", "float32"), ("int8", "uint8")):
-        (found,) = convert("pixels", precision, io).converted.inputs
+    for precision in ("fp32", "int8"):
+        (found,) = convert("pixels", precision).converted.inputs
         assert (found.shape, found.dtype) == ((1, 16, 12, 3), "uint8")
         assert (found.layout, found.permutation, found.quant) == ("NHWC", None, None)
+
+
+@pytest.mark.parametrize(("io", "zero"), [("int8", -128), ("uint8", 0)])
+@pytest.mark.parametrize("precision", ["int8", "int8-full"])
+def test_pixel_input_is_an_integer_with_a_scale_where_that_is_asked_for(
+    convert, precision, io, zero
+):
+    file = convert("pixels", precision, io)
+    (found,) = file.converted.inputs
+    assert (found.dtype, found.quant.scale, found.quant.zero_point) == (io, (1.0,), (zero,))
+    assert (found.layout, found.permutation) == ("NHWC", None)
+    assert not any(op.startswith("CAST") for op in file.converted.ops)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 35
 
 
 @pytest.mark.parametrize("name", ["conv", "anchors", "cube", "upsampled"])
@@ -94,9 +108,11 @@ def test_outputs_have_the_axes_of_the_model_in_the_file_itself(convert, name):
         assert found.layout == wanted.layout
 
 
+@pytest.mark.parametrize("name", ["scores", "anchors", "upsampled"])
 @pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
-def test_integer_file_takes_and_gives_the_type_that_was_asked_for(convert, io):
-    file = convert("scores", "int8", io)
+def test_integer_file_takes_and_gives_the_type_that_was_asked_for(convert, io, name):
+    """Also where some outputs are float ops'."""
+    file = convert(name, "int8", io)
     for spec in (*file.converted.inputs, *file.converted.outputs):
         assert spec.dtype == io
         assert (spec.quant is not None) == (io != "float32")
@@ -120,7 +136,15 @@ def test_uint8_file_is_the_int8_file_shifted_by_128(convert):
 
 
 def test_decoding_after_the_last_weights_stays_in_float(convert):
-    assert convert("anchors", "int8", "int8").converted.outputs[0].dtype == "float32"
+    assert "LOGISTIC float32" in convert("anchors", "int8", "int8").converted.ops
+
+
+@pytest.mark.parametrize("end", ["x", "y"])
+def test_integer_end_without_a_range_is_refused(tiny, tmp_path, end):
+    job = tiny("scores").job(tmp_path, "int8", "int8")
+    known = {name: found for name, found in job.ranges.items() if name != end}
+    with pytest.raises(UsageError, match=f"there is no range for '{end}'"):
+        convert_once(dataclasses.replace(job, ranges=known))
 
 
 def test_ops_that_are_to_stay_in_float_do(convert):

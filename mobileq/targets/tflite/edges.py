@@ -1,0 +1,89 @@
+"""Inputs and outputs of integer files in the type that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobileq.errors import UsageError, VerificationError
+from mobileq.targets.tflite import flatbuffer
+
+Range = tuple[float, float]
+PIXELS: Range = (0.0, 255.0)
+"""The range in which a byte's code is its value: int8 is uint8 - 128."""
+
+
+def pixel_casts(model: Any) -> dict[str, Range]:
+    """{what a CAST makes of an input of bytes: its range}, so that no value is rounded."""
+    graph = model.subgraphs[0]
+    names = (flatbuffer.tensor_name(graph.tensors[int(op.outputs[0])]) for op in _casts(model))
+    return dict.fromkeys(names, PIXELS)
+
+
+def require_ranges(model: Any, ranges: Mapping[str, Range]) -> None:
+    """Raises UsageError where an input or output that is to be integer has no range."""
+    graph = model.subgraphs[0]
+    for index in (*graph.inputs, *graph.outputs):
+        tensor = graph.tensors[int(index)]
+        name = flatbuffer.tensor_name(tensor)
+        if flatbuffer.dtype_name(tensor) == "float32" and name not in ranges:
+            raise UsageError(
+                f"--io can't be obeyed: there is no range for {name!r}, which would be integer.",
+                "Leave out --io.",
+            )
+
+
+def take_casts_in(model: Any) -> None:
+    """Make an input of bytes that only a CAST and QUANTIZEs take the integer that these give.
+
+    Args:
+        model: An integer file (a schema `ModelT`) whose CASTs have the range of `pixel_casts`.
+    """
+    graph = model.subgraphs[0]
+    for cast in _casts(model):
+        source, wide = int(cast.inputs[0]), int(cast.outputs[0])
+        takers = [op for op in graph.operators if wide in map(int, op.inputs)]
+        kinds = {flatbuffer.op_name(model, op) for op in takers}
+        shared = [op for op in graph.operators if source in map(int, op.inputs)]
+        if kinds != {"QUANTIZE"} or len(shared) > 1 or wide in map(int, graph.outputs):
+            continue
+        made = [graph.tensors[int(op.outputs[0])] for op in takers]
+        if any(flatbuffer.dtype_name(tensor) != "int8" for tensor in made):
+            continue
+        graph.tensors[source].type = made[0].type
+        graph.tensors[source].quantization = made[0].quantization
+        narrow = {int(op.outputs[0]) for op in takers}
+        graph.operators = [op for op in graph.operators if op is not cast and op not in takers]
+        for op in graph.operators:
+            op.inputs = [source if int(index) in narrow else int(index) for index in op.inputs]
+        graph.outputs = [source if int(index) in narrow else int(index) for index in graph.outputs]
+
+
+def require_io(model: Any, io: str) -> None:
+    """Raises VerificationError where an input or output is not of the type that was asked for.
+
+    Integers of more than 8 bits (class numbers, counts) have no scale and stay as they are.
+    """
+    graph = model.subgraphs[0]
+    for index in (*graph.inputs, *graph.outputs):
+        kind = flatbuffer.dtype_name(graph.tensors[int(index)])
+        if kind in ("float32", "int8", "uint8") and kind != io:
+            name = flatbuffer.tensor_name(graph.tensors[int(index)])
+            raise VerificationError(
+                f"--io {io} can't be obeyed: {name!r} is {kind} in the file.",
+                "Leave out --io.",
+            )
+
+
+def _casts(model: Any) -> list[Any]:
+    """The CASTs of inputs of bytes to float32."""
+    graph = model.subgraphs[0]
+    inputs = set(map(int, graph.inputs))
+    return [
+        op
+        for op in graph.operators
+        if flatbuffer.op_name(model, op) == "CAST"
+        and int(op.inputs[0]) in inputs
+        and flatbuffer.dtype_name(graph.tensors[int(op.inputs[0])]) == "uint8"
+        and flatbuffer.dtype_name(graph.tensors[int(op.outputs[0])]) == "float32"
+    ]
