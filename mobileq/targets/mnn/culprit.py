@@ -7,38 +7,66 @@ cut short, and half of what is left again, until the first node remains with whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mobileq.errors import ToolError, UnsupportedOperatorError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from onnx import ModelProto, NodeProto
+
+    Constants = Mapping[str, npt.NDArray[np.generic]]
 
 _LETS_ALL_PASS = 1e-6
 _REMEDY = "Export the model without it, cut the graph before it, or use another target."
 
 
 def refuse_known(model: ModelProto) -> None:
-    """Raise UnsupportedOperatorError for what MNN converts without a word, and wrongly.
-
-    Its NonMaxSuppression (3.6.1) gives the largest number of rows for each class, whatever is
-    found; the missing ones are the index -1, which a Gather behind reads as the last box. None is
-    missing where the score threshold lets all boxes pass, as in TensorFlow's SSDs.
-    """
+    """Raise UnsupportedOperatorError for what MNN converts without a word, and wrongly."""
     from mobileq.graph.outline import all_nodes, constants, node_label
 
     known = constants(model.graph)
     for node in all_nodes(model):
-        if node.op_type != "NonMaxSuppression":
-            continue
-        threshold = known.get(node.input[4]) if len(node.input) > 4 else None
-        if threshold is None or float(threshold.reshape(-1)[0]) > _LETS_ALL_PASS:
+        fault = _FAULTS.get(node.op_type)
+        said = fault(node, known) if fault else None
+        if said:
             raise UnsupportedOperatorError(
-                f"MNN fills up what NonMaxSuppression ({node_label(node)}) finds with copies of a "
-                "box.",
-                "Export the model without it: the app and `detect` suppress boxes themselves.",
+                f"MNN {said.format(f'{node.op_type} ({node_label(node)})')}.", _REMEDY
             )
+
+
+def _suppression(node: NodeProto, known: Constants) -> str | None:
+    """MNN 3.6.1 gives the largest number of rows for each class, whatever is found; the missing
+    ones are the index -1, which a Gather behind reads as the last box. None is missing where the
+    score threshold lets all boxes pass, as in TensorFlow's SSDs."""
+    threshold = known.get(node.input[4]) if len(node.input) > 4 else None
+    if threshold is not None and float(threshold.reshape(-1)[0]) <= _LETS_ALL_PASS:
+        return None
+    return "fills up what {} finds with copies of a box"
+
+
+def _determinant(node: NodeProto, known: Constants) -> str | None:
+    """MNN 3.6.1 swaps rows to find a pivot, and does not change the sign."""
+    return "gives {} with the wrong sign"
+
+
+def _sampling(node: NodeProto, known: Constants) -> str | None:
+    """MNN 3.6.1 takes halves to other neighbours, and reflects about other points."""
+    from mobileq.graph.outline import attribute
+
+    mode, padding = attribute(node, "mode"), attribute(node, "padding_mode")
+    if mode is not None and mode.s == b"nearest":
+        return "takes other pixels than the nearest in {}"
+    if padding is not None and padding.s == b"reflection":
+        return "reflects otherwise in {}"
+    return None
+
+
+_FAULTS = {
+    "NonMaxSuppression": _suppression, "Det": _determinant, "GridSample": _sampling,
+}  # fmt: skip
 
 
 def unsupported(

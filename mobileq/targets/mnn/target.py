@@ -30,6 +30,7 @@ from mobileq.targets.mnn.own_quantizer import (
     quantize_by_mnn,
     with_read_input,
 )
+from mobileq.targets.mnn.rewrites import rewritten_for_mnn
 from mobileq.targets.mnn.weights import store_asymmetric
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class MnnTarget:
                 "int8 needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
+        job = _rewritten(job)
         refuse_known(onnx.load(job.model))
         with job.progress.stage(f"Converting with MNN to {precision}"):
             if own:
@@ -156,6 +158,19 @@ class MnnTarget:
         except MobileqError:
             self.close()
             raise
+
+
+def _rewritten(job: ConversionJob) -> ConversionJob:
+    """Of a model in which MNN's own rules match nothing, the job itself: same model, same bytes."""
+    import onnx
+
+    model = onnx.load(job.model)
+    rewritten = rewritten_for_mnn(model)
+    if rewritten is model:
+        return job
+    path = job.scratch / "mnn-rewritten.onnx"
+    onnx.save(rewritten, path)
+    return dataclasses.replace(job, model=path)
 
 
 def _try(job: ConversionJob, model: ModelProto) -> None:

@@ -1,0 +1,31 @@
+"""Nodes that MNN 3.6.1 gets wrong, written with others that it gets right.
+
+One rule in each file, as in `mobileq.graph.rewrites`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def rewritten_for_mnn(model: ModelProto) -> ModelProto:
+    """A copy without such nodes; the model itself where there is none."""
+    from mobileq.graph.rewrites.engine import apply_rules
+    from mobileq.targets.mnn.rewrites import (
+        dropout,
+        gemm_transpose,
+        half_even,
+        less,
+        log_softmax,
+        mean,
+        pool_strides,
+        positive_indices,
+    )
+
+    modules = (
+        dropout, gemm_transpose, half_even, less, log_softmax, mean, pool_strides, positive_indices,
+    )  # fmt: skip
+    return apply_rules(model, [module.RULE for module in modules])
