@@ -69,10 +69,21 @@ def _run(arguments: list[str]) -> int:
     from mobileq.console import forget_notices
 
     forget_notices()
+    _require_current_folder()
     code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
     if code == EXIT_INTERRUPTED:  # typer 0.29 makes this of KeyboardInterrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _require_current_folder() -> None:
+    """Tools underneath ask for it, whatever the paths are, and fail in ways of their own."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "The current folder does not exist any more.", "Change to another one: cd ~"
+        ) from error
 
 
 class _Stopped(MobileqError):

@@ -6,6 +6,7 @@ renamed. An existing bundle stays as it is until that moment.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -95,6 +96,8 @@ class BundleWriter:
     def __init__(self, output: Path, *, force: bool = False) -> None:
         # A link to a bundle keeps pointing there, and "." has a name to put a folder beside.
         self.output = Path(os.path.realpath(output))
+        if self.output.parent == self.output:
+            raise UsageError(f"{output} is the root of the file system.", "Choose a folder in it.")
         self._force = force
         self._staging = staging_path(self.output)
         self._old = self._staging.with_name(self._staging.name + ".old")
@@ -202,8 +205,12 @@ class BundleWriter:
 
     def _check_output(self) -> None:
         output = self.output
-        if not os.path.lexists(output):
+        try:
+            os.lstat(output)
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:  # a name that is too long, or in a folder that is closed
+            raise self._not_writable(error) from error
         if not output.is_dir():
             raise UsageError(f"{output} exists and is not a folder.", "Choose another --output.")
         try:
@@ -257,10 +264,10 @@ class BundleWriter:
         )
 
     def _not_writable(self, error: OSError) -> MobileqError:
-        return InputError(
-            f"{self.output} cannot be written: {error.strerror}.",
-            "Choose an --output in a folder that you may write to.",
-        )
+        hint = "Choose an --output in a folder that you may write to."
+        if error.errno == errno.ENAMETOOLONG:
+            hint = "Choose a shorter --output."
+        return InputError(f"{self.output} cannot be written: {error.strerror}.", hint)
 
 
 def read_bundle(path: StrPath) -> Bundle:

@@ -61,7 +61,7 @@ class Console:
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(bar_width=30), *count, Elapsed())
         with Progress(*columns, console=self._err, transient=True) as bar:
-            task = bar.add_task(name, total=total)
+            task = bar.add_task(_one_line(name), total=total)
             yield lambda: bar.advance(task)
 
     def notice(self, text: str) -> None:
@@ -209,8 +209,21 @@ def forget_notices() -> None:
 def _write(document: dict[str, Any]) -> None:
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a file name of another encoding
+        encoded = msgspec.json.encode(_as_text(document))
+    text = msgspec.json.format(encoded, indent=2).decode()
     sys.stdout.write(text + "\n")
+
+
+def _as_text(value: Any) -> Any:
+    """The same with what is no valid Unicode made visible."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(each) for key, each in value.items()}
+    return [_as_text(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def print_error(error: MobileqError, json: bool = False) -> None:

@@ -84,6 +84,8 @@ def open_session(model: ModelProto | bytes | Path, options: Any) -> Session:
 
     if isinstance(model, Path):
         source: str | bytes = str(model)
+        if not source.isascii() and "\\udc" in ascii(source):  # a name that is no valid Unicode
+            source = model.read_bytes()
     else:
         source = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input
 from mobileq.graph.simplify import simplify
 from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
 from mobileq.hashing import file_digest
+from mobileq.paths import model_name
 from mobileq.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def prepare_loaded(
     early = None if "class_count" in overrides.decode else names
     recognition = recognise(model, asked, early)
     recognition = apply_overrides(recognition, overrides, inputs, outputs, names)
+    name = model_name(path)
     spec = ModelSpec(
-        name=path.stem,
+        name=name,
         task=recognition.task,
         family=recognition.family,
         inputs=inputs,
@@ -132,7 +134,8 @@ def prepare_loaded(
     )
     spec = consistent_model(spec, str(path), "Describe it with --spec FILE.toml.")
     notices = (
-        *notices, *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
+        *notices, *_renamed(path, name),
+        *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
         *recognition.notices,
     )  # fmt: skip
     return PreparedModel(
@@ -147,6 +150,11 @@ def prepare_loaded(
         quantized=quantized,
         set_inputs=told,
     )
+
+
+def _renamed(path: Path, name: str) -> Iterator[str]:
+    if name != path.stem:
+        yield f"The model is called '{name}': not every system takes the name of its file."
 
 
 def _inline_functions(model: ModelProto) -> ModelProto:

@@ -13,6 +13,7 @@ import msgspec
 from mobileq import __version__
 from mobileq.bundle import BundleWriter
 from mobileq.cache import ResultCache
+from mobileq.calibration.sources import printable
 from mobileq.errors import (
     BudgetMissedError,
 )
@@ -142,14 +143,14 @@ def _write(
     manifest = BundleManifest(
         model=spec,
         source=SourceInfo(
-            file_name=model.name,
+            file_name=printable(model.name),
             sha256=source.info.source_sha256,
             opset=source.info.opset,
             size_bytes=model.stat().st_size,
             set_inputs=source.info.set_inputs,
         ),
         artifacts=artifacts,
-        run=RunInfo(created=_now(), command=command),
+        run=RunInfo(created=_now(), command=tuple(printable(word) for word in command)),
         measurements={artifact.name: report.measurements(artifact.name) for artifact in artifacts},
         calibration=calibration,
         failures=results.failures,

@@ -12,6 +12,7 @@ import msgspec
 from mobileq.consistency import consistent_model
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.prepared_file import MODEL_NAME, PreparedFile, prepare_file
+from mobileq.paths import model_name
 from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
 from mobileq.targets.base import Runner, load_target
@@ -276,7 +277,7 @@ def _recognised(
     if decode is not None and decode.box_unit == "pixel" and _holds_fractions(outputs):
         decode = msgspec.structs.replace(decode, box_unit="normalized")
     spec = ModelSpec(
-        name=path.stem,
+        name=model_name(path),
         task=found.task,
         family=found.family,
         inputs=inputs,

@@ -93,7 +93,7 @@ class Stages:
             "prepare",
             code=_code(),
             model=file_digest(model),
-            name=model.stem,
+            name=model.name,
             shapes=overrides.input_shapes,
             set_inputs=_digest_set_inputs(overrides.set_inputs),
             family=overrides.family,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import VerificationError
+from mobileq.paths import native_path
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 
@@ -39,7 +40,7 @@ class MnnRunner:
         self._mnn = MNN
         self.inputs, self.outputs = inputs, outputs
         self.interpreter = f"MNN {MNN.version()}"
-        self._interpreter = MNN.Interpreter(str(path))
+        self._interpreter = MNN.Interpreter(native_path(path))
         config: dict[str, Any] = {"numThread": threads}
         if inside:
             config["saveTensors"] = tuple(_file_name(spec) for spec in outputs)

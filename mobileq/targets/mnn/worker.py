@@ -15,6 +15,7 @@ from typing import Any
 
 from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
+from mobileq.paths import native_path
 from mobileq.targets.mnn.contents import affines, contents, pooled_tensors
 from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.flatbuffer import describe_as_float
@@ -40,7 +41,7 @@ class MnnWorker:
         import MNN
         import numpy as np
 
-        interpreter = MNN.Interpreter(fields["path"])
+        interpreter = MNN.Interpreter(native_path(fields["path"]))
         session = interpreter.createSession()
         for tensor in interpreter.getSessionInputAll(session).values():
             shape, kind = tuple(tensor.getShape()), tensor.getDataType()
@@ -89,7 +90,7 @@ def _dumped(path: str) -> dict[str, Any]:
     """The graph in MNN's JSON form."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.json"
-        _mnnconvert("-f", "MNN", "--modelFile", path, "--JsonFile", str(target))
+        _mnnconvert("-f", "MNN", "--modelFile", native_path(path), "--JsonFile", str(target))
         try:
             graph: dict[str, Any] = json.loads(_finite(target.read_text(errors="replace")))
         except (OSError, ValueError) as error:
@@ -116,7 +117,7 @@ def _session_tensors(path: str) -> dict[str, Any]:
     """Shapes and types, as a session works them out."""
     import MNN
 
-    interpreter = MNN.Interpreter(path)
+    interpreter = MNN.Interpreter(native_path(path))
     session = interpreter.createSession()
     found = {}
     for kind, tensors in (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MissingDependencyError, UsageError, VerificationError
+from mobileq.paths import native_path
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 from mobileq.targets.tflite.layout import inverse
@@ -31,11 +32,13 @@ def make_interpreter(path: Path, threads: int, which: str = "auto") -> tuple[Any
 
                 from ai_edge_litert.interpreter import Interpreter
 
-                return Interpreter(str(path), num_threads=threads), f"{name} {version(name)}"
+                return Interpreter(
+                    native_path(path), num_threads=threads
+                ), f"{name} {version(name)}"
             if name == "tensorflow":
                 import tensorflow
 
-                made = tensorflow.lite.Interpreter(str(path), num_threads=threads)
+                made = tensorflow.lite.Interpreter(native_path(path), num_threads=threads)
                 return made, f"tf.lite.Interpreter {tensorflow.__version__}"
         except ImportError:
             continue
