@@ -12,7 +12,10 @@ from mobileq.cli.options import Interpreter, Json
 
 def validate(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
-    images: Annotated[Path, typer.Option(help="Folder of pictures.")],
+    images: Annotated[
+        Path,
+        typer.Option(help="Folder of pictures; without boxes in the outputs also .npy, .npz ..."),
+    ],
     annotations: Annotated[
         Path | None, typer.Option(help="Their labels: COCO json or data.yaml.")
     ] = None,

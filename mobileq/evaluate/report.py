@@ -11,12 +11,16 @@ from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
 
+Row = tuple[str, ...]
+
 
 class ArtifactScores(Spec, frozen=True, kw_only=True):
     """One file on the validation images.
 
     `accuracy` needs labels, `agreement` (with the ONNX model's detections) does not;
-    `latency_ms` is the median on the machine that measured.
+    `latency_ms` is the median on the machine that measured. `sqnr_db` and `cosine` are of the worst
+    output, against the ONNX model's numbers, where the outputs have no known meaning; of equal
+    numbers the first is None.
     """
 
     name: str
@@ -25,6 +29,8 @@ class ArtifactScores(Spec, frozen=True, kw_only=True):
     latency_ms: float
     accuracy: DetectionScores | None = None
     agreement: AgreementScores | None = None
+    sqnr_db: float | None = None
+    cosine: float | None = None
 
 
 class Validation(Told, Spec, frozen=True, kw_only=True):
@@ -39,6 +45,34 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
 
     def tell(self, page: Page) -> None:
         """One row for each file."""
+        of_numbers = any(scores.cosine is not None for scores in self.scores)
+        columns, rows = self._numbers() if of_numbers else self._detections()
+        against = f" ({self.annotations})" if self.annotations else ", no labels"
+        threads = f", {plural(self.threads, 'thread')}" if self.threads else ""
+        counted = plural(self.images, "sample" if of_numbers else "image")
+        page.table(
+            columns, rows, f"{counted}{'' if of_numbers else against}; {self.machine}{threads}"
+        )
+        interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
+        page.line(f"Run by {', '.join(interpreters)}.", "quiet")
+        if of_numbers:
+            page.line("SQNR and cosine: of the worst output, against the ONNX model.", "quiet")
+
+    def _numbers(self) -> tuple[Row, list[Row]]:
+        rows = [
+            (
+                scores.name,
+                "equal" if scores.cosine and scores.sqnr_db is None
+                else number(scores.sqnr_db, ".1f"),
+                number(scores.cosine, ".6f"),
+                megabytes(scores.size_bytes),
+                f"{scores.latency_ms:.1f}",
+            )
+            for scores in self.scores
+        ]  # fmt: skip
+        return ("file", "SQNR dB", "cosine", "size", "median ms"), list(rows)
+
+    def _detections(self) -> tuple[Row, list[Row]]:
         rows = [
             (
                 scores.name,
@@ -50,13 +84,7 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
             )
             for scores in self.scores
         ]
-        columns = ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms")
-        against = f" ({self.annotations})" if self.annotations else ", no labels"
-        threads = f", {plural(self.threads, 'thread')}" if self.threads else ""
-        title = f"{plural(self.images, 'image')}{against}; {self.machine}{threads}"
-        page.table(columns, rows, title)
-        interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
-        page.line(f"Run by {', '.join(interpreters)}.", "quiet")
+        return ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms"), list(rows)
 
     def __repr__(self) -> str:
         files = ", ".join(scores.name for scores in self.scores)
@@ -111,4 +139,8 @@ class Report(Spec, frozen=True, kw_only=True):
                 if scores.accuracy:
                     found["map50_95"] = round(scores.accuracy.map50_95, 4)
                     found["map50"] = round(scores.accuracy.map50, 4)
+                if scores.cosine is not None:
+                    found["validated_cosine"] = round(scores.cosine, 6)
+                if scores.sqnr_db is not None:
+                    found["validated_sqnr_db"] = round(scores.sqnr_db, 2)
         return found

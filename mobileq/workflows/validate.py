@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
 from mobileq.workflows.results import require_file_place, written_whole
+from mobileq.workflows.tensor_scores import open_tensors, tensor_scores
 
 if TYPE_CHECKING:
     from mobileq.evaluate.dataset import GroundTruth
@@ -64,9 +66,11 @@ def validate(
 ) -> Validation:
     """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
 
+    Of a model without boxes the outputs' numbers are compared: SQNR and cosine.
+
     Args:
         bundle: A bundle's folder.
-        images: A folder of pictures.
+        images: A folder of pictures; without boxes, whatever `convert --calib` takes.
         annotations: COCO json or a data.yaml; without it there is no mAP, only agreement.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
@@ -76,7 +80,7 @@ def validate(
         interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
 
     Raises:
-        UsageError: The bundle's model can't be decoded, or there is nothing at a path.
+        UsageError: Labels are given for a model without boxes, or there is nothing at a path.
         InputError: No picture of the annotations is in the folder, or a file is damaged, or the
             bundle is not as it was written.
     """
@@ -89,26 +93,35 @@ def validate(
     if report is not None:
         require_file_place(report, "--output")
     spec = opened.manifest.model
-    if spec.decode is None or spec.preprocess is None:
+    is_detector = spec.decode is not None and spec.preprocess is not None
+    if annotations is not None and not is_detector:
         raise UsageError(
-            f"Detections of {spec.name} can't be decoded, so there is nothing to validate.",
-            "Convert it again with --family or --spec.",
+            f"--annotations are of boxes, and no boxes are known in the outputs of {spec.name}.",
+            "Leave them out to compare numbers, or convert it again with --family or --spec.",
         )
-    truth = _ground_truth(annotations, Path(images), progress)
-    pictures = _spread(_pictures(truth, Path(images), progress), count)
     candidates = [reference_of(opened.path, spec)]
     candidates += [of_artifact(opened.path, spec, a) for a in opened.manifest.artifacts]
     candidates = [
         dataclasses.replace(model, interpreter=interpreter, threads=threads) for model in candidates
     ]
-    measured = [_measure(model, pictures, runs, progress) for model in candidates]
-    validation = Validation(
-        images=len(pictures),
+    found = partial(
+        Validation,
         annotations=Path(annotations).name if annotations else None,
         machine=f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}",
         threads=threads,
-        scores=tuple(_scores(each, measured[0], truth, pictures, progress) for each in measured),
     )
+    if is_detector:
+        truth = _ground_truth(annotations, Path(images), progress)
+        pictures = _spread(_pictures(truth, Path(images), progress), count)
+        measured = [_measure(model, pictures, runs, progress) for model in candidates]
+        scores = tuple(_scores(each, measured[0], truth, pictures, progress) for each in measured)
+        validation = found(images=len(pictures), scores=scores)
+    else:
+        samples = open_tensors(spec, Path(images), count, progress)
+        latency = partial(_latency, runs=runs)
+        validation = found(
+            images=len(samples), scores=tensor_scores(candidates, samples, latency, progress)
+        )
     _write(opened, validation, report)
     return validation
 

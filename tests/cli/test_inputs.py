@@ -134,6 +134,28 @@ def test_token_ids_are_calibrated_and_verified(tmp_path: Path, cli: Cli) -> None
     assert measured(manifest, "tflite-int8") > 30
     assert manifest["artifacts"][0]["inputs"][0]["dtype"] in ("int32", "int64")
 
+    found = cli("validate", tmp_path / "out", "--images", tmp_path / "ids.npy", "--json")
+    assert found.code == 0, found.err
+    assert found.document["images"] == 20
+    scores = {each["name"]: each for each in found.document["scores"]}
+    assert list(scores) == ["onnx", "tflite-fp32", "tflite-fp16", "tflite-dynamic", "tflite-int8"]
+    assert scores["onnx"]["cosine"] is None
+    for name, least in (("fp32", 100), ("fp16", 50), ("dynamic", 20), ("int8", 25)):
+        measured_here = scores[f"tflite-{name}"]
+        assert measured_here["sqnr_db"] > least
+        assert 0.99 < measured_here["cosine"] <= 1.0
+        assert measured_here["latency_ms"] > 0
+        assert measured_here["size_bytes"] > 0
+    kept = json.loads((tmp_path / "out/manifest.json").read_text())["measurements"]["tflite-int8"]
+    assert kept["validated_sqnr_db"] == round(scores["tflite-int8"]["sqnr_db"], 2)
+    table = cli("validate", tmp_path / "out", "--images", tmp_path / "ids.npy", "--count", "3")
+    assert "3 samples" in table.out
+    assert "SQNR dB" in table.out
+    message = cli.fails(
+        2, "validate", tmp_path / "out", "--images", tmp_path, "--annotations", tmp_path / "a.json"
+    )
+    assert "no boxes are known in the outputs of net" in message
+
 
 @pytest.mark.parametrize("command", ["convert", "inspect", "sensitivity", "detect"])
 def test_what_cannot_be_set_is_told(tmp_path: Path, cli: Cli, command: str, grey: Path) -> None:
