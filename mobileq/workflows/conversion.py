@@ -29,7 +29,7 @@ from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
 from mobileq.workflows.failures import Attempt, Failures, require_disk_space
-from mobileq.workflows.inputs import open_calibration
+from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_tensors
 from mobileq.workflows.judging import VERIFY_COUNT, Judge
 from mobileq.workflows.quantization import Quantization, check_keep_float, unlabelled
 from mobileq.workflows.request import File, Head, Request
@@ -76,7 +76,9 @@ class Conversion:
         self._request, self._stages, self._progress = request, stages, progress
         self._options = request.options
         self._source = stages.prepare(model, request.overrides)
-        request.require_ranges(has_scales=self._source.info.given is not None)
+        request.require_ranges(
+            has_scales=self._source.info.given is not None, spec=self._source.spec
+        )
         for notice in self._source.info.notices:
             progress.notice(notice)
         self._raw: Source | None = None
@@ -137,9 +139,13 @@ class Conversion:
             return open_calibration(
                 self._source.spec, options.calib, options.calib_count, options.seed, self._progress
             )
+        spec = self._source.spec
+        drawn, wanted = "pictures", "photos"
+        if not takes_pictures(spec):
+            drawn, wanted = "tensors", f"samples ({wanted_tensors(spec)})"
         self._progress.notice(
-            "Without --calib the files are verified on drawn pictures only; give some typical "
-            "photos for a better check."
+            f"Without --calib the files are verified on drawn {drawn} only; give some typical "
+            f"{wanted} for a better check."
         )
         return None
 

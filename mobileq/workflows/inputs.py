@@ -105,6 +105,18 @@ def _noise(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
     return np.asarray(numbers.random(tensor.shape), dtype)
 
 
+def takes_pictures(spec: ModelSpec) -> bool:
+    """Whether pictures are all that has to be given."""
+    return spec.preprocess is not None and len(spec.inputs) == 1
+
+
+def wanted_tensors(spec: ModelSpec) -> str:
+    """`left, float32 [1, 3, 8, 8]; right, float32 [1, 3, 8, 8]`."""
+    from mobileq.calibration.arrays import shape_text
+
+    return "; ".join(shape_text(each) for each in spec.inputs)
+
+
 def guessed_preprocess(spec: ModelSpec) -> PreprocessSpec | None:
     """What most exports expect, where the first input of a model of no known family takes a
     picture, in color or gray, in float32 or uint8."""

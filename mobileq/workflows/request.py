@@ -21,10 +21,12 @@ from mobileq.spec import (
     IoDtype,
     MnnMethod,
     MnnWeights,
+    ModelSpec,
     Precision,
     QuantRecipe,
 )
 from mobileq.targets.base import Target, load_target
+from mobileq.workflows.inputs import takes_pictures, wanted_tensors
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.quantization import QuantOptions, as_options
 
@@ -145,8 +147,8 @@ class Request:
         known = [self._recipes.get(file) for file in self.files if file[0] == target]
         return any(each is not None and each.engine == "direct" for each in known)
 
-    def require_ranges(self, has_scales: bool) -> None:
-        """Pictures to calibrate on, or scales in the model, which only the direct engine can take.
+    def require_ranges(self, has_scales: bool, spec: ModelSpec) -> None:
+        """Samples to calibrate on, or scales in the model, which only the direct engine can take.
 
         Raises:
             UsageError: There are neither.
@@ -163,9 +165,15 @@ class Request:
         if not calibrated or self.options.calib is not None:
             return
         if not has_scales or any(self.engine(file) != "direct" for file in calibrated):
+            if takes_pictures(spec):
+                raise UsageError(
+                    f"{calibrated[0][1]} needs pictures to calibrate on.",
+                    "Add --calib FOLDER with some dozens of typical photos.",
+                )
             raise UsageError(
-                f"{calibrated[0][1]} needs pictures to calibrate on.",
-                "Add --calib FOLDER with some dozens of typical photos.",
+                f"{calibrated[0][1]} needs samples to calibrate on.",
+                "Add --calib FILE.npz with some dozens of typical samples: "
+                f"{wanted_tensors(spec)}.",
             )
 
     def own_options(self) -> tuple[str, ...]:

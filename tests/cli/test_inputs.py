@@ -196,3 +196,24 @@ def test_batch_of_two_is_fed_by_pictures_and_refused_by_the_app(
         "--name", "X",
     )  # fmt: skip
     assert "net takes 2 pictures at a time; the app has one." in message
+
+
+def test_advice_can_be_followed_where_there_are_no_pictures(tmp_path: Path, cli: Cli) -> None:
+    made = model("g (float[1,4,8,8] x) => (float[1,4,8,8] y) { y = Conv(x, w) }")
+    del made.graph.initializer[:]
+    values = np.random.default_rng(0).normal(0, 0.5, (4, 4, 1, 1)).astype(np.float32)
+    made.graph.initializer.append(numpy_helper.from_array(values, "w"))
+    net = saved(made, tmp_path / "net.onnx")
+    message = cli.fails(2, "convert", net, "-o", tmp_path / "out", "--precision", "int8")
+    assert "int8 needs samples to calibrate on." in message
+    assert "x, float32 [1, 4, 8, 8]" in message
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).random((20, 8, 8, 4), np.float32))
+    result = cli(
+        "convert", net, "-o", tmp_path / "out", "--precision", "int8", "--calib",
+        tmp_path / "x.npy", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert measured(result.document, "tflite-int8") > 25
+    result = cli("convert", net, "-o", tmp_path / "two", "--precision", "fp32")
+    assert result.code == 0
+    assert "drawn tensors only; give some typical samples (x, float32 [1, 4, 8, 8])" in result.err
