@@ -23,6 +23,7 @@ from mobileq.errors import (
     MobileqError,
     UsageError,
 )
+from mobileq.logfile import own_stderr
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -169,11 +170,9 @@ def _leave_streams() -> None:
 
 def _logged(error: BaseException) -> str:
     """Put the traceback into the log file; its path."""
-    import logging
 
     from mobileq.logfile import log_path, logger
 
-    logging.raiseExceptions = False  # a log that cannot be written is no news for the screen
     logger().error("command line: %s", sys.argv, exc_info=error)
     return str(log_path())
 
@@ -242,6 +241,7 @@ def _log_warnings() -> None:
 def run() -> None:
     """Entry point of the console script."""
     _open_standard_streams()
+    own_stderr()
     # Fitting weights is many small products, which OpenBLAS's threads make twice as slow.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _obey_once()

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MobileqError
+from mobileq.logfile import take_native_output
 from mobileq.page import TextPage, numeric_columns
 from mobileq.progress import Advance, listen
 
@@ -40,6 +41,7 @@ class Console:
         self._err = _stderr()
         forget_notices()
         listen(self)
+        take_native_output()
 
     @property
     def out(self) -> rich.console.Console:

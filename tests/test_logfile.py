@@ -46,18 +46,63 @@ def test_one_process_has_one_file(folder, monkeypatch):
 
 def test_old_files_are_deleted_and_the_latest_kept(folder):
     folder.mkdir(parents=True)
-    old = [folder / f"2001{month:02}{day:02}-101010-7.log" for month in (1, 2) for day in range(14)]
+    old = [
+        folder / f"2001{month:02}{day:02}-101010-999999999.log"
+        for month in (1, 2)
+        for day in range(14)
+    ]
     for path in old:
         path.touch()
     ours = log_path()
     assert sorted(folder.iterdir()) == [*sorted(old)[-KEPT_LOGS + 1 :], ours]
 
 
+def test_log_of_a_command_that_runs_is_kept(folder):
+    folder.mkdir(parents=True)
+    running = folder / f"20000101-101010-{os.getppid()}.log"
+    running.touch()
+    old = [folder / f"200101{day:02}-101010-999999999.log" for day in range(1, 28)]
+    for path in old:
+        path.touch()
+    log_path()
+    assert running.exists()
+    assert not old[0].exists()
+
+
+NOISY = """
+import os, sys
+from mobileq import logfile
+logfile.own_stderr()
+os.write(2, b"before\\n")
+logfile.take_native_output()
+os.write(2, b"of C code\\n")
+print("of Python", file=sys.stderr)
+assert sys.stderr.fileno() != 2 and not os.get_inheritable(sys.stderr.fileno())
+print(logfile.log_path().read_text(), end="")
+"""
+
+
+def test_what_c_code_prints_lands_in_the_log_and_what_python_prints_does_not(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MOBILEQ_LOG_DIR": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "of C code\n", "before\nof Python\n")
+
+
+def test_stderr_of_a_caller_is_left_alone(tmp_path, capfd):
+    logfile.take_native_output()
+    os.write(2, b"of C code\n")
+    assert capfd.readouterr().err == "of C code\n"
+
+
 def test_other_files_in_the_folder_are_left_alone(folder):
     folder.mkdir(parents=True)
     others = [folder / f"server-{i}.log" for i in range(30)]
     others += [folder / f"20010101-10101{i}-notes.log" for i in range(30)]
-    others += [folder / "20010101-101010-7.log.gz"]
+    others += [folder / "20010101-101010-999999999.log.gz"]
     for path in others:
         path.touch()
     log_path()
@@ -67,7 +112,7 @@ def test_other_files_in_the_folder_are_left_alone(folder):
 def test_old_file_that_cannot_be_deleted_is_no_error(folder):
     folder.mkdir(parents=True)
     for day in range(1, 28):
-        (folder / f"200101{day:02}-101010-7.log").mkdir()  # not a file: unlink fails
+        (folder / f"200101{day:02}-101010-999999999.log").mkdir()  # not a file: unlink fails
     assert log_path().is_file()
 
 

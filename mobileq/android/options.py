@@ -131,6 +131,8 @@ def _check_name(text: str) -> None:
         problem = f"has more than {_MAX_NAME} characters"
     elif any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         problem = "holds a line break or a control character"
+    elif any(ord(character) & 0xFFFE == 0xFFFE for character in text):  # which XML can't hold
+        problem = "holds what is no character (U+FFFE or U+FFFF)"
     if problem:
         raise UsageError(f"The name {_short(text)} {problem}.", "Give --name Birds.")
 

@@ -179,6 +179,8 @@ def test_a_bundle_without_a_file_for_the_runtime_is_refused(tmp_path: Path):
         ("name", "x" * 300, "100"),
         ("name", "a\nb", "line break"),
         ("name", "a\u2028b", "line break"),
+        ("name", "a\ufffeb", "no character"),
+        ("name", "a\U0001ffffb", "no character"),
         ("name", "a\0b", "control"),
         ("name", "a\ud800b", "control"),
         ("min_sdk", 23, "minSdk 23"),
