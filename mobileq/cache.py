@@ -149,7 +149,13 @@ class ResultCache:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def fetch(self, key: str, destination: Path, make: Callable[[Path], None]) -> bool:
+    def fetch(
+        self,
+        key: str,
+        destination: Path,
+        make: Callable[[Path], None],
+        read: Callable[[Path], object] | None = None,
+    ) -> bool:
         """Fill a folder from the cache, or by `make`, and keep what `make` made.
 
         The cache's disk cannot get in the way: `make` writes to `destination` itself.
@@ -158,13 +164,20 @@ class ResultCache:
             key: From `key`.
             destination: An existing, empty folder.
             make: Is called with `destination` where the cache has no entry.
+            read: Reads what the entry holds; where it raises, the entry is none: its hashes are
+                right, but somebody else wrote it.
 
         Returns:
             Whether the files came from the cache.
         """
         found = self.get(key)
         if found is not None and _copied(found, destination):
-            return True
+            if read is None or _reads(read, destination):
+                return True
+            self._release(key)
+            self._remove(self._place(key))
+            shutil.rmtree(destination, ignore_errors=True)
+            destination.mkdir(exist_ok=True)
         make(destination)
         staging = self._make_staging(self._place(key))
         if staging is None:
@@ -317,6 +330,14 @@ def _copied(source: Path, destination: Path) -> bool:
     except OSError:  # shutil.Error is one too
         shutil.rmtree(destination, ignore_errors=True)
         destination.mkdir(exist_ok=True)
+        return False
+    return True
+
+
+def _reads(read: Callable[[Path], object], folder: Path) -> bool:
+    try:
+        read(folder)
+    except Exception:  # whatever it is that cannot be read
         return False
     return True
 

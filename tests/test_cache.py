@@ -315,3 +315,20 @@ def test_folder_of_a_killed_process_is_cleared(tmp_path: Path) -> None:
 def test_importing_the_cache_does_not_import_numpy() -> None:
     program = "import sys, mobileq.cache; sys.exit('numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_entry_that_is_consistent_and_wrong_is_made_again(cache, tmp_path):
+    key = cache.key("stage", part=1)
+    with cache.put(key) as folder:
+        (folder / "number").write_text("seven")
+
+    def read(folder):
+        return int((folder / "number").read_text())
+
+    def make(folder):
+        (folder / "number").write_text("8")
+
+    for kept, name in ((False, "first"), (True, "second")):
+        (tmp_path / name).mkdir()
+        assert cache.fetch(key, tmp_path / name, make, read) is kept
+        assert read(tmp_path / name) == 8

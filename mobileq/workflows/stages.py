@@ -23,7 +23,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.given import given_plan
 from mobileq.quantize.plan import QuantPlan
-from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular, require_regular
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target, Tensors
 from mobileq.workflows.inputs import guessed_preprocess
@@ -104,7 +104,9 @@ class Stages:
             if overrides.spec_file or _may_refer_to_files(model):
                 _prepare(model, overrides, folder)
             else:
-                self._store.fetch(key, folder, lambda into: _prepare(model, overrides, into))
+                self._store.fetch(
+                    key, folder, lambda into: _prepare(model, overrides, into), _read_source
+                )
         source = _read_source(folder)
         if source.info.given:
             source = dataclasses.replace(source, quantized=folder / "quantized.onnx")
@@ -115,7 +117,7 @@ class Stages:
         key = self._store.key("raw", code=_code(), model=source.sha256, spec=source.spec)
         folder = self._folder("raw")
         with self._progress.stage("Cutting at the last convolutions"):
-            self._store.fetch(key, folder, lambda into: _cut(source, into))
+            self._store.fetch(key, folder, lambda into: _cut(source, into), _read_source)
         return dataclasses.replace(_read_source(folder), is_cut=True)
 
     def plan(
@@ -151,10 +153,13 @@ class Stages:
             (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
             shutil.copyfile(onnx, folder / "model.onnx")
 
-        self._store.fetch(key, folder, make)
-        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
-        onnx = folder / "model.onnx"
-        return plan, dataclasses.replace(source, onnx=onnx, sha256=file_digest(onnx))
+        def read(folder: Path) -> tuple[QuantPlan, Source]:
+            plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+            onnx = folder / "model.onnx"
+            return plan, dataclasses.replace(source, onnx=onnx, sha256=file_digest(onnx))
+
+        self._store.fetch(key, folder, make, read)
+        return read(folder)
 
     def workspace(self, sha256: str) -> Path:
         """A folder that all conversions of the model with this hash share."""
@@ -245,8 +250,12 @@ class Stages:
             )
             (folder / "built.json").write_bytes(msgspec.json.encode(built))
 
-        self._store.fetch(key, folder, make)
-        built = msgspec.json.decode((folder / "built.json").read_bytes(), type=_Built)
+        def read(folder: Path) -> _Built:
+            require_regular(folder / path.name)
+            return msgspec.json.decode((folder / "built.json").read_bytes(), type=_Built)
+
+        self._store.fetch(key, folder, make, read)
+        built = read(folder)
         artifact = Artifact(
             target=target.name,
             precision=recipe.precision,
@@ -316,9 +325,12 @@ class Stages:
                 runner.close()
             (folder / "verification.json").write_bytes(msgspec.json.encode(found))
 
-        self._store.fetch(key, folder, make)
-        found = (folder / "verification.json").read_bytes()
-        return msgspec.json.decode(found, type=Verification)
+        def read(folder: Path) -> Verification:
+            found = (folder / "verification.json").read_bytes()
+            return msgspec.json.decode(found, type=Verification)
+
+        self._store.fetch(key, folder, make, read)
+        return read(folder)
 
     def layers(
         self,
@@ -349,10 +361,13 @@ class Stages:
             found = _compared(source, target, artifact, path, samples())
             (folder / "layers.json").write_bytes(msgspec.json.encode(found))
 
+        def read(folder: Path) -> tuple[LayerNoise, ...]:
+            found = (folder / "layers.json").read_bytes()
+            return msgspec.json.decode(found, type=tuple[LayerNoise, ...])
+
         with self._progress.stage("Comparing layer by layer"):
-            self._store.fetch(key, folder, make)
-        found = (folder / "layers.json").read_bytes()
-        return msgspec.json.decode(found, type=tuple[LayerNoise, ...])
+            self._store.fetch(key, folder, make, read)
+        return read(folder)
 
     def _folder(self, name: str) -> Path:
         folder = self._scratch / name
