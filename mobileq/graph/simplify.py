@@ -93,9 +93,14 @@ def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | _Slim
     rewritten = rewritten_graph(slimmed)
     simplified = [slimmed]
     if rewritten is not slimmed:
-        # What a rule writes is folded and shortened like the rest.
+        # What a rule writes is folded and shortened like the rest, and what is folded may be a
+        # condition that another rule waits for.
         with suppress(_SlimError, InputError):
-            simplified.insert(0, infer_shapes(_slim(rewritten)))
+            again = infer_shapes(_slim(rewritten))
+            further = rewritten_graph(again)
+            if further is not again:
+                again = infer_shapes(_slim(further))
+            simplified.insert(0, again)
     for each in simplified:
         if rewrite:
             # First: sums in another order may swap close ranks of a model that sorts.

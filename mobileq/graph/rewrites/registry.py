@@ -5,8 +5,10 @@ from __future__ import annotations
 from mobileq.graph.rewrites import (
     absolute_norm,
     boolean_reduction,
+    constant_branch,
     elu_alpha,
     explicit_pads,
+    fixed_loop,
     fractional_mod,
     gelu_tanh,
     grouped_conv1d,
@@ -26,6 +28,8 @@ from mobileq.graph.rewrites import (
 RULES = tuple(
     module.RULE
     for module in (
+        constant_branch,
+        fixed_loop,
         one_input,
         narrow_integers,
         whole_power,

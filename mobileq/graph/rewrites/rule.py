@@ -110,7 +110,7 @@ class Editing:
         import numpy as np
         from onnx import numpy_helper
 
-        name = self._fresh(hint)
+        name = self.fresh(hint)
         array = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
         self.initializers.append(numpy_helper.from_array(array, name))
         self._constants[name] = array
@@ -127,7 +127,7 @@ class Editing:
         """Add a node; gives the name of its first output, a new one where none are named."""
         from onnx import helper
 
-        given = list(outputs) if outputs is not None else [self._fresh(hint or op_type.lower())]
+        given = list(outputs) if outputs is not None else [self.fresh(hint or op_type.lower())]
         label = next(name for name in given if name)
         self.nodes.append(
             helper.make_node(op_type, list(inputs), given, f"{op_type}_{label}", **attributes)
@@ -173,7 +173,8 @@ class Editing:
         self.nodes.append(copy)
         return copy
 
-    def _fresh(self, hint: str) -> str:
+    def fresh(self, hint: str) -> str:
+        """A name that no tensor has."""
         names = (f"{hint}_{count}" for count in itertools.count())
         name = next(name for name in (f"rewritten/{each}" for each in names)
                     if name not in self._used)  # fmt: skip
