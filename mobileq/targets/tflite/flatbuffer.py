@@ -299,6 +299,33 @@ def reshape_input(model: Any, position: int, shape: tuple[int, ...]) -> None:
     _redirect_signatures(model, target, source)
 
 
+def unmade_outputs(model: Any) -> tuple[int, ...]:
+    """Positions of the outputs that no op gives, and that are no input and no constant."""
+    graph = model.subgraphs[0]
+    made = {int(index) for op in graph.operators for index in op.outputs}
+    made |= {int(index) for index in graph.inputs}
+    return tuple(
+        position
+        for position, index in enumerate(graph.outputs)
+        if int(index) not in made and not _has_data(model, graph.tensors[int(index)])
+    )
+
+
+def _has_data(model: Any, tensor: Any) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def copy_output(model: Any, source: int, position: int) -> None:
+    """Append a RESHAPE that fills output `position`, which nothing made, with output `source`."""
+    graph = model.subgraphs[0]
+    given, target = int(graph.outputs[source]), int(graph.outputs[position])
+    shape = tuple(int(size) for size in graph.tensors[given].shape)
+    graph.tensors[target].shape = list(shape)
+    graph.tensors[target].shapeSignature = None
+    _add_reshape(model, given, target, shape)
+
+
 def before_transpose(name: str, present: Collection[str]) -> str:
     """What the tensor of this name is called since `transpose_output` put another in its place.
 

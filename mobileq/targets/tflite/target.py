@@ -25,6 +25,7 @@ from mobileq.spec import CALIBRATED, Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import (
     REPORT_SUFFIX,
     file_ranges,
@@ -170,9 +171,16 @@ def _make_base(job: ConversionJob, base: Path) -> None:
     changed = [restore_lost(model, base.with_suffix(REPORT_SUFFIX)), connect_fully(model)]
     if any(changed):
         flatbuffer.write_model(model, base)
+    _restore_copies(job, base)
     restore_shapes(base, job.spec.inputs, job.spec.outputs)
     telling = job.spec.outputs if _is_raw(job) else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
+
+
+def _restore_copies(job: ConversionJob, base: Path) -> None:
+    import onnx
+
+    restore_copies(base, onnx.load(job.model, load_external_data=False).graph)
 
 
 def _is_raw(job: ConversionJob) -> bool:
