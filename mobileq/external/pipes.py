@@ -7,6 +7,7 @@ import io
 import os
 import select
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
@@ -19,6 +20,8 @@ LIMIT_VARIABLE = "MOBILEQ_TOOL_LIMIT_S"
 DEFAULT_LIMIT_S = 7200
 """Two hours, for one answer of a tool: TensorFlow takes half of one for large models."""
 _NOTICE_S = 300
+_PIPE_BYTES = 1 << 20
+"""A tensor goes through in a few pieces, each of which wakes the other side."""
 _FIRST_FREE = 3
 """File descriptors below are stdin, stdout and stderr."""
 
@@ -79,6 +82,10 @@ def new_pipe() -> tuple[int, int]:
     moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
     for end in ends:
         os.close(end)
+    with suppress(
+        OSError, AttributeError
+    ):  # Linux; where a user's pipes are too large already, not
+        fcntl.fcntl(moved[0], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return moved[0], moved[1]
 
 
