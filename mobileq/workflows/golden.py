@@ -1,8 +1,8 @@
 """Golden vectors: one frame and what every implementation must make of it.
 
     golden/golden.json       sizes, names and types of what follows, and the expected detections
-    golden/frame.rgba.gz     the frame: RGBA bytes, rows without padding
-    golden/input-0.bin.gz    the expected input tensor
+    golden/frame.rgba.gz     the frame: RGBA bytes, rows without padding; for pictures
+    golden/input-N.bin.gz    the expected input tensors
     golden/output-N.bin.gz   the expected outputs of the float model (ONNX Runtime)
 
 Arrays are little-endian, in the ONNX model's order of axes.
@@ -14,6 +14,8 @@ import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from mobileq.bundle import BundleWriter
 from mobileq.calibration.samples import Picture, Sample
@@ -48,40 +50,40 @@ class GoldenDetection(Spec, frozen=True, kw_only=True):
 
 
 class Golden(Spec, frozen=True, kw_only=True):
-    """golden.json. `rotation` is in degrees clockwise, to be applied to the frame first."""
+    """golden.json. `rotation` is in degrees clockwise, to be applied to the frame first. Without a
+    frame the inputs are what was given as finished tensors."""
 
-    width: int
-    height: int
-    rotation: int
-    frame: str
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    frame: str | None = None
     inputs: tuple[GoldenArray, ...]
     outputs: tuple[GoldenArray, ...]
     detections: tuple[GoldenDetection, ...]
 
 
 def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample) -> None:
-    """Add the golden vectors of one picture; nothing for a model that takes no pictures."""
-    image = sample.pictures[0].image if sample.pictures else None
-    if spec.preprocess is None or image is None:
-        return
+    """Add the golden vectors of one sample; a picture is made smaller first."""
     from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
     from mobileq.vision.preprocess import feed_picture
 
-    frame = _frame(image)
-    picture, transform = feed_picture(spec, frame)
-    feeds = {**sample.feeds, **picture}
-    shown = Sample("frame", feeds, (Picture(frame, transform),))
+    image = sample.pictures[0].image if sample.pictures else None
+    golden, shown = Golden(inputs=(), outputs=(), detections=()), sample
+    if image is not None:
+        frame = _frame(image)
+        picture, transform = feed_picture(spec, frame)
+        shown = Sample("frame", {**sample.feeds, **picture}, (Picture(frame, transform),))
+        bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
+        height, width = frame.shape[:2]
+        golden = msgspec.structs.replace(golden, width=width, height=height, frame="frame.rgba.gz")
     runner = OnnxRuntimeRunner(onnx, spec.inputs, spec.outputs)
-    outputs = runner.run(feeds)
+    outputs = runner.run(shown.feeds)
     runner.close()
-    bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
-    golden = Golden(
-        width=frame.shape[1],
-        height=frame.shape[0],
-        rotation=0,
-        frame="frame.rgba.gz",
+    golden = msgspec.structs.replace(
+        golden,
         inputs=tuple(
-            _add(bundle, "input", at, name, array) for at, (name, array) in enumerate(feeds.items())
+            _add(bundle, "input", at, name, array)
+            for at, (name, array) in enumerate(shown.feeds.items())
         ),
         outputs=tuple(
             _add(bundle, "output", at, name, array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -117,6 +118,14 @@ def test_two_inputs_are_calibrated_and_verified_on_their_own_samples(
         assert 30 < measured(manifest, f"{target}-int8") < 70
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["verifications"]["tflite-int8"]["sample_ids"][0] == "row-000000"
+    golden = json.loads((tmp_path / "out/golden/golden.json").read_text())
+    assert golden["frame"] is None
+    assert [each["name"] for each in golden["inputs"]] == ["left", "right"]
+    for entry in golden["inputs"]:
+        data = gzip.decompress((tmp_path / "out/golden" / entry["file"]).read_bytes())
+        np.testing.assert_array_equal(
+            np.frombuffer(data, "<f4").reshape(entry["shape"])[0], rows[entry["name"]][0]
+        )
     found = cli("sensitivity", tmp_path / "net.onnx", "--calib", tmp_path / "rows.npz", "--json")
     assert found.code == 0, found.err
     assert len(found.document["groups"]) == 4
