@@ -154,13 +154,13 @@ def test_a_killed_tool_is_the_error(start: Callable[..., Running]) -> None:
 
 
 def test_a_stuck_tool_is_told_of_and_ended(start: Callable[..., Running]) -> None:
-    running = start(MOBILEQ_TOOL_LIMIT_S="4")
+    running = start(MOBILEQ_TOOL_LIMIT_S="20")
     for pid in running.children:
         os.kill(pid, signal.SIGSTOP)
     result = running.end()
     assert_explained(result, 1)
-    assert "for 2 seconds now; after 4 seconds it is ended (MOBILEQ_TOOL_LIMIT_S" in result.err
-    assert "gave no answer within 4 seconds while" in result.errors[0]
+    assert "for 10 seconds now; after 20 seconds it is ended (MOBILEQ_TOOL_LIMIT_S" in result.err
+    assert "gave no answer within 20 seconds while" in result.errors[0]
     running.assert_tidy()
 
 
