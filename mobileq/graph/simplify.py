@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.rewrites import rewritten_graph
 from mobileq.graph.rewrites.opset import raised
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
-from mobileq.graph.trial_run import random_inputs, run
+from mobileq.graph.trial_run import open_run, random_inputs, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +38,9 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
 
     Every node has a name; ONNX demands none, but onnx2tf (2.6.9) names tensors by it.
 
-    Both graphs run in ONNX Runtime on the same seeded random inputs. If the simplified one fails or
-    differs by more than `ATOL` and `RTOL`, the model is returned as it was, with a notice. Output
-    shapes that the run disproves are opened up.
+    Both graphs run in ONNX Runtime on the same seeded random inputs, from 0 to 1 and of both signs.
+    If the simplified one fails or differs by more than `ATOL` and `RTOL`, the model is returned as
+    it was, with a notice. Output shapes that the run disproves are opened up.
 
     Args:
         model: With static input shapes (see `fix_shapes`).
@@ -55,6 +55,7 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
     """
     inputs = random_inputs(model, _SEED)
     before = run(model, inputs)
+    trials: list[tuple[Arrays, Arrays]] = [(inputs, before), *_signed_trial(model)]
     notices: list[str] = []
     difference: str | None = None
     simplified = model
@@ -62,7 +63,7 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
         if isinstance(candidate, _SlimError):
             notices.append(_not_simplified(f"onnxslim failed: {candidate}"))
             continue
-        found = _trial(before, inputs, model, candidate)
+        found = _trial(trials, model, candidate)
         if not found:
             simplified, difference = candidate, None
             break
@@ -165,10 +166,25 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _trial(before: Arrays, inputs: Arrays, model: ModelProto, simplified: ModelProto) -> str | None:
+def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:
+    """Inputs of both signs and the model's outputs, which numbers from 0 to 1 alone may never
+    reach. None where the model can't take them, nor where it ranks: of noise every rank is close.
+    """
+    if any(node.op_type in ("TopK", "NonMaxSuppression") for node in model.graph.node):
+        return
+    inputs = random_inputs(model, _SEED + 1, signed=True)
+    with suppress(InputError):
+        yield inputs, run(model, inputs)
+
+
+def _trial(
+    trials: Sequence[tuple[Arrays, Arrays]], model: ModelProto, simplified: ModelProto
+) -> str | None:
     """Why the simplified model must not be used, or None."""
     try:
-        return _difference(before, run(simplified, dict(inputs)), model, simplified)
+        again = open_run(simplified)
+        found = (_difference(wanted, again(given), model, simplified) for given, wanted in trials)
+        return next((text for text in found if text), None)
     except InputError as error:
         return error.message
 

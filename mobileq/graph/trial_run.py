@@ -24,9 +24,12 @@ _FATAL = 4
 _THREADS = 2
 
 
-def random_inputs(model: ModelProto, seed: int) -> dict[str, npt.NDArray[np.generic]]:
+def random_inputs(
+    model: ModelProto, seed: int, *, signed: bool = False
+) -> dict[str, npt.NDArray[np.generic]]:
     """Input name -> array of the model's own shape: floats in [0, 1), bytes over their whole range.
 
+    With `signed` floats are of both signs, most under 4, some zero.
     Wider integers are indices or sizes more often than pixels and stay 0 or 1.
     """
     import numpy as np
@@ -42,7 +45,11 @@ def random_inputs(model: ModelProto, seed: int) -> dict[str, npt.NDArray[np.gene
         elif dtype.kind in "iub":
             arrays[value.name] = generator.integers(0, 2, shape).astype(dtype)
         elif dtype.kind == "f":
-            arrays[value.name] = generator.random(shape, dtype=np.float32).astype(dtype)
+            drawn = generator.random(shape, dtype=np.float32)
+            if signed:
+                drawn = generator.standard_normal(shape, np.float32) * np.float32(2.0)
+                drawn *= generator.integers(0, 8, shape) > 0
+            arrays[value.name] = drawn.astype(dtype)
         else:
             raise InputError(
                 f"The input '{value.name}' is of the type {dtype}, which cannot be fed.",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.errors import VerificationError
 from mobileq.evaluate.floors import is_grey
 from mobileq.evaluate.layers import LayerNoise
+from mobileq.evaluate.numeric import TOLERANCES
 from mobileq.evaluate.verify import Verification, run_reference
 from mobileq.hashing import file_digest
-from mobileq.progress import Progress
+from mobileq.progress import Progress, Silent
 from mobileq.spec import Artifact, Precision, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.workflows.inputs import verification_count, verification_samples
+from mobileq.workflows.probes import probe_samples
 from mobileq.workflows.stages import Source, Stages
 
 if TYPE_CHECKING:
@@ -52,18 +55,24 @@ class Judge:
         self._progress = progress
         self._is_empty_noted = False
         self._references: dict[Path, list[ReferenceSample]] = {}
+        self._known_probes: dict[Path, list[ReferenceSample]] = {}
 
     def compared(
         self, source: Source, target: Target, artifact: Artifact, path: Path
     ) -> Verification:
         """What the comparison gave. Raises where the file does not load or run."""
         reference = _reference_model(source, artifact.precision)
+        # Integer files have ranges for what is typical; of other inputs they may make anything.
+        is_probed = artifact.precision in TOLERANCES
         return self._stages.verify(
             source,
             target,
             artifact,
             path,
-            lambda: self._reference_samples(source, reference),
+            lambda: [
+                *self._reference_samples(source, reference),
+                *(self._probes(source, reference) if is_probed else ()),
+            ],
             f"{file_digest(reference)}, {self._reference_key()}",
             lambda: OnnxRuntimeRunner(
                 reference, source.spec.inputs, source.spec.outputs, optimized=False
@@ -142,6 +151,19 @@ class Judge:
             self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
             runner.close()
         return self._references[model]
+
+    def _probes(self, source: Source, model: Path) -> list[ReferenceSample]:
+        if model not in self._known_probes:
+            spec = source.spec
+            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
+            found = self._known_probes[model] = []
+            for sample in probe_samples(spec, self._seed):
+                # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
+                # raises a dozen exception types without a common base.
+                with suppress(Exception):
+                    found += run_reference(runner, spec, [sample], Silent())
+            runner.close()
+        return self._known_probes[model]
 
 
 def remedy(target: str, recipe: QuantRecipe) -> str:

@@ -233,3 +233,19 @@ def test_zeros_around_a_max_pooling_stay_zeros() -> None:
     )
     found = run(model, {"x": np.full((1, 1, 2, 2), -1, np.float32)})["y"]
     assert found.ravel().tolist() == [-1, 0, 0, 0]
+
+
+def test_simplified_model_that_differs_for_negative_numbers_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]>\n'
+    right, wrong = (
+        onnx.parser.parse_model(
+            text + f"g (float[2,9] x) => (float[2,9] y) {{ y = Elu<alpha={alpha}>(x) }}"
+        )
+        for alpha in (2.0, 1.0)
+    )
+    monkeypatch.setattr("mobileq.graph.simplify._slim", lambda _: wrong)
+    result, notices = simplify(right)
+    assert result.graph.node[0].attribute[0].f == 2.0
+    assert "The graph was not simplified" in notices[0]
