@@ -101,6 +101,11 @@ def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> 
     values would be rounded for nothing.
     """
     wanted = set(kept) | _without_range(model, known)
+    # No range is known inside of loops and branches.
+    for graph in model.subgraphs[1:]:
+        for op in graph.operators:
+            names = (flatbuffer.tensor_name(graph.tensors[int(index)]) for index in op.outputs)
+            wanted.update(names)
     moving = list(_moving_ops(model))
     users = _users(model)
     changed = True

@@ -307,13 +307,8 @@ def unmade_outputs(model: Any) -> tuple[int, ...]:
     return tuple(
         position
         for position, index in enumerate(graph.outputs)
-        if int(index) not in made and not _has_data(model, graph.tensors[int(index)])
+        if int(index) not in made and not has_data(model, graph.tensors[int(index)])
     )
-
-
-def _has_data(model: Any, tensor: Any) -> bool:
-    data = model.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
 
 
 def copy_output(model: Any, source: int, position: int) -> None:
@@ -324,6 +319,28 @@ def copy_output(model: Any, source: int, position: int) -> None:
     graph.tensors[target].shape = list(shape)
     graph.tensors[target].shapeSignature = None
     _add_reshape(model, given, target, shape)
+
+
+def make_names_unique(model: Any) -> bool:
+    """Rename tensors that have another's name, which ai-edge-quantizer 0.5.1 refuses.
+
+    onnx2tf 2.6.9 names those of a loop's condition as those of its body.
+
+    Returns:
+        Whether there was any.
+    """
+    used: set[bytes] = set()
+    changed = False
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            name, count = tensor.name or b"", 1
+            while tensor.name in used:
+                count += 1
+                tensor.name = name + b"/%d" % count
+                changed = True
+            if tensor.name:
+                used.add(tensor.name)
+    return changed
 
 
 def before_transpose(name: str, present: Collection[str]) -> str:

@@ -168,7 +168,11 @@ def _make_base(job: ConversionJob, base: Path) -> None:
     _convert_base(job, "convert_direct", base)
     model = flatbuffer.read_model(base)
     _require_known_ops(job, model)
-    changed = [restore_lost(model, base.with_suffix(REPORT_SUFFIX)), connect_fully(model)]
+    changed = [
+        restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
+        connect_fully(model),
+        flatbuffer.make_names_unique(model),
+    ]
     if any(changed):
         flatbuffer.write_model(model, base)
     _restore_copies(job, base)
@@ -252,6 +256,7 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
     ranges = file_ranges(model, names, known)
     if job.recipe.io != "float32":
         ranges.update(pixel_casts(model))
+        _require_no_subgraphs(job, model)
         if job.recipe.precision != "int8-full":  # which says what is in its way
             _require_integer_ends(job)
             require_ranges(model, ranges)
@@ -265,6 +270,15 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
         "weight_scales": _weight_scales(job, model) | bias_scales(model, ranges, bits),
         "own_scales": job.given is not None,
     }
+
+
+def _require_no_subgraphs(job: ConversionJob, model: Any) -> None:
+    if len(model.subgraphs) > 1:
+        raise VerificationError(
+            f"{job.spec.name} has a loop or a branch, whose inside stays float: its ends can't be "
+            f"{job.recipe.io}.",
+            "Use int8 without --io.",
+        )
 
 
 def _require_integer_ends(job: ConversionJob) -> None:

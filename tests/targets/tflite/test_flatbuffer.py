@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from mobileq.errors import InputError
 from mobileq.spec import QuantParams
 from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite.correspondence import float_outputs
 from mobileq.targets.tflite.tensors import file_tensors
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
@@ -422,3 +424,24 @@ def test_convolutions_are_told_by_their_number_of_weights(convert):
     assert len(flatbuffer.weighty_outputs(model, 0.0, 300)) == 1
     assert flatbuffer.weighty_outputs(model, 0.0, 641) == set()
     assert len(flatbuffer.weighty_outputs(model, 0.5, 0)) == 1
+
+
+def test_tensors_of_several_graphs_get_names_of_their_own(convert):
+    model = flatbuffer.read_model(convert("conv", "fp32").path)
+    assert not flatbuffer.make_names_unique(model)
+    before = [tensor.name for tensor in model.subgraphs[0].tensors]
+    model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
+    assert flatbuffer.make_names_unique(model)
+    assert [tensor.name for tensor in model.subgraphs[0].tensors] == before
+    names = [tensor.name for graph in model.subgraphs for tensor in graph.tensors]
+    assert len(set(names)) == len(names) == 2 * len(before)
+
+
+def test_inside_of_a_loop_stays_float(convert):
+    model = flatbuffer.read_model(convert("conv", "fp32").path)
+    model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
+    flatbuffer.make_names_unique(model)
+    known = {flatbuffer.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
+    inside = model.subgraphs[1]
+    given = {flatbuffer.tensor_name(inside.tensors[int(op.outputs[0])]) for op in inside.operators}
+    assert float_outputs(model, (), known) == given
