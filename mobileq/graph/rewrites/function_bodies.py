@@ -6,6 +6,7 @@ on the inputs' types (ONNX operator schemas, "Function Body").
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mobileq.graph.shapes import infer_shapes
@@ -18,13 +19,13 @@ OPS = ("Attention", "GroupNormalization", "RMSNormalization", "RotaryEmbedding",
 programs under the same name. GroupNormalization onnx2tf knows, but not behind every shape."""
 
 
-def inline_bodies(model: ModelProto) -> ModelProto:
-    """A copy in which `OPS` are written out; the model itself where it has none."""
-    if not any(node.op_type in OPS and not node.domain for node in model.graph.node):
+def inline_bodies(model: ModelProto, ops: Collection[str] = OPS) -> ModelProto:
+    """A copy in which `ops` are written out; the model itself where it has none."""
+    if not any(node.op_type in ops and not node.domain for node in model.graph.node):
         return model
     from onnx import inliner
 
-    names = [("", op) for op in OPS]
+    names = [("", op) for op in ops]
     typed = _with_typed_constants(model)
     inlined = inliner.inline_selected_functions(typed, names, inline_schema_functions=True)
     return infer_shapes(inlined)

@@ -64,9 +64,32 @@ def _sampling(node: NodeProto, known: Constants) -> str | None:
     return None
 
 
+def _loss(node: NodeProto, known: Constants) -> str | None:
+    """MNN 3.6.1 counts what is to be ignored when it takes the mean."""
+    from mobileq.graph.outline import attribute
+
+    reduction = attribute(node, "reduction")
+    mean = reduction is None or reduction.s == b"mean"
+    if attribute(node, "ignore_index") is None or not mean or len(node.input) > 2:
+        return None
+    return "counts what is to be ignored in {}"
+
+
+def _control_flow(node: NodeProto, known: Constants) -> str | None:
+    """What MNN 3.6.1 makes of a branch or a loop runs by its Module interface, not in sessions."""
+    return "has no branches and loops in its sessions, as {} is"
+
+
 _FAULTS = {
-    "NonMaxSuppression": _suppression, "Det": _determinant, "GridSample": _sampling,
-}  # fmt: skip
+    "NonMaxSuppression": _suppression,
+    "Det": _determinant,
+    "GridSample": _sampling,
+    "NegativeLogLikelihoodLoss": _loss,
+    "SoftmaxCrossEntropyLoss": _loss,
+    "If": _control_flow,
+    "Loop": _control_flow,
+    "Scan": _control_flow,
+}
 
 
 def unsupported(
@@ -93,10 +116,10 @@ def unsupported(
     if not nodes:
         return None
     node = nodes[failing - 1]
-    named = f"{node.op_type} ({node_label(node)})"
+    named = f"{node.op_type} ({node_label(node)}){_taking(model, node)}"
     if "crashed" not in reason.message:
-        return UnsupportedOperatorError(f"MNN has no counterpart of {named} as it is.", _REMEDY)
-    return UnsupportedOperatorError(f"MNN crashes on {named}{_taking(model, node)}.", _REMEDY)
+        return UnsupportedOperatorError(f"MNN has no counterpart of {named}.", _REMEDY)
+    return UnsupportedOperatorError(f"MNN crashes on {named}.", _REMEDY)
 
 
 def _taking(model: ModelProto, node: NodeProto) -> str:
