@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 def weights_first(model: ModelProto) -> ModelProto:
-    """A copy in which `A x transpose(S)`, S from a softmax, is `transpose(S x transpose(A))`.
+    """A copy in which `A x transpose(S)`, S from a softmax, is `transpose(S x transpose(A))`; the
+    model itself where there is no softmax.
 
     Args:
         model: With inferred shapes.
     """
     from onnx import ModelProto, helper
 
+    if not any(node.op_type == "Softmax" for node in model.graph.node):
+        return model
     copy = ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph

@@ -21,7 +21,8 @@ _EPSILON = 1e-5
 
 
 def as_depthwise(model: ModelProto) -> ModelProto:
-    """A copy in which each 4-D BatchNormalization by constants is a depthwise 1x1 Conv.
+    """A copy in which each 4-D BatchNormalization by constants is a depthwise 1x1 Conv; the model
+    itself where there is none.
 
     scale * (x - mean) / sqrt(var + epsilon) + bias = factor * x + term, with
     factor = scale / sqrt(var + epsilon) and term = bias - factor * mean.
@@ -31,6 +32,8 @@ def as_depthwise(model: ModelProto) -> ModelProto:
     """
     from onnx import ModelProto
 
+    if not any(node.op_type == "BatchNormalization" for node in model.graph.node):
+        return model
     copy = ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph

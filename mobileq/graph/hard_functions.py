@@ -22,13 +22,16 @@ _TOLERANCE = 1e-4
 
 
 def rewrite_hard_functions(model: ModelProto) -> ModelProto:
-    """A copy with HardSwish for each hard swish, and Add, Clip and Mul for other HardSigmoids.
+    """A copy with HardSwish for each hard swish, and Add, Clip and Mul for other HardSigmoids; the
+    model itself where there is neither.
 
     Below opset 13 there is no HardSwish, and a hard swish keeps its parts; to a detector 14 differs
     from 13 in nothing else.
     """
     from onnx import ModelProto
 
+    if not any(node.op_type in ("HardSigmoid", "Clip") for node in model.graph.node):
+        return model
     copy = ModelProto()
     copy.CopyFrom(model)
     functions = _HardFunctions(copy)

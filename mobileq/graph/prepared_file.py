@@ -101,10 +101,12 @@ def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
     from mobileq.graph.prepare import prepare_loaded
 
     model, notices = load_with_notices(fields["path"])
-    ops = op_counts(model)
-    types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(model))
-    prepared = prepare_loaded(model, **fields, notices=notices)
+    loaded = [model]
     del model
+    ops = op_counts(loaded[0])
+    types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(loaded[0]))
+    # Which lets go of it as soon as it has a copy.
+    prepared = prepare_loaded(loaded.pop(), **fields, notices=notices)
     _write(prepared.model, folder / MODEL_NAME)
     if prepared.quantized is not None:
         _write(prepared.quantized, folder / QUANTIZED_NAME)

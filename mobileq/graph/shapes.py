@@ -12,6 +12,7 @@ from mobileq.graph.outline import DYNAMIC, dims, dtype_name, graph_inputs, requi
 from mobileq.graph.ranks import require_ranks
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message  # type: ignore[import-untyped, unused-ignore]
     from onnx import ModelProto, ValueInfoProto
 
 Shape = tuple[int, ...]
@@ -19,6 +20,8 @@ Shape = tuple[int, ...]
 _LARGEST_DIM = 2**31 - 1
 _LARGEST_INPUT = 2**27
 """Values: half a gigabyte of float32, far beyond what a phone or a trial run can take."""
+_MOST_LOOKED_AT = 1024
+"""Values of a constant that shapes may follow from."""
 _USUAL_SIDE = 640
 """Pixels; what the suggested option has where the model does not name a size."""
 
@@ -217,14 +220,12 @@ def infer_shapes(model: ModelProto) -> ModelProto:
 
     require_tensors(model)
     require_ranks(model)
-    stripped = onnx.ModelProto()
-    stripped.CopyFrom(model)
-    del stripped.graph.value_info[:]
+    light = _without_weights(model)
     declared = {value.name: dims(value) for value in model.graph.output}
-    for value in stripped.graph.output:
+    for value in light.graph.output:
         value.type.tensor_type.ClearField("shape")
     try:
-        inferred = onnx.shape_inference.infer_shapes(stripped, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
     except (InferenceError, RuntimeError, ValueError) as error:
         first_line = (str(error).splitlines() or ["no details"])[0]
         raise InputError(
@@ -233,7 +234,42 @@ def infer_shapes(model: ModelProto) -> ModelProto:
         ) from error
     for value in inferred.graph.output:
         _complete(value, declared[value.name])
+    del inferred.graph.initializer[:]
+    inferred.graph.initializer.extend(model.graph.initializer)
     return inferred
+
+
+def _without_weights(model: ModelProto) -> ModelProto:
+    """A copy without value_info, in which large initializers have a type and a shape only.
+
+    Inference takes the model through two more copies and two byte strings, and looks at the values
+    of shapes, axes and the like alone.
+    """
+    import onnx
+
+    light = onnx.ModelProto()
+    _copy_fields(model, light, ("graph",))
+    _copy_fields(model.graph, light.graph, ("initializer", "value_info"))
+    for tensor in model.graph.initializer:
+        if math.prod(tensor.dims) <= _MOST_LOOKED_AT:
+            light.graph.initializer.append(tensor)
+        else:
+            light.graph.initializer.add(
+                name=tensor.name, dims=tensor.dims, data_type=tensor.data_type
+            )
+    return light
+
+
+def _copy_fields(source: Message, target: Message, skipped: tuple[str, ...]) -> None:
+    for field, value in source.ListFields():
+        if field.name in skipped:
+            continue
+        if hasattr(value, "extend"):
+            getattr(target, field.name).extend(value)
+        elif hasattr(value, "CopyFrom"):
+            getattr(target, field.name).CopyFrom(value)
+        else:
+            setattr(target, field.name, value)
 
 
 def _complete(value: ValueInfoProto, declared: Shape | None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -11,7 +14,7 @@ from mobileq.errors import InputError, UsageError
 from mobileq.graph.prepare import prepare
 from mobileq.graph.prepared_file import MODEL_NAME, prepare_file
 
-from .builders import unfolding, yolov8
+from .builders import model_of, unfolding, yolov8
 
 
 @pytest.fixture
@@ -47,3 +50,41 @@ def test_model_that_unfolds_into_gigabytes_is_refused(tmp_path: Path) -> None:
     onnx.save(unfolding(1_700_000_000), path)  # 6.8 GB
     with pytest.raises(InputError, match=r"takes more than 3\.2 GB to run once"):
         prepare_file(tmp_path, path)
+
+
+def heavy(channels: int) -> onnx.ModelProto:
+    numbers = np.random.default_rng(1)
+    return model_of(
+        f"""g (float[1,64,8,8] x) => (float[1,{channels},4,4] y) {{
+            a = Conv<strides = [2, 2], pads = [1, 1, 1, 1]>(x, w0)
+            b = Relu(a)
+            y = Conv<pads = [1, 1, 1, 1]>(b, w1)
+        }}""",
+        {
+            "w0": numbers.random((1024, 64, 3, 3), np.float32),
+            "w1": numbers.random((channels, 1024, 3, 3), np.float32),
+        },
+    )
+
+
+def peak_megabytes(path: Path) -> float:
+    # Not ru_maxrss, which begins with what the parent had.
+    code = (
+        "import re, sys; from mobileq.graph.prepare import prepare; prepare(sys.argv[1]);"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout) / 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc")
+def test_memory_stays_below_eight_times_the_model(tmp_path: Path) -> None:
+    peaks, sizes = [], []
+    for channels in (8, 1600):
+        path = tmp_path / f"{channels}.onnx"
+        onnx.save(heavy(channels), path)
+        peaks.append(peak_megabytes(path))
+        sizes.append(path.stat().st_size / 1e6)
+    assert (peaks[1] - peaks[0]) / (sizes[1] - sizes[0]) < 8
