@@ -1,0 +1,50 @@
+"""`convert` and what reads its bundle, as functions, on a model of one convolution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mobileq
+from mobileq.workflows.validate import _spread
+
+
+def test_a_model_of_no_family_becomes_a_bundle_that_can_be_inspected(
+    model: Path, tmp_path: Path
+) -> None:
+    heard = mobileq.Silent()
+    output = tmp_path / "bundle"
+    manifest = mobileq.convert(str(model), str(output), precision="fp32", progress=heard)
+    assert [artifact.name for artifact in manifest.artifacts] == ["tflite-fp32"]
+    assert manifest.failures == ()
+    assert heard.notices, "that the family is not known, and what the file was compared on"
+    bundle = mobileq.read_bundle(str(output))
+    assert bundle.manifest == manifest
+    assert mobileq.verify_bundle(bundle).ok
+    found = mobileq.inspect(bundle)
+    assert isinstance(found, mobileq.BundleInspection)
+    assert "tflite-fp32" in str(found)
+    with pytest.raises(mobileq.UsageError, match="exists already"):
+        mobileq.convert(model, output, precision="fp32", progress=heard)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(mobileq.UsageError):
+        mobileq.detect(bundle, picture, progress=heard)
+
+
+def test_a_slip_costs_nothing(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(mobileq.UsageError, match="--precision can't be 'int9'"):
+        mobileq.convert(model, tmp_path / "bundle", precision="int9")
+    with pytest.raises(mobileq.UsageError, match="no option 'force_it'"):
+        mobileq.convert(model, tmp_path / "bundle", force_it=True)  # type: ignore[call-arg]
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(None, range(10)), (20, range(10)), (10, range(10)), (2, (2, 7)), (3, (1, 5, 8)), (1, (5,))],
+)
+def test_pictures_are_spread_evenly(count: int | None, expected: range | tuple[int, ...]) -> None:
+    pictures = [(number, Path(f"{number}.jpg")) for number in range(10)]
+    assert _spread(pictures, count) == [pictures[at] for at in expected]

@@ -1,0 +1,57 @@
+"""Opening what a person points at: its kind by its name, and a sentence where it is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from mobileq.errors import InputError, UsageError
+from mobileq.workflows.opening import Overrides, file_kind, open_model
+
+
+def test_the_suffix_tells_the_kind_in_either_case(model: Path) -> None:
+    assert file_kind(model) == ".onnx"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("none.onnx", UsageError, "There is no file"),
+        ("", UsageError, "is a folder"),
+        ("a.pt", UsageError, "is no model that mobileq knows"),
+        ("empty.tflite", InputError, "is empty"),
+    ],
+)
+def test_what_is_no_model_is_said(
+    tmp_path: Path, name: str, error: type[Exception], words: str
+) -> None:
+    (tmp_path / "a.pt").write_text("x")
+    (tmp_path / "empty.tflite").touch()
+    with pytest.raises(error, match=words):
+        file_kind(tmp_path / name)
+
+
+def test_a_lone_onnx_file_runs_and_gives_what_it_says(model: Path) -> None:
+    opened = open_model(model, None, Overrides())
+    runner = opened.open()
+    try:
+        feeds = {"x": np.ones((1, 3, 8, 8), np.float32)}
+        outputs = runner.run(feeds)
+        assert len(runner.latency(feeds, 2, 1)) == 2
+    finally:
+        runner.close()
+    assert opened.name == "Model.ONNX"
+    assert outputs["y"].shape == opened.outputs[0].shape == (1, 4, 8, 8)
+    weights = numpy_helper.to_array(onnx.load(model).graph.initializer[0])
+    np.testing.assert_allclose(outputs["y"][0, :, 0, 0], weights.sum(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_artifacts_are_of_bundles(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a lone file"):
+        open_model(model, "int8", Overrides())
+    with pytest.raises(InputError, match="is not a bundle"):
+        open_model(tmp_path, None, Overrides())
