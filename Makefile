@@ -5,6 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Test files that run at once: `make test WORKERS=2`. Each builds the fixtures of its session.
+WORKERS ?= 0
 export MOBILEQ_PYTHON
 
 .PHONY: setup setup-test demo test lint unit clean
@@ -39,7 +41,7 @@ lint: setup-test
 	$(BIN)/lint-imports
 
 unit: setup-test
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --cov --cov-report=term:skip-covered
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
