@@ -10,7 +10,7 @@ import pytest
 from mobileq.errors import UsageError
 from mobileq.manifest import to_json
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
-from mobileq.spec import QuantRecipe
+from mobileq.spec import ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec
 from mobileq.workflows.quantization import QuantOptions
 from mobileq.workflows.request import ConvertOptions, Request
 
@@ -58,14 +58,25 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], words: 
     assert caught.value.hint
 
 
-def test_calibrated_precisions_need_pictures_or_scales() -> None:
-    request(precisions=("fp32",)).require_ranges(has_scales=False)
-    request(precisions=("int8",), calib=Path("photos")).require_ranges(has_scales=False)
-    request(precisions=("int8",)).require_ranges(has_scales=True)
+def spec_of(*shape: int) -> ModelSpec:
+    inputs = (TensorSpec(name="x", shape=shape, dtype="float32"),)
+    preprocess = PreprocessSpec(width=8, height=8) if shape == (1, 3, 8, 8) else None
+    return ModelSpec(
+        name="m", task="unknown", family=None, inputs=inputs, outputs=(), preprocess=preprocess
+    )
+
+
+def test_calibrated_precisions_need_samples_or_scales() -> None:
+    pictures, numbers = spec_of(1, 3, 8, 8), spec_of(1, 7)
+    request(precisions=("fp32",)).require_ranges(False, pictures)
+    request(precisions=("int8",), calib=Path("photos")).require_ranges(False, pictures)
+    request(precisions=("int8",)).require_ranges(True, pictures)
     with pytest.raises(UsageError, match="int8 needs pictures"):
-        request(precisions=("int8",)).require_ranges(has_scales=False)
+        request(precisions=("int8",)).require_ranges(False, pictures)
+    with pytest.raises(UsageError, match="int8 needs samples"):
+        request(precisions=("int8",)).require_ranges(False, numbers)
     with pytest.raises(UsageError, match="int8 needs pictures"):
-        request(precisions=("int8",), engine="tensorflow").require_ranges(has_scales=True)
+        request(precisions=("int8",), engine="tensorflow").require_ranges(True, pictures)
 
 
 def test_edges_are_integers_where_all_is_and_float_where_nothing_is() -> None:
@@ -85,7 +96,7 @@ def test_an_engine_that_a_target_lacks_is_its_own() -> None:
 def test_options_that_change_nothing_are_told() -> None:
     assert list(request().notices()) == []
     told = list(request(precisions=("fp32",), io="int8").notices())
-    assert told == ["--io is for int8 and int16x8 and changes nothing here."]
+    assert told == ["--io is for int8 of TFLite and changes nothing here."]
 
 
 def test_a_recipe_settles_its_file_and_nobody_overrules_it(tmp_path: Path) -> None:
