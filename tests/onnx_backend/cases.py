@@ -25,7 +25,7 @@ _SHAPING = frozenset(
     | {"max_output_boxes_per_class", "iou_threshold", "score_threshold"}
     | {"num_mel_bins", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"}
     | {"M", "cond", "start", "limit", "delta", "sequence_lens", "ratio", "training_mode"}
-    | {"constant_value"}
+    | {"constant_value", "target_type"}
 )
 """Formal names of inputs, over all operators, that say what an operator does, not what it works
 on."""

@@ -53,13 +53,19 @@ def try_case(case: Case, target: str) -> Outcome:
         try:
             found = _converted(model, target, loaded)
         except ToolError as error:
-            return Outcome("raw", error.message)
+            return Outcome("raw", _told(error, scratch))
         except MobileqError as error:
-            return Outcome("caught" if _DISAGREES in error.message else "refused", error.message)
+            kind: Kind = "caught" if _DISAGREES in error.message else "refused"
+            return Outcome(kind, _told(error, scratch))
         except Exception as error:
             return Outcome("raw", f"{type(error).__name__}: {error}"[:300])
     problem = _difference(case, loaded.wanted, found)
     return Outcome("wrong", problem) if problem else Outcome("right")
+
+
+def _told(error: MobileqError, scratch: str) -> str:
+    """The message without the name of a folder that is another one each time."""
+    return error.message.replace(f"{scratch}/", "")
 
 
 def _runtime_problem(case: Case, loaded: Loaded) -> str:

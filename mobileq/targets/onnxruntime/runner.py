@@ -44,9 +44,21 @@ class OnnxRuntimeRunner:
         self.interpreter = f"onnxruntime {onnxruntime.__version__}"
 
     def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
-        """{output name: array}, in the model's own types and axis order."""
+        """{output name: array}, in the model's own types and axis order.
+
+        Raises:
+            InputError: ONNX Runtime does not run it on these inputs.
+        """
         names = [output.name for output in self.outputs]
-        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
+        try:
+            results = self._session.run(names, dict(feeds))
+        except Exception as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise InputError(
+                f"ONNX Runtime can't run the model on the samples: {reason}",
+                "Give it samples of your own with --calib.",
+            ) from error
+        return dict(zip(names, results, strict=True))
 
     def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
         """Seconds of each of `runs` inferences."""

@@ -108,7 +108,13 @@ class TfliteRunner:
             ) from error
 
     def _read(self, spec: TensorSpec, index: int) -> NDArray[Any]:
-        array: NDArray[Any] = self._interpreter.get_tensor(index)
+        try:
+            array: NDArray[Any] = self._interpreter.get_tensor(index)
+        except ValueError as error:
+            raise VerificationError(
+                f"The TFLite file runs but gives no {spec.name!r}: {error}",
+                "Try --engine tensorflow, or fix the inputs that shapes depend on with --set.",
+            ) from error
         if spec.quant:
             array = dequantize(array, spec.quant)
         return array.transpose(inverse(spec.permutation)) if spec.permutation else array

@@ -78,3 +78,12 @@ def test_file_that_is_no_model_is_one_sentence(tmp_path, content):
 def test_missing_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError):
         OnnxRuntimeRunner(tmp_path / "none.onnx", (), ())
+
+
+def test_samples_that_the_model_cannot_take_are_told(tiny):
+    model = tiny("pixels")
+    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs)
+    feeds = {name: array[..., :1] for name, array in model.feeds.items()}
+    with pytest.raises(InputError, match="can't run the model on the samples"):
+        runner.run(feeds)
+    runner.close()

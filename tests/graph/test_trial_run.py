@@ -1,0 +1,18 @@
+"""What a model is fed where nothing is known of its inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import parser
+
+from mobileq.graph.trial_run import random_inputs, run
+
+
+def test_what_divides_whole_numbers_is_not_zero():
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]>'
+        "m (int64[40] a, int64[40] b) => (int64[40] y) { y = Mod(a, b) }"
+    )
+    feeds = random_inputs(model, 1)
+    assert np.all(feeds["b"] > 0)
+    assert run(model, feeds)["y"].shape == (40,)
