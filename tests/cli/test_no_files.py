@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 import onnx
 import pytest
+
+from mobileq.manifest import read_manifest, write_manifest
 
 from .commands import Cli, Result, assert_explained, names_in
 
@@ -233,3 +236,20 @@ def test_labels_beside_pictures_that_are_no_file(
         1, "convert", demo / "demo.onnx", "-o", tmp_path / "out", "--calib", data / "data.yaml"
     )
     assert "list.txt cannot be read: it is a " in said
+
+
+@pytest.mark.parametrize("command", ["detect", "validate", "android"])
+def test_a_bundle_without_model_files_is_said_to_be_one(
+    cli: Cli, demo: Path, bundle: Path, tmp_path: Path, command: str
+) -> None:
+    path = bundle / "manifest.json"
+    manifest = read_manifest(path)
+    write_manifest(msgspec.structs.replace(manifest, artifacts=(), measurements={}), path)
+    pictures = demo / "validation" / "images"
+    arguments: dict[str, tuple[object, ...]] = {
+        "detect": (bundle, pictures),
+        "validate": (bundle, "--images", pictures),
+        "android": (bundle, "-o", tmp_path / "app", "--application-id", "a.b", "--name", "A"),
+    }
+    said = cli.fails(1, command, *arguments[command])
+    assert f"The bundle {bundle} has no model files. Try: Make it again with " in said
