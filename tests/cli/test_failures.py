@@ -116,11 +116,11 @@ def test_candidate_that_does_not_work_has_lost(
     """As an XNNPACK that can't take one of the files that are tried."""
     opened, real = [], TfliteTarget.open
 
-    def unlucky(self: TfliteTarget, path: Path, *arguments: Any) -> Any:
+    def unlucky(self: TfliteTarget, path: Path, *arguments: Any, **options: Any) -> Any:
         opened.append(path.name)
         if opened.count("trial.tflite") == 1 and path.name == "trial.tflite":
             raise ToolError("It does not load.", "")
-        return real(self, path, *arguments)
+        return real(self, path, *arguments, **options)
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
     result = cli(*_arguments(demo, tmp_path / "out", "--precision", "int8", "--no-cache"))
@@ -136,10 +136,10 @@ def test_file_of_which_no_candidate_works_fails_alone(
 ) -> None:
     real = TfliteTarget.open
 
-    def unlucky(self: TfliteTarget, path: Path, *arguments: Any) -> Any:
+    def unlucky(self: TfliteTarget, path: Path, *arguments: Any, **options: Any) -> Any:
         if path.name == "trial.tflite":
             raise ToolError("It does not load.", "")
-        return real(self, path, *arguments)
+        return real(self, path, *arguments, **options)
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
     result = cli(*_arguments(demo, tmp_path / "out", "--precision", "fp32,int8", "--no-cache"))
