@@ -27,7 +27,15 @@ from mobileq.manifest import (
     to_json,
     write_manifest,
 )
-from mobileq.spec import Artifact, ModelSpec, QuantRecipe, Spec, TensorRange, TensorSpec
+from mobileq.spec import (
+    Artifact,
+    ModelSpec,
+    PreprocessSpec,
+    QuantRecipe,
+    Spec,
+    TensorRange,
+    TensorSpec,
+)
 
 SPECS = [
     kind
@@ -63,7 +71,21 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     if origin is dict:
         return st.dictionaries(values_of(args[0]), values_of(args[1]), max_size=2)
     fields = {field.name: values_of(field.type) for field in msgspec.structs.fields(kind)}
-    return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
+    values = st.fixed_dictionaries(fields)
+    if kind is PreprocessSpec:
+        values = values.flatmap(with_a_value_a_channel)
+    return values.map(lambda values: kind(**values))
+
+
+def with_a_value_a_channel(values: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Means and deviations as many as channels, without which there is no PreprocessSpec."""
+    channels = 1 if values["channel_order"] == "GRAY" else 3
+    types = {field.name: field.type for field in msgspec.structs.fields(PreprocessSpec)}
+    lists = {
+        name: st.tuples(*[values_of(typing.get_args(types[name])[0])] * channels)
+        for name in ("image_mean", "image_std")
+    }
+    return st.fixed_dictionaries(lists).map(lambda lists: values | lists)
 
 
 def bounded(kind: Any, bounds: msgspec.Meta) -> st.SearchStrategy[Any]:

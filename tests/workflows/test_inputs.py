@@ -15,10 +15,10 @@ def _spec(shape: tuple[int, ...], dtype: str = "float32", **more: TensorSpec) ->
 @pytest.mark.parametrize(
     ("shape", "dtype"),
     [
-        ((2, 3, 64, 64), "float32"),  # no batch of one
+        ((2, 2, 64, 64), "float32"),
         ((1, 2, 5, 5), "float32"),  # a picture has three channels, or one
         ((3, 4, 5, 1), "float32"),
-        ((3, 1, 5, 5), "float32"),
+        ((3, 5, 5), "float32"),
         ((1, 3, 8, 8), "int64"),
         ((1, 3, 8), "float32"),
     ],
@@ -32,6 +32,7 @@ def test_a_picture_is_guessed_for_the_first_input() -> None:
     found = guessed_preprocess(_spec((1, 3, 48, 64), sizes=sizes))
     assert found is not None
     assert (found.width, found.height, found.layout) == (64, 48, "NCHW")
+    assert guessed_preprocess(_spec((2, 3, 48, 64))) == found  # a batch is pictures as well
     found = guessed_preprocess(_spec((1, 1, 48, 64)))
     assert found is not None
     assert found.channel_order == "GRAY"
