@@ -1,15 +1,23 @@
-"""The frames of a video file."""
+"""The frames of a video file, decoded in a child process (`video_reader`): what a strange file does
+to ffmpeg stays there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mobileq.calibration.sources import Reading, SourceKind
 from mobileq.errors import InputError, unreadable
+from mobileq.external.child import Child
 from mobileq.hashing import file_digest
 from mobileq.regular_file import require_regular
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
@@ -21,6 +29,7 @@ class VideoFrames:
 
     Raises:
         InputError: OpenCV cannot decode one frame.
+        ToolError: It crashed on the file.
     """
 
     kind: SourceKind = "video"
@@ -30,7 +39,8 @@ class VideoFrames:
     def __init__(self, path: Path) -> None:
         self._path = path
         # The frame count in the file's header is an estimate in several formats.
-        self.count = sum(1 for _ in _grab(path))
+        with _opened(path) as video:
+            self.count = video.left()
         if self.count == 0:
             raise _undecodable(path)
 
@@ -41,18 +51,13 @@ class VideoFrames:
         return None
 
     def read(self, positions: Sequence[int]) -> Iterator[Reading]:
-        wanted = iter(positions)
-        position = next(wanted, None)
-        for number, capture in enumerate(_grab(self._path)):
-            if position is None:
-                return
-            if number != position:
-                continue
-            yield _retrieved(capture, position)
-            position = next(wanted, None)
-        while position is not None:
-            yield Reading(position, None, "lies behind the end of the video.")
-            position = next(wanted, None)
+        if not positions:
+            return
+        with _opened(self._path) as video:
+            reading: Reading | None = Reading(-1, None)
+            for position in positions:
+                reading = reading and video.read(position)
+                yield reading or Reading(position, None, "lies behind the end of the video.")
 
     def digests(self, positions: Sequence[int]) -> Iterator[str]:
         yield file_digest(self._path)
@@ -63,47 +68,66 @@ class VideoStream:
 
     Raises:
         InputError: OpenCV cannot decode one frame.
+        ToolError: It crashed on the file.
     """
 
     def __init__(self, path: Path) -> None:
-        import cv2
-
-        self._captures = _grab(path)
-        first = next(self._captures, None)
+        self._readings = _all_of(path)
+        first = next(self._readings, None)
         if first is None:
             raise _undecodable(path)
-        self._first = _retrieved(first, 0)
-        self.frames_per_second = float(first.get(cv2.CAP_PROP_FPS))
+        self.frames_per_second, self._first = first
 
     def __iter__(self) -> Iterator[Reading]:
         yield self._first
-        for position, capture in enumerate(self._captures, 1):
-            yield _retrieved(capture, position)
+        for _, reading in self._readings:
+            yield reading
 
 
-def _grab(path: Path) -> Iterator[Any]:
-    """The capture, once per frame."""
-    import cv2
+def _all_of(path: Path) -> Iterator[tuple[float, Reading]]:
+    """Frames a second, and each of them."""
+    with _opened(path) as video:
+        position = 0
+        while (reading := video.read(position)) is not None:
+            yield video.frames_per_second, reading
+            position += 1
 
+
+class _Video:
+    """The child's video, which is read forward only."""
+
+    def __init__(self, child: Child, path: Path) -> None:
+        self._child, self._next = child, 0
+        answer = child.request("open", {"path": str(path)})[0]
+        self.frames_per_second = float(answer["frames_per_second"])
+
+    def left(self) -> int:
+        """How many frames there are from here to the end, which is reached by it."""
+        return int(self._child.request("count")[0]["count"])
+
+    def read(self, position: int) -> Reading | None:
+        """The frame at a position that has not been passed; None behind the end."""
+        answer, arrays = self._child.request("read", {"skipped": position - self._next})
+        self._next = position + 1
+        if answer["ended"]:
+            return None
+        frame: npt.NDArray[np.uint8] | None = arrays.get("frame")
+        return Reading(position, frame, "" if frame is not None else "cannot be decoded.")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Video]:
     try:
         require_regular(path)
     except OSError as error:
         raise unreadable(path, error) from error
-    capture = cv2.VideoCapture(str(path))
-    try:
-        while capture.grab():
-            yield capture
-    finally:
-        capture.release()
-
-
-def _retrieved(capture: Any, position: int) -> Reading:
-    import cv2
-
-    decoded, frame = capture.retrieve()
-    if decoded and frame is not None and frame.ndim == 3:
-        return Reading(position, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    return Reading(position, None, "cannot be decoded.")
+    with Child(
+        "mobileq.calibration.video_reader:VideoReader",
+        stage=f"decoding {path.name}",
+        tool="OpenCV",
+        advice="Convert it to MP4 (H.264), or give a folder of images.",
+    ) as child:
+        yield _Video(child, path)
 
 
 def _undecodable(path: Path) -> InputError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 from mobileq.calibration.image_files import folder_source
 from mobileq.calibration.sources import printable
 from mobileq.calibration.video_frames import VIDEO_SUFFIXES, VideoStream
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError, ToolError, UsageError
 from mobileq.paths import StrPath
 
 if TYPE_CHECKING:
@@ -150,12 +150,14 @@ def _frames(path: Path) -> Iterator[Picture]:
     name = printable(str(path))
     try:
         video = VideoStream(path)
-    except InputError as error:
+        for reading in video:
+            problem = reading.problem and f"Frame {reading.position} of {path} {reading.problem}"
+            yield Picture(
+                *(name, reading.array, problem, path),
+                *(reading.position, video.frames_per_second),
+            )
+    except (InputError, ToolError) as error:
         yield Picture(name, None, error.message, path)
-        return
-    for reading in video:
-        problem = f"Frame {reading.position} of {path} {reading.problem}" if reading.problem else ""
-        yield Picture(name, reading.array, problem, path, reading.position, video.frames_per_second)
 
 
 def _as_pictures(given: GivenPicture) -> list[ByteArray]:

@@ -267,6 +267,18 @@ def test_video_gives_frames_evenly_spread(tmp_path: Path) -> None:
     assert open_(path, count=4).fingerprint() != open_(path, count=5).fingerprint()
 
 
+def test_no_video_is_decoded_in_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.avi", 3)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a strange file's crash would be ours")
+
+    monkeypatch.setattr(cv2, "VideoCapture", refuse)
+    assert len(list(open_(path, count=2))) == 2
+
+
 def test_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.avi").write_bytes(b"junk" * 100)
     with pytest.raises(InputError, match="not a video"):
