@@ -48,8 +48,8 @@ FAMILIES = tuple(sorted(_MATCHERS))
 """The names that `family` takes."""
 
 UNKNOWN_HEAD_NOTICE = (
-    "The head of the model was not recognised: it can be converted and compared, but detections"
-    " cannot be decoded; describe it with --spec FILE to decode them."
+    "The model is of no known family: its files are compared by the numbers of their outputs; "
+    "--spec FILE can say how these are read."
 )
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -73,7 +73,8 @@ def _refusals(prepared: PreparedFile) -> tuple[str, ...]:
         return ()
     if len(set(prepared.reasons.values())) == 1:
         return (f"Of no family: {next(iter(prepared.reasons.values()))}.",)
-    return tuple(f"Not {family}: {reason}." for family, reason in prepared.reasons.items())
+    families = ", ".join(prepared.reasons)
+    return (f"Of no family ({families}); --family NAME says why it is not that one.",)
 
 
 def _tflite(path: Path, overrides: Overrides) -> Inspection:
