@@ -5,8 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Test files that run at once: `make test WORKERS=2`. Each builds the fixtures of its session.
-WORKERS ?= 0
+# Test files that run at once; each worker builds the fixtures of its session. 0: one after the other.
+WORKERS ?= 2
 export MOBILEQ_PYTHON
 
 .PHONY: setup setup-test demo test lint unit clean

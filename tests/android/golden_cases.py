@@ -272,6 +272,11 @@ def ssd(numbers) -> Head:
     return Head(spec, {name: value.astype(np.float32) for name, value in values.items()})
 
 
+def names(count: int) -> tuple[str, ...]:
+    animals = ("cat", "dog", "owl", "tit", "hen", "cow", "fox")
+    return (*animals, *(f"animal {index}" for index in range(count)))[:count]
+
+
 def write_cases(folder: Path, seed: int = 7) -> int:
     """All families, types and rotations; returns how many cases were written."""
     count = 0
@@ -438,7 +443,7 @@ def bundle_manifest(
         ),
         preprocess=spec,
         decode=None if is_raw else head.decode,
-        labels=("cat", "dog", "owl", "tit", "hen", "cow", "fox")[:CLASSES],
+        labels=names(head.decode.class_count),
     )
     artifact = Artifact(
         target="tflite",

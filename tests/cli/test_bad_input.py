@@ -63,7 +63,7 @@ def test_what_is_not_there_is_a_usage_error(
     cli: Cli, demo: Path, tmp_path: Path, name: str, command: int
 ) -> None:
     (tmp_path / "file").touch()
-    if command != 2:  # a folder is a bundle to `detect`
+    if command == 0:  # a folder is a bundle to the others
         (tmp_path / "folder.onnx").mkdir()
     path = tmp_path / name
     assert str(path) in cli.fails(2, *_commands(path, demo, tmp_path / "out")[command])

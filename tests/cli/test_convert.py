@@ -204,8 +204,8 @@ def test_labels_unlike_the_class_count(convert: Convert, tmp_path: Path) -> None
         ("x = [", 1, "is not valid TOML"),
         ('family = "resnet"', 2, "There is no family 'resnet'."),
         ("colour = 1", 2, "has the unknown key 'colour'. Try: Allowed are family, labels"),
-        ('[preprocess]\nwidth = "a"', 2, "preprocess.width cannot be used: Expected `int`"),
-        ("[decode]\nclass_count = 7", 1, "holds the 11 values per anchor."),
+        ('[preprocess]\nwidth = "a"', 2, "field `preprocess.width`: expected `int`"),
+        ("[decode]\nclass_count = 7", 2, "holds the 11 values per anchor."),
     ],
 )
 def test_a_wrong_spec_file(

@@ -199,7 +199,7 @@ def test_batch_of_two_is_fed_by_pictures_and_refused_by_the_app(
     assert measured(result.document, "mnn-fp32") > 100
     report = json.loads((tmp_path / "out/report.json").read_text())
     ids = report["verifications"]["tflite-fp32"]["sample_ids"]
-    assert ids == ["120.png, 150.png", "60.png, 90.png"]
+    assert ids[:2] == ["120.png, 150.png", "60.png, 90.png"]
     message = cli.fails(
         1, "android", tmp_path / "out", "-o", tmp_path / "app", "--application-id", "com.example.x",
         "--name", "X",

@@ -119,8 +119,8 @@ def test_file_that_is_none_is_an_error(tmp_path, content):
     assert "completely" in caught.value.hint
 
 
-def test_file_that_is_missing_stays_a_system_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_file_that_is_missing_is_said_to_be(tmp_path):
+    with pytest.raises(InputError, match=r"none\.tflite cannot be read: No such file"):
         flatbuffer.read_model(tmp_path / "none.tflite")
 
 

@@ -90,9 +90,11 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
     }
 
     private static Void skipFailure(Fields fields) throws BundleException {
-        for (String name : List.of("target", "precision", "file_name", "stage", "reason")) {
-            fields.text(name);
-        }
+        fields.text("target");
+        fields.text("precision");
+        fields.text("file_name");
+        fields.text("stage");
+        fields.text("reason");
         fields.text("hint", "");
         return null;
     }
