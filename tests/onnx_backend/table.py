@@ -46,7 +46,9 @@ def write_table() -> None:
         "",
         "Made by `python -m tests.onnx_backend --target tflite` (and `mnn`) from the node,"
         " pytorch-converted and pytorch-operator tests of the installed `onnx` package: each is"
-        " converted in fp32 as `mobileq convert` does, and run on the test's own inputs.",
+        " converted in fp32 as `mobileq convert` does, and run on the test's own inputs."
+        " What was right before is run again with `--again` only, so that rows can be of different"
+        " states of the code.",
         "",
         *(f"- **{kind}**: {meaning}." for kind, meaning in KINDS.items()),
         "",
