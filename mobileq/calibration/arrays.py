@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.array_file import open_npy
 from mobileq.errors import InputError, unreadable
 from mobileq.regular_file import require_regular
 from mobileq.spec import TensorSpec
@@ -102,15 +103,9 @@ def load_array(path: Path) -> Array:
     import numpy as np
 
     try:
-        require_regular(path)
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = open_npy(path)
     except OSError as error:
         raise unreadable(path, error) from error
-    except Exception as error:  # numpy 2.2 reads the header as Python and lets its errors through
-        raise InputError(
-            f"{path} is not a .npy array of numbers, or is cut short.",
-            "Write it with numpy.save, without pickled objects.",
-        ) from error
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is not a .npy array of samples.", "Write it with numpy.save.")
     return array

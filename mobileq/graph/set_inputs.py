@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.array_file import open_npy
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.graph.outline import DYNAMIC, dims, dtype_name, graph_inputs
-from mobileq.regular_file import require_regular
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,20 +77,14 @@ def _load(path: Path) -> Array:
     import numpy as np
 
     try:
-        require_regular(path)
-        array = np.load(path, allow_pickle=False)
+        array = open_npy(path)
     except FileNotFoundError as error:
         raise UsageError(f"There is no file {path}.", "Check the path in --set.") from error
     except OSError as error:
         raise unreadable(path, error) from error
-    except Exception as error:  # numpy 2.2 reads the header as Python and lets its errors through
-        raise InputError(
-            f"{path} is not a .npy array of numbers, or is cut short.",
-            "Write it with numpy.save, without pickled objects.",
-        ) from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or not array.size:
         raise InputError(f"{path} is not a .npy array of numbers.", "Write it with numpy.save.")
-    return array
+    return np.array(array)
 
 
 def set_inputs(
