@@ -34,19 +34,19 @@ import numpy as np
 from mobileq.bundle import read_bundle
 from mobileq.calibration.samples import SampleSet
 from mobileq.errors import MobileqError
-from mobileq.evaluate.coco import agreement, mean_average_precision
-from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
 from mobileq.evaluate.numeric import OutputComparison
 from mobileq.evaluate.report import Report
 from mobileq.evaluate.verify import run_reference, verify
-from mobileq.graph.prepare import prepare
+from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
 from mobileq.targets.hosted import HostedRunner
-from mobileq.vision.detections import Detections
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
+from mobileq.tasks.detect.coco import agreement, mean_average_precision
+from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.preprocess import feed_picture, read_image
 from mobileq.workflows.inputs import open_calibration, verification_samples
 from mobileq.workflows.judging import VERIFY_COUNT

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec
-from mobileq.vision.decode.arrays import grid, sigmoid
+from mobileq.tasks.detect.decode.arrays import grid, sigmoid
 from mobileq.vision.preprocess import dequantize
 from tests.android import jvm
 from tests.android.golden_cases import Head, View, as_stored, write_case

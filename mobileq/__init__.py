@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from mobileq.evaluate.report import ArtifactScores, Validation
     from mobileq.manifest import BundleManifest, Failure
     from mobileq.progress import Progress, Silent
+    from mobileq.quantize.sensitivities import Sensitivity
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.quantization import QuantOptions
     from mobileq.workflows.request import ConvertOptions
-    from mobileq.workflows.sensitivity import Sensitivity, sensitivity
+    from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
 else:
     # What stands above is for type checkers and editors; a test holds the two together.
@@ -110,7 +111,8 @@ else:
         "mobileq.workflows.opening": ("Overrides",),
         "mobileq.workflows.quantization": ("QuantOptions",),
         "mobileq.workflows.request": ("ConvertOptions",),
-        "mobileq.workflows.sensitivity": ("Sensitivity", "sensitivity"),
+        "mobileq.quantize.sensitivities": ("Sensitivity",),
+        "mobileq.workflows.sensitivity": ("sensitivity",),
         "mobileq.workflows.validate": ("validate",),
     }
     _MODULES = {name: module for module, names in _PLACES.items() for name in names}

@@ -166,7 +166,7 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     """A model as everything else sees it. `decode` is None where detections can't be decoded.
 
     Where the first input takes a batch, each of the outputs that are decoded has a row for each
-    picture, which is read as a batch of 1 (`mobileq.vision.decode.arrays.picture_outputs`).
+    picture, which is read as a batch of 1 (`mobileq.tasks.detect.decode.arrays.picture_outputs`).
     """
 
     name: Name

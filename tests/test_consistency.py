@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 
 from mobileq.consistency import absurd_range, consistent_model, contradiction
 from mobileq.errors import InputError, MobileqError
-from mobileq.graph.recognise import recognise_shapes
-from mobileq.graph.spec_file import apply_overrides, read_spec_file
 from mobileq.manifest import (
     BundleManifest,
     FileEntry,
@@ -28,6 +26,8 @@ from mobileq.manifest import (
     seal,
     to_json,
 )
+from mobileq.preparation.recognise import recognise_shapes
+from mobileq.preparation.spec_file import apply_overrides, read_spec_file
 from mobileq.spec import (
     Artifact,
     DecodeSpec,
@@ -38,7 +38,7 @@ from mobileq.spec import (
     QuantRecipe,
     TensorSpec,
 )
-from mobileq.vision.decode import decode
+from mobileq.tasks.detect.decode import decode
 
 SHARED_FOLDER = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150

@@ -33,13 +33,7 @@ RUNTIMES = {
     "onnxruntime": ("onnxruntime", "ort"),
 }
 ROOMS = {
-    "detect": (
-        *("mobileq/tasks/detect/", "mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
-        *("mobileq/vision/decode/", "mobileq/vision/nms.py", "mobileq/vision/draw.py"),
-        *("mobileq/vision/detections.py", "mobileq/vision/postprocess.py"),
-        *("mobileq/vision/candidate_error.py", "mobileq/evaluate/coco.py", "mobileq/graph/coco.py"),
-        *("mobileq/evaluate/coco_annotations.py", "mobileq/graph/families/"),
-    ),
+    "detect": ("mobileq/tasks/detect/", "mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
     "classify": ("mobileq/tasks/classify/",),
     "tflite": ("mobileq/targets/tflite/",),
     "mnn": ("mobileq/targets/mnn/",),

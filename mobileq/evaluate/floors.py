@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mobileq.evaluate.coco import AgreementScores
 from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.spec import Precision, Spec
+from mobileq.tasks.detect.coco import AgreementScores
 
 
 class Floor(Spec, frozen=True, kw_only=True):

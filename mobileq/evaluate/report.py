@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from mobileq.evaluate.coco import AgreementScores, DetectionScores
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
+from mobileq.tasks.detect.coco import AgreementScores, DetectionScores
 
 Row = tuple[str, ...]
 

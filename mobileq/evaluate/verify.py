@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.evaluate.coco import AgreementScores, agreement
 from mobileq.evaluate.floors import below_floor
 from mobileq.evaluate.numeric import (
     TOLERANCES,
@@ -24,16 +23,17 @@ from mobileq.evaluate.ranked import aligned
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.vision.decode.arrays import picture_outputs, sigmoid
-from mobileq.vision.decode.logits import logit_outputs
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
+from mobileq.tasks.detect.coco import AgreementScores, agreement
+from mobileq.tasks.detect.decode.arrays import picture_outputs, sigmoid
+from mobileq.tasks.detect.decode.logits import logit_outputs
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
 
 _EXCUSED_ROWS, _EXCUSED_ROWS_ROUGH = 0.01, 0.1
 """Parts of ranked rows that may lack a counterpart, in float32 and elsewhere: which of two close

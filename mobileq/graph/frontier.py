@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
+from mobileq.graph.index import Tail
 from mobileq.graph.outline import (
     DYNAMIC,
     consumers,
@@ -17,7 +18,6 @@ from mobileq.graph.outline import (
     reads,
 )
 from mobileq.graph.shapes import infer_shapes
-from mobileq.graph.tail import Tail
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto

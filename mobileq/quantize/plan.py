@@ -12,7 +12,7 @@ from mobileq.errors import UsageError
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
 from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
-from mobileq.vision.decode.logits import logit_outputs
+from mobileq.tasks.detect.decode.logits import logit_outputs
 
 if TYPE_CHECKING:
     from onnx import ModelProto

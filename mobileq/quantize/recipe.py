@@ -10,7 +10,7 @@ import msgspec
 from mobileq.calibration.ranges import Method
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import from_json
-from mobileq.quantize.given import CALIBRATOR
+from mobileq.quantize.given_plan import CALIBRATOR
 from mobileq.quantize.repairs import REPAIRS
 from mobileq.regular_file import read_regular
 from mobileq.spec import Precision, QuantRecipe, Spec

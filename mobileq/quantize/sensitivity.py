@@ -13,11 +13,11 @@ import msgspec
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
-from mobileq.quantize.distance import Compared, Reference, has_candidates
+from mobileq.quantize.explain import channel_spread, reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.reasons import channel_spread, reason, weight_error
+from mobileq.quantize.output_error import Compared, Reference, has_candidates
+from mobileq.quantize.partial_runs import Prefixes, suffixes
 from mobileq.quantize.simulate import Simulator, inside, weight_axis
-from mobileq.quantize.suffixes import Prefixes, suffixes
 from mobileq.spec import ModelSpec, Spec, TensorRange
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from mobileq.calibration.statistics import Statistics
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
 
     Feeds = Mapping[str, npt.NDArray[Any]]
     Outputs = Mapping[str, npt.NDArray[Any]]

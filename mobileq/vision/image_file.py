@@ -10,7 +10,7 @@ import numpy as np
 
 from mobileq.errors import InputError, unreadable
 from mobileq.regular_file import read_regular
-from mobileq.vision.detections import ByteArray
+from mobileq.vision.arrays import ByteArray
 
 MAX_PIXELS = 1 << 27
 """134 million pixels, 400 MB decoded: more than a 108-megapixel phone camera takes."""

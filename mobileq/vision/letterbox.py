@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobileq.spec import PreprocessSpec
-from mobileq.vision.detections import FloatArray
+from mobileq.vision.arrays import FloatArray
 
 Rotation = Literal[0, 90, 180, 270]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, TensorSpec
-from mobileq.vision.detections import ByteArray, FloatArray
+from mobileq.vision.arrays import ByteArray, FloatArray
 from mobileq.vision.image_file import read_image
 from mobileq.vision.letterbox import LetterboxTransform, Rotation
 

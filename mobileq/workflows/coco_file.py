@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from mobileq.evaluate.coco import CocoResult
+from mobileq.tasks.detect.coco import CocoResult
 from mobileq.workflows.results import written_whole
 
 

@@ -16,8 +16,6 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
-from mobileq.evaluate.coco import category_ids_for
-from mobileq.evaluate.dataset import GroundTruth, load_ground_truth
 from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport
 from mobileq.evaluate.verify import Verification
@@ -27,6 +25,8 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, Engine, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.tasks.detect.coco import category_ids_for
+from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
 from mobileq.workflows.failures import Attempt, Failures, require_disk_space
 from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_tensors

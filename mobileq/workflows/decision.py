@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobileq.evaluate.coco import (
+from mobileq.hashing import file_digest
+from mobileq.manifest import to_json
+from mobileq.parallel import in_parallel
+from mobileq.progress import Progress, tracked
+from mobileq.quantize.output_error import Reference
+from mobileq.spec import ModelSpec
+from mobileq.targets.base import Runner
+from mobileq.tasks.detect.coco import (
     REFERENCE_SCORE,
     CocoResult,
     agreement,
@@ -16,23 +23,16 @@ from mobileq.evaluate.coco import (
     mean_average_precision,
     to_coco_results,
 )
-from mobileq.hashing import file_digest
-from mobileq.manifest import to_json
-from mobileq.parallel import in_parallel
-from mobileq.progress import Progress, tracked
-from mobileq.quantize.distance import Reference
-from mobileq.spec import ModelSpec
-from mobileq.targets.base import Runner
-from mobileq.vision.decode.arrays import picture_outputs
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
+from mobileq.tasks.detect.decode.arrays import picture_outputs
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample, SampleSet
-    from mobileq.evaluate.dataset import GroundTruth
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
+    from mobileq.tasks.detect.labels.dataset import GroundTruth
 
     Outputs = dict[str, NDArray[Any]]
 

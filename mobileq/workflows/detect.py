@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, UsageError, VerificationError
-from mobileq.evaluate.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.parallel import ahead, in_parallel
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import DecodeSpec
+from mobileq.tasks.detect.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.coco_file import CocoFile, coco_file
 from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
@@ -26,11 +26,11 @@ from mobileq.workflows.pictures import GivenPicture, Picture, Pictures
 from mobileq.workflows.results import require_file_place, require_folder_place
 
 if TYPE_CHECKING:
-    from mobileq.evaluate.dataset import GroundTruth
     from mobileq.targets.base import Runner, Tensors
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
+    from mobileq.tasks.detect.labels.dataset import GroundTruth
+    from mobileq.tasks.detect.nms import Thresholds
     from mobileq.vision.letterbox import LetterboxTransform
-    from mobileq.vision.nms import Thresholds
 
 
 @takes(ModelChoices)
@@ -208,8 +208,8 @@ class _Run:
                 yield fed, outputs
 
     def _read(self, ran: tuple[_Fed, Tensors | None]) -> _Found | None:
-        from mobileq.vision.decode.arrays import picture_outputs
-        from mobileq.vision.postprocess import postprocess_each
+        from mobileq.tasks.detect.decode.arrays import picture_outputs
+        from mobileq.tasks.detect.postprocess import postprocess_each
 
         (picture, image_id, _, transform), outputs = ran
         if outputs is None or transform is None or picture.image is None:
@@ -254,7 +254,7 @@ def _require_repeatable(model: OpenModel, runner: Runner, feeds: Tensors, output
 
 
 def _display(decode: DecodeSpec, score: float | None, iou: float | None) -> Thresholds:
-    from mobileq.vision.nms import Thresholds
+    from mobileq.tasks.detect.nms import Thresholds
 
     return Thresholds(
         score=decode.score_threshold if score is None else score,
@@ -264,7 +264,7 @@ def _display(decode: DecodeSpec, score: float | None, iou: float | None) -> Thre
 
 def _evaluated(shown: Thresholds, score: float | None) -> Thresholds:
     """COCO results are ranked lists: all of it, unless the person set a threshold."""
-    from mobileq.vision.nms import Thresholds
+    from mobileq.tasks.detect.nms import Thresholds
 
     return Thresholds.evaluation() if score is None else shown
 
@@ -272,7 +272,7 @@ def _evaluated(shown: Thresholds, score: float | None) -> Thresholds:
 def _truth(annotations: Path | None, pictures: Pictures) -> GroundTruth | None:
     if annotations is None:
         return None
-    from mobileq.evaluate.dataset import load_ground_truth
+    from mobileq.tasks.detect.labels.dataset import load_ground_truth
 
     if pictures.files is None:
         raise UsageError(

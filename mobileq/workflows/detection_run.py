@@ -15,7 +15,7 @@ from mobileq.spec import Spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.vision.detections import ByteArray
+    from mobileq.vision.arrays import ByteArray
 
 _OBJECTS_SHOWN = 100
 _PICTURES_SHOWN = 8
@@ -86,8 +86,8 @@ class PictureDetections(Told, Spec, frozen=True, kw_only=True, dict=True):
         Raises:
             InputError: Its file is not there any more.
         """
-        from mobileq.vision.detections import Detections
-        from mobileq.vision.draw import draw_detections
+        from mobileq.tasks.detect.detections import Detections
+        from mobileq.tasks.detect.draw import draw_detections
 
         found = Detections(xyxy=self.xyxy, score=self.score, class_id=self.class_id)
         names = {each.class_id: each.label for each in self.objects}

@@ -15,7 +15,8 @@ from mobileq.workflows.pictures import Picture
 from mobileq.workflows.results import written_whole
 
 if TYPE_CHECKING:
-    from mobileq.vision.detections import ByteArray, Detections
+    from mobileq.tasks.detect.detections import Detections
+    from mobileq.vision.arrays import ByteArray
 
 _OPTION = "--output"
 _FRAMES_PER_SECOND = 25.0
@@ -44,7 +45,7 @@ class Drawings:
 
     def add(self, picture: Picture, found: Detections) -> str:
         """Draw one picture; the file that it is in, as people are told."""
-        from mobileq.vision.draw import draw_detections
+        from mobileq.tasks.detect.draw import draw_detections
         from mobileq.vision.image_file import write_image
 
         assert picture.image is not None

@@ -26,7 +26,7 @@ from mobileq.spec import ModelSpec, Spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
 
 _LONGEST_SIDE = 320
 """The frame is scaled down to this, so that a bundle stays small."""

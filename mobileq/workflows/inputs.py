@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobileq.graph.families.facts import find_picture
 from mobileq.progress import Progress
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.tasks.detect.families.facts import find_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Unpack
 
 from mobileq.errors import UsageError
-from mobileq.graph.prepared_file import PreparedFile
 from mobileq.paths import StrPath
+from mobileq.preparation.prepared_file import PreparedFile
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inspection import BundleInspection, Inspection, QuantizedTensor
 from mobileq.workflows.opening import OpenModel, Overrides, file_kind, prepared_by, require_settable

@@ -11,8 +11,8 @@ import msgspec
 
 from mobileq.consistency import consistent_model
 from mobileq.errors import InputError, UsageError, unreadable
-from mobileq.graph.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.paths import model_name
+from mobileq.preparation.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
 from mobileq.targets.base import Runner, load_target
@@ -259,8 +259,8 @@ def _recognised(
     overrides: Overrides,
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """The spec of a file that mobileq did not write, by its shapes and others' metadata."""
-    from mobileq.graph.recognise import recognise_shapes
-    from mobileq.graph.spec_file import SpecOverrides, apply_overrides, read_spec_file
+    from mobileq.preparation.recognise import recognise_shapes
+    from mobileq.preparation.spec_file import SpecOverrides, apply_overrides, read_spec_file
 
     corrections = (
         read_spec_file(overrides.spec_file) if overrides.spec_file else SpecOverrides(path=path)

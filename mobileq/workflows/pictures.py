@@ -18,7 +18,7 @@ from mobileq.paths import StrPath
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobileq.vision.detections import ByteArray
+    from mobileq.vision.arrays import ByteArray
 
 type GivenPicture = StrPath | SupportsArray
 """A path (picture, folder, video, pattern), or pixels: uint8 [H, W, 3] in RGB, [H, W] or [H, W, 4],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mobileq.errors import UsageError
-from mobileq.quantize.given import CALIBRATOR
+from mobileq.quantize.given_plan import CALIBRATOR
 from mobileq.quantize.plan import Calibrator
 from mobileq.quantize.recipe import Recipes, read_recipes
 from mobileq.quantize.repairs.registry import REPAIRS

@@ -21,7 +21,7 @@ from mobileq.evaluate.verify import Verification, verify
 from mobileq.graph.quantized import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.given import given_plan
+from mobileq.quantize.given_plan import given_plan
 from mobileq.quantize.plan import QuantPlan
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular, require_regular
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
@@ -88,7 +88,7 @@ class Stages:
         self._store, self._scratch, self._progress = store, scratch, progress
 
     def prepare(self, model: Path, overrides: Overrides) -> Source:
-        """Load, fix shapes, simplify and recognise. Raises as `mobileq.graph.prepare.prepare`."""
+        """Load, fix shapes, simplify and recognise. Raises as `prepare`."""
         key = self._store.key(
             "prepare",
             code=_code(),
@@ -113,7 +113,7 @@ class Stages:
         return source
 
     def raw(self, source: Source) -> Source:
-        """The model up to its last convolutions. Raises as `mobileq.graph.raw_head.raw_head`."""
+        """The model up to its last convolutions. Raises as `raw_head`."""
         key = self._store.key("raw", code=_code(), model=source.sha256, spec=source.spec)
         folder = self._folder("raw")
         with self._progress.stage("Cutting at the last convolutions"):
@@ -435,7 +435,7 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
 def _cut(source: Source, folder: Path) -> None:
     import onnx
 
-    from mobileq.graph.raw_head import raw_head
+    from mobileq.tasks.detect.raw_head import raw_head
 
     model, spec = raw_head(onnx.load(source.onnx), source.spec)
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))

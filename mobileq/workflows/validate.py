@@ -15,13 +15,6 @@ import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError, unreadable
-from mobileq.evaluate.coco import (
-    CocoResult,
-    agreement,
-    category_ids_for,
-    mean_average_precision,
-    to_coco_results,
-)
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, from_json, to_json
 from mobileq.paths import StrPath, optional_path
@@ -29,13 +22,20 @@ from mobileq.progress import Progress, listener, tracked
 from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
+from mobileq.tasks.detect.coco import (
+    CocoResult,
+    agreement,
+    category_ids_for,
+    mean_average_precision,
+    to_coco_results,
+)
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
 from mobileq.workflows.results import require_file_place, written_whole
 from mobileq.workflows.tensor_scores import open_tensors, tensor_scores
 
 if TYPE_CHECKING:
-    from mobileq.evaluate.dataset import GroundTruth
-    from mobileq.vision.detections import Detections
+    from mobileq.tasks.detect.detections import Detections
+    from mobileq.tasks.detect.labels.dataset import GroundTruth
 
 LATENCY_RUNS = 20
 LATENCY_WARMUP = 3
@@ -159,7 +159,7 @@ def _ground_truth(
 ) -> GroundTruth | None:
     if annotations is None:
         return None
-    from mobileq.evaluate.dataset import load_ground_truth
+    from mobileq.tasks.detect.labels.dataset import load_ground_truth
 
     truth = load_ground_truth(Path(annotations), images)
     for notice in truth.notices:
@@ -191,9 +191,9 @@ def _measure(
     model: OpenModel, pictures: list[tuple[int, Path]], runs: int | None, progress: Progress
 ) -> _Measured:
     """Run one file over all pictures."""
-    from mobileq.vision.decode.arrays import picture_outputs
-    from mobileq.vision.nms import Thresholds
-    from mobileq.vision.postprocess import postprocess
+    from mobileq.tasks.detect.decode.arrays import picture_outputs
+    from mobileq.tasks.detect.nms import Thresholds
+    from mobileq.tasks.detect.postprocess import postprocess
     from mobileq.vision.preprocess import feed_picture, read_image
 
     spec = model.spec

@@ -24,9 +24,9 @@ from mobileq.spec import (
     QuantRecipe,
     TensorSpec,
 )
-from mobileq.vision.detections import Detections
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
+from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.preprocess import dequantize, preprocess, quantize
 
 WIDTH, HEIGHT, CLASSES = 96, 64, 7

@@ -18,9 +18,9 @@ import pytest
 
 from mobileq.bundle import read_bundle
 from mobileq.targets.base import load_target
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
 from mobileq.vision.preprocess import preprocess
 from tests.android import jvm
 from tests.android.rendered import NAMESPACE, Project, compile_app, link_resources, render

@@ -11,9 +11,9 @@ from mobileq.__main__ import main
 from mobileq.bundle import read_bundle
 from mobileq.manifest import BundleManifest
 from mobileq.targets.tflite.interpreter import make_interpreter
+from mobileq.tasks.detect.nms import Thresholds
+from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
-from mobileq.vision.nms import Thresholds
-from mobileq.vision.postprocess import postprocess
 from mobileq.vision.preprocess import preprocess, quantize
 from tests.android import jvm
 from tests.android.golden_cases import View, as_seen, write_folder

@@ -72,7 +72,7 @@ def test_every_option_has_help() -> None:
 
 
 def test_help_names_every_family_and_precision(cli: Cli) -> None:
-    from mobileq.graph.recognise import FAMILIES
+    from mobileq.preparation.recognise import FAMILIES
     from mobileq.spec import Precision
 
     words = set(re.findall(r"[\w-]+", cli("convert", "--help").out))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.evaluate.coco import AgreementScores
 from mobileq.evaluate.floors import FLOORS, below_floor, is_grey
 from mobileq.evaluate.numeric import OutputComparer, OutputComparison
+from mobileq.tasks.detect.coco import AgreementScores
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (1, 1000))
 NOISE = np.random.default_rng(1).normal(0, 3, (1, 1000))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from mobileq.evaluate.coco import AgreementScores, DetectionScores
 from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.evaluate.verify import Verification
+from mobileq.tasks.detect.coco import AgreementScores, DetectionScores
 
 
 def comparison(sqnr_db: float | None, cosine: float) -> OutputComparison:

@@ -135,7 +135,7 @@ def test_quantized_bins_are_read_with_their_scales(axis: int | None):
             "v": weights(4, 3, 1, 1),
         },
     )
-    from mobileq.graph.tail import Tail
+    from mobileq.graph.index import Tail
 
     tail = Tail(model)
     bins = tail.expectation_weights(tail.made_by["y"])

@@ -123,7 +123,7 @@ def test_unknown_element_type_is_an_input_error() -> None:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = (
-        "import sys, mobileq.graph.prepare, mobileq.graph.recognise\n"
+        "import sys, mobileq.preparation.prepare, mobileq.preparation.recognise\n"
         "heavy = {'onnx', 'onnxslim', 'onnxruntime', 'numpy', 'yaml'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from onnx import ModelProto, numpy_helper
 
 from mobileq.errors import InputError
-from mobileq.graph.prepare import prepare
 from mobileq.graph.quantized import has_quantizers, remaining, strip_quantizers
 from mobileq.graph.trial_run import random_inputs, run
+from mobileq.preparation.prepare import prepare
 from mobileq.quantize.simulate import affine
 
 from .builders import model_of, small_model

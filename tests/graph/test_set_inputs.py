@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, numpy_helper, parser
 
 from mobileq.errors import InputError, UsageError
-from mobileq.graph.prepare import prepare
 from mobileq.graph.set_inputs import parse_set_inputs, set_inputs
+from mobileq.preparation.prepare import prepare
 
 
 def two_inputs(kind: str = "int64", shape: str = "N, 2") -> onnx.ModelProto:

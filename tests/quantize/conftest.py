@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from mobileq.graph.prepare import PreparedModel, prepare
+from mobileq.preparation.prepare import PreparedModel, prepare
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.spec import TensorRange
 from mobileq.vision.preprocess import feed_picture, read_image

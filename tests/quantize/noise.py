@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mobileq.quantize.distance import Reference
+from mobileq.quantize.output_error import Reference
 from mobileq.spec import ModelSpec
 
 SILENT_DB = 200.0

@@ -5,7 +5,7 @@ from collections import Counter
 import onnx
 from onnx import parser
 
-from mobileq.graph.prepare import PreparedModel
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.quantize.groups import OpGroup, find_groups
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from mobileq.calibration.statistics import Statistics, collect
 from mobileq.errors import UsageError
-from mobileq.graph.prepare import PreparedModel
-from mobileq.graph.raw_head import raw_head
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.plan import matching_groups, model_ranges, tensors_of
 from mobileq.spec import TensorRange
+from mobileq.tasks.detect.raw_head import raw_head
 
 
 @pytest.fixture(scope="module")

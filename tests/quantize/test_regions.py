@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper, parser
 
 from mobileq.graph.frontier import cut_at, frontier
-from mobileq.graph.prepare import PreparedModel
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.regions import MOST_FLOAT, float_levels, relative_work

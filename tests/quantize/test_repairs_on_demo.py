@@ -7,13 +7,13 @@ import onnxruntime
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import collect
-from mobileq.graph.prepare import PreparedModel
-from mobileq.graph.raw_head import raw_head
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.repairs import DEFAULT_REPAIRS, repair
 from mobileq.quantize.simulate import Simulator
 from mobileq.spec import TensorRanges
+from mobileq.tasks.detect.raw_head import raw_head
 
 from .noise import output_sqnr
 

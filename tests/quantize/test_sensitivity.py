@@ -15,16 +15,16 @@ from mobileq.calibration.observers import (
     TensorStatistics,
 )
 from mobileq.calibration.statistics import Statistics, collect
-from mobileq.evaluate.coco import agreement
-from mobileq.graph.prepare import PreparedModel
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
-from mobileq.quantize.distance import Reference
+from mobileq.quantize.explain import reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.output_error import Reference
 from mobileq.quantize.plan import model_ranges
-from mobileq.quantize.reasons import reason, weight_error
 from mobileq.quantize.sensitivity import decibels, rank_groups
 from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import ModelSpec, TensorRange, TensorSpec
+from mobileq.tasks.detect.coco import agreement
 
 from .noise import output_distance
 

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from mobileq.graph.prepare import PreparedModel
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups

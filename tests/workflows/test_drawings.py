@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.vision.detections import Detections
+from mobileq.tasks.detect.detections import Detections
 from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.pictures import Picture
 

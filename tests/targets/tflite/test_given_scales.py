@@ -13,7 +13,7 @@ from onnx import ModelProto, numpy_helper, parser
 
 from mobileq.graph.quantized import strip_quantizers
 from mobileq.progress import Silent
-from mobileq.quantize.given import given_plan
+from mobileq.quantize.given_plan import given_plan
 from mobileq.spec import ModelSpec, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner

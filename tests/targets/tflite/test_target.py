@@ -13,11 +13,11 @@ import pytest
 
 from mobileq.errors import InputError, MobileqError, ToolError, UsageError, VerificationError
 from mobileq.graph.outline import tensor_specs
-from mobileq.graph.prepare import prepare
-from mobileq.graph.raw_head import raw_head
+from mobileq.preparation.prepare import prepare
 from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
 from mobileq.targets.tflite.target import TfliteTarget
+from mobileq.tasks.detect.raw_head import raw_head
 
 from ..tiny import MODELS, TinyFile, convert_once, make, of_file, sqnr_db, weights
 

@@ -1,0 +1,173 @@
+"""`prepare` in a child process, whose result is files: what a strange model does to ONNX's checker,
+onnxslim or ONNX Runtime (hours, gigabytes, a crash) stays there, and Ctrl-C ends it at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mobileq.errors import InputError
+from mobileq.external.child import Child
+from mobileq.external.framing import Arrays, Fields
+from mobileq.graph.quantized import GivenQuantization
+from mobileq.spec import ModelSpec, Spec
+
+MODEL_NAME: Final = "model.onnx"
+QUANTIZED_NAME: Final = "quantized.onnx"
+
+_MEMORY_BASE = 3 * 1024**3
+"""Bytes that any model may take, for its activations above all, and"""
+_MEMORY_FACTOR = 12
+"""so many times its size beyond."""
+_CPU_SECONDS = 3600
+_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "allocate memory")
+"""What ONNX Runtime 1.26 makes of std::bad_alloc, and of its own arena's failure."""
+
+
+class PreparedFile(Spec, frozen=True, kw_only=True):
+    """All of a `PreparedModel` but the graphs, which are files.
+
+    `file_ops` and `file_tensors` count ops and types of tensors of the file as it was given.
+    """
+
+    spec: ModelSpec
+    opset: int
+    source_sha256: str
+    notices: tuple[str, ...]
+    reasons: dict[str, str]
+    given: GivenQuantization | None
+    set_inputs: dict[str, str]
+    file_ops: dict[str, int]
+    file_tensors: dict[str, int]
+
+
+def prepare_file(
+    folder: Path,
+    path: Path,
+    input_shapes: Iterable[str] = (),
+    family: str | None = None,
+    spec_file: Path | None = None,
+    labels: str | None = None,
+    constants: Iterable[str] = (),
+) -> PreparedFile:
+    """Prepare a model in a child. Writes `MODEL_NAME`, and `QUANTIZED_NAME` of a quantized one.
+
+    Args:
+        folder: Where to.
+        path, input_shapes, family, spec_file, labels, constants: As `prepare`'s.
+
+    Raises:
+        UsageError, InputError: As `prepare`; also where the model takes too much memory.
+        ToolError: ONNX's checker, onnxslim or ONNX Runtime crashed on it, or found no end.
+    """
+    fields = {
+        "folder": str(folder),
+        "path": str(path),
+        "input_shapes": list(input_shapes),
+        "family": family,
+        "spec_file": None if spec_file is None else str(spec_file),
+        "labels": labels,
+        "constants": list(constants),
+    }
+    with Child(
+        "mobileq.preparation.prepared_file:PrepareHandler",
+        stage=f"preparing {path.name}",
+        tool="ONNX Runtime",
+        advice="Export the model again, or with another opset.",
+    ) as child:
+        answer = child.request("prepare", fields)[0]
+    return msgspec.convert(answer, PreparedFile)
+
+
+class PrepareHandler:
+    """The child's side."""
+
+    def prepare(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """See `prepare_file`."""
+        folder, path = Path(fields.pop("folder")), Path(fields["path"])
+        with _limited(path):
+            return _prepared(folder, fields), {}
+
+
+def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
+    from mobileq.graph.load import load_with_notices
+    from mobileq.graph.outline import all_tensors, dtype_name, op_counts
+    from mobileq.preparation.prepare import prepare_loaded
+
+    model, notices = load_with_notices(fields["path"])
+    loaded = [model]
+    del model
+    ops = op_counts(loaded[0])
+    types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(loaded[0]))
+    # Which lets go of it as soon as it has a copy.
+    prepared = prepare_loaded(loaded.pop(), **fields, notices=notices)
+    _write(prepared.model, folder / MODEL_NAME)
+    if prepared.quantized is not None:
+        _write(prepared.quantized, folder / QUANTIZED_NAME)
+    described = PreparedFile(
+        spec=prepared.spec,
+        opset=prepared.opset,
+        source_sha256=prepared.source_sha256,
+        notices=prepared.notices,
+        reasons=dict(prepared.reasons),
+        given=prepared.given,
+        set_inputs=dict(prepared.set_inputs),
+        file_ops=dict(ops),
+        file_tensors=dict(types),
+    )
+    built: Fields = msgspec.to_builtins(described)
+    return built
+
+
+def _write(model: Any, path: Path) -> None:
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+@contextmanager
+def _limited(path: Path) -> Iterator[None]:
+    """Let a model that unfolds into gigabytes end as a sentence, and one without end end at all.
+
+    Heap and private mappings are bounded (RLIMIT_DATA, Linux), not the address space, of which
+    thread pools set aside far more than they use.
+    """
+    import resource
+
+    limit = _MEMORY_BASE + _MEMORY_FACTOR * _total_size(path)
+    for what, most in ((resource.RLIMIT_DATA, limit), (resource.RLIMIT_CPU, _CPU_SECONDS)):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(
+            what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+        )
+    try:
+        yield
+    except MemoryError as error:
+        raise _too_much(path, limit) from error
+    except InputError as error:
+        # What ONNX Runtime 1.26 makes of std::bad_alloc and of its own arena's failure.
+        if any(
+            sign in error.message for sign in ("bad_alloc", "bad allocation", "allocate memory")
+        ):
+            raise _too_much(path, limit) from error
+        raise
+
+
+def _total_size(path: Path) -> int:
+    """Of a model with its external data, or what may be that: all files named after it."""
+    try:
+        beside = [each for each in path.parent.iterdir() if each.name.startswith(path.name)]
+        return min(sum(each.stat().st_size for each in beside if each.is_file()), 2**31)
+    except OSError:
+        return 0
+
+
+def _too_much(path: Path, limit: int) -> InputError:
+    return InputError(
+        f"{path} takes more than {limit / 1e9:.1f} GB to run once.",
+        "Give it a smaller input with --input-shape, or export a smaller variant.",
+    )

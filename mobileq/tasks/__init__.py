@@ -1,0 +1,1 @@
+"""What models are for: a room for each task, and one door (`base`)."""

@@ -1,0 +1,57 @@
+"""From output tensors to candidate boxes, one module per head family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mobileq.spec import DecodeKind, DecodeSpec
+from mobileq.tasks.detect.decode.arrays import Outputs
+from mobileq.tasks.detect.decode.candidates import Candidates
+from mobileq.tasks.detect.decode.end2end import decode_end2end
+from mobileq.tasks.detect.decode.nanodet import decode_nanodet
+from mobileq.tasks.detect.decode.ssd import decode_ssd
+from mobileq.tasks.detect.decode.yolov5 import decode_yolov5
+from mobileq.tasks.detect.decode.yolov8 import decode_yolov8
+from mobileq.tasks.detect.decode.yolox import decode_yolox
+
+__all__ = ["DECODERS", "Candidates", "decode"]
+
+Decoder = Callable[[DecodeSpec, Outputs, int, int, float], Candidates]
+
+DECODERS: dict[DecodeKind, Decoder] = {
+    "yolov5": decode_yolov5,
+    "yolov8": decode_yolov8,
+    "yolox": decode_yolox,
+    "nanodet": decode_nanodet,
+    "picodet": decode_nanodet,
+    "end2end": decode_end2end,
+    "ssd": decode_ssd,
+}
+
+
+def decode(
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float = 0.0,
+) -> Candidates:
+    """Candidate boxes of one picture, in the order of the model's anchors.
+
+    Args:
+        spec: How the outputs are to be read.
+        outputs: Float32 arrays by the ONNX model's output names, in the ONNX model's axis order
+            and already dequantized, with a batch of 1.
+        width: Of the model input, pixels.
+        height: Of the model input, pixels.
+        score_threshold: Boxes whose best score is below are left out, before they are decoded;
+            the others are the same as without.
+
+    Raises:
+        InputError: The outputs are not what `spec` describes.
+    """
+    # A broken model's numbers may overflow here; `select` leaves out what is not finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return DECODERS[spec.kind](spec, outputs, width, height, score_threshold)

@@ -1,0 +1,121 @@
+"""Anchor-free heads with one convolution per stride and branch: side distances, class scores.
+
+Shared by YOLOv8 and later and by NanoDet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobileq.spec import DecodeSpec
+from mobileq.tasks.detect.decode.arrays import (
+    Outputs,
+    as_rows,
+    boxes_around,
+    check_rows,
+    expected_distance,
+    grid,
+    logit_floor,
+    output_array,
+    passing_rows,
+    reaches,
+    sigmoid,
+    stride_output,
+)
+from mobileq.vision.arrays import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class StrideBranches:
+    """The outputs of one stride, a row per cell.
+
+    Attributes:
+        stride: Pixels.
+        class_rows: float32 [cells, C].
+        are_logits: Whether `class_rows` still want the sigmoid.
+        box_rows: float32 [cells, 4 * bins], logits of distributions, or [cells, 4], distances in
+            strides.
+    """
+
+    stride: int
+    class_rows: FloatArray
+    are_logits: bool
+    box_rows: FloatArray
+
+
+def read_branches(spec: DecodeSpec, outputs: Outputs) -> list[StrideBranches]:
+    """Per stride, an output of role "class_logits" or "class_scores" and one of role
+    "box_distribution" (4 * reg_max values) or "box_regression" (4 values).
+
+    Raises:
+        InputError: An output is missing or has another shape.
+    """
+    branches = []
+    for stride in spec.strides:
+        classes = stride_output(spec, stride, ("class_logits", "class_scores"))
+        boxes = stride_output(spec, stride, ("box_distribution", "box_regression"))
+        values = 4 * max(spec.reg_max, 1) if boxes.role == "box_distribution" else 4
+        branches.append(
+            StrideBranches(
+                stride=stride,
+                class_rows=as_rows(
+                    classes.name, output_array(outputs, classes.name), spec.class_count
+                ),
+                are_logits=classes.role == "class_logits",
+                box_rows=as_rows(boxes.name, output_array(outputs, boxes.name), values),
+            )
+        )
+    return branches
+
+
+def decode_branches(
+    spec: DecodeSpec,
+    branches: Sequence[StrideBranches],
+    width: int,
+    height: int,
+    score_threshold: float,
+    centre_offset: float = 0.5,
+) -> tuple[FloatArray, FloatArray]:
+    """Boxes [N, 4] in pixels and scores [N, C] of the anchors that reach the threshold.
+
+    `centre_offset` is where in its cell a box's distances start, in strides.
+
+    Raises:
+        InputError: A branch has more or fewer cells than its stride makes, or there are not as
+            many distance bins as values of a box side.
+    """
+    boxes: list[FloatArray] = [np.zeros((0, 4), np.float32)]
+    scores: list[FloatArray] = [np.zeros((0, spec.class_count), np.float32)]
+    for branch in branches:
+        cells = grid(width, height, branch.stride)
+        check_rows(spec, branch.class_rows.shape[0], cells.shape[0])
+        check_rows(spec, branch.box_rows.shape[0], cells.shape[0])
+        passing, stride_scores = _passing_scores(branch, score_threshold)
+        distance = _distances(spec, branch.box_rows[passing])
+        centre = cells[passing] + np.float32(centre_offset)
+        side = np.full((distance.shape[0], 1), branch.stride, np.float32)
+        boxes.append(boxes_around(centre, distance, side))
+        scores.append(stride_scores)
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _distances(spec: DecodeSpec, box_rows: FloatArray) -> FloatArray:
+    """Distances [N, 4] in strides, from a distribution where there is one."""
+    bins = box_rows.shape[1] // 4
+    return expected_distance(box_rows, bins, spec.distance_bins) if bins > 1 else box_rows
+
+
+def _passing_scores(branch: StrideBranches, score_threshold: float) -> tuple[BoolArray, FloatArray]:
+    """Which cells reach the threshold (mask over all), and the scores of those."""
+    rows = branch.class_rows
+    if not branch.are_logits:
+        passing = reaches(rows, score_threshold)
+        return passing, passing_rows(rows, passing)
+    passing = reaches(rows, logit_floor(score_threshold))
+    scores = sigmoid(passing_rows(rows, passing))
+    reaching = reaches(scores, score_threshold)
+    passing[passing] = reaching
+    return passing, passing_rows(scores, reaching)

@@ -1,0 +1,88 @@
+"""NanoDet and PicoDet: anchor-free, a distance distribution per box side, no objectness.
+
+Source: RangiLyu's NanoDet and PaddleDetection's PicoDet; distances as in Generalized Focal Loss
+(Li et al., 2020).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobileq.spec import DecodeSpec
+from mobileq.tasks.detect.decode.arrays import (
+    Outputs,
+    as_rows,
+    check_rows,
+    grid,
+    output_array,
+    single_output,
+    stride_output,
+)
+from mobileq.tasks.detect.decode.candidates import Candidates, scored
+from mobileq.tasks.detect.decode.distances import StrideBranches, decode_branches, read_branches
+from mobileq.vision.arrays import FloatArray
+
+
+def decode_nanodet(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+) -> Candidates:
+    """Boxes and scores, from one output, or from one or two per stride.
+
+    One output: role "predictions", [1, A, C + 4 * reg_max]: class scores after the sigmoid, then
+    the logits of the distance distributions.
+    One per stride: the same as [1, C + 4 * reg_max, h, w] and before the sigmoid, which is what
+    NanoDet's last convolutions give.
+    Two per stride: "class_scores" (or "class_logits") and "box_distribution", [cells, values] or
+    [1, values, h, w].
+    """
+    if any(output.role != "predictions" for output in spec.outputs):
+        branches = read_branches(spec, outputs)
+    elif spec.head == "raw":
+        branches = _joint_branches(spec, outputs)
+    else:
+        branches = _branches_of_one(spec, outputs, width, height)
+    offset = centre_offset(spec)
+    return scored(*decode_branches(spec, branches, width, height, score_threshold, offset))
+
+
+def centre_offset(spec: DecodeSpec) -> float:
+    """Where in its cell a box's distances start, in strides.
+
+    The first NanoDet (three strides) and PicoDet measure from the middle, `(x + 0.5) * stride`;
+    NanoDet-Plus (a fourth stride, 64) from the corner, `x * stride`. Some ports of the first one
+    take `x * stride + (stride - 1) / 2`, which costs 0.003 mAP50-95 on 128 COCO pictures.
+    """
+    return 0.5 if spec.kind == "picodet" or len(spec.strides) < 4 else 0.0
+
+
+def _joint_branches(spec: DecodeSpec, outputs: Outputs) -> list[StrideBranches]:
+    branches = []
+    for stride in spec.strides:
+        name = stride_output(spec, stride, ("predictions",)).name
+        rows = as_rows(name, output_array(outputs, name), spec.class_count + 4 * spec.reg_max)
+        branches.append(_split(spec, rows, stride, are_logits=True))
+    return branches
+
+
+def _branches_of_one(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int
+) -> list[StrideBranches]:
+    name = single_output(spec, "predictions").name
+    rows = as_rows(name, output_array(outputs, name), spec.class_count + 4 * spec.reg_max)
+    cells = [grid(width, height, stride).shape[0] for stride in spec.strides]
+    check_rows(spec, rows.shape[0], sum(cells))
+    parts = np.split(rows, np.cumsum(cells)[:-1])
+    return [
+        _split(spec, part, stride, are_logits=False)
+        for part, stride in zip(parts, spec.strides, strict=True)
+    ]
+
+
+def _split(spec: DecodeSpec, rows: FloatArray, stride: int, are_logits: bool) -> StrideBranches:
+    """Class values first, then the box's."""
+    return StrideBranches(
+        stride=stride,
+        class_rows=rows[:, : spec.class_count],
+        are_logits=are_logits,
+        box_rows=rows[:, spec.class_count :],
+    )

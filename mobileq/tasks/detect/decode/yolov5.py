@@ -1,0 +1,97 @@
+"""YOLOv5 (and YOLOv3, YOLOv7, which decode alike): anchors, objectness times class score.
+
+Source: the formulas of Ultralytics' YOLOv5 release 2.0 onwards, as in the exported graphs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobileq.errors import InputError
+from mobileq.spec import DecodeSpec
+from mobileq.tasks.detect.decode.arrays import (
+    Outputs,
+    as_rows,
+    check_rows,
+    grid,
+    logit_floor,
+    output_array,
+    passing_rows,
+    reaches,
+    sigmoid,
+    single_output,
+    stride_output,
+    to_pixels,
+    to_xyxy,
+)
+from mobileq.tasks.detect.decode.candidates import Candidates, scored
+from mobileq.vision.arrays import FloatArray
+
+
+def decode_yolov5(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+) -> Candidates:
+    """Boxes and scores from the model's own output or from its last convolutions.
+
+    decoded: role "predictions", [1, A, 5 + C]: box, objectness, class scores.
+    raw: role "predictions" per stride, [1, anchors * (5 + C), h, w] before the sigmoid.
+    """
+    if spec.head == "raw":
+        return _decode_raw(spec, outputs, width, height, score_threshold)
+    name = single_output(spec, "predictions").name
+    rows = as_rows(name, output_array(outputs, name), 5 + spec.class_count)
+    scores = rows[:, 4:5] * rows[:, 5:]
+    passing = reaches(scores, score_threshold)
+    boxes = to_xyxy(rows[passing, :4], spec.box_format)
+    return scored(to_pixels(boxes, spec, width, height), passing_rows(scores, passing))
+
+
+def _decode_raw(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+) -> Candidates:
+    if len(spec.anchors) != len(spec.strides) or not spec.strides:
+        raise InputError(
+            f"The raw yolov5 head has {len(spec.strides)} strides "
+            f"but anchors for {len(spec.anchors)}.",
+            "Give one list of anchors per stride.",
+        )
+    boxes, scores = [], []
+    for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
+        rows, cell, anchor = _stride_rows(spec, outputs, stride, anchors, width, height)
+        near = rows[:, 4] >= logit_floor(score_threshold)
+        activated = sigmoid(passing_rows(rows, near))
+        stride_scores = activated[:, 4:5] * activated[:, 5:]
+        passing = reaches(stride_scores, score_threshold)
+        boxes.append(
+            _boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride)
+        )
+        scores.append(passing_rows(stride_scores, passing))
+    return scored(np.concatenate(boxes), np.concatenate(scores))
+
+
+def _stride_rows(
+    spec: DecodeSpec,
+    outputs: Outputs,
+    stride: int,
+    anchors: tuple[tuple[float, float], ...],
+    width: int,
+    height: int,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Logits [N, 5 + C], cell [N, 2] and anchor [N, 2], in the order anchor, row, column."""
+    name = stride_output(spec, stride, ("predictions",)).name
+    values = 5 + spec.class_count
+    cells = grid(width, height, stride)
+    by_cell = as_rows(name, output_array(outputs, name), len(anchors) * values)
+    check_rows(spec, by_cell.shape[0], cells.shape[0])
+    rows = by_cell.reshape(-1, len(anchors), values).transpose(1, 0, 2).reshape(-1, values)
+    cell = np.tile(cells, (len(anchors), 1))
+    anchor = np.repeat(np.array(anchors, np.float32), cells.shape[0], axis=0)
+    return rows, cell, anchor
+
+
+def _boxes(activated: FloatArray, cell: FloatArray, anchor: FloatArray, stride: int) -> FloatArray:
+    """`xy = (2 s - 0.5 + cell) * stride`, `wh = (2 s)^2 * anchor`, float32 in that order."""
+    doubled = activated[:, :4] * np.float32(2)
+    centre = (doubled[:, :2] - np.float32(0.5) + cell) * np.float32(stride)
+    side = doubled[:, 2:4] * doubled[:, 2:4] * anchor
+    return to_xyxy(np.concatenate([centre, side], axis=1), "cxcywh")

@@ -1,0 +1,222 @@
+"""What a graph reveals about its outputs beyond their shapes.
+
+The tail of a detector, the nodes between its last convolutions and an output, is read backwards:
+which pieces the output is put together from, which functions went over each, and which constants
+they were multiplied by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mobileq.graph.index import Tail
+from mobileq.graph.outline import DYNAMIC, attribute
+from mobileq.tasks.detect.anchors import find_anchors
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+_SPREADING = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+"""Operators that only rearrange values, so a piece can be followed through them."""
+_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Exp", "Pow"})
+_INTEGERS = frozenset({"int32", "int64"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A range of an output's channels, and the op types between it and its convolutions."""
+
+    channels: int
+    ops: frozenset[str]
+
+    @property
+    def activated(self) -> bool:
+        """A sigmoid went over it: these are scores."""
+        return "Sigmoid" in self.ops
+
+    @property
+    def untouched(self) -> bool:
+        """It is the bare output of a convolution."""
+        return not self.ops & (_ARITHMETIC | {"Sigmoid", "Softmax"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputEvidence:
+    """How one output comes about.
+
+    Attributes:
+        ops: Op types between it and the last convolutions.
+        pieces: Length of an axis -> what it was concatenated from, where that was found.
+        softmax_bins: Length of the distance distributions, 0 without.
+        takes_top_k: Its values come from TopK: scores.
+        takes_ids: Its values were integers: class ids.
+        adds_one: 1 is added to them: ids that count from 1.
+        starts_squashed: A sigmoid is the last function over its first values: boxes in 0..1.
+    """
+
+    ops: frozenset[str]
+    pieces: Mapping[int, tuple[Piece, ...]] = field(default_factory=dict)
+    softmax_bins: int = 0
+    takes_top_k: bool = False
+    takes_ids: bool = False
+    adds_one: bool = False
+    starts_squashed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Findings about a whole graph.
+
+    `anchors`: stride -> (width, height) in input pixels. `class_count`: from non-maximum
+    suppression or from splitting a flat top-k index, None where neither is in the graph.
+    """
+
+    outputs: Mapping[str, OutputEvidence] = field(default_factory=dict)
+    anchors: Mapping[int, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    class_count: int | None = None
+
+
+def gather_evidence(model: ModelProto) -> Evidence:
+    """Read the tails of all outputs. The model needs static input shapes, no inferred ones."""
+    tail = Tail(model)
+    return Evidence(
+        outputs={value.name: _output_evidence(tail, value.name) for value in model.graph.output},
+        anchors=find_anchors(tail, model),
+        class_count=_class_count(tail),
+    )
+
+
+def _output_evidence(tail: Tail, name: str) -> OutputEvidence:
+    path = list(_value_path(tail, name))
+    nodes = tail.nodes_behind(name)
+    return OutputEvidence(
+        ops=frozenset(node.op_type for node in nodes),
+        pieces=_pieces(tail, name),
+        softmax_bins=max((_softmax_bins(tail, node) for node in nodes), default=0),
+        takes_top_k=any(_is_top_k_value(node, tensor) for node, tensor in path),
+        takes_ids=tail.dtypes.get(name) in _INTEGERS
+        or any(
+            node.op_type == "Cast" and tail.dtypes.get(node.input[0]) in _INTEGERS
+            for node, _ in path
+        ),
+        adds_one=any(_adds_one(tail, node) for node, _ in path),
+        starts_squashed=_last_function(path) == "Sigmoid",
+    )
+
+
+def _value_path(tail: Tail, name: str) -> Iterator[tuple[NodeProto, str]]:
+    """(node, tensor) back from an output along what carries its values (not indices or sizes)."""
+    seen: set[str] = set()
+    while name in tail.made_by and name not in seen:
+        seen.add(name)
+        node = tail.made_by[name]
+        yield node, name
+        computed = [item for item in node.input if item and item not in tail.constants]
+        if not computed or tail.is_convolution(node):
+            return
+        # Gather, Pad, Reshape and Slice carry the values in their first input.
+        name = node.input[0] if node.input[0] in computed else computed[0]
+
+
+def _last_function(path: Iterable[tuple[NodeProto, str]]) -> str | None:
+    """The op type nearest to the output that computes values."""
+    functions = _ARITHMETIC | {"Sigmoid", "Softmax"}
+    return next((node.op_type for node, _ in path if node.op_type in functions), None)
+
+
+def _is_top_k_value(node: NodeProto, tensor: str) -> bool:
+    return bool(node.op_type == "TopK" and node.output[0] == tensor)
+
+
+def _adds_one(tail: Tail, node: NodeProto) -> bool:
+    values = [tail.constants[item] for item in node.input if item in tail.constants]
+    return node.op_type == "Add" and any(value.size == 1 and value.item() == 1 for value in values)
+
+
+def _softmax_bins(tail: Tail, node: NodeProto) -> int:
+    """Bins of a distance distribution: the length of the axis a softmax in the tail goes over."""
+    if node.op_type != "Softmax":
+        return 0
+    shape = tail.shapes.get(node.input[0], ())
+    axis = _axis(node, -1)
+    bins = shape[axis] if -len(shape) <= axis < len(shape) else 0
+    return bins if 1 < bins <= 64 else 0
+
+
+def _pieces(tail: Tail, name: str) -> dict[int, tuple[Piece, ...]]:
+    """The Concats on the way back from an output, by the total length of their parts.
+
+    An output [1, A, C] or [1, C, A] is concatenated over the strides (a total of A) and over the
+    branches (a total of C), in either order; who asks knows which of the two is C.
+    """
+    lengths = {length for length in tail.shapes.get(name, ())[-2:] if length != DYNAMIC}
+    found: dict[int, tuple[Piece, ...]] = {}
+    seen: set[str] = set()
+    while name in tail.made_by and name not in seen:
+        seen.add(name)
+        node = tail.made_by[name]
+        if node.op_type == "Concat":
+            parts = _concat_parts(tail, node)
+            if sum(parts) in lengths:
+                found[sum(parts)] = tuple(
+                    Piece(channels=part, ops=_ops_behind(tail, item))
+                    for part, item in zip(parts, node.input, strict=True)
+                )
+        elif node.op_type not in _SPREADING:
+            break
+        name = node.input[0]
+    return found
+
+
+def _concat_parts(tail: Tail, node: NodeProto) -> list[int]:
+    axis = _axis(node, 0)
+    parts = []
+    for item in node.input:
+        shape = tail.shapes.get(item, ())
+        if not -len(shape) <= axis < len(shape):
+            return []
+        parts.append(shape[axis])
+    return parts
+
+
+def _ops_behind(tail: Tail, name: str) -> frozenset[str]:
+    return frozenset(node.op_type for node in tail.nodes_behind(name))
+
+
+def _class_count(tail: Tail) -> int | None:
+    """Classes as non-maximum suppression counts them, or the divisor of a flat top-k index.
+
+    NonMaxSuppression reads scores [1, classes, boxes]; with one class there, boxes of different
+    classes were moved apart, and an ArgMax over the scores has told each box's class before.
+    YOLOv10 and YOLO26 take the best of all anchor-class pairs and recover the class as
+    `index % classes`.
+    """
+    for node in tail.nodes:
+        if node.op_type == "NonMaxSuppression":
+            shape = tail.shapes.get(node.input[1], ())
+            if len(shape) == 3 and shape[1] > 0:
+                return int(shape[1]) if shape[1] > 1 else _compared_classes(tail)
+    for node in tail.nodes:
+        if node.op_type == "Mod" and node.input[1] in tail.constants:
+            divisor = tail.constants[node.input[1]]
+            if divisor.size == 1 and divisor.dtype.kind in "iu" and divisor.item() > 0:
+                return int(divisor.item())
+    return None
+
+
+def _axis(node: NodeProto, default: int) -> int:
+    axis = attribute(node, "axis")
+    return default if axis is None else axis.i
+
+
+def _compared_classes(tail: Tail) -> int:
+    """Length of the longest axis that an ArgMax goes over, at least 1."""
+    lengths = [1]
+    for node in tail.nodes:
+        if node.op_type == "ArgMax":
+            shape = tail.shapes.get(node.input[0], ())
+            axis = _axis(node, 0)
+            lengths += [shape[axis]] if -len(shape) <= axis < len(shape) else []
+    return max(lengths)

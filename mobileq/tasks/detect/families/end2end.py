@@ -1,0 +1,104 @@
+"""YOLOv10, YOLO26, RT-DETR and exports with suppression in the graph: [1, N, 6].
+
+Rows are x1, y1, x2, y2 in pixels, score, class; they are final. RT-DETR's boxes are centre, width
+and height in parts of the picture, which it wants stretched.
+"""
+
+from __future__ import annotations
+
+from mobileq.spec import DecodeSpec, HeadOutput, TensorSpec
+from mobileq.tasks.detect.families.cells import mask_reason, strides_of
+from mobileq.tasks.detect.families.facts import (
+    Answer,
+    Facts,
+    Match,
+    assumed_classes_notice,
+    box_unit_of,
+    shape_text,
+)
+
+_NAMED = ("yolov10", "yolo26")
+_COCO_CLASSES = 80
+_USUAL_BINS = 16
+
+
+def match_end2end(facts: Facts) -> Answer:
+    """Match rows of six; the model's name comes from the metadata, or from its box branch."""
+    output = _final_rows(facts)
+    if isinstance(output, str):
+        return output
+    about = facts.about(output)
+    bins = _USUAL_BINS if about is None else about.softmax_bins
+    family, origin = _family(facts, bins)
+    class_count, notices = _class_count(facts)
+    return Match(
+        family=family,
+        preprocess=facts.preprocess("letterbox", rescale_factor=1.0 / 255.0),
+        decode=DecodeSpec(
+            kind="end2end",
+            class_count=class_count,
+            outputs=(HeadOutput(name=output.name, role="predictions"),),
+            strides=(8, 16, 32),
+            reg_max=bins,
+            box_format="xyxy",
+            box_unit=box_unit_of(output),
+        ),
+        notices=(*origin, *notices),
+    )
+
+
+def match_rtdetr(facts: Facts) -> Answer:
+    """Match rows of six whose boxes a sigmoid keeps in 0..1."""
+    output = _final_rows(facts)
+    if isinstance(output, str):
+        return output
+    about = facts.about(output)
+    if not facts.forced and (about is None or not about.starts_squashed):
+        return "no sigmoid keeps its boxes in 0..1"
+    class_count, notices = _class_count(facts)
+    return Match(
+        family="rtdetr",
+        preprocess=facts.preprocess("stretch", rescale_factor=1.0 / 255.0),
+        decode=DecodeSpec(
+            kind="end2end",
+            class_count=class_count,
+            outputs=(HeadOutput(name=output.name, role="predictions"),),
+            box_format="cxcywh",
+            box_unit="normalized",
+        ),
+        notices=notices,
+    )
+
+
+def _final_rows(facts: Facts) -> TensorSpec | str:
+    """The output [1, N, 6], or why there is none."""
+    rows = [item for item in facts.outputs if len(item.shape) == 3 and item.shape[2] == 6]
+    if len(rows) != 1 or rows[0].shape[0] not in (1, -1):
+        return f"no output is [1, N, 6] ({', '.join(map(shape_text, facts.outputs))})"
+    count = rows[0].shape[1]
+    per_cell = next((n for n in (1, 3) if strides_of(facts, count, n) is not None), None)
+    if per_cell is not None and not facts.forced:
+        return f"its {count} rows are all anchors of a {'1' if per_cell == 1 else '3'}-anchor head"
+    return mask_reason(facts) or rows[0]
+
+
+def _class_count(facts: Facts) -> tuple[int, tuple[str, ...]]:
+    if facts.evidence is not None and facts.evidence.class_count is not None:
+        return facts.evidence.class_count, ()
+    if facts.names is not None:
+        return len(facts.names), ()
+    return _COCO_CLASSES, (assumed_classes_notice(_COCO_CLASSES),)
+
+
+def _family(facts: Facts, bins: int) -> tuple[str, tuple[str, ...]]:
+    """The family's name, and a notice where it is only the nearest one."""
+    described = facts.metadata.get("description", "").lower()
+    for family in _NAMED:
+        if family in described:
+            return family, ()
+    if facts.evidence is not None and not bins:
+        # YOLO26 gave up the distance distribution that YOLOv10 still has.
+        return "yolo26", ()
+    return "yolov10", (
+        "The file does not name its model; its final [1, N, 6] rows are read like YOLOv10's.",
+    )

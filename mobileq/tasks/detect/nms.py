@@ -1,0 +1,155 @@
+"""From candidates to detections: thresholds and greedy non-maximum suppression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mobileq.spec import DecodeSpec
+from mobileq.tasks.detect.decode.candidates import Candidates
+from mobileq.tasks.detect.detections import Detections
+from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What becomes a detection.
+
+    Attributes:
+        score: A candidate's score must be at least this (compared as float32).
+        iou: A box goes where its IoU with a better one of its class is above this.
+        max_detections: So many are kept of one picture, the best.
+        multi_label: Whether a box may stand for every class it reaches `score` in, or only for
+            its best one (the first of equals).
+        max_candidates: So many compete, the best.
+    """
+
+    score: float
+    iou: float
+    max_detections: int = 300
+    multi_label: bool = False
+    max_candidates: int = 30000
+
+    @classmethod
+    def display(cls, spec: DecodeSpec) -> Thresholds:
+        """For showing to people: the model's own thresholds, one class per box."""
+        return cls(score=spec.score_threshold, iou=spec.iou_threshold)
+
+    @classmethod
+    def evaluation(cls) -> Thresholds:
+        """For measuring mAP: nearly everything, ranked, as Ultralytics' `val` does."""
+        return cls(score=0.001, iou=0.65, max_detections=300, multi_label=True)
+
+
+def select(candidates: Candidates, thresholds: Thresholds) -> Detections:
+    """Choose detections, in model-input pixels, by score, highest first.
+
+    Equal scores keep the order of the candidates, then of the classes: a quantized model gives
+    many equal scores, and every implementation must break those ties alike. Candidates whose box
+    or score is not finite are left out.
+    """
+    index, class_id, score = _pairs(candidates, thresholds)
+    finite = np.all(np.isfinite(candidates.xyxy[index]), axis=1) & np.isfinite(score)
+    index, class_id, score = index[finite], class_id[finite], score[finite]
+    order = np.argsort(-score, kind="stable")
+    if not candidates.needs_nms:
+        order = order[: thresholds.max_detections]
+        return Detections(candidates.xyxy[index[order]], score[order], class_id[order])
+    order = order[: thresholds.max_candidates]
+    index, class_id, score = index[order], class_id[order], score[order]
+    xyxy = candidates.xyxy[index]
+    kept = suppress(xyxy, class_id, thresholds.iou, thresholds.max_detections)
+    return Detections(xyxy[kept], score[kept], class_id[kept])
+
+
+def _pairs(
+    candidates: Candidates, thresholds: Thresholds
+) -> tuple[npt.NDArray[np.intp], IntArray, FloatArray]:
+    """Candidate index, class and score of everything that reaches the score threshold."""
+    lowest = np.float32(thresholds.score)
+    scores = candidates.scores
+    if scores is None:
+        assert candidates.score is not None
+        assert candidates.class_id is not None
+        index = np.flatnonzero(candidates.score >= lowest)
+        return index, candidates.class_id[index], candidates.score[index]
+    if thresholds.multi_label:
+        index, class_id = np.nonzero(scores >= lowest)
+        return index, class_id.astype(np.int64), scores[index, class_id]
+    if scores.size == 0:
+        return np.zeros(0, np.intp), np.zeros(0, np.int64), np.zeros(0, np.float32)
+    best_class = scores.argmax(axis=1)
+    best = scores[np.arange(len(scores)), best_class]
+    index = np.flatnonzero(best >= lowest)
+    return index, best_class[index].astype(np.int64), best[index]
+
+
+def suppress(
+    xyxy: FloatArray, class_id: IntArray, iou_threshold: float, max_kept: int
+) -> npt.NDArray[np.intp]:
+    """Greedy, class-aware non-maximum suppression.
+
+    Takes the first box left, drops the later ones of its class that overlap it by more than the
+    threshold, and so on until `max_kept` are taken. Boxes of other classes never meet, so each
+    class is one contiguous stretch of arrays, and stopping at `max_kept` spares the rest.
+
+    Args:
+        xyxy: float32 [N, 4], best first.
+        class_id: int64 [N].
+        iou_threshold: Above this, boxes are the same object.
+        max_kept: How many to take.
+
+    Returns:
+        Indices of those kept, ascending.
+    """
+    by_class = np.argsort(class_id, kind="stable")
+    boxes, areas = xyxy[by_class], box_areas(xyxy[by_class])
+    position = np.empty_like(by_class)
+    position[by_class] = np.arange(len(by_class))
+    end_of = np.searchsorted(class_id[by_class], class_id, side="right")
+    alive = np.ones(len(by_class), np.bool_)  # in the order of `by_class`
+    kept: list[int] = []
+    for candidate in range(len(class_id)):
+        if len(kept) == max_kept:
+            break
+        start, end = int(position[candidate]), int(end_of[candidate])
+        if not alive[start]:
+            continue
+        kept.append(candidate)
+        later = slice(start + 1, end)
+        alive[later] &= ~overlapping(
+            boxes[start], areas[start], boxes[later], areas[later], iou_threshold
+        )
+    return np.array(kept, np.intp)
+
+
+def box_areas(xyxy: FloatArray) -> FloatArray:
+    """`max(0, x2 - x1) * max(0, y2 - y1)` in float32; infinite where that is too large."""
+    with np.errstate(over="ignore"):
+        side = np.maximum(xyxy[:, 2:] - xyxy[:, :2], np.float32(0))
+        area: FloatArray = side[:, 0] * side[:, 1]
+    return area
+
+
+def overlapping(
+    box: FloatArray,
+    area: np.float32,
+    others: FloatArray,
+    other_areas: FloatArray,
+    iou_threshold: float,
+) -> BoolArray:
+    """Whether the IoU of one box with each of [N, 4] others is above the threshold.
+
+    In float32, one operation after the other, without a division:
+    `w = max(0, min(right) - max(left))`, `h` alike, `inter = w * h`,
+    `union = (area + other_area) - inter`, and then `inter > iou_threshold * union`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+        height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+        inter = np.maximum(width, np.float32(0)) * np.maximum(height, np.float32(0))
+        union = (area + other_areas) - inter
+        above: BoolArray = inter > np.float32(iou_threshold) * union
+    return above
