@@ -39,6 +39,11 @@ class GroundTruth:
     skipped: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
 
+    @property
+    def content(self) -> object:
+        """All that the labels say."""
+        return self.coco
+
 
 def load_ground_truth(
     annotations: Path, images: Path | None = None, split: str = "val"

@@ -1,0 +1,228 @@
+"""The door to tasks: what a model's outputs mean, and how one model's are held against another's.
+
+Each task has a room of its own, `mobileq/tasks/NAME`, with parts of fixed names that are imported
+when somebody asks for them: `task` has `bound(spec)` and `MEASURE`, others know how such a model is
+recognised. A new task is a folder and a name in `ROOMS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from mobileq.spec import ModelSpec, Precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobileq.calibration.samples import Sample
+    from mobileq.vision.arrays import ByteArray
+
+ROOMS = ("detect", "tensors")
+"""In the order in which they are asked. The last takes whatever no other reads."""
+
+Outputs = Mapping[str, "NDArray[Any]"]
+Answer = Any
+"""What a model says about one picture, in the task's own type. Only the task looks into it."""
+Level = Literal["shown", "all"]
+"""What is read: at the thresholds for showing to people, or all that a score is made of."""
+Figures = dict[str, int | float | dict[str, float]]
+"""What was measured, by the field's names: {"map50_95": 0.41, "reference_count": 12}."""
+COUNT = "reference_count"
+"""Among the figures of an agreement: how many of the reference's answers it rests on."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of validated files in a table; `of` the labels, or of the ONNX model's answers."""
+
+    title: str
+    of: Literal["accuracy", "agreement"]
+    key: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a task's answers are measured, and the words for it.
+
+    Attributes:
+        key: The one figure, 0 to 1, among those of `Task.score` and `Task.agreement`, by the name
+            that reports give it, and
+        name: by the one that people know.
+        floors: How much a file's answers must agree with the ONNX model's in each precision: then
+            the noise of its numbers is excused.
+        enough: Answers of the ONNX model that an agreement must rest on to say anything.
+        unsure: Parts of the usual SQNR that a file must have where there are fewer.
+        columns: Of `validate`'s table.
+        thing: What is counted, in the singular, and
+        wanted: samples that have some.
+        nothing: The ONNX model does this where it has no answer at all, and
+        little: a file does where its answers hardly agree.
+    """
+
+    key: str
+    name: str
+    floors: Mapping[Precision, float]
+    enough: int
+    unsure: float
+    columns: tuple[Column, ...]
+    thing: str
+    wanted: str
+    nothing: str
+    little: str
+
+    def value(self, figures: Figures) -> float:
+        """The one figure."""
+        return figure(figures, self.key)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one run of another model gave.
+
+    Attributes:
+        error: The task's own, smooth and dense; of tasks that have none `noise`.
+        noise: Noise power over signal power, the mean of all outputs: 10^(-SQNR/10).
+        answer: What it says, in model-input pixels where those matter; None where it was not asked
+            for, or there is none.
+    """
+
+    error: float
+    noise: float
+    answer: Answer | None = None
+
+
+class Reference(Protocol):
+    """The float model's outputs of one sample, which others are held against."""
+
+    @property
+    def answer(self) -> Answer | None:
+        """The float model's own, see `Compared`."""
+        ...
+
+    def compare(self, found: Outputs) -> Compared:
+        """Another model's outputs. Those that are the reference's own arrays cost nothing."""
+        ...
+
+
+class Truth(Protocol):
+    """Labelled pictures."""
+
+    @property
+    def images(self) -> tuple[tuple[int, Path], ...]:
+        """(key, file), sorted by key."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the person."""
+        ...
+
+    @property
+    def content(self) -> object:
+        """All that the labels say, as plain data."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What one model's outputs mean.
+
+    Attributes:
+        name: The room's.
+        measure: None where nobody knows what the numbers mean: then they themselves are compared.
+        error_of: What `Compared.error` is taken over: "outputs", or what the task makes of them.
+        squashed: By output, the function that it goes through before anything else: where that is
+            flat, integers may clip.
+        roles: By output, what it holds; outputs of one role are one signal.
+    """
+
+    name: str
+    measure: Measure | None
+    error_of: str
+    squashed: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]]
+    roles: Mapping[str, str]
+
+    def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[Answer, ...]:
+        """One answer for each of the sample's pictures; none where there is no `measure`."""
+        ...
+
+    def reference(self, outputs: Outputs, *, answers: bool = False) -> Reference:
+        """To hold others against; with `answers` also what each says."""
+        ...
+
+    def row_scores(
+        self, outputs: Outputs, axes: Mapping[str, int], count: int
+    ) -> NDArray[Any] | None:
+        """[count]: how much each ranked row counts; None where that is not known.
+
+        Args:
+            axes: By output with ranked rows, the axis that they are along.
+        """
+        ...
+
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+        """How far answers are those of the reference, which nobody labelled: `measure.key`, `COUNT`
+        and what else the task knows. Pictures in the same order, read at the same level."""
+        ...
+
+    def count(self, answer: Answer) -> int:
+        """How much of the float model's answer others are held against."""
+        ...
+
+    def truth(self, annotations: Path, images: Path | None) -> Truth:
+        """Labels and their pictures.
+
+        Raises:
+            UsageError: There is nothing at a path, or the task has no labels.
+            InputError: They can't be used, or are of other classes than the model's.
+        """
+        ...
+
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+        """How right answers are, as the field measures it: `measure.key` and others.
+
+        Args:
+            truth: From `truth`.
+            keys: Of its pictures, those that were answered, in the order of
+            answers: read at level "all".
+        """
+        ...
+
+    def draw(self, image: ByteArray, answer: Answer) -> ByteArray:
+        """A copy of the picture (uint8 [H, W, 3], RGB) that shows the answer."""
+        ...
+
+    def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        """Entries of golden.json: what every implementation must read at level "shown"."""
+        ...
+
+
+def task_of(spec: ModelSpec) -> Task:
+    """The task of a model, by what is known of its outputs."""
+    for name in ROOMS:
+        found: Task | None = part(name, "task").bound(spec)
+        if found is not None:
+            return found
+    raise AssertionError("the last room takes any model")
+
+
+def measure_of(name: str) -> Measure | None:
+    """By the room's name."""
+    measure: Measure | None = part(name, "task").MEASURE
+    return measure
+
+
+def part(room: str, name: str) -> Any:
+    """A module of a room."""
+    return importlib.import_module(f"mobileq.tasks.{room}.{name}")
+
+
+def figure(figures: Figures, key: str) -> float:
+    """One number among them."""
+    value = figures[key]
+    assert not isinstance(value, dict)
+    return value

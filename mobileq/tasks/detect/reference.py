@@ -1,0 +1,65 @@
+"""How far a model's candidates are from the float model's, where these stand for cells."""
+
+from __future__ import annotations
+
+import math
+
+from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec
+from mobileq.tasks.base import Compared, Outputs
+from mobileq.tasks.detect.candidate_error import CandidateReference
+from mobileq.tasks.detect.decode import Candidates, decode
+from mobileq.tasks.detect.decode.arrays import picture_outputs
+from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.detect.nms import Thresholds, select
+from mobileq.tasks.tensors.noise import NoiseReference
+
+_UNSEEN = 1e-3
+"""A picture in which the float model sees nothing says little: its noise breaks ties only."""
+
+
+def has_candidates(decode_spec: DecodeSpec) -> bool:
+    """Whether cells can be compared one by one. Rows that are sorted in the graph can't be."""
+    return decode_spec.head == "raw" or decode_spec.kind not in ("end2end", "ssd")
+
+
+class DetectReference:
+    """The float model's outputs of one sample, which others are held against.
+
+    They are decoded once, and those of the others once for all that is asked of them.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, decode_spec: DecodeSpec, preprocess: PreprocessSpec,
+        outputs: Outputs, answers: bool,
+    ) -> None:  # fmt: skip
+        self._spec, self._decode, self._preprocess = spec, decode_spec, preprocess
+        self._noise, self._answers = NoiseReference(outputs), answers
+        self._candidates: CandidateReference | None = None
+        self.answer: Detections | None = None
+        if has_candidates(decode_spec) or answers:
+            candidates = self._decoded(outputs)
+            if has_candidates(decode_spec):
+                self._candidates = CandidateReference(candidates)
+            self.answer = _chosen(candidates) if answers else None
+
+    def compare(self, found: Outputs) -> Compared:
+        """Another model's outputs; its detections are in model-input pixels."""
+        noise = self._noise.noise(found)
+        if self._candidates is None and not self._answers:
+            return Compared(noise, noise)
+        candidates, error = self._decoded(found), noise
+        if self._candidates is not None:
+            known = self._candidates.error(candidates)
+            error = noise * _UNSEEN if known is None else known
+        return Compared(error, noise, _chosen(candidates) if self._answers else None)
+
+    def _decoded(self, outputs: Outputs) -> Candidates:
+        width, height = self._preprocess.width, self._preprocess.height
+        # Of a batch, the first picture stands for all; the noise is that of all.
+        own = picture_outputs(outputs, 0, self._spec.batch)
+        # All cells, also those whose score noise makes less than nothing.
+        return decode(self._decode, dict(own), width, height, -math.inf)
+
+
+def _chosen(candidates: Candidates) -> Detections:
+    return select(candidates, Thresholds.evaluation())
