@@ -78,7 +78,7 @@ def _refusals(prepared: PreparedFile) -> tuple[str, ...]:
 
 
 def _tflite(path: Path, overrides: Overrides) -> Inspection:
-    from mobileq.targets.tflite import flatbuffer
+    from mobileq.targets.tflite import counting, flatbuffer
     from mobileq.targets.tflite.tensors import code_limits, file_tensors, quantized_activations
     from mobileq.workflows.opening import open_model
 
@@ -92,8 +92,8 @@ def _tflite(path: Path, overrides: Overrides) -> Inspection:
         opset=None,
         inputs=inputs,
         outputs=outputs,
-        ops=flatbuffer.op_counts(graph),
-        tensor_types=flatbuffer.tensor_types(graph),
+        ops=counting.op_counts(graph),
+        tensor_types=counting.tensor_types(graph),
         quantized=tuple(
             _quantized(name, dtype, quant.scale[0], quant.zero_point[0], *code_limits(dtype))
             for name, dtype, quant in quantized_activations(graph)

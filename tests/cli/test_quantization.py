@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.metadata import embedded_spec
 from mobileq.workflows.stages import Stages
 
@@ -88,7 +88,7 @@ def tensor_types(path: Path) -> set[str]:
     (graph,) = model.subgraphs
     assert len(graph.operators) > 100
     return {
-        flatbuffer.dtype_name(graph.tensors[int(index)])
+        contents.dtype_name(graph.tensors[int(index)])
         for op in graph.operators
         for index in (*op.inputs, *op.outputs)
         if int(index) >= 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.graph.outline import producers
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import flatbuffer, interface
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -22,7 +22,7 @@ def restore_copies(path: Path, graph: GraphProto) -> None:
         graph: Of the ONNX model, whose outputs are in the file's order.
     """
     model = flatbuffer.read_model(path)
-    empty = flatbuffer.unmade_outputs(model)
+    empty = interface.unmade_outputs(model)
     if not empty:
         return
     makers = producers(graph)
@@ -30,7 +30,7 @@ def restore_copies(path: Path, graph: GraphProto) -> None:
     made = {root: at for at, root in enumerate(roots) if at not in empty}
     copied = [(at, made[roots[at]]) for at in empty if roots[at] in made]
     for position, source in copied:
-        flatbuffer.copy_output(model, source, position)
+        interface.copy_output(model, source, position)
     if copied:
         flatbuffer.write_model(model, path)
 

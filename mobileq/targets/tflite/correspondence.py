@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, interface
 
 Range = tuple[float, float]
 
@@ -45,7 +45,7 @@ def read_correspondence(
     Args:
         takers: {op: the first tensor it takes}, both as the ONNX model names them.
     """
-    present = {flatbuffer.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
+    present = {contents.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
     by_written = {name.replace(":", "__"): name for name in onnx_names}
     found = {}
     for record in json.loads(report.read_text())["records"]:
@@ -58,7 +58,7 @@ def read_correspondence(
         known = next((each for each in candidates if each in present), None)
         if known is not None and written in by_written:
             # What the op itself gives: a transposed copy of it has no precision of its own.
-            found[by_written[written]] = flatbuffer.before_transpose(known, present)
+            found[by_written[written]] = interface.before_transpose(known, present)
     for op, name in (takers or {}).items():
         if f"{op}_input_nhwc" in present and name not in found:
             found[name] = f"{op}_input_nhwc"
@@ -104,7 +104,7 @@ def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> 
     # No range is known inside of loops and branches.
     for graph in model.subgraphs[1:]:
         for op in graph.operators:
-            names = (flatbuffer.tensor_name(graph.tensors[int(index)]) for index in op.outputs)
+            names = (contents.tensor_name(graph.tensors[int(index)]) for index in op.outputs)
             wanted.update(names)
     moving = list(_moving_ops(model))
     users = _users(model)
@@ -124,15 +124,15 @@ def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> 
 
 def _tensor_names(model: Any, indices: Any) -> list[str]:
     tensors = model.subgraphs[0].tensors
-    return [flatbuffer.tensor_name(tensors[int(index)]) for index in indices if int(index) >= 0]
+    return [contents.tensor_name(tensors[int(index)]) for index in indices if int(index) >= 0]
 
 
 def _moving_ops(model: Any) -> Iterator[tuple[str, list[str], list[str]]]:
     """(kind, activations it takes, tensors it gives) of each op that only moves values."""
     graph = model.subgraphs[0]
-    activations = flatbuffer.activation_indices(model)
+    activations = contents.activation_indices(model)
     for op in graph.operators:
-        kind = flatbuffer.op_name(model, op)
+        kind = contents.op_name(model, op)
         if kind in _MOVING:
             taken = [index for index in op.inputs if int(index) in activations]
             yield kind, _tensor_names(model, taken), _tensor_names(model, op.outputs)
@@ -150,14 +150,14 @@ def _users(model: Any) -> dict[str, list[str]]:
 
 def _without_range(model: Any, known: Collection[str]) -> set[str]:
     graph = model.subgraphs[0]
-    activations = flatbuffer.activation_indices(model)
+    activations = contents.activation_indices(model)
     found = set()
     for op in graph.operators:
         touched = [
             index
             for index in (*op.inputs, *op.outputs)
             if int(index) in activations
-            and flatbuffer.dtype_name(graph.tensors[int(index)]) == "float32"
+            and contents.dtype_name(graph.tensors[int(index)]) == "float32"
         ]
         names = _tensor_names(model, touched)
         if any(name not in known for name in names):

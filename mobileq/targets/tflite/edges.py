@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobileq.errors import UsageError, VerificationError
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing, interface
 
 Range = tuple[float, float]
 PIXELS: Range = (0.0, 255.0)
@@ -16,7 +16,7 @@ PIXELS: Range = (0.0, 255.0)
 def pixel_casts(model: Any) -> dict[str, Range]:
     """{what a CAST makes of an input of bytes: its range}, so that no value is rounded."""
     graph = model.subgraphs[0]
-    names = (flatbuffer.tensor_name(graph.tensors[int(op.outputs[0])]) for op in _casts(model))
+    names = (contents.tensor_name(graph.tensors[int(op.outputs[0])]) for op in _casts(model))
     return dict.fromkeys(names, PIXELS)
 
 
@@ -25,8 +25,8 @@ def require_ranges(model: Any, ranges: Mapping[str, Range]) -> None:
     graph = model.subgraphs[0]
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[int(index)]
-        name = flatbuffer.tensor_name(tensor)
-        if flatbuffer.dtype_name(tensor) == "float32" and name not in ranges:
+        name = contents.tensor_name(tensor)
+        if contents.dtype_name(tensor) == "float32" and name not in ranges:
             raise UsageError(
                 f"--io can't be obeyed: there is no range for {name!r}, which would be integer.",
                 "Leave out --io.",
@@ -43,12 +43,12 @@ def take_casts_in(model: Any) -> None:
     for cast in _casts(model):
         source, wide = int(cast.inputs[0]), int(cast.outputs[0])
         takers = [op for op in graph.operators if wide in map(int, op.inputs)]
-        kinds = {flatbuffer.op_name(model, op) for op in takers}
+        kinds = {contents.op_name(model, op) for op in takers}
         shared = [op for op in graph.operators if source in map(int, op.inputs)]
         if kinds != {"QUANTIZE"} or len(shared) > 1 or wide in map(int, graph.outputs):
             continue
         made = [graph.tensors[int(op.outputs[0])] for op in takers]
-        if any(flatbuffer.dtype_name(tensor) != "int8" for tensor in made):
+        if any(contents.dtype_name(tensor) != "int8" for tensor in made):
             continue
         graph.tensors[source].type = made[0].type
         graph.tensors[source].quantization = made[0].quantization
@@ -66,13 +66,37 @@ def require_io(model: Any, io: str) -> None:
     """
     graph = model.subgraphs[0]
     for index in (*graph.inputs, *graph.outputs):
-        kind = flatbuffer.dtype_name(graph.tensors[int(index)])
+        kind = contents.dtype_name(graph.tensors[int(index)])
         if kind in ("float32", "int8", "uint8") and kind != io:
-            name = flatbuffer.tensor_name(graph.tensors[int(index)])
+            name = contents.tensor_name(graph.tensors[int(index)])
             raise VerificationError(
                 f"--io {io} can't be obeyed: {name!r} is {kind} in the file.",
                 "Leave out --io.",
             )
+
+
+def shift_io_to_uint8(model: Any) -> None:
+    """Turn int8 inputs and outputs into uint8 ones with the same scale and zero-point + 128.
+
+    A QUANTIZE op at each edge shifts the values; nothing is lost.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    # The schema reads index lists as read-only arrays.
+    graph.inputs, graph.outputs = list(map(int, graph.inputs)), list(map(int, graph.outputs))
+    for edges, is_input in ((graph.inputs, True), (graph.outputs, False)):
+        for position, index in enumerate(edges):
+            inner = graph.tensors[index]
+            if inner.type != schema.TensorType.INT8:
+                continue
+            outer = editing.add_tensor(graph, _as_uint8(inner))
+            ends = ([outer], [index]) if is_input else ([index], [outer])
+            editing.append_op(model, graph, schema.BuiltinOperator.QUANTIZE, *ends)
+            if is_input:  # ops are run in the order of the list
+                graph.operators.insert(0, graph.operators.pop())
+            edges[position] = outer
+            interface.redirect_signatures(model, index, outer)
 
 
 def _casts(model: Any) -> list[Any]:
@@ -82,8 +106,20 @@ def _casts(model: Any) -> list[Any]:
     return [
         op
         for op in graph.operators
-        if flatbuffer.op_name(model, op) == "CAST"
+        if contents.op_name(model, op) == "CAST"
         and int(op.inputs[0]) in inputs
-        and flatbuffer.dtype_name(graph.tensors[int(op.inputs[0])]) == "uint8"
-        and flatbuffer.dtype_name(graph.tensors[int(op.outputs[0])]) == "float32"
+        and contents.dtype_name(graph.tensors[int(op.inputs[0])]) == "uint8"
+        and contents.dtype_name(graph.tensors[int(op.outputs[0])]) == "float32"
     ]
+
+
+def _as_uint8(inner: Any) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    outer, quant = schema.TensorT(), schema.QuantizationParametersT()
+    quant.scale = list(inner.quantization.scale)
+    quant.zeroPoint = [int(inner.quantization.zeroPoint[0]) + 128]
+    outer.name, inner.name = inner.name, inner.name + b"_int8"
+    outer.shape, outer.type = inner.shape, schema.TensorType.UINT8
+    outer.quantization = quant
+    return outer

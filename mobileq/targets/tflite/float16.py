@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing, flatbuffer
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _LARGEST = 65504.0
@@ -29,7 +29,7 @@ def halve_constants(model: Any) -> None:
     graph = model.subgraphs[0]
     halved: set[int] = set()
     for op in list(graph.operators):
-        if flatbuffer.op_name(model, op) not in _WEIGHTED:
+        if contents.op_name(model, op) not in _WEIGHTED:
             continue
         constants = [i for i in map(int, op.inputs) if _is_float_constant(model, graph, i)]
         if int(op.inputs[1]) not in constants:
@@ -38,7 +38,7 @@ def halve_constants(model: Any) -> None:
             halved.update(constants)
     # Ops stand in the order they run, and a weight is needed before its op.
     graph.operators = [
-        *(flatbuffer.halve_constant(model, index) for index in sorted(halved)),
+        *(_halve_constant(model, index) for index in sorted(halved)),
         *graph.operators,
     ]
 
@@ -47,8 +47,7 @@ def _is_float_constant(model: Any, graph: Any, index: int) -> bool:
     if index < 0:
         return False
     tensor = graph.tensors[index]
-    data = model.buffers[tensor.buffer].data
-    return flatbuffer.dtype_name(tensor) == "float32" and data is not None and len(data) > 0
+    return contents.dtype_name(tensor) == "float32" and contents.has_data(model, tensor)
 
 
 def _fits(model: Any, tensor: Any) -> bool:
@@ -56,3 +55,28 @@ def _fits(model: Any, tensor: Any) -> bool:
 
     values = np.frombuffer(bytes(model.buffers[tensor.buffer].data), "<f4")
     return bool(np.abs(values).max(initial=0.0) <= _LARGEST)
+
+
+def _halve_constant(model: Any, index: int) -> Any:
+    """Move a float32 constant into a float16 tensor.
+
+    Returns the DEQUANTIZE op that widens it again, for the caller to put before its users.
+    """
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    wide = graph.tensors[index]
+    narrow, buffer = schema.TensorT(), schema.BufferT()
+    values = np.frombuffer(bytes(model.buffers[wide.buffer].data), "<f4")
+    buffer.data = np.frombuffer(values.astype("<f2").tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    narrow.name, narrow.shape = wide.name + b"_float16", wide.shape
+    narrow.type, narrow.buffer = schema.TensorType.FLOAT16, len(model.buffers) - 1
+    if not any(other.buffer == wide.buffer for other in graph.tensors if other is not wide):
+        model.buffers[wide.buffer].data = None
+    wide.buffer = 0  # computed now
+    op = schema.OperatorT()
+    op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.DEQUANTIZE, version=3)
+    op.inputs, op.outputs = [editing.add_tensor(graph, narrow)], [index]
+    return op

@@ -8,33 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing
 
 
 def split_hard_swishes(model: Any) -> None:
     """Turn each int8 HARD_SWISH into x * clip(x / 6 + 1/2, 0, 1), int8 doing the clip."""
     graph = model.subgraphs[0]
     for op in list(graph.operators):
-        if flatbuffer.op_name(model, op) != "HARD_SWISH":
+        if contents.op_name(model, op) != "HARD_SWISH":
             continue
         source = int(op.inputs[0])
         given = graph.tensors[source]
-        quant = flatbuffer.tensor_quant(given)
-        if flatbuffer.dtype_name(given) != "int8" or quant is None:
+        quant = contents.tensor_quant(given)
+        if contents.dtype_name(given) != "int8" or quant is None:
             continue
         name = graph.tensors[int(op.outputs[0])].name
         # The same codes as x, on a sixth of its scale: nothing is rounded.
-        sixth = flatbuffer.int8_tensor(
+        sixth = editing.int8_tensor(
             name + b"/sixth", given.shape, quant.scale[0] / 6, quant.zero_point[0]
         )
-        gate = flatbuffer.int8_tensor(name + b"/gate", given.shape, 1 / 255, -128)
-        factor = flatbuffer.add_scalar_like(
-            model, graph, flatbuffer.int8_tensor(sixth.name, [1], 1 / 6 / 127), 127
+        gate = editing.int8_tensor(name + b"/gate", given.shape, 1 / 255, -128)
+        factor = editing.add_scalar_like(
+            model, graph, editing.int8_tensor(sixth.name, [1], 1 / 6 / 127), 127
         )
-        term = flatbuffer.add_scalar_like(
-            model, graph, flatbuffer.int8_tensor(gate.name, [1], 1 / 2 / 127), 127
+        term = editing.add_scalar_like(
+            model, graph, editing.int8_tensor(gate.name, [1], 1 / 2 / 127), 127
         )
-        scaled = flatbuffer.insert_op(model, graph, op, "MUL", [source, factor], sixth)
-        clipped = flatbuffer.insert_op(model, graph, op, "ADD", [scaled, term], gate)
-        flatbuffer.insert_op(model, graph, op, "MUL", [source, clipped], int(op.outputs[0]))
+        scaled = editing.insert_op(model, graph, op, "MUL", [source, factor], sixth)
+        clipped = editing.insert_op(model, graph, op, "ADD", [scaled, term], gate)
+        editing.insert_op(model, graph, op, "MUL", [source, clipped], int(op.outputs[0]))
         graph.operators.remove(op)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing
 
 _LOWEST = {"int8": -128, "int16": -32768}
 
@@ -22,7 +22,7 @@ def narrow_ops(model: Any) -> None:
     graph = model.subgraphs[0]
     # Backwards: what is behind a float op must be an integer before the op itself can be.
     for op in list(reversed(graph.operators)):
-        name = flatbuffer.op_name(model, op)
+        name = contents.op_name(model, op)
         if name == "PADV2":
             _narrow_padding(model, graph, op)
         elif name == "LEAKY_RELU":
@@ -37,15 +37,15 @@ def centre_factors(model: Any) -> bool:
     """
     graph, found = model.subgraphs[0], False
     for op in list(graph.operators):
-        if flatbuffer.op_name(model, op) != "BATCH_MATMUL":
+        if contents.op_name(model, op) != "BATCH_MATMUL":
             continue
         source = int(op.inputs[1])
-        quant = flatbuffer.tensor_quant(graph.tensors[source])
+        quant = contents.tensor_quant(graph.tensors[source])
         if _dtype(graph, source) != "int8" or quant is None or not any(quant.zero_point):
             continue
         farthest = max(128 + quant.zero_point[0], 127 - quant.zero_point[0])
-        like = flatbuffer.int8_tensor(b"", None, quant.scale[0] * farthest / 127)
-        op.inputs = [int(op.inputs[0]), flatbuffer.insert_quantize(model, graph, op, source, like)]
+        like = editing.int8_tensor(b"", None, quant.scale[0] * farthest / 127)
+        op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, graph, op, source, like)]
         found = True
     return found
 
@@ -76,8 +76,8 @@ def _narrow_padding(model: Any, graph: Any, op: Any) -> None:
         source = int(before.inputs[0])
     else:
         before, wide = None, int(op.inputs[0])
-        source = flatbuffer.insert_quantize(model, graph, op, wide, result)
-    constant = flatbuffer.add_scalar_like(model, graph, result, code)
+        source = editing.insert_quantize(model, graph, op, wide, result)
+    constant = editing.add_scalar_like(model, graph, result, code)
     op.inputs, op.outputs = [source, int(op.inputs[1]), constant], [int(after.outputs[0])]
     graph.operators.remove(after)
     if before is not None:
@@ -89,7 +89,7 @@ def _dequantize(model: Any, graph: Any, op: Any) -> Any | None:
     for other in graph.operators:
         if int(op.inputs[0]) in map(int, other.outputs):
             known = _dtype(graph, other.inputs[0]) in _LOWEST
-            return other if known and flatbuffer.op_name(model, other) == "DEQUANTIZE" else None
+            return other if known and contents.op_name(model, other) == "DEQUANTIZE" else None
     return None
 
 
@@ -100,7 +100,7 @@ def _only_quantize(model: Any, graph: Any, op: Any) -> Any | None:
     if len(takers) != 1 or given in map(int, graph.outputs):
         return None
     known = _dtype(graph, takers[0].outputs[0]) in _LOWEST
-    return takers[0] if known and flatbuffer.op_name(model, takers[0]) == "QUANTIZE" else None
+    return takers[0] if known and contents.op_name(model, takers[0]) == "QUANTIZE" else None
 
 
 def _drop_unused(graph: Any, dequantize: Any) -> None:
@@ -114,18 +114,18 @@ def _padding_code(model: Any, constant: Any, like: Any) -> int | None:
     """The integer for the padding value: the lowest for all that is lower; None if unknown."""
     import numpy as np
 
-    data, quant = model.buffers[constant.buffer].data, flatbuffer.tensor_quant(like)
+    data, quant = model.buffers[constant.buffer].data, contents.tensor_quant(like)
     if data is None or quant is None or len(bytes(data)) != 4:
         return None
-    lowest = _LOWEST[flatbuffer.dtype_name(like)]
+    lowest = _LOWEST[contents.dtype_name(like)]
     code = float(np.frombuffer(bytes(data), "<f4")[0]) / quant.scale[0] + quant.zero_point[0]
     return round(min(max(code, lowest), -lowest - 1))
 
 
 def _same_quant(first: Any, second: Any) -> bool:
     same_type = first.type == second.type
-    return same_type and flatbuffer.tensor_quant(first) == flatbuffer.tensor_quant(second)
+    return same_type and contents.tensor_quant(first) == contents.tensor_quant(second)
 
 
 def _dtype(graph: Any, index: Any) -> str:
-    return flatbuffer.dtype_name(graph.tensors[int(index)])
+    return contents.dtype_name(graph.tensors[int(index)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,18 +42,18 @@ def connect_fully(model: Any) -> bool:
         if key not in made:
             rows = matrix if is_turned else matrix.T
             name = graph.tensors[source].name + (b"/rows" if is_turned else b"/columns")
-            made[key] = flatbuffer.add_constant(model, graph, name, rows)
-        flatbuffer.make_fully_connected(model, op, made[key])
-    flatbuffer.drop_constants(model, {source for source, _ in made})
+            made[key] = editing.add_constant(model, graph, name, rows)
+        editing.make_fully_connected(model, op, made[key])
+    editing.drop_constants(model, {source for source, _ in made})
     return bool(made)
 
 
 def _second_factor(model: Any, graph: Any, op: Any) -> Matrix | None:
     """The constant, where it is one matrix for all that it is multiplied with."""
-    if flatbuffer.op_name(model, op) != "BATCH_MATMUL" or op.builtinOptions.adjX:
+    if contents.op_name(model, op) != "BATCH_MATMUL" or op.builtinOptions.adjX:
         return None
     taken, given = (graph.tensors[int(index)] for index in (op.inputs[0], op.outputs[0]))
-    value = flatbuffer.float32_values(model, graph.tensors[int(op.inputs[1])])
+    value = contents.float32_values(model, graph.tensors[int(op.inputs[1])])
     if value is None or value.ndim < 2 or len(taken.shape) != len(given.shape):
         return None
     matrix = value.reshape(-1, *value.shape[-2:])
@@ -70,20 +70,20 @@ def rescale_constant_factors(model: Any, float_model: Any) -> None:
     graph = model.subgraphs[0]
     originals = {tensor.name: tensor for tensor in float_model.subgraphs[0].tensors}
     for op in graph.operators:
-        if flatbuffer.op_name(model, op) != "BATCH_MATMUL":
+        if contents.op_name(model, op) != "BATCH_MATMUL":
             continue
         for at in (0, 1):
             index, kind = int(op.inputs[at]), _dtype(graph, op.inputs[1 - at])
             name = graph.tensors[index].name
             original = originals.get(name.split(_COPY)[0])
-            is_constant = flatbuffer.has_data(model, graph.tensors[index])
+            is_constant = contents.has_data(model, graph.tensors[index])
             if original is None or kind not in _LARGEST or not is_constant:
                 continue
-            value = flatbuffer.float32_values(float_model, original)
+            value = contents.float32_values(float_model, original)
             if value is not None:
                 op.inputs = list(map(int, op.inputs))
                 op.inputs[at] = _add_scaled(model, graph, name + b"/one_scale", value, kind)
-                flatbuffer.drop_constants(model, {index})
+                editing.drop_constants(model, {index})
 
 
 def _add_scaled(model: Any, graph: Any, name: bytes, value: Matrix, kind: str) -> int:
@@ -91,8 +91,8 @@ def _add_scaled(model: Any, graph: Any, name: bytes, value: Matrix, kind: str) -
 
     scale = max(float(np.abs(value).max(initial=0.0)), 1e-30) / _LARGEST[kind]
     codes = np.round(value / scale).astype(kind)
-    return flatbuffer.add_constant(model, graph, name, codes, scale)
+    return editing.add_constant(model, graph, name, codes, scale)
 
 
 def _dtype(graph: Any, index: Any) -> str:
-    return flatbuffer.dtype_name(graph.tensors[int(index)])
+    return contents.dtype_name(graph.tensors[int(index)])

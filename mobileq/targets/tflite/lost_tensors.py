@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, editing
 from mobileq.targets.tflite.layout import Order, fitting_orders, inverse
 
 _CHANNELS_LAST: Order = (0, 2, 3, 1)
@@ -33,7 +33,7 @@ def restore_lost(model: Any, report: Path) -> bool:
     if not lost:
         return False
     makers = {int(index): op for op in graph.operators for index in op.outputs}
-    by_name = {flatbuffer.tensor_name(graph.tensors[index]): index for index in makers}
+    by_name = {contents.tensor_name(graph.tensors[index]): index for index in makers}
     restored = False
     for record in json.loads(report.read_text())["records"]:
         index = lost.get(record["onnx_output_name"])
@@ -44,19 +44,19 @@ def restore_lost(model: Any, report: Path) -> bool:
             continue
         order = _order(graph.tensors[index], graph.tensors[source])
         if order:
-            flatbuffer.insert_transpose(model, makers[source], source, index, inverse(order))
+            editing.insert_transpose(model, makers[source], source, index, inverse(order))
             restored = True
     return restored
 
 
 def _lost(model: Any, graph: Any) -> dict[str, int]:
     """{name: index} of what ops take, and nothing gives."""
-    given = flatbuffer.activation_indices(model)
+    given = contents.activation_indices(model)
     taken = {int(index) for op in graph.operators for index in op.inputs if int(index) >= 0}
     return {
-        flatbuffer.tensor_name(graph.tensors[index]): index
+        contents.tensor_name(graph.tensors[index]): index
         for index in taken - given
-        if not flatbuffer.has_data(model, graph.tensors[index])
+        if not contents.has_data(model, graph.tensors[index])
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
@@ -62,7 +62,7 @@ def quantize_file(
     else:
         bits = 16 if precision == "int16x8" else 8
         model = flatbuffer.read_model(Path(source))
-        large = flatbuffer.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
+        large = weighty.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)
         known = _statistics(model, ranges, weight_scales or {}) if ranges else None
@@ -72,7 +72,7 @@ def quantize_file(
     if io != "float32":
         take_casts_in(model)
     if io == "uint8" and precision in ("int8", "int8-full"):
-        flatbuffer.shift_io_to_uint8(model)
+        edges.shift_io_to_uint8(model)
     narrow_ops(model)
     rescale_constant_factors(model, flatbuffer.read_model(Path(source)))
     centre_factors(model)
@@ -168,7 +168,7 @@ def _statistics(
     import numpy as np
 
     ranks = {
-        flatbuffer.tensor_name(tensor): len(tensor.shape) if tensor.shape is not None else 0
+        contents.tensor_name(tensor): len(tensor.shape) if tensor.shape is not None else 0
         for tensor in model.subgraphs[0].tensors
     }
     found: dict[str, Any] = {

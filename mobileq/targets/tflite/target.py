@@ -24,7 +24,7 @@ from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, Engine, Precision, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import (
     REPORT_SUFFIX,
@@ -129,7 +129,7 @@ class TfliteTarget:
             "outputs": msgspec.to_builtins(outputs),
         }
         embed_metadata(job.output, job.spec, described)
-        return Converted(inputs, outputs, flatbuffer.typed_op_counts(model), notes)
+        return Converted(inputs, outputs, counting.typed_op_counts(model), notes)
 
     def _convert_direct(self, job: ConversionJob) -> tuple[str, ...]:
         base = job.scratch / "direct" / "float32.tflite"
@@ -171,7 +171,7 @@ def _make_base(job: ConversionJob, base: Path) -> None:
     changed = [
         restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
         connect_fully(model),
-        flatbuffer.make_names_unique(model),
+        editing.make_names_unique(model),
     ]
     if any(changed):
         flatbuffer.write_model(model, base)
@@ -194,7 +194,7 @@ def _is_raw(job: ConversionJob) -> bool:
 def _require_integers(job: ConversionJob) -> None:
     """Nothing that an integer-only accelerator would refuse."""
     model = flatbuffer.read_model(job.output)
-    floats = flatbuffer.float_ops(model)
+    floats = counting.float_ops(model)
     if floats:
         raise VerificationError(
             f"{job.spec.name} can't be all integer: TFLite has no integer kernel, or there is no "
@@ -233,7 +233,7 @@ def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
 
 def _require_known_ops(job: ConversionJob, model: Any) -> None:
     """No custom op, which no interpreter on a phone knows."""
-    unknown = flatbuffer.custom_ops(model)
+    unknown = counting.custom_ops(model)
     if unknown:
         raise UnsupportedOperatorError(
             f"onnx2tf made the custom op {unknown[0]} of {job.spec.name}, which no interpreter "
@@ -262,7 +262,7 @@ def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
             require_ranges(model, ranges)
     kept = {names[name] for name in job.keep_float if name in names}
     if job.given is None and job.recipe.precision != "int8-full":
-        kept.update(flatbuffer.tail_tensors(model))
+        kept.update(weighty.tail_tensors(model))
     bits = 16 if job.recipe.precision == "int16x8" else 8
     return {
         "ranges": ranges,
@@ -352,7 +352,7 @@ def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         child.request("saved_model_to_tflite", {**paths, **fields})
     model = flatbuffer.read_model(output)
-    if flatbuffer.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
+    if interface.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
         flatbuffer.write_model(model, output)
 
 

@@ -12,7 +12,7 @@ from mobileq.errors import VerificationError
 from mobileq.graph.outline import DYNAMIC
 from mobileq.spec import Layout, QuantParams, TensorSpec
 from mobileq.targets.base import Tensors
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer, interface
 from mobileq.targets.tflite.layout import Order, fitting_orders, inverse
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def file_tensors(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, 
 def quantized_activations(model: Any) -> list[tuple[str, str, QuantParams]]:
     """(name, type, scale) of the activations in integers, in the file's order."""
     tensors = model.subgraphs[0].tensors
-    activations = [tensors[index] for index in sorted(flatbuffer.activation_indices(model))]
+    activations = [tensors[index] for index in sorted(contents.activation_indices(model))]
     described = [_declared(tensor) for tensor in activations]
     return [(each.name, each.dtype, each.quant) for each in described if each.quant]
 
@@ -51,7 +51,7 @@ def code_limits(dtype: str) -> tuple[int, int]:
 
 
 def _declared(tensor: Any) -> TensorSpec:
-    name, dtype = flatbuffer.tensor_name(tensor), flatbuffer.dtype_name(tensor)
+    name, dtype = contents.tensor_name(tensor), contents.dtype_name(tensor)
     shape = tuple(int(size) for size in tensor.shape) if tensor.shape is not None else ()
     return TensorSpec(
         name=name,
@@ -59,7 +59,7 @@ def _declared(tensor: Any) -> TensorSpec:
         shape=shape,
         dtype=dtype,
         layout="NHWC" if len(shape) == 4 and shape[3] in (1, 3, 4) else None,
-        quant=flatbuffer.tensor_quant(tensor) if dtype in _SCALED else None,
+        quant=contents.tensor_quant(tensor) if dtype in _SCALED else None,
     )
 
 
@@ -200,9 +200,9 @@ def restore_layouts(
     given = _unless_told(orders.outputs, telling, file_outputs) if telling else orders.outputs
     taken = _unless_told(orders.inputs, inputs, file_inputs)
     for position, order in _changed(given):
-        flatbuffer.transpose_output(model, position, inverse(order))
+        interface.transpose_output(model, position, inverse(order))
     for position, order in _changed(taken):
-        flatbuffer.transpose_input(model, position, order)
+        interface.transpose_input(model, position, order)
     if _changed(given) or _changed(taken):
         flatbuffer.write_model(model, path)
 
@@ -230,8 +230,8 @@ def restore_shapes(
     file_inputs, file_outputs = file_tensors(model)
     changed = False
     for specs, found, reshape in (
-        (outputs, file_outputs, flatbuffer.reshape_output),
-        (inputs, file_inputs, flatbuffer.reshape_input),
+        (outputs, file_outputs, interface.reshape_output),
+        (inputs, file_inputs, interface.reshape_input),
     ):
         for position, (wanted, given) in enumerate(_paired(specs, found)):
             if _same_values(wanted.shape, given.shape) and not fitting_orders(

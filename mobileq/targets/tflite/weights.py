@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.outline import attribute, constants
 from mobileq.spec import QuantParams
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,10 +117,10 @@ def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:
 
     graph = model.subgraphs[0]
     for op in graph.operators:
-        axis = _FILE_AXES.get(flatbuffer.op_name(model, op))
+        axis = _FILE_AXES.get(contents.op_name(model, op))
         if axis is None or len(op.inputs) < 2 or op.inputs[1] < 0:
             continue
-        value = flatbuffer.float32_values(model, graph.tensors[op.inputs[1]])
+        value = contents.float32_values(model, graph.tensors[op.inputs[1]])
         if value is not None:
             yield op, axis, value
 
@@ -128,11 +128,11 @@ def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:
 def _bias(model: Any, op: Any) -> Array | None:
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return None
-    return flatbuffer.float32_values(model, model.subgraphs[0].tensors[op.inputs[2]])
+    return contents.float32_values(model, model.subgraphs[0].tensors[op.inputs[2]])
 
 
 def _input_name(model: Any, op: Any, position: int) -> str:
-    return flatbuffer.tensor_name(model.subgraphs[0].tensors[op.inputs[position]])
+    return contents.tensor_name(model.subgraphs[0].tensors[op.inputs[position]])
 
 
 def _fingerprint(value: Array, axis: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import struct
 import time
 from pathlib import Path
@@ -15,8 +14,7 @@ from hypothesis import strategies as st
 
 from mobileq.errors import InputError
 from mobileq.spec import QuantParams
-from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.correspondence import float_outputs
+from mobileq.targets.tflite import contents, counting, flatbuffer, weighty
 from mobileq.targets.tflite.tensors import file_tensors
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=2000)
@@ -28,16 +26,16 @@ def read_and_look_everywhere(path: Path) -> bool:
         model = flatbuffer.read_model(path)
     except InputError:
         return False
-    assert all(count > 0 for count in flatbuffer.op_counts(model).values())
-    assert sum(flatbuffer.tensor_types(model).values()) == len(model.subgraphs[0].tensors)
-    flatbuffer.tail_tensors(model)
-    flatbuffer.custom_ops(model)
-    flatbuffer.activation_indices(model)
+    assert all(count > 0 for count in counting.op_counts(model).values())
+    assert sum(counting.tensor_types(model).values()) == len(model.subgraphs[0].tensors)
+    weighty.tail_tensors(model)
+    counting.custom_ops(model)
+    contents.activation_indices(model)
     file_tensors(model)
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            flatbuffer.tensor_quant(tensor)
-            flatbuffer.tensor_name(tensor)
+            contents.tensor_quant(tensor)
+            contents.tensor_name(tensor)
     return True
 
 
@@ -47,62 +45,11 @@ def whole(convert) -> bytes:
     return convert("scores", "int8", "uint8").path.read_bytes()
 
 
-def test_ops_are_counted_by_type(convert):
-    counted = flatbuffer.op_counts(flatbuffer.read_model(convert("anchors", "fp32").path))
-    assert list(counted.items()) == [
-        ("CONV_2D", 3), ("TRANSPOSE", 3), ("RESHAPE", 2), ("CONCATENATION", 1), ("LOGISTIC", 1),
-        ("PAD", 1),
-    ]  # fmt: skip
-
-
-def test_tensor_types_are_counted(convert):
-    types = flatbuffer.tensor_types(flatbuffer.read_model(convert("scores", "int8", "int8").path))
-    assert set(types) == {"int8", "int32"}
-    assert list(types.values()) == sorted(types.values(), reverse=True)
-
-
-def test_scales_of_weights_are_one_per_channel(convert):
-    graph = flatbuffer.read_model(convert("scores", "int8").path).subgraphs[0]
-    scales = [flatbuffer.tensor_quant(t) for t in graph.tensors if t.name.endswith(b"_filter")]
-    per_channel = [quant for quant in scales if quant is not None and quant.axis is not None]
-    assert per_channel
-    for quant in per_channel:
-        assert len(quant.scale) == len(quant.zero_point) == 8
-        assert set(quant.zero_point) == {0}
-
-
-def test_tail_is_what_follows_the_last_weights(convert):
-    tail = flatbuffer.tail_tensors(flatbuffer.read_model(convert("anchors", "fp32").path))
-    assert tail[-1] == "y"
-    assert "all" in tail
-    assert not any("Conv" in name for name in tail)
-
-
-def test_transposed_convolution_counts_as_weights(convert):
-    """What comes before it is not the tail, and itself is not."""
-    model = flatbuffer.read_model(convert("upsampled", "fp32").path)
-    graph = model.subgraphs[0]
-    (op,) = (op for op in graph.operators if flatbuffer.op_name(model, op) == "TRANSPOSE_CONV")
-    assert flatbuffer.tensor_name(graph.tensors[op.outputs[0]]) not in flatbuffer.tail_tensors(
-        model
-    )
-
-
-def test_model_without_weights_has_no_tail(convert):
-    model = flatbuffer.read_model(convert("conv", "fp32").path)
-    model.subgraphs[0].operators = []
-    assert flatbuffer.tail_tensors(model) == ()
-
-
-def test_file_of_known_ops_has_no_custom_ones(convert):
-    assert flatbuffer.custom_ops(flatbuffer.read_model(convert("anchors", "fp32").path)) == ()
-
-
 def test_written_model_is_read_back_the_same(convert, tmp_path):
     model = flatbuffer.read_model(convert("scores", "int8", "uint8").path)
     flatbuffer.write_model(model, tmp_path / "again.tflite")
     again = flatbuffer.read_model(tmp_path / "again.tflite")
-    assert flatbuffer.op_counts(again) == flatbuffer.op_counts(model)
+    assert counting.op_counts(again) == counting.op_counts(model)
     assert file_tensors(again) == file_tensors(model)
     for ours, theirs in zip(again.buffers, model.buffers, strict=True):
         np.testing.assert_array_equal(
@@ -256,7 +203,7 @@ def test_missing_zero_points_are_zero(tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(damaged_by(change))
     (tensor,) = flatbuffer.read_model(path).subgraphs[0].tensors
-    assert flatbuffer.tensor_quant(tensor) == QuantParams(
+    assert contents.tensor_quant(tensor) == QuantParams(
         scale=(0.5, 0.25), zero_point=(0, 0), axis=0
     )
 
@@ -335,8 +282,8 @@ def test_shared_vectors_read_back_the_same(written):
     plain, shared = map(flatbuffer.read_model, (written.plain, written.shared))
     assert file_tensors(shared) == file_tensors(plain)
     for one, other in zip(plain.subgraphs[0].tensors, shared.subgraphs[0].tensors, strict=True):
-        assert flatbuffer.tensor_name(one) == flatbuffer.tensor_name(other)
-        assert flatbuffer.tensor_quant(one) == flatbuffer.tensor_quant(other)
+        assert contents.tensor_name(one) == contents.tensor_name(other)
+        assert contents.tensor_quant(one) == contents.tensor_quant(other)
         assert list(one.shape) == list(other.shape)
         assert (one.type, one.buffer) == (other.type, other.buffer)
     for one, other in zip(plain.buffers, shared.buffers, strict=True):
@@ -407,41 +354,3 @@ def test_vectors_of_another_type_are_not_mixed_up(tmp_path):
     assert again.buffers[1].data is None
     assert again.subgraphs[0].tensors[0].quantization.scale.tolist() == [0.0]
     assert again.subgraphs[0].inputs.tolist() == [0]
-
-
-def test_float_ops_are_named_once(convert):
-    assert flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "int8", "int8").path)) == ()
-    mixed = flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "int8").path))
-    assert set(mixed) == {"QUANTIZE", "DEQUANTIZE"}
-    plain = flatbuffer.float_ops(flatbuffer.read_model(convert("scores", "fp32").path))
-    assert {"CONV_2D", "FULLY_CONNECTED"} <= set(plain)
-
-
-def test_convolutions_are_told_by_their_number_of_weights(convert):
-    model = flatbuffer.read_model(convert("scores", "fp32").path)
-    # 8 x 3 x 3 x 3 and 5 x 128.
-    assert len(flatbuffer.weighty_outputs(model, 0.0, 200)) == 2
-    assert len(flatbuffer.weighty_outputs(model, 0.0, 300)) == 1
-    assert flatbuffer.weighty_outputs(model, 0.0, 641) == set()
-    assert len(flatbuffer.weighty_outputs(model, 0.5, 0)) == 1
-
-
-def test_tensors_of_several_graphs_get_names_of_their_own(convert):
-    model = flatbuffer.read_model(convert("conv", "fp32").path)
-    assert not flatbuffer.make_names_unique(model)
-    before = [tensor.name for tensor in model.subgraphs[0].tensors]
-    model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
-    assert flatbuffer.make_names_unique(model)
-    assert [tensor.name for tensor in model.subgraphs[0].tensors] == before
-    names = [tensor.name for graph in model.subgraphs for tensor in graph.tensors]
-    assert len(set(names)) == len(names) == 2 * len(before)
-
-
-def test_inside_of_a_loop_stays_float(convert):
-    model = flatbuffer.read_model(convert("conv", "fp32").path)
-    model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
-    flatbuffer.make_names_unique(model)
-    known = {flatbuffer.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
-    inside = model.subgraphs[1]
-    given = {flatbuffer.tensor_name(inside.tensors[int(op.outputs[0])]) for op in inside.operators}
-    assert float_outputs(model, (), known) == given

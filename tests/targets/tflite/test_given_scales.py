@@ -17,7 +17,7 @@ from mobileq.quantize.given_plan import given_plan
 from mobileq.spec import ModelSpec, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.targets.tflite.weights import weight_scales
 
@@ -115,9 +115,9 @@ class Made:
         """(the file's weights, bias) whose codes are these, up to the order of axes."""
         graph = self.file.subgraphs[0]
         for op in graph.operators:
-            if flatbuffer.op_name(self.file, op) not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            if contents.op_name(self.file, op) not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
                 continue
-            depthwise = flatbuffer.op_name(self.file, op) == "DEPTHWISE_CONV_2D"
+            depthwise = contents.op_name(self.file, op) == "DEPTHWISE_CONV_2D"
             weights, bias = graph.tensors[op.inputs[1]], graph.tensors[op.inputs[2]]
             found = self.values(weights, np.int8)
             order = (3, 0, 1, 2) if depthwise else (0, 3, 1, 2)
@@ -192,7 +192,7 @@ def test_activations_have_the_models_scales_and_zero_points(made: Made):
     written = {
         (float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
         for tensor in made.file.subgraphs[0].tensors
-        if flatbuffer.dtype_name(tensor) == "int8" and len(tensor.quantization.scale) == 1
+        if contents.dtype_name(tensor) == "int8" and len(tensor.quantization.scale) == 1
     }
     wanted = {
         (float(np.float32(scale)), int(zero) - (128 if zero.dtype == np.uint8 else 0))
@@ -214,7 +214,7 @@ def test_weights_keep_their_codes_and_scales(made: Made, name: str):
 
 
 def test_no_float_is_left_inside(made: Made):
-    kinds = {flatbuffer.dtype_name(tensor) for tensor in made.file.subgraphs[0].tensors}
+    kinds = {contents.dtype_name(tensor) for tensor in made.file.subgraphs[0].tensors}
     assert kinds == {"int8", "int32"}
 
 
@@ -265,6 +265,6 @@ def test_other_ops_weights_keep_theirs_too(
     found = [
         np.frombuffer(bytes(file.buffers[tensor.buffer].data), np.int8)
         for tensor in file.subgraphs[0].tensors
-        if flatbuffer.dtype_name(tensor) == "int8" and file.buffers[tensor.buffer].data is not None
+        if contents.dtype_name(tensor) == "int8" and file.buffers[tensor.buffer].data is not None
     ]
     assert [sorted(each) for each in found] == [sorted(codes.ravel())]

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 
 from ..tiny import sqnr_db
@@ -16,9 +16,9 @@ def constants_of(path, kind: str):
     """The constants that ops of a kind take."""
     model = flatbuffer.read_model(path)
     graph = model.subgraphs[0]
-    activations = flatbuffer.activation_indices(model)
+    activations = contents.activation_indices(model)
     for op in graph.operators:
-        if flatbuffer.op_name(model, op) == kind:
+        if contents.op_name(model, op) == kind:
             taken = (int(index) for index in op.inputs)
             yield from (graph.tensors[at] for at in taken if at >= 0 and at not in activations)
 

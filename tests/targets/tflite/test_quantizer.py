@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mobileq.spec import TensorRange
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 
 from ..tiny import convert_once, sqnr_db
@@ -18,7 +18,7 @@ from ..tiny import convert_once, sqnr_db
 
 def types_of(path: Path) -> dict[str, str]:
     graph = flatbuffer.read_model(path).subgraphs[0]
-    return {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
+    return {contents.tensor_name(t): contents.dtype_name(t) for t in graph.tensors}
 
 
 def _run(file):
@@ -53,8 +53,8 @@ def test_weights_have_a_scale_per_channel(convert):
     scales = [
         len(tensor.quantization.scale)
         for tensor in graph.tensors
-        if flatbuffer.dtype_name(tensor) == "int8" and len(tensor.shape) == 4
-        if flatbuffer.tensor_name(tensor).endswith("filter")
+        if contents.dtype_name(tensor) == "int8" and len(tensor.shape) == 4
+        if contents.tensor_name(tensor).endswith("filter")
     ]
     assert scales == [8]
 
@@ -88,7 +88,7 @@ def test_op_without_a_range_stays_in_float(tiny, tmp_path):
     known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
     converted = convert_once(dataclasses.replace(job, ranges=known))
     graph = flatbuffer.read_model(job.output).subgraphs[0]
-    kinds = {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
+    kinds = {contents.tensor_name(t): contents.dtype_name(t) for t in graph.tensors}
     filters = [kind for name, kind in kinds.items() if name.endswith("filter")]
     assert filters == ["float32"]
     assert converted.ops["CONV_2D float32"] == 1
@@ -97,7 +97,7 @@ def test_op_without_a_range_stays_in_float(tiny, tmp_path):
 def test_depthwise_convolutions_stay_in_float_in_dynamic_files(convert):
     file = convert("depthwise", "dynamic")
     graph = flatbuffer.read_model(file.path).subgraphs[0]
-    names = {flatbuffer.tensor_name(t): flatbuffer.dtype_name(t) for t in graph.tensors}
+    names = {contents.tensor_name(t): contents.dtype_name(t) for t in graph.tensors}
     assert file.converted.ops["DEPTHWISE_CONV_2D float32"] == 1
     assert Counter(kind for name, kind in names.items() if "filter" in name) == {
         "int8": 1,

@@ -9,7 +9,7 @@ import pytest
 
 from mobileq.errors import VerificationError
 from mobileq.spec import QuantParams, TensorSpec
-from mobileq.targets.tflite import flatbuffer
+from mobileq.targets.tflite import contents, counting, flatbuffer, interface
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -136,14 +136,14 @@ def test_input_of_equal_axes_gets_the_models_order_again(convert, tmp_path, prec
     made = flatbuffer.read_model(path)
     (name,) = {tensor.name for tensor in file_tensors(made)[0]}
     assert name == file_tensors(flatbuffer.read_model(file.path))[0][0].name
-    before = flatbuffer.op_counts(flatbuffer.read_model(file.path))
-    assert flatbuffer.op_counts(made) == {**before, "TRANSPOSE": before.get("TRANSPOSE", 0) + 1}
+    before = counting.op_counts(flatbuffer.read_model(file.path))
+    assert counting.op_counts(made) == {**before, "TRANSPOSE": before.get("TRANSPOSE", 0) + 1}
 
 
 def test_transposed_output_takes_over_the_name_and_the_signature(convert):
     model = flatbuffer.read_model(convert("upsampled", "fp32").path)
     graph = model.subgraphs[0]
-    names = [flatbuffer.tensor_name(graph.tensors[index]) for index in graph.outputs]
+    names = [contents.tensor_name(graph.tensors[index]) for index in graph.outputs]
     assert names == ["up", "down"]
     (signature,) = model.signatureDefs
     named = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
@@ -155,8 +155,8 @@ def test_outputs_are_put_in_the_order_of_the_signatures_names(convert):
     graph = model.subgraphs[0]
     up, down = (int(index) for index in graph.outputs)
     graph.outputs = [down, up]
-    assert not flatbuffer.order_outputs(model, ("up", "other"))
+    assert not interface.order_outputs(model, ("up", "other"))
     assert graph.outputs == [down, up]
-    assert flatbuffer.order_outputs(model, ("up", "down"))
+    assert interface.order_outputs(model, ("up", "down"))
     assert graph.outputs == [up, down]
-    assert not flatbuffer.order_outputs(model, ("up", "down"))
+    assert not interface.order_outputs(model, ("up", "down"))

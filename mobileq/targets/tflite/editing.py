@@ -1,0 +1,218 @@
+"""Put tensors, constants and ops into a file's graph.
+
+ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name: what is new is named
+after what it stands beside.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from typing import Any
+
+from mobileq.targets.tflite.contents import dtype_name
+
+ORDER_SUFFIX = "/permutation"
+"""Ends the name of a TRANSPOSE's order of axes."""
+
+
+def insert_transpose(
+    model: Any, behind: Any, source: int, target: int, permutation: tuple[int, ...]
+) -> None:
+    """Put a TRANSPOSE of the tensor `source` into the tensor `target` behind an op."""
+    graph = model.subgraphs[0]
+    add_transpose(model, source, target, permutation, target)
+    graph.operators.insert(graph.operators.index(behind) + 1, graph.operators.pop())
+
+
+def make_names_unique(model: Any) -> bool:
+    """Rename tensors that have another's name, which ai-edge-quantizer 0.5.1 refuses.
+
+    onnx2tf 2.6.9 names those of a loop's condition as those of its body.
+
+    Returns:
+        Whether there was any.
+    """
+    used: set[bytes] = set()
+    changed = False
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            name, count = tensor.name or b"", 1
+            while tensor.name in used:
+                count += 1
+                tensor.name = name + b"/%d" % count
+                changed = True
+            if tensor.name:
+                used.add(tensor.name)
+    return changed
+
+
+def add_transpose(
+    model: Any, source: int, target: int, permutation: tuple[int, ...], named: int
+) -> None:
+    """Append a TRANSPOSE; its order of axes is named after the tensor `named`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    name = graph.tensors[named].name + ORDER_SUFFIX.encode()
+    order = _add_constant_int32(model, graph, name, permutation)
+    append_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
+    graph.operators[-1].builtinOptions = schema.TransposeOptionsT()
+
+
+def add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) -> None:
+    """Append a RESHAPE of the tensor `source` into the tensor `target`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    name = graph.tensors[target].name + b"/shape"
+    wanted = _add_constant_int32(model, graph, name, shape)
+    append_op(model, graph, schema.BuiltinOperator.RESHAPE, [source, wanted], [target])
+
+
+def add_tensor(graph: Any, tensor: Any) -> int:
+    """Add a tensor; gives its index."""
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, ...]) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = list(struct.pack(f"<{len(values)}i", *values))
+    model.buffers.append(buffer)
+    tensor = schema.TensorT()
+    tensor.name, tensor.type, tensor.shape = name, schema.TensorType.INT32, [len(values)]
+    tensor.buffer = len(model.buffers) - 1
+    return add_tensor(graph, tensor)
+
+
+def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any) -> int:
+    """Put a QUANTIZE of the tensor `source` before an op; gives the index of the result.
+
+    Its type, scale and zero-point are those of the tensor `like`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name = graph.tensors[source].name + b"/quantized"
+    tensor.shape, tensor.type = graph.tensors[source].shape, like.type
+    tensor.quantization = like.quantization
+    return insert_op(model, graph, before, "QUANTIZE", [source], tensor)
+
+
+def insert_op(
+    model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
+) -> int:
+    """Put a QUANTIZE, or an int8 ADD or MUL, before an op; gives the index of what it makes.
+
+    `result`: a new tensor, or the index of one.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    op, version = schema.OperatorT(), 1
+    if kind in ("ADD", "MUL"):
+        op.builtinOptions = schema.AddOptionsT() if kind == "ADD" else schema.MulOptionsT()
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind.title()}Options")
+        version = 2  # the first for int8
+    op.opcodeIndex = opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
+    made = result if isinstance(result, int) else add_tensor(graph, result)
+    op.inputs, op.outputs = inputs, [made]
+    graph.operators.insert(graph.operators.index(before), op)
+    return int(made)
+
+
+def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> Any:
+    """A new tensor, which is in no graph yet."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type = name, shape, schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT()
+    tensor.quantization.scale = np.array([scale], np.float32)
+    tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
+    return tensor
+
+
+def add_constant(
+    model: Any, graph: Any, name: bytes, values: Any, scale: float | None = None
+) -> int:
+    """Add a tensor that holds an array, integers with their scale; gives its index."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    if scale is not None:
+        tensor = int8_tensor(name, None, scale)
+    tensor.name, tensor.shape = name, np.array(values.shape, np.int32)
+    tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
+    tensor.buffer = len(model.buffers) - 1
+    return add_tensor(graph, tensor)
+
+
+def drop_constants(model: Any, indices: Collection[int]) -> None:
+    """Empty the buffers of those of these constants that nothing takes any more."""
+    graph = model.subgraphs[0]
+    used = {int(index) for op in graph.operators for index in op.inputs} | set(graph.outputs)
+    kept = {graph.tensors[index].buffer for index in used if index >= 0}
+    for index in indices:
+        if graph.tensors[index].buffer not in kept:
+            model.buffers[graph.tensors[index].buffer].data = None
+
+
+def make_fully_connected(model: Any, op: Any, weights: int) -> None:
+    """Turn an op into the product of its first input by a constant's rows, axes kept."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    options = schema.FullyConnectedOptionsT()
+    options.keepNumDims = True
+    op.builtinOptions = options
+    op.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    # The first version that keeps axes, and the first that needs no bias.
+    op.opcodeIndex = opcode_index(model, schema.BuiltinOperator.FULLY_CONNECTED, version=6)
+    op.inputs = [int(op.inputs[0]), weights, -1]
+
+
+def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
+    """Add a constant of one integer with the type, scale and zero-point of the tensor `other`."""
+    import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    buffer.data = np.frombuffer(np.array([value], dtype_name(other)).tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.name = other.name + b"/constant"
+    tensor.type, tensor.shape, tensor.quantization = other.type, [1], other.quantization
+    tensor.buffer = len(model.buffers) - 1
+    return add_tensor(graph, tensor)
+
+
+def append_op(model: Any, graph: Any, builtin: int, inputs: list[int], outputs: list[int]) -> None:
+    """Put an op without options behind all others."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    op = schema.OperatorT()
+    op.opcodeIndex = opcode_index(model, builtin)
+    op.inputs, op.outputs = inputs, outputs
+    graph.operators.append(op)
+
+
+def opcode_index(model: Any, builtin: int, version: int = 1) -> int:
+    """Where the op type stands in the list of those used; `version` is the oldest that will do."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
+            code.version = max(code.version, version)
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = builtin
+    code.deprecatedBuiltinCode = min(builtin, 127)
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
