@@ -8,7 +8,7 @@ Each check gives the first contradiction as the end of a sentence that begins wi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,15 +16,15 @@ from mobileq.errors import InputError
 from mobileq.field_errors import field_error
 from mobileq.spec import (
     Artifact,
-    DecodeSpec,
-    HeadOutput,
     ModelSpec,
-    OutputRole,
     PreprocessSpec,
     QuantParams,
+    ReadingSpec,
     TensorSpec,
     batch_of,
+    readings,
 )
+from mobileq.spec.base import Problems
 
 REDESCRIBE = "Update mobileq, or convert the model again."
 """What to do about a file that describes itself wrongly."""
@@ -41,8 +41,6 @@ _LIMITS = {
 _NARROWEST, _WIDEST = 0.05, 512.0
 """How far the values of black and white lie apart in any trained model's input: 255 in raw pixels,
 1 to 5 in scaled ones."""
-
-_Problems = Iterator[tuple[str, str]]
 
 
 def contradiction(model: ModelSpec, field: str = "") -> str | None:
@@ -101,25 +99,25 @@ def absurd_range(spec: PreprocessSpec) -> str | None:
     )
 
 
-def _first(problems: _Problems, field: str) -> str | None:
+def _first(problems: Problems, field: str) -> str | None:
     for inner, text in problems:
         return f"field `{'.'.join(part for part in (field, inner) if part)}`: {text}"
     return None
 
 
-def _of_model(model: ModelSpec) -> _Problems:
+def _of_model(model: ModelSpec) -> Problems:
     if problem := _name_problem(model.name):
         yield "name", problem
     yield from _of_tensors("inputs", model.inputs)
     yield from _of_tensors("outputs", model.outputs)
     if model.preprocess is not None:
         yield from _of_preprocess(model.preprocess, model.inputs)
-    if model.decode is not None:
-        yield from _of_decode("decode", model.decode, model.outputs)
-        yield from _of_labels("labels", model, model.decode)
+    for section, reading in readings(model).items():
+        yield from _of_reading(section, reading, model.outputs)
+        yield from _of_labels("labels", model, reading)
 
 
-def _of_artifact(artifact: Artifact, model: ModelSpec) -> _Problems:
+def _of_artifact(artifact: Artifact, model: ModelSpec) -> Problems:
     if artifact.recipe.precision != artifact.precision:
         yield "recipe.precision", f"{artifact.recipe.precision} of a file in {artifact.precision}"
     yield from _of_tensors("inputs", artifact.inputs)
@@ -127,15 +125,20 @@ def _of_artifact(artifact: Artifact, model: ModelSpec) -> _Problems:
     wanted, found = ({each.name for each in side} for side in (model.inputs, artifact.inputs))
     if wanted != found:
         yield "inputs", f"they are {_listed(found)} where the model has {_listed(wanted)}"
-    decode = artifact.decode or model.decode
-    if decode is not None:
-        yield from _of_decode("decode", decode, artifact.outputs)
-        yield from _of_labels("decode.class_count", model, decode)
+    for section, reading in {**readings(model), **readings(artifact)}.items():
+        yield from _of_reading(section, reading, artifact.outputs)
+        yield from _of_labels(f"{section}.class_count", model, reading)
 
 
-def _of_labels(field: str, model: ModelSpec, decode: DecodeSpec) -> _Problems:
-    if len(model.labels) != decode.class_count:
-        yield field, f"there are {len(model.labels)} names for {decode.class_count} classes"
+def _of_reading(section: str, reading: ReadingSpec, outputs: tuple[TensorSpec, ...]) -> Problems:
+    for field, text in reading.contradictions(outputs):
+        yield f"{section}.{field}", text
+
+
+def _of_labels(field: str, model: ModelSpec, reading: ReadingSpec) -> Problems:
+    count = reading.label_count
+    if count is not None and len(model.labels) != count:
+        yield field, f"there are {len(model.labels)} names for {count} classes"
 
 
 def _name_problem(name: str) -> str | None:
@@ -145,7 +148,7 @@ def _name_problem(name: str) -> str | None:
     return None
 
 
-def _of_tensors(field: str, tensors: tuple[TensorSpec, ...]) -> _Problems:
+def _of_tensors(field: str, tensors: tuple[TensorSpec, ...]) -> Problems:
     names = [tensor.name for tensor in tensors]
     for index, tensor in enumerate(tensors):
         place = f"{field}[{index}]"
@@ -160,7 +163,7 @@ def _of_tensors(field: str, tensors: tuple[TensorSpec, ...]) -> _Problems:
             yield from _of_quant(f"{place}.quant", tensor.quant, tensor)
 
 
-def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
+def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> Problems:
     count = len(quant.scale)
     if not count or count != len(quant.zero_point):
         yield field, f"{count} scales, {len(quant.zero_point)} zero points"
@@ -176,7 +179,7 @@ def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> _Problems:
         yield f"{field}.zero_point", f"{tensor.dtype} goes from {lowest} to {highest}"
 
 
-def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> _Problems:
+def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> Problems:
     if spec.channels * spec.width * spec.height > _LARGEST_PICTURE:
         yield "preprocess.width", f"{spec.width} x {spec.height} pixels are too many"
     shape = spec.tensor_shape(batch_of(inputs))
@@ -185,60 +188,6 @@ def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> _Pro
             "preprocess (width, height, layout)",
             f"it makes a tensor of {list(shape)} where the model takes {list(inputs[0].shape)}",
         )
-
-
-def _of_decode(field: str, spec: DecodeSpec, outputs: tuple[TensorSpec, ...]) -> _Problems:
-    known = [output.name for output in outputs]
-    named = [output.name for output in spec.outputs]
-    for index, name in enumerate(named):
-        place = f"{field}.outputs[{index}].name"
-        if name not in known:
-            yield place, f"the model has no output '{name}'; its outputs are {_listed(known)}"
-        elif name in named[:index]:
-            yield place, f"'{name}' is named twice"
-    if len(set(spec.strides)) < len(spec.strides):
-        yield f"{field}.strides", "one is there twice"
-    if spec.distance_bins and len(spec.distance_bins) != spec.reg_max:
-        yield (
-            f"{field}.distance_bins",
-            f"{len(spec.distance_bins)} of them for a reg_max of {spec.reg_max}",
-        )
-    yield from _of_head(field, spec)
-
-
-def _of_head(field: str, spec: DecodeSpec) -> _Problems:
-    """What decoding goes through: outputs for each stride, anchors, bins."""
-    per_stride = spec.head == "raw" or spec.kind in ("nanodet", "picodet")
-    if spec.kind == "ssd" and per_stride:
-        yield f"{field}.head", "an ssd head has no raw outputs; use decoded"
-        return
-    if per_stride and not spec.strides:
-        yield f"{field}.strides", f"a {spec.head} {spec.kind} head needs them"
-    if spec.kind == "yolov5" and spec.head == "raw":
-        if len(spec.anchors) != len(spec.strides):
-            yield f"{field}.anchors", f"of {len(spec.anchors)} strides, not {len(spec.strides)}"
-        elif not all(spec.anchors):
-            yield f"{field}.anchors", "a stride has none"
-    if not spec.reg_max and any(_needs_bins(spec, output) for output in spec.outputs):
-        yield f"{field}.reg_max", "it is 0, and distances are distributions over that many bins"
-    missing = [role for role in _roles(spec) if role not in {each.role for each in spec.outputs}]
-    if missing:
-        yield f"{field}.outputs", f"decoding {spec.kind} needs one with the role {missing[0]}"
-
-
-def _needs_bins(spec: DecodeSpec, output: HeadOutput) -> bool:
-    joint = spec.kind in ("nanodet", "picodet") and output.role == "predictions"
-    return joint or output.role == "box_distribution"
-
-
-def _roles(spec: DecodeSpec) -> tuple[OutputRole, ...]:
-    """Those that there is no doubt about."""
-    if spec.kind == "ssd":
-        return "boxes", "classes", "scores"
-    if spec.head == "raw" and spec.kind == "yolox":
-        return "box_regression", "objectness_logits", "class_logits"
-    in_rows = spec.head == "decoded" and spec.kind not in ("nanodet", "picodet")
-    return ("predictions",) if in_rows or spec.kind == "yolov5" else ()
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -33,7 +33,10 @@ RUNTIMES = {
     "onnxruntime": ("onnxruntime", "ort"),
 }
 ROOMS = {
-    "detect": ("mobileq/tasks/detect/", "mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
+    "detect": (
+        *("mobileq/tasks/detect/", "mobileq/spec/decode.py"),
+        *("mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
+    ),
     "classify": ("mobileq/tasks/classify/",),
     "tflite": ("mobileq/targets/tflite/",),
     "mnn": ("mobileq/targets/mnn/",),

@@ -7,31 +7,73 @@ is a value that contradicts another (see `mobileq.consistency`).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-Layout = Literal["NCHW", "NHWC"]
+from mobileq.spec.base import (
+    Axis,
+    Bytes,
+    HeadKind,
+    Layout,
+    Name,
+    Pixels,
+    PixelValue,
+    Positive,
+    QuantParams,
+    ReadingSpec,
+    Real,
+    Sha256,
+    Spec,
+    TensorSpec,
+)
+from mobileq.spec.decode import (
+    BoxFormat,
+    BoxUnit,
+    DecodeKind,
+    DecodeSpec,
+    HeadOutput,
+    OutputRole,
+)
+
+__all__ = [
+    "CALIBRATED",
+    "Artifact",
+    "Axis",
+    "BoxFormat",
+    "BoxUnit",
+    "Bytes",
+    "ChannelOrder",
+    "DecodeKind",
+    "DecodeSpec",
+    "Engine",
+    "HeadKind",
+    "HeadOutput",
+    "IoDtype",
+    "Layout",
+    "MnnMethod",
+    "MnnWeights",
+    "ModelSpec",
+    "OutputRole",
+    "Precision",
+    "PreprocessSpec",
+    "QuantParams",
+    "QuantRecipe",
+    "ReadingSpec",
+    "ResizeMode",
+    "Sha256",
+    "Spec",
+    "Task",
+    "TensorRange",
+    "TensorRanges",
+    "TensorSpec",
+    "batch_of",
+    "readings",
+]
+
 ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch"]
 ChannelOrder = Literal["RGB", "BGR", "GRAY"]
 Task = Literal["detect", "classify", "unknown"]
-DecodeKind = Literal["yolov5", "yolov8", "yolox", "nanodet", "picodet", "end2end", "ssd"]
-HeadKind = Literal["decoded", "raw"]
-BoxUnit = Literal["pixel", "normalized"]
-BoxFormat = Literal["cxcywh", "xyxy", "yxyx"]
-OutputRole = Literal[
-    "predictions",  # boxes and scores of all anchors in one tensor
-    "class_scores",  # [anchors, classes], after the sigmoid
-    "class_logits",  # before the sigmoid
-    "box_distribution",  # [anchors, 4 * bins]: logits of the distances left, top, right, bottom
-    "box_regression",  # raw box branch of heads without a distribution
-    "objectness_logits",
-    "boxes",  # [1, N, 4] of an in-graph post-processing
-    "classes",  # [1, N]
-    "scores",  # [1, N]
-    "count",  # [1]
-]
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "w8"]
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
 """Whose activations are integers, with ranges that come from pictures or from the model."""
@@ -39,50 +81,6 @@ IoDtype = Literal["float32", "int8", "uint8"]
 Engine = Literal["direct", "tensorflow"]
 MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]
 MnnWeights = Literal["MAX_ABS", "ADMM"]
-
-# Bounds of what is read. Beyond them no model was ever meant, and arithmetic or memory gives way.
-# NaN lies within none.
-Dim = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
-"""Length of an axis; -1 where it is known only at run time."""
-Axis = Annotated[int, Meta(ge=0, le=15)]
-Pixels = Annotated[int, Meta(ge=1, le=16384)]
-PixelValue = Annotated[int, Meta(ge=0, le=255)]
-Real = Annotated[float, Meta(ge=-1e9, le=1e9)]
-Positive = Annotated[float, Meta(gt=0, le=1e9)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Name = Annotated[str, Meta(min_length=1)]
-Bytes = Annotated[int, Meta(ge=0)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all: frozen, keyword-only, strict when read back."""
-
-
-class QuantParams(Spec, frozen=True, kw_only=True):
-    """`real = scale * (quantized - zero_point)`; one entry, or one per index along `axis`."""
-
-    scale: tuple[Annotated[float, Meta(ge=0, le=1e38)], ...]
-    zero_point: tuple[Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)], ...]
-    axis: Axis | None = None
-
-
-class TensorSpec(Spec, frozen=True, kw_only=True):
-    """One input or output.
-
-    `name`, always the ONNX model's, is how everything in the project calls the tensor. In an
-    artifact, `artifact_name` is what the file itself calls it, and `shape`, `dtype` and `layout`
-    are the file's.
-    """
-
-    name: Name
-    shape: tuple[Dim, ...]
-    dtype: Name
-    layout: Layout | None = None
-    quant: QuantParams | None = None
-    artifact_name: str | None = None
-    permutation: tuple[Axis, ...] | None = None
-    """`file_array = model_array.transpose(permutation)`; None where the orders are the same."""
 
 
 class PreprocessSpec(Spec, frozen=True, kw_only=True):
@@ -123,37 +121,6 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
         if self.layout == "NCHW":
             return (batch, self.channels, self.height, self.width)
         return (batch, self.height, self.width, self.channels)
-
-
-class HeadOutput(Spec, frozen=True, kw_only=True):
-    """What one output tensor of a head holds, and for which stride where it is of one only."""
-
-    name: Name
-    role: OutputRole
-    stride: Pixels | None = None
-
-
-class DecodeSpec(Spec, frozen=True, kw_only=True):
-    """How output tensors become boxes, scores and classes.
-
-    `anchors` holds, per stride, (width, height) pairs in input pixels (YOLOv5). `reg_max` is the
-    number of bins of a box side's distance distribution (DFL: 16, NanoDet: 8), else 0.
-    `distance_bins`: the distance each bin stands for, in strides; 0, 1 ... reg_max - 1 where empty
-    (a model rebuilt from a quantized one may have 0.945 in place of 1).
-    """
-
-    kind: DecodeKind
-    class_count: Annotated[int, Meta(ge=1, le=10_000)]
-    outputs: Annotated[tuple[HeadOutput, ...], Meta(min_length=1)]
-    head: HeadKind = "decoded"
-    strides: tuple[Pixels, ...] = ()
-    anchors: tuple[tuple[tuple[Positive, Positive], ...], ...] = ()
-    reg_max: Annotated[int, Meta(ge=0, le=1024)] = 0
-    distance_bins: tuple[Real, ...] = ()
-    box_format: BoxFormat = "cxcywh"
-    box_unit: BoxUnit = "pixel"
-    score_threshold: Share = 0.25
-    iou_threshold: Share = 0.45
 
 
 def batch_of(inputs: tuple[TensorSpec, ...]) -> int:
@@ -233,11 +200,17 @@ class Artifact(Spec, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     recipe: QuantRecipe
     decode: DecodeSpec | None = None
-    ops: dict[str, int] = {}
-    tool_versions: dict[str, str] = {}
+    ops: dict[str, int] = msgspec.field(default_factory=dict)
+    tool_versions: dict[str, str] = msgspec.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Short name, unique in a bundle: `tflite-int8`."""
         return f"{self.target}-{self.precision}"
+
+
+def readings(spec: ModelSpec | Artifact) -> dict[str, ReadingSpec]:
+    """How tasks read its outputs, by `ReadingSpec.section`, where it says so."""
+    fields = {name: getattr(spec, name) for name in spec.__struct_fields__}
+    return {name: value for name, value in fields.items() if isinstance(value, ReadingSpec)}

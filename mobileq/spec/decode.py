@@ -1,0 +1,126 @@
+"""How boxes are read: the spec of the task `detect`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from mobileq.spec.base import (
+    HeadKind,
+    Name,
+    Pixels,
+    Positive,
+    Problems,
+    ReadingSpec,
+    Real,
+    Share,
+    Spec,
+    TensorSpec,
+)
+
+DecodeKind = Literal["yolov5", "yolov8", "yolox", "nanodet", "picodet", "end2end", "ssd"]
+BoxUnit = Literal["pixel", "normalized"]
+BoxFormat = Literal["cxcywh", "xyxy", "yxyx"]
+OutputRole = Literal[
+    "predictions",  # boxes and scores of all anchors in one tensor
+    "class_scores",  # [anchors, classes], after the sigmoid
+    "class_logits",  # before the sigmoid
+    "box_distribution",  # [anchors, 4 * bins]: logits of the distances left, top, right, bottom
+    "box_regression",  # raw box branch of heads without a distribution
+    "objectness_logits",
+    "boxes",  # [1, N, 4] of an in-graph post-processing
+    "classes",  # [1, N]
+    "scores",  # [1, N]
+    "count",  # [1]
+]
+
+
+class HeadOutput(Spec, frozen=True, kw_only=True):
+    """What one output tensor of a head holds, and for which stride where it is of one only."""
+
+    name: Name
+    role: OutputRole
+    stride: Pixels | None = None
+
+
+class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
+    """How output tensors become boxes, scores and classes.
+
+    `anchors` holds, per stride, (width, height) pairs in input pixels (YOLOv5). `reg_max` is the
+    number of bins of a box side's distance distribution (DFL: 16, NanoDet: 8), else 0.
+    `distance_bins`: the distance each bin stands for, in strides; 0, 1 ... reg_max - 1 where empty
+    (a model rebuilt from a quantized one may have 0.945 in place of 1).
+    """
+
+    section: ClassVar[str] = "decode"
+
+    kind: DecodeKind
+    class_count: Annotated[int, Meta(ge=1, le=10_000)]
+    outputs: Annotated[tuple[HeadOutput, ...], Meta(min_length=1)]
+    head: HeadKind = "decoded"
+    strides: tuple[Pixels, ...] = ()
+    anchors: tuple[tuple[tuple[Positive, Positive], ...], ...] = ()
+    reg_max: Annotated[int, Meta(ge=0, le=1024)] = 0
+    distance_bins: tuple[Real, ...] = ()
+    box_format: BoxFormat = "cxcywh"
+    box_unit: BoxUnit = "pixel"
+    score_threshold: Share = 0.25
+    iou_threshold: Share = 0.45
+
+    @property
+    def label_count(self) -> int:
+        """A name for each class."""
+        return self.class_count
+
+    def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
+        """See `ReadingSpec`."""
+        known = [output.name for output in outputs]
+        named = [output.name for output in self.outputs]
+        for index, name in enumerate(named):
+            place = f"outputs[{index}].name"
+            if name not in known:
+                listed = ", ".join(map(repr, known)) or "none"
+                yield place, f"the model has no output '{name}'; its outputs are {listed}"
+            elif name in named[:index]:
+                yield place, f"'{name}' is named twice"
+        if len(set(self.strides)) < len(self.strides):
+            yield "strides", "one is there twice"
+        if self.distance_bins and len(self.distance_bins) != self.reg_max:
+            count = len(self.distance_bins)
+            yield "distance_bins", f"{count} of them for a reg_max of {self.reg_max}"
+        yield from self._of_head()
+
+    def _of_head(self) -> Problems:
+        """What decoding goes through: outputs for each stride, anchors, bins."""
+        per_stride = self.head == "raw" or self.kind in ("nanodet", "picodet")
+        if self.kind == "ssd" and per_stride:
+            yield "head", "an ssd head has no raw outputs; use decoded"
+            return
+        if per_stride and not self.strides:
+            yield "strides", f"a {self.head} {self.kind} head needs them"
+        if self.kind == "yolov5" and self.head == "raw":
+            if len(self.anchors) != len(self.strides):
+                yield "anchors", f"of {len(self.anchors)} strides, not {len(self.strides)}"
+            elif not all(self.anchors):
+                yield "anchors", "a stride has none"
+        if not self.reg_max and any(map(self._needs_bins, self.outputs)):
+            yield "reg_max", "it is 0, and distances are distributions over that many bins"
+        there = {output.role for output in self.outputs}
+        missing = [role for role in self._needed_roles if role not in there]
+        if missing:
+            yield "outputs", f"decoding {self.kind} needs one with the role {missing[0]}"
+
+    def _needs_bins(self, output: HeadOutput) -> bool:
+        joint = self.kind in ("nanodet", "picodet") and output.role == "predictions"
+        return joint or output.role == "box_distribution"
+
+    @property
+    def _needed_roles(self) -> tuple[OutputRole, ...]:
+        """Those that there is no doubt about."""
+        if self.kind == "ssd":
+            return "boxes", "classes", "scores"
+        if self.head == "raw" and self.kind == "yolox":
+            return "box_regression", "objectness_logits", "class_logits"
+        in_rows = self.head == "decoded" and self.kind not in ("nanodet", "picodet")
+        return ("predictions",) if in_rows or self.kind == "yolov5" else ()
