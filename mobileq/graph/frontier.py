@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
-from mobileq.graph.index import Tail
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import (
     DYNAMIC,
     consumers,
@@ -32,24 +32,24 @@ def frontier(model: ModelProto, outputs: Collection[str] = ()) -> tuple[str, ...
     """The outputs of the weighty convolutions that no other weighty convolution follows.
 
     Weighty are convolutions and matrix products with constant weights, but not the mean of a
-    distance distribution (see `Tail.expectation_weights`). Only what carries values to the outputs
-    counts, in the order of the graph.
+    distance distribution (see `GraphIndex.expectation_weights`). Only what carries values to the
+    outputs counts, in the order of the graph.
 
     Args:
         model: With static input shapes.
         outputs: Look at these outputs of the model only; at all where empty.
     """
-    tail = Tail(model)
+    index = GraphIndex(model)
     live = set(outputs) or {value.name for value in model.graph.output}
     covered: set[str] = set()
     found: list[str] = []
-    for node in reversed(tail.nodes):
+    for node in reversed(index.nodes):
         made = [name for name in node.output if name]
         if live.isdisjoint(made) or node.op_type in _ONLY_SIZES:
             continue
         read = set(reads(node))
         live |= read
-        weighty = _is_weighty(tail, node)
+        weighty = _is_weighty(index, node)
         if weighty and covered.isdisjoint(made):
             found.append(node.output[0])
         if weighty or not covered.isdisjoint(made):
@@ -57,13 +57,13 @@ def frontier(model: ModelProto, outputs: Collection[str] = ()) -> tuple[str, ...
     return tuple(reversed(found))
 
 
-def _is_weighty(tail: Tail, node: NodeProto) -> bool:
-    if tail.expectation_weights(node) is not None:
+def _is_weighty(index: GraphIndex, node: NodeProto) -> bool:
+    if index.expectation_weights(node) is not None:
         return False
     if node.op_type == "MatMul":
-        return any(tail.constant_value(name) is not None for name in node.input)
+        return any(index.constant_value(name) is not None for name in node.input)
     at = _WEIGHTS_AT.get(node.op_type)
-    return at is not None and tail.constant_value(node.input[at]) is not None
+    return at is not None and index.constant_value(node.input[at]) is not None
 
 
 def behind_quantizers(model: ModelProto, names: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""An index of a graph for walking backwards from its outputs to its last convolutions."""
+"""An index of a whole graph, for walking backwards from its outputs to its last convolutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CARRYING = frozenset({"Transpose", "Reshape", "QuantizeLinear", "DequantizeLine
 """What may stand between a distribution and its mean."""
 
 
-class Tail:
+class GraphIndex:
     """The main graph of a model: nodes, their makers, constants, shapes and dtypes.
 
     Shapes have -1 for unknown dimensions; a tensor of unknown rank is missing.
@@ -41,7 +41,7 @@ class Tail:
             self.dtypes[value.name] = dtype_name(value.type.tensor_type.elem_type)
 
     def is_convolution(self, node: NodeProto) -> bool:
-        """Whether the node has learnt weights, so that the tail ends before it."""
+        """Whether the node has learnt weights, so that a walk backwards ends at it."""
         return node.op_type in _CONVOLUTIONS and self.expectation_weights(node) is None
 
     def expectation_weights(self, node: NodeProto) -> npt.NDArray[np.generic] | None:

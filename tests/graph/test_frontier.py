@@ -135,10 +135,10 @@ def test_quantized_bins_are_read_with_their_scales(axis: int | None):
             "v": weights(4, 3, 1, 1),
         },
     )
-    from mobileq.graph.index import Tail
+    from mobileq.graph.index import GraphIndex
 
-    tail = Tail(model)
-    bins = tail.expectation_weights(tail.made_by["y"])
+    index = GraphIndex(model)
+    bins = index.expectation_weights(index.made_by["y"])
     assert bins is not None
     assert bins.tolist() == [0.0, 1.0, 2.0, 3.5]
     assert frontier(model) == ("c",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobileq.graph.index import Tail
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import dims, graph_inputs, guess_layout
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 Anchors = tuple[tuple[float, float], ...]
 
 
-def find_anchors(tail: Tail, model: ModelProto) -> dict[int, Anchors]:
+def find_anchors(index: GraphIndex, model: ModelProto) -> dict[int, Anchors]:
     """Stride -> (width, height) of each anchor in input pixels, smallest stride first."""
     height = _input_height(model)
     found: dict[int, Anchors] = {}
     if height is None:
         return found
-    for node in tail.nodes:
-        anchors = _anchors_of(tail, node)
-        shape = tail.shapes.get(node.output[0], ()) if anchors else ()
+    for node in index.nodes:
+        anchors = _anchors_of(index, node)
+        shape = index.shapes.get(node.output[0], ()) if anchors else ()
         if anchors and len(shape) == 5 and shape[2] > 0 and height % shape[2] == 0:
             found[height // shape[2]] = anchors
     return dict(sorted(found.items()))
@@ -43,23 +43,23 @@ def _input_height(model: ModelProto) -> int | None:
     return None
 
 
-def _anchors_of(tail: Tail, node: NodeProto) -> Anchors | None:
+def _anchors_of(index: GraphIndex, node: NodeProto) -> Anchors | None:
     """The anchors if `node` multiplies a square by them."""
     if node.op_type != "Mul" or len(node.input) != 2:
         return None
     for squared, constant in (tuple(node.input), tuple(reversed(node.input))):
-        if constant in tail.constants and _is_square(tail, squared):
-            return _pairs(tail.constants[constant])
+        if constant in index.constants and _is_square(index, squared):
+            return _pairs(index.constants[constant])
     return None
 
 
-def _is_square(tail: Tail, name: str) -> bool:
+def _is_square(index: GraphIndex, name: str) -> bool:
     """`Pow(x, 2)` or `Mul(x, x)`."""
-    node = tail.made_by.get(name)
+    node = index.made_by.get(name)
     if node is None:
         return False
     if node.op_type == "Pow":
-        exponent = tail.constants.get(node.input[1])
+        exponent = index.constants.get(node.input[1])
         return exponent is not None and exponent.size == 1 and bool(exponent.item() == 2.0)
     return bool(node.op_type == "Mul" and node.input[0] == node.input[1])
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mobileq.graph.index import Tail
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import DYNAMIC, attribute
 from mobileq.tasks.detect.anchors import find_anchors
 
@@ -80,41 +80,41 @@ class Evidence:
 
 def gather_evidence(model: ModelProto) -> Evidence:
     """Read the tails of all outputs. The model needs static input shapes, no inferred ones."""
-    tail = Tail(model)
+    index = GraphIndex(model)
     return Evidence(
-        outputs={value.name: _output_evidence(tail, value.name) for value in model.graph.output},
-        anchors=find_anchors(tail, model),
-        class_count=_class_count(tail),
+        outputs={value.name: _output_evidence(index, value.name) for value in model.graph.output},
+        anchors=find_anchors(index, model),
+        class_count=_class_count(index),
     )
 
 
-def _output_evidence(tail: Tail, name: str) -> OutputEvidence:
-    path = list(_value_path(tail, name))
-    nodes = tail.nodes_behind(name)
+def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
+    path = list(_value_path(index, name))
+    nodes = index.nodes_behind(name)
     return OutputEvidence(
         ops=frozenset(node.op_type for node in nodes),
-        pieces=_pieces(tail, name),
-        softmax_bins=max((_softmax_bins(tail, node) for node in nodes), default=0),
+        pieces=_pieces(index, name),
+        softmax_bins=max((_softmax_bins(index, node) for node in nodes), default=0),
         takes_top_k=any(_is_top_k_value(node, tensor) for node, tensor in path),
-        takes_ids=tail.dtypes.get(name) in _INTEGERS
+        takes_ids=index.dtypes.get(name) in _INTEGERS
         or any(
-            node.op_type == "Cast" and tail.dtypes.get(node.input[0]) in _INTEGERS
+            node.op_type == "Cast" and index.dtypes.get(node.input[0]) in _INTEGERS
             for node, _ in path
         ),
-        adds_one=any(_adds_one(tail, node) for node, _ in path),
+        adds_one=any(_adds_one(index, node) for node, _ in path),
         starts_squashed=_last_function(path) == "Sigmoid",
     )
 
 
-def _value_path(tail: Tail, name: str) -> Iterator[tuple[NodeProto, str]]:
+def _value_path(index: GraphIndex, name: str) -> Iterator[tuple[NodeProto, str]]:
     """(node, tensor) back from an output along what carries its values (not indices or sizes)."""
     seen: set[str] = set()
-    while name in tail.made_by and name not in seen:
+    while name in index.made_by and name not in seen:
         seen.add(name)
-        node = tail.made_by[name]
+        node = index.made_by[name]
         yield node, name
-        computed = [item for item in node.input if item and item not in tail.constants]
-        if not computed or tail.is_convolution(node):
+        computed = [item for item in node.input if item and item not in index.constants]
+        if not computed or index.is_convolution(node):
             return
         # Gather, Pad, Reshape and Slice carry the values in their first input.
         name = node.input[0] if node.input[0] in computed else computed[0]
@@ -130,38 +130,38 @@ def _is_top_k_value(node: NodeProto, tensor: str) -> bool:
     return bool(node.op_type == "TopK" and node.output[0] == tensor)
 
 
-def _adds_one(tail: Tail, node: NodeProto) -> bool:
-    values = [tail.constants[item] for item in node.input if item in tail.constants]
+def _adds_one(index: GraphIndex, node: NodeProto) -> bool:
+    values = [index.constants[item] for item in node.input if item in index.constants]
     return node.op_type == "Add" and any(value.size == 1 and value.item() == 1 for value in values)
 
 
-def _softmax_bins(tail: Tail, node: NodeProto) -> int:
+def _softmax_bins(index: GraphIndex, node: NodeProto) -> int:
     """Bins of a distance distribution: the length of the axis a softmax in the tail goes over."""
     if node.op_type != "Softmax":
         return 0
-    shape = tail.shapes.get(node.input[0], ())
+    shape = index.shapes.get(node.input[0], ())
     axis = _axis(node, -1)
     bins = shape[axis] if -len(shape) <= axis < len(shape) else 0
     return bins if 1 < bins <= 64 else 0
 
 
-def _pieces(tail: Tail, name: str) -> dict[int, tuple[Piece, ...]]:
+def _pieces(index: GraphIndex, name: str) -> dict[int, tuple[Piece, ...]]:
     """The Concats on the way back from an output, by the total length of their parts.
 
     An output [1, A, C] or [1, C, A] is concatenated over the strides (a total of A) and over the
     branches (a total of C), in either order; who asks knows which of the two is C.
     """
-    lengths = {length for length in tail.shapes.get(name, ())[-2:] if length != DYNAMIC}
+    lengths = {length for length in index.shapes.get(name, ())[-2:] if length != DYNAMIC}
     found: dict[int, tuple[Piece, ...]] = {}
     seen: set[str] = set()
-    while name in tail.made_by and name not in seen:
+    while name in index.made_by and name not in seen:
         seen.add(name)
-        node = tail.made_by[name]
+        node = index.made_by[name]
         if node.op_type == "Concat":
-            parts = _concat_parts(tail, node)
+            parts = _concat_parts(index, node)
             if sum(parts) in lengths:
                 found[sum(parts)] = tuple(
-                    Piece(channels=part, ops=_ops_behind(tail, item))
+                    Piece(channels=part, ops=_ops_behind(index, item))
                     for part, item in zip(parts, node.input, strict=True)
                 )
         elif node.op_type not in _SPREADING:
@@ -170,22 +170,22 @@ def _pieces(tail: Tail, name: str) -> dict[int, tuple[Piece, ...]]:
     return found
 
 
-def _concat_parts(tail: Tail, node: NodeProto) -> list[int]:
+def _concat_parts(index: GraphIndex, node: NodeProto) -> list[int]:
     axis = _axis(node, 0)
     parts = []
     for item in node.input:
-        shape = tail.shapes.get(item, ())
+        shape = index.shapes.get(item, ())
         if not -len(shape) <= axis < len(shape):
             return []
         parts.append(shape[axis])
     return parts
 
 
-def _ops_behind(tail: Tail, name: str) -> frozenset[str]:
-    return frozenset(node.op_type for node in tail.nodes_behind(name))
+def _ops_behind(index: GraphIndex, name: str) -> frozenset[str]:
+    return frozenset(node.op_type for node in index.nodes_behind(name))
 
 
-def _class_count(tail: Tail) -> int | None:
+def _class_count(index: GraphIndex) -> int | None:
     """Classes as non-maximum suppression counts them, or the divisor of a flat top-k index.
 
     NonMaxSuppression reads scores [1, classes, boxes]; with one class there, boxes of different
@@ -193,14 +193,14 @@ def _class_count(tail: Tail) -> int | None:
     YOLOv10 and YOLO26 take the best of all anchor-class pairs and recover the class as
     `index % classes`.
     """
-    for node in tail.nodes:
+    for node in index.nodes:
         if node.op_type == "NonMaxSuppression":
-            shape = tail.shapes.get(node.input[1], ())
+            shape = index.shapes.get(node.input[1], ())
             if len(shape) == 3 and shape[1] > 0:
-                return int(shape[1]) if shape[1] > 1 else _compared_classes(tail)
-    for node in tail.nodes:
-        if node.op_type == "Mod" and node.input[1] in tail.constants:
-            divisor = tail.constants[node.input[1]]
+                return int(shape[1]) if shape[1] > 1 else _compared_classes(index)
+    for node in index.nodes:
+        if node.op_type == "Mod" and node.input[1] in index.constants:
+            divisor = index.constants[node.input[1]]
             if divisor.size == 1 and divisor.dtype.kind in "iu" and divisor.item() > 0:
                 return int(divisor.item())
     return None
@@ -211,12 +211,12 @@ def _axis(node: NodeProto, default: int) -> int:
     return default if axis is None else axis.i
 
 
-def _compared_classes(tail: Tail) -> int:
+def _compared_classes(index: GraphIndex) -> int:
     """Length of the longest axis that an ArgMax goes over, at least 1."""
     lengths = [1]
-    for node in tail.nodes:
+    for node in index.nodes:
         if node.op_type == "ArgMax":
-            shape = tail.shapes.get(node.input[0], ())
+            shape = index.shapes.get(node.input[0], ())
             axis = _axis(node, 0)
             lengths += [shape[axis]] if -len(shape) <= axis < len(shape) else []
     return max(lengths)

@@ -13,7 +13,7 @@ import msgspec
 
 from mobileq.errors import InputError, UsageError
 from mobileq.graph.frontier import behind_quantizers, cut_at, frontier
-from mobileq.graph.index import Tail
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import dims, dtype_name
 from mobileq.spec import DecodeKind, DecodeSpec, ModelSpec, OutputRole, TensorSpec
 from mobileq.tasks.detect.head_roles import HeadTensor, NoRawHead, find_roles
@@ -180,11 +180,11 @@ def _check_channels(
 
 def _distance_bins(model: ModelProto, decode: DecodeSpec, bins: int) -> tuple[float, ...]:
     """What the graph multiplies a distribution by; empty where that is 0, 1, 2 ... or missing."""
-    tail = Tail(model)
+    index = GraphIndex(model)
     found: set[tuple[float, ...]] = set()
     for output in decode.outputs:
-        for node in tail.nodes_behind(output.name):
-            weights = tail.expectation_weights(node)
+        for node in index.nodes_behind(output.name):
+            weights = index.expectation_weights(node)
             if weights is not None and weights.size == bins:
                 found.add(tuple(float(value) for value in weights.tolist()))
     if len(found) > 1:
