@@ -11,15 +11,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError
-from mobileq.graph.outline import (
-    all_graphs,
-    all_nodes,
-    attribute,
-    constants,
-    graph_inputs,
-    subgraphs,
+from mobileq.graph.given_quantization import GivenQuantization
+from mobileq.graph.outline import all_graphs, all_nodes, subgraphs
+from mobileq.graph.pair_parameters import (
+    DEQUANTIZE,
+    PAIR,
+    QUANTIZE,
+    constant_names,
+    constant_values,
+    parameters,
+    weight_parameters,
 )
-from mobileq.spec import QuantParams, Spec, TensorRange
+from mobileq.graph.prune import prune
+from mobileq.spec import TensorRange
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-_PAIR = frozenset({_QUANTIZE, _DEQUANTIZE})
 _INTEGER_PREFIXES = ("QLinear", "QGemm", "QAttention", "QEmbed")
 _INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat"})
 _DYNAMIC_OPS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul"})
@@ -46,24 +48,9 @@ _AS_PAIRS = (
 )
 
 
-class GivenQuantization(Spec, frozen=True, kw_only=True):
-    """The scales a model came with, by its tensors' names.
-
-    `ranges` holds, for each activation, the real values that its smallest and largest 8-bit code
-    stand for: `(max - min) / 255` is its scale again, to the last bit where computed in doubles.
-    `constants` holds the parameters of weights (`axis`: the dimension that has a scale per index).
-    A tensor in neither had no pair. `unquantized` names what the convolutions and matrix products
-    give whose weights had none: they are meant to stay float.
-    """
-
-    ranges: dict[str, TensorRange]
-    constants: dict[str, QuantParams]
-    unquantized: tuple[str, ...] = ()
-
-
 def has_quantizers(model: ModelProto) -> bool:
     """Whether the model comes quantized in any format."""
-    return any(node.op_type in _PAIR or _works_on_integers(node) for node in all_nodes(model))
+    return any(node.op_type in PAIR or _works_on_integers(node) for node in all_nodes(model))
 
 
 def strip_quantizers(model: ModelProto) -> tuple[ModelProto, GivenQuantization, tuple[str, ...]]:
@@ -85,11 +72,11 @@ def strip_quantizers(model: ModelProto) -> tuple[ModelProto, GivenQuantization, 
     stripped = onnx.ModelProto()
     stripped.CopyFrom(model)
     graph = stripped.graph
-    values = _constant_values(stripped)
-    pairs = [node for node in graph.node if node.op_type in _PAIR]
-    folded = [n for n in pairs if n.op_type == _DEQUANTIZE and n.output[0] in values]
-    weights = {n.output[0]: found for n in folded if (found := _weight_parameters(n, values))}
-    fixed = _constant_names(graph)
+    values = constant_values(stripped)
+    pairs = [node for node in graph.node if node.op_type in PAIR]
+    folded = [n for n in pairs if n.op_type == DEQUANTIZE and n.output[0] in values]
+    weights = {n.output[0]: found for n in folded if (found := weight_parameters(n, values))}
+    fixed = constant_names(graph)
     pairs = [node for node in pairs if node.output[0] not in fixed]
     sources = _sources(graph, {node.output[0] for node in pairs})
     ranges, repeated = _ranges(pairs, sources, values)
@@ -104,36 +91,6 @@ def strip_quantizers(model: ModelProto) -> tuple[ModelProto, GivenQuantization, 
         unquantized=_unquantized(stripped, {node.output[0] for node in folded}),
     )
     return stripped, given, tuple(_notices(given, repeated))
-
-
-def remaining(given: GivenQuantization, model: ModelProto) -> GivenQuantization:
-    """What of it still holds after the model was simplified.
-
-    A batch normalization that was folded into a convolution has changed its weights.
-    """
-    import numpy as np
-
-    stored = constants(model.graph)
-    made = {name for node in model.graph.node for name in node.output}
-    made.update(value.name for value in graph_inputs(model))
-
-    def holds(name: str, found: QuantParams) -> bool:
-        if name not in stored:
-            return False
-        value = stored[name]
-        scale = np.array(found.scale)
-        if found.axis is not None:
-            if value.ndim <= found.axis or value.shape[found.axis] != len(scale):
-                return False
-            scale = scale.reshape([-1 if at == found.axis else 1 for at in range(value.ndim)])
-        codes = value / scale
-        return bool(np.abs(codes - np.round(codes)).max(initial=0.0) < 0.01)
-
-    return GivenQuantization(
-        ranges={name: found for name, found in given.ranges.items() if name in made},
-        constants={name: found for name, found in given.constants.items() if holds(name, found)},
-        unquantized=given.unquantized,
-    )
 
 
 def _works_on_integers(node: NodeProto) -> bool:
@@ -159,106 +116,16 @@ def _require_pairs(model: ModelProto) -> None:
         )
     for graph in list(all_graphs(model))[1:]:
         for node in graph.node:
-            if node.op_type in _PAIR:
+            if node.op_type in PAIR:
                 raise InputError(
                     f"The model is quantized inside of an If, Loop or Scan ('{node.name}').",
                     "Export it without control flow, or give the float model.",
                 )
 
 
-def _constant_names(graph: GraphProto) -> set[str]:
-    """Tensors that depend on no input."""
-    names = {tensor.name for tensor in graph.initializer}
-    for node in graph.node:
-        fixed = all(name in names for name in node.input if name) if node.input else False
-        if node.op_type == "Constant" or (fixed and not list(subgraphs([node]))):
-            names.update(node.output)
-    return names
-
-
-def _constant_values(model: ModelProto) -> dict[str, Array]:
-    """The constants, and what of the pairs' scales and results follows from them.
-
-    ONNX Runtime, the reference, computes it: it knows every type that weights come in, also those
-    of 4 bits and blocks.
-    """
-    from onnx import ModelProto, helper
-
-    from mobileq.graph.trial_run import run
-
-    graph = model.graph
-    values: dict[str, Array] = dict(constants(graph))
-    fixed = _constant_names(graph)
-    wanted: set[str] = set()
-    for node in graph.node:
-        if node.op_type in _PAIR:
-            wanted.update(node.input[1:])
-        if node.op_type == _DEQUANTIZE:
-            wanted.update(node.output)
-    wanted = (wanted & fixed).difference(values)
-    if not wanted:
-        return values
-    part = ModelProto()
-    part.CopyFrom(model)
-    for field in (part.graph.input, part.graph.output, part.graph.value_info):
-        del field[:]
-    part.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in sorted(wanted))
-    _prune(part.graph)
-    values.update(run(part, {}))
-    return values
-
-
-def _parameters(node: NodeProto, values: Mapping[str, Array]) -> tuple[Array, Array]:
-    """(scale, zero-point) of a node, as doubles and integers. Raises InputError."""
-    import numpy as np
-
-    if any(name and name not in values for name in node.input[1:]):
-        raise InputError(
-            f"The scale of '{node.input[0]}' is computed when the model runs.",
-            "Export the model with constant scales.",
-        )
-    scale = np.asarray(values[node.input[1]], np.float64)
-    if len(node.input) > 2 and node.input[2]:
-        return scale, np.asarray(values[node.input[2]])
-    return scale, np.zeros(scale.shape, _default_type(node, values))
-
-
-def _default_type(node: NodeProto, values: Mapping[str, Array]) -> Any:
-    """Of the codes, where no zero-point says so."""
-    from onnx import helper
-
-    if node.op_type == _DEQUANTIZE and node.input[0] in values:
-        return values[node.input[0]].dtype
-    asked = attribute(node, "output_dtype")
-    return helper.tensor_dtype_to_np_dtype(asked.i if asked is not None and asked.i else 2)
-
-
-def _weight_parameters(node: NodeProto, values: Mapping[str, Array]) -> QuantParams | None:
-    """Of a constant in 8 bits or fewer; None for a bias, and where each block has a scale."""
-    import numpy as np
-
-    scale, zero = _parameters(node, values)
-    if zero.dtype.itemsize > 1:
-        return None
-    value = np.asarray(values[node.output[0]], np.float64)
-    axis = None
-    if scale.size > 1:
-        at = attribute(node, "axis")
-        axis = (at.i if at is not None else 1) % max(value.ndim, 1)
-        if scale.ndim != 1 or value.ndim == 0 or value.shape[axis] != scale.size:
-            return None
-    if not np.isfinite(scale).all() or not (scale > 0).all():
-        return None
-    return QuantParams(
-        scale=tuple(float(each) for each in scale.ravel()),
-        zero_point=tuple(int(each) for each in np.broadcast_to(zero, scale.shape).ravel()),
-        axis=axis,
-    )
-
-
 def _unquantized(model: ModelProto, folded: Collection[str]) -> tuple[str, ...]:
     """What the weighty operators give whose weights are constant and come of no pair."""
-    fixed, of_pairs = _constant_names(model.graph), set(folded)
+    fixed, of_pairs = constant_names(model.graph), set(folded)
     found = []
     for node in model.graph.node:
         if not of_pairs.isdisjoint(node.input) and node.output[0] in fixed:
@@ -279,10 +146,10 @@ def _sources(graph: GraphProto, pairs: Collection[str]) -> dict[str, str]:
     for node in graph.node:
         taken = node.input[0] if node.input else ""
         if node.output[0] in pairs:
-            if node.op_type == _DEQUANTIZE and taken not in integers:
+            if node.op_type == DEQUANTIZE and taken not in integers:
                 raise _integer_end("input", taken) if taken in inputs else _not_paired(node)
             sources[node.output[0]] = sources.get(taken, taken)
-            if node.op_type == _QUANTIZE:
+            if node.op_type == QUANTIZE:
                 integers.add(node.output[0])
         elif not integers.isdisjoint(node.input):
             if node.op_type not in _MOVING or integers.intersection(node.input) != {taken}:
@@ -317,9 +184,9 @@ def _ranges(
     several: set[str] = set()
     for node in pairs:
         name = sources[node.output[0]]
-        if node.op_type == _DEQUANTIZE and name in found:
+        if node.op_type == DEQUANTIZE and name in found:
             continue  # only what an operator moved as integers has no QuantizeLinear
-        scale, zero = _parameters(node, values)
+        scale, zero = parameters(node, values)
         kind = str(zero.dtype)
         if kind not in _INT8_BOUNDS or scale.size != 1:
             how = f"to {kind}" if scale.size == 1 else f"with {scale.size} scales"
@@ -379,22 +246,7 @@ def _rewrite(graph: GraphProto, gone: Collection[str], names: Mapping[str, str])
         kept.append(copy)
     del graph.node[:], graph.value_info[:], graph.quantization_annotation[:]
     graph.node.extend(kept)
-    _prune(graph)
-
-
-def _prune(graph: GraphProto) -> None:
-    """Drop the nodes and constants that no output needs."""
-    needed = {value.name for value in graph.output}
-    for at in reversed(range(len(graph.node))):
-        node = graph.node[at]
-        if needed.isdisjoint(node.output):
-            del graph.node[at]
-            continue
-        for reader in (node, *(each for body in subgraphs([node]) for each in body.node)):
-            needed.update(reader.input)
-    for at in reversed(range(len(graph.initializer))):
-        if graph.initializer[at].name not in needed:
-            del graph.initializer[at]
+    prune(graph)
 
 
 def _notices(given: GivenQuantization, several: Collection[str]) -> Iterator[str]:

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 from mobileq.consistency import consistent_model
 from mobileq.graph.foreign_ops import require_standard_ops
+from mobileq.graph.given_quantization import GivenQuantization, remaining
 from mobileq.graph.load import load_with_notices
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
-from mobileq.graph.quantized import (
-    GivenQuantization,
-    has_quantizers,
-    remaining,
-    strip_quantizers,
-)
+from mobileq.graph.quantized import has_quantizers, strip_quantizers
 from mobileq.graph.set_inputs import parse_set_inputs, set_inputs
 from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
 from mobileq.graph.simplify import simplify

@@ -15,7 +15,7 @@ import msgspec
 from mobileq.errors import InputError
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
-from mobileq.graph.quantized import GivenQuantization
+from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.spec import ModelSpec, Spec
 
 MODEL_NAME: Final = "model.onnx"

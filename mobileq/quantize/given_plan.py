@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
-from mobileq.graph.quantized import GivenQuantization
+from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.quantize.given_ranges import ranges_between
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import QuantPlan, matching_groups, tensors_of

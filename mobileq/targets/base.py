@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mobileq.errors import UsageError
-from mobileq.graph.quantized import GivenQuantization
+from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.progress import Progress
 from mobileq.spec import Engine, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
 

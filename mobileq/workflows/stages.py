@@ -18,7 +18,7 @@ import msgspec
 from mobileq.cache import ResultCache
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification, verify
-from mobileq.graph.quantized import GivenQuantization
+from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.given_plan import given_plan

@@ -5,7 +5,7 @@ import pytest
 from onnx import ModelProto, numpy_helper, parser
 
 from mobileq.errors import UsageError
-from mobileq.graph.quantized import GivenQuantization
+from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.quantize.given_plan import given_plan
 from mobileq.spec import QuantParams, TensorRange
 
