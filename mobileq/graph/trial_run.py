@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
+from mobileq.graph.input_domains import input_domains
 from mobileq.graph.outline import dims as dims_of
 from mobileq.graph.outline import graph_inputs
 from mobileq.onnx_runtime import open_session, session_options
@@ -30,20 +31,20 @@ def random_inputs(
     """Input name -> array of the model's own shape: floats in [0, 1), bytes over their whole range.
 
     With `signed` floats are of both signs, most under 4, some zero.
-    Wider integers are indices or sizes more often than pixels and stay 0 or 1; what divides whole
-    numbers is 1 or 2.
+    Wider integers are indices or sizes more often than pixels and stay 0 or 1, but for those of
+    which a node asks more (`input_domains`).
     """
     import numpy as np
     from onnx import helper
 
     generator = np.random.default_rng(seed)
     arrays: dict[str, npt.NDArray[np.generic]] = {}
-    divisors = {node.input[1] for node in model.graph.node if node.op_type in ("Div", "Mod")}
+    domains = input_domains(model)
     for value in graph_inputs(model):
         dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         shape = dims_of(value) or ()
-        if dtype.kind in "iu" and value.name in divisors:
-            arrays[value.name] = generator.integers(1, 3, shape).astype(dtype)
+        if dtype.kind in "iu" and value.name in domains:
+            arrays[value.name] = domains[value.name](generator, shape).astype(dtype)
         elif dtype == np.uint8:
             arrays[value.name] = generator.integers(0, 256, shape, dtype=np.uint8)
         elif dtype.kind in "iub":

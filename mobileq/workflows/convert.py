@@ -119,7 +119,7 @@ def _write(
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
     with progress.stage("Writing golden vectors"):
-        sample = next(verification_samples(spec, results.samples, 1, options.seed))
+        sample = next(verification_samples(spec, results.samples, 1, options.seed, source.onnx))
         add_golden(bundle, spec, source.onnx, sample)
     report = Report(
         verifications={r.artifact.name: r.verification for r in results.files},

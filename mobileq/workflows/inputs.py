@@ -49,12 +49,16 @@ def open_calibration(
 
 
 def verification_samples(
-    spec: ModelSpec, samples: SampleSet | None, count: int, seed: int
+    spec: ModelSpec, samples: SampleSet | None, count: int, seed: int, model: Path
 ) -> Iterator[Sample]:
-    """`verification_count` calibration samples, or drawn pictures where there are none."""
+    """`verification_count` calibration samples, or drawn pictures where there are none.
+
+    Args:
+        model: The ONNX file, which may take fewer whole numbers than their type holds.
+    """
     count = verification_count(samples, count)
     if samples is None:
-        yield from islice(_drawn(spec, seed), count)
+        yield from islice(_drawn(spec, seed, model), count)
         return
     yield from islice(samples, count)
 
@@ -64,17 +68,19 @@ def verification_count(samples: SampleSet | None, count: int) -> int:
     return min(count, DRAWN_COUNT if samples is None else len(samples))
 
 
-def _drawn(spec: ModelSpec, seed: int) -> Iterator[Sample]:
+def _drawn(spec: ModelSpec, seed: int, model: Path) -> Iterator[Sample]:
     """Smooth random pictures through the model's own preprocessing; other inputs get noise."""
     import numpy as np
 
     from mobileq.calibration.samples import Picture, Sample
+    from mobileq.graph.input_domains import read_domains, within
     from mobileq.vision.preprocess import feed_picture
 
-    numbers = np.random.default_rng(seed)
+    numbers, domains = np.random.default_rng(seed), read_domains(model)
     for index in range(DRAWN_COUNT):
         image = _picture(numbers, 480, 640)
         feeds: dict[str, NDArray[Any]] = {t.name: _noise(numbers, t) for t in spec.inputs}
+        feeds.update(within(domains, spec.inputs, numbers))
         pictures: tuple[Picture, ...] = ()
         if spec.preprocess:
             picture, transform = feed_picture(spec, image)

@@ -146,7 +146,7 @@ class Judge:
         if model not in self._references:
             spec = source.spec
             runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
-            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed)
+            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed, model)
             count = verification_count(self._samples, VERIFY_COUNT)
             self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
             runner.close()
@@ -157,7 +157,7 @@ class Judge:
             spec = source.spec
             runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
             found = self._known_probes[model] = []
-            for sample in probe_samples(spec, self._seed):
+            for sample in probe_samples(spec, self._seed, model):
                 # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
                 # raises a dozen exception types without a common base.
                 with suppress(Exception):

@@ -7,6 +7,7 @@ the same on them. Objects in these samples would say nothing, so that they have 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.spec import ModelSpec, TensorSpec
@@ -21,18 +22,21 @@ _SMALL = 1e-3
 _BLOCKS = 4
 
 
-def probe_samples(spec: ModelSpec, seed: int) -> Iterator[Sample]:
+def probe_samples(spec: ModelSpec, seed: int, model: Path) -> Iterator[Sample]:
     """Noise and saturated blocks through the model's own preprocessing; inputs that take no
-    picture get numbers of both signs, small and large, with zeros and ties."""
+    picture get numbers of both signs, small and large, with zeros and ties; whole ones that the
+    ONNX file `model` takes fewer of than their type holds are of those."""
     import numpy as np
 
     from mobileq.calibration.samples import Sample
+    from mobileq.graph.input_domains import read_domains, within
     from mobileq.vision.preprocess import feed_picture
 
-    numbers = np.random.default_rng(seed)
+    numbers, domains = np.random.default_rng(seed), read_domains(model)
     images = (("noise", _noise(numbers)), ("extremes", _extremes(numbers)))
     for name, image in images if spec.preprocess else images[:1]:
         feeds = {tensor.name: signed(numbers, tensor) for tensor in spec.inputs}
+        feeds.update(within(domains, spec.inputs, numbers))
         if spec.preprocess:
             feeds.update(feed_picture(spec, image)[0])
         yield Sample(f"probe-{name}", feeds)

@@ -28,10 +28,11 @@ def _runner(path: Path, body: str) -> OnnxRuntimeRunner:
 
 
 def _compared(folder: Path, wanted: str, found: str, probed: bool) -> Verification:
-    samples = list(verification_samples(SPEC, None, 8, 0))
+    runner, model = _runner(folder / "a.onnx", wanted), folder / "a.onnx"
+    samples = list(verification_samples(SPEC, None, 8, 0, model))
     if probed:
-        samples += probe_samples(SPEC, 0)
-    reference = run_reference(_runner(folder / "a.onnx", wanted), SPEC, samples, Silent())
+        samples += probe_samples(SPEC, 0, model)
+    reference = run_reference(runner, SPEC, samples, Silent())
     return verify(_runner(folder / "b.onnx", found), "a", reference, SPEC, "fp32", Silent())
 
 
@@ -69,7 +70,7 @@ def test_bytes_reach_their_limits_and_indices_stay_small() -> None:
         assert (values.min(), values.max()) == (low, high)
 
 
-def test_picture_probes_pass_through_the_preprocessing_and_hold_no_objects() -> None:
+def test_picture_probes_pass_through_the_preprocessing_and_hold_no_objects(tmp_path: Path) -> None:
     picture = TensorSpec(name="x", shape=(1, 3, 32, 32), dtype="float32", layout="NCHW")
     spec = ModelSpec(
         name="m",
@@ -81,7 +82,8 @@ def test_picture_probes_pass_through_the_preprocessing_and_hold_no_objects() -> 
             width=32, height=32, resize_mode="stretch", image_mean=(0.5,) * 3, image_std=(0.5,) * 3
         ),
     )
-    probes = list(probe_samples(spec, 0))
+    _runner(tmp_path / "a.onnx", "Relu(x)")
+    probes = list(probe_samples(spec, 0, tmp_path / "a.onnx"))
     assert [probe.id for probe in probes] == ["probe-noise", "probe-extremes"]
     for probe in probes:
         assert probe.pictures == ()

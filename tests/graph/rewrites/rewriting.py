@@ -20,7 +20,9 @@ def parsed(text: str, opset: int = 17) -> onnx.ModelProto:
     return infer_shapes(parser.parse_model(HEADER.format(opset=opset) + text))
 
 
-def rewritten(rule: Rule, text: str, *inputs: np.ndarray, opset: int = 17) -> onnx.ModelProto:
+def rewritten(
+    rule: Rule, text: str, *inputs: np.ndarray, opset: int = 17, atol: float = 1e-6
+) -> onnx.ModelProto:
     """The model after the rule, which gives what it gave before on the inputs."""
     model = parsed(text, opset)
     result = apply_rules(model, [rule])
@@ -32,7 +34,7 @@ def rewritten(rule: Rule, text: str, *inputs: np.ndarray, opset: int = 17) -> on
     assert before.keys() == after.keys()
     for name, wanted in before.items():
         assert after[name].dtype == wanted.dtype
-        np.testing.assert_allclose(after[name], wanted, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(after[name], wanted, rtol=1e-5, atol=atol)
     return result
 
 
