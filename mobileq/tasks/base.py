@@ -57,6 +57,8 @@ class Measure:
         enough: Answers of the ONNX model that an agreement must rest on to say anything.
         unsure: Parts of the usual SQNR that a file must have where there are fewer.
         columns: Of `validate`'s table.
+        error: What `Compared.error` is where it is the task's own, in words.
+        answers: What a model gives.
         thing: What is counted, in the singular, and
         wanted: samples that have some.
         nothing: The ONNX model does this where it has no answer at all, and
@@ -69,6 +71,8 @@ class Measure:
     enough: int
     unsure: float
     columns: tuple[Column, ...]
+    error: str
+    answers: str
     thing: str
     wanted: str
     nothing: str
@@ -77,6 +81,11 @@ class Measure:
     def value(self, figures: Figures) -> float:
         """The one figure."""
         return figure(figures, self.key)
+
+    @property
+    def accuracy(self) -> tuple[str, ...]:
+        """Which figures of labels a manifest repeats: those in the table."""
+        return tuple(column.key for column in self.columns if column.of == "accuracy")
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Task(Protocol):
         error_of: What `Compared.error` is taken over: "outputs", or what the task makes of them.
         squashed: By output, the function that it goes through before anything else: where that is
             flat, integers may clip.
+        sigmoids: Of these, the ones whose values go through a sigmoid one by one.
         roles: By output, what it holds; outputs of one role are one signal.
     """
 
@@ -144,6 +154,7 @@ class Task(Protocol):
     measure: Measure | None
     error_of: str
     squashed: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]]
+    sigmoids: tuple[str, ...]
     roles: Mapping[str, str]
 
     def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[Answer, ...]:
