@@ -8,7 +8,8 @@ recognised. A new task is a folder and a name in `ROOMS`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
     from mobileq.vision.arrays import ByteArray
 
-ROOMS = ("detect", "tensors")
+ROOMS = ("detect", "classify", "tensors")
 """In the order in which they are asked. The last takes whatever no other reads."""
 
 Outputs = Mapping[str, "NDArray[Any]"]
@@ -214,8 +215,8 @@ class Task(Protocol):
 
 def task_of(spec: ModelSpec) -> Task:
     """The task of a model, by what is known of its outputs."""
-    for name in ROOMS:
-        found: Task | None = part(name, "task").bound(spec)
+    for _, room in parts("task"):
+        found: Task | None = room.bound(spec)
         if found is not None:
             return found
     raise AssertionError("the last room takes any model")
@@ -225,6 +226,13 @@ def measure_of(name: str) -> Measure | None:
     """By the room's name."""
     measure: Measure | None = part(name, "task").MEASURE
     return measure
+
+
+def parts(name: str) -> Iterator[tuple[str, Any]]:
+    """(room, module) of the rooms that have such a part."""
+    for room in ROOMS:
+        if importlib.util.find_spec(f"mobileq.tasks.{room}.{name}") is not None:
+            yield room, part(room, name)
 
 
 def part(room: str, name: str) -> Any:
