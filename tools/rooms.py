@@ -1,7 +1,8 @@
 """Which files name a task or a runtime outside its own room?
 
 A task has one room (`mobileq/tasks/NAME`) and a runtime has one (`mobileq/targets/NAME`); whoever
-else names one has to be changed when the next is added. Names are read from the code, not from its
+else names one has to be changed when the next is added. In Java a task's room is `core/NAME` with
+its view in `app/NAME`, a runtime's is `app/NAME`. Names are read from the code, not from its
 comments: identifiers, imported modules, and whole string constants.
 
     python tools/rooms.py            a table
@@ -24,7 +25,7 @@ TASKS = {
         *("detect", "detection", "detections", "decode", "decoded", "decoding", "nms", "coco"),
         *("box", "boxes", "anchor", "anchors", "iou"),
     ),
-    "classify": ("classify", "classifier", "top1", "top5", "softmax"),
+    "classify": ("classify", "classifier", "classification", "top1", "top5", "softmax"),
 }
 """By task: words that nobody outside its room should need."""
 RUNTIMES = {
@@ -32,19 +33,31 @@ RUNTIMES = {
     "mnn": ("mnn",),
     "onnxruntime": ("onnxruntime", "ort"),
 }
+_CORE = "android_template/core/src/main/java/mobileq/core/"
+_APP = "android_template/app/src/main/java/mobileq/app/"
 ROOMS = {
     "detect": (
         *("mobileq/tasks/detect/", "mobileq/spec/decode.py"),
         *("mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
+        *(f"{_CORE}detect/", f"{_CORE}manifest/decode/", f"{_APP}detect/"),
     ),
-    "classify": ("mobileq/tasks/classify/",),
-    "tflite": ("mobileq/targets/tflite/",),
-    "mnn": ("mobileq/targets/mnn/",),
+    "classify": ("mobileq/tasks/classify/", f"{_CORE}classify/", f"{_APP}classify/"),
+    "tflite": ("mobileq/targets/tflite/", f"{_APP}tflite/"),
+    "mnn": (
+        *("mobileq/targets/mnn/", f"{_APP}mnn/"),
+        "android_template/app/src/main/java/com/taobao/android/mnn/",
+    ),
     "onnxruntime": ("mobileq/targets/onnxruntime/", "mobileq/onnx_runtime.py"),
 }
 """Where the words are at home. Files of a room that has not been built yet count as its own."""
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 _PLAIN = re.compile(r"[\w.-]{1,40}")
+_JAVA_TOKEN = re.compile(
+    r"/\*.*?\*/|//[^\n]*"  # comments
+    r"|BitmapFactory\.\w+|inJustDecodeBounds"  # pictures are decoded too
+    r'|"(?P<text>(?:[^"\\\n]|\\.)*)"|(?P<name>[A-Za-z_]\w*)',
+    re.DOTALL,
+)
 
 
 def words(text: str) -> list[str]:
@@ -76,16 +89,41 @@ def names(tree: ast.Module) -> Iterator[str]:
                 yield text
 
 
+def java_names(text: str) -> Iterator[str]:
+    """Identifiers, parts of packages and short string constants of a file."""
+    for found in _JAVA_TOKEN.finditer(text):
+        if found["name"]:
+            yield found["name"]
+        elif found["text"] and _PLAIN.fullmatch(found["text"]):
+            yield found["text"]
+
+
+def named() -> Iterator[tuple[str, Counter[str]]]:
+    """(file, how often each word is in its names), Python and Java."""
+    for path in sorted((ROOT / "mobileq").rglob("*.py")):
+        yield place(path), counted(names(ast.parse(path.read_text())))
+    for path in sorted((ROOT / "android_template").rglob("*.java*")):
+        yield place(path), counted(java_names(path.read_text()))
+
+
+def place(path: Path) -> str:
+    """Inside the repository, with forward slashes."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def counted(found: Iterator[str]) -> Counter[str]:
+    """Their words."""
+    return Counter(word for name in found for word in words(name))
+
+
 def strangers(kinds: dict[str, tuple[str, ...]]) -> dict[str, dict[str, int]]:
     """{task or runtime: {file outside its room: how often it is named there}}."""
     found: dict[str, dict[str, int]] = {kind: {} for kind in kinds}
-    for path in sorted((ROOT / "mobileq").rglob("*.py")):
-        place = path.relative_to(ROOT).as_posix()
-        count = Counter(word for name in names(ast.parse(path.read_text())) for word in words(name))
+    for file, count in named():
         for kind, vocabulary in kinds.items():
             total = sum(count[word] for word in vocabulary)
-            if total and not place.startswith(ROOMS[kind]):
-                found[kind][place] = total
+            if total and not file.startswith(ROOMS[kind]):
+                found[kind][file] = total
     return found
 
 

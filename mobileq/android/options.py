@@ -11,6 +11,11 @@ from mobileq.errors import UsageError
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 DELEGATES = ("cpu", "gpu", "nnapi")
 RUNTIMES = ("tflite", "mnn")
+TASK_VIEWS = {
+    "detect": "mobileq.app.detect.BoxesView",
+    "classify": "mobileq.app.classify.ClassesView",
+}
+"""The tasks whose answers the app can show, each with the view that does."""
 COMPILE_SDK = 36
 LOWEST_SDK = 24
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobileq.android.native_libraries import library_problems
-from mobileq.android.options import RUNTIMES, AndroidOptions
+from mobileq.android.options import RUNTIMES, TASK_VIEWS, AndroidOptions
 from mobileq.android.template import rendered_files
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
@@ -164,7 +164,7 @@ def _require_readable(model: ModelSpec) -> None:
             f"{model.name} takes {model.batch} pictures at a time; the app has one.",
             "Export the model with a batch of 1, and convert it again.",
         )
-    if model.decode is None and model.task != "classify":
+    if model.task not in TASK_VIEWS:
         raise InputError(
             f"What the outputs of {model.name} mean is not known: the app could not show them.",
             "Describe them with --family or --spec when it is converted.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mobileq.android.options import COMPILE_SDK, AndroidOptions
+from mobileq.android.options import COMPILE_SDK, TASK_VIEWS, AndroidOptions
 from mobileq.android.resource_text import android_text
 
 _SUFFIX = ".jinja"
@@ -39,7 +39,7 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
         autoescape=False,  # each file has its own rules; `android_text` knows those of resources
     )
     environment.filters["android_text"] = android_text
-    values = {**vars(options), "compile_sdk": COMPILE_SDK}
+    values = {**vars(options), "compile_sdk": COMPILE_SDK, "task_views": TASK_VIEWS}
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -1,4 +1,4 @@
-"""Golden cases for the Java core: frames, tensors, outputs and detections, by mobileq itself.
+"""Golden cases for the Java core: frames, tensors, outputs and answers, by mobileq itself.
 
 One folder per case: `manifest.json`, `case.json`, `frame.bin` (RGBA with padded rows), `input.bin`
 and `output-N.bin` in the file's type and order of axes.
@@ -7,7 +7,7 @@ and `output-N.bin` in the file's type and order of axes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -311,7 +311,46 @@ def write_cases(folder: Path, seed: int = 7) -> int:
             case = folder / f"gray-{dtype}-{view.rotation}"
             write_case(case, head, gray, dtype, view, False, transposed)
             count += 1
+    for number, dtype in enumerate(("float32", "int8", "uint8")):
+        for view in VIEWS:
+            spec = PREPROCESS[number % len(PREPROCESS)]
+            write_classes(folder / f"classes-{dtype}-{view.rotation}", spec, dtype, view)
+            count += 1
     return count
+
+
+def write_classes(folder: Path, spec: PreprocessSpec, dtype: str, view: View) -> None:
+    """A classifier's case: the five best, equal ones in the order of classes."""
+    numbers = np.random.default_rng(view.width)
+    scores = numbers.choice([0, 1, 2, 60, 128, 255], (1, 40)).astype(np.float32) / 255
+    pixels, part = framed(view)
+    tensor, _ = preprocess(part, spec, rotation=view.rotation)
+    input_spec, stored_input = as_stored("image", tensor, dtype, None)
+    output_spec, stored = as_stored("scores", scores, dtype, None)
+    seen = as_seen(output_spec, stored)[0]
+    best = np.argsort(-seen, kind="stable")[:5]
+    assert len(set(seen[best])) < len(best)
+    model = ModelSpec(
+        name="golden",
+        task="classify",
+        family=None,
+        inputs=(TensorSpec(name="image", shape=spec.tensor_shape(), dtype="float32"),),
+        outputs=(TensorSpec(name="scores", shape=scores.shape, dtype="float32"),),
+        preprocess=spec,
+        labels=names(scores.size),
+    )
+    manifest = bundle_of(model, (input_spec,), (output_spec,))
+    answer = {"classes": [[[int(at), float(seen[at])] for at in best]]}
+    write_folder(folder, manifest, pixels, view, stored_input, [stored], answer)
+
+
+def framed(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """A frame of noise (uint8 [H, W, 3]), and the part of it that counts."""
+    pixels = np.random.default_rng(view.width).integers(
+        0, 256, (view.height, view.width, 3), dtype=np.uint8
+    )
+    left, top, width, height = view.crop
+    return pixels, np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 
 def write_case(
@@ -323,11 +362,7 @@ def write_case(
     evaluation: bool,
     transposed: bool,
 ) -> None:
-    pixels = np.random.default_rng(view.width).integers(
-        0, 256, (view.height, view.width, 3), dtype=np.uint8
-    )
-    left, top, width, height = view.crop
-    part = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+    pixels, part = framed(view)
     tensor, transform = preprocess(part, spec, rotation=view.rotation)
 
     input_spec, stored_input = as_stored("image", tensor, dtype, NHWC if transposed else None)
@@ -342,10 +377,19 @@ def write_case(
     found = postprocess(head.decode, seen, transform, thresholds)
     assert len(found) > 3, folder.name
     manifest = bundle_manifest(spec, head, (input_spec,), tuple(output_specs))
+    left, top, *_ = view.crop
     found = replace(found, xyxy=found.xyxy + np.array([left, top, left, top], np.float32))
-    write_folder(
-        folder, manifest, pixels, view, stored_input, stored_outputs, found, evaluation=evaluation
-    )
+    answer = {**boxes(found), "evaluation": evaluation}
+    write_folder(folder, manifest, pixels, view, stored_input, stored_outputs, answer)
+
+
+def boxes(found: Detections) -> dict[str, object]:
+    """A detector's answer, in pixels of the whole frame."""
+    listed = [
+        [*map(float, box), float(score), float(class_id)]
+        for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True)
+    ]
+    return {"detections": [listed]}
 
 
 def write_folder(
@@ -355,12 +399,10 @@ def write_folder(
     view: View,
     stored_input: np.ndarray,
     stored_outputs: Sequence[np.ndarray],
-    found: Detections,
-    *,
-    evaluation: bool = False,
+    answer: Mapping[str, object],
     artifact: int = 0,
 ) -> None:
-    """One case; `pixels` is RGB, and `found` is in pixels of the whole frame."""
+    """One case; `pixels` is RGB, and `answer` what Python makes of the outputs."""
     folder.mkdir(parents=True)
     opacity = np.random.default_rng(7).integers(0, 256, (*pixels.shape[:2], 1), np.uint8)
     rows = np.concatenate([pixels, opacity], axis=2).reshape(view.height, -1)
@@ -377,15 +419,7 @@ def write_folder(
         "row_stride": rows.shape[1],
         "rotation": view.rotation,
         "crop": view.crop,
-        "evaluation": evaluation,
-        "detections": [
-            [
-                [*map(float, box), float(score), float(class_id)]
-                for box, score, class_id in zip(
-                    found.xyxy, found.score, found.class_id, strict=True
-                )
-            ]
-        ],
+        **answer,
     }
     (folder / "case.json").write_text(json.dumps(case))
 
@@ -445,6 +479,16 @@ def bundle_manifest(
         decode=None if is_raw else head.decode,
         labels=names(head.decode.class_count),
     )
+    return bundle_of(model, inputs, outputs, head.decode if is_raw else None)
+
+
+def bundle_of(
+    model: ModelSpec,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    raw: DecodeSpec | None = None,
+) -> BundleManifest:
+    """With one artifact; `raw` is its head where the model's own is another."""
     artifact = Artifact(
         target="tflite",
         precision="int8",
@@ -453,8 +497,8 @@ def bundle_manifest(
         size_bytes=1,
         inputs=inputs,
         outputs=outputs,
-        recipe=QuantRecipe(precision="int8", head=head.decode.head),
-        decode=head.decode if is_raw else None,
+        recipe=QuantRecipe(precision="int8", head="raw" if raw else "decoded"),
+        decode=raw,
     )
     return seal(
         BundleManifest(

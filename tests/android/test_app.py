@@ -14,6 +14,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
+import onnx.parser
 import pytest
 
 from mobileq.bundle import read_bundle
@@ -23,6 +25,7 @@ from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import preprocess
 from tests.android import jvm
+from tests.android.golden_cases import boxes
 from tests.android.rendered import NAMESPACE, Project, compile_app, link_resources, render
 
 pytestmark = [
@@ -84,16 +87,12 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
     rgba = np.concatenate([frame, np.full((height, width, 1), 255, np.uint8)], axis=2)
     rows = np.pad(rgba.reshape(height, -1), ((0, 0), (0, 64)), constant_values=77)
     path.with_suffix(".rgba").write_bytes(rows.tobytes())
-    listed = [
-        [*map(float, box), float(score), float(class_id)]
-        for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True)
-    ]
     described = {
         "width": width,
         "height": height,
         "row_stride": rows.shape[1],
         "rotation": rotation,
-        "detections": [listed],
+        **boxes(found),
     }
     path.with_suffix(".json").write_text(json.dumps(described))
 
@@ -106,6 +105,44 @@ def desktop_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = jvm.javac(output, jvm.sources(HERE / "desktop"), classes, "-Xlint:none")
     assert not said, said
     return output
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The bundle of a model that tells what colour a picture has, and what it says of the photo."""
+    from mobileq.__main__ import main
+
+    folder = tmp_path_factory.mktemp("colours")
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
+        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
+         float[6] b = {0, 0, 0, 0, 3, -3}> {
+            p = GlobalAveragePool(x)
+            f = Flatten(p)
+            z = Gemm<transB=1>(f, w, b)
+            y = Softmax(z)
+        }"""
+    )
+    names = ["red", "green", "blue", "yellow", "dark", "bright"]
+    onnx.helper.set_model_props(model, {"task": "classify", "names": repr(names)})
+    onnx.save(model, folder / "colours.onnx")
+    arguments = ["convert", str(folder / "colours.onnx"), "-o", str(folder / "assets" / "bundle")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOBILEQ_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("MOBILEQ_LOG_DIR", str(folder / "logs"))
+        assert main([*arguments, "--target", "tflite", "--precision", "fp32"]) == 0
+    manifest = read_bundle(folder / "assets" / "bundle").manifest
+    (artifact,) = manifest.artifacts
+    assert manifest.model.preprocess is not None
+    runner = load_target("tflite").open(
+        folder / "assets" / "bundle" / artifact.path, artifact.inputs, artifact.outputs
+    )
+    tensor, _ = preprocess(read_image(PHOTO), manifest.model.preprocess)
+    scores = next(iter(runner.run({"x": tensor}).values()))[0]
+    runner.close()
+    best = np.argsort(-scores)[:5]
+    assert min(-np.diff(scores[best])) > 0.005
+    return folder / "assets", ", ".join(f"{names[at]} {scores[at]:.4f}" for at in best)
 
 
 @dataclass(frozen=True)
@@ -165,13 +202,19 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         "unknown field",
     ),
     "another model": (_other_side, "does not belong to its manifest"),
+    "task": (lambda m: m.replace('"task": "detect"', '"task": "segment"'), "no task 'segment'"),
+    "no task": (lambda m: m.replace('"task": "detect"', '"task": "unknown"'), "no task 'unknown'"),
 }
 """What becomes of the manifest, and part of the sentence that the screen says then."""
 
 
 @pytest.fixture(scope="module")
 def results(
-    app: App, frames: Path, demo_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+    app: App,
+    frames: Path,
+    demo_bundle: Path,
+    colours: tuple[Path, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
     """What each class of tests said, in the app with its bundle and with changed ones."""
     folder = tmp_path_factory.mktemp("results")
@@ -185,6 +228,10 @@ def results(
         assert manifest.read_text() != text
         case = _write_case(folder / name, app, "BrokenBundleTest", assets, expected=expected)
         cases[name] = case
+    assets, said_by_python = colours
+    cases["classifier"] = _write_case(
+        folder / "classifier", app, "ClassifierTest", assets, expected=said_by_python
+    )
     (instrumented,) = jvm.libraries("android-instrumented")
     options = {
         "robolectric.offline": "true",
@@ -247,6 +294,10 @@ def _write_case(
 
 def test_the_app_finds_and_draws_what_python_finds(results: dict[str, str]):
     assert re.fullmatch(r"\d\d ran", results["whole"]), results["whole"][:8000]
+
+
+def test_a_classifier_lists_what_python_says_and_has_no_sliders(results: dict[str, str]):
+    assert results["classifier"] == "1 ran", results["classifier"][:4000]
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -29,6 +29,7 @@ def test_the_core_knows_nothing_of_android():
 
 
 MUTATIONS = {
+    "classify/TopClasses.java": ("scores[rank - 1] < score", "scores[rank - 1] <= score"),
     "detect/BestFirst.java": ("score + 0f", "-score"),
     "image/AxisTaps.java": ("quotient % 2 == 1", "true"),
     "tensor/Rows.java": (">= threshold", "> threshold"),

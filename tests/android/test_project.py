@@ -74,8 +74,8 @@ WRONG = {
     "TfliteBackend.java": ("interpreter.runForMultipleInputsOutputs", "interpreter.runForMultiple"),
     "CameraBinding.java": ("setBackpressureStrategy", "setBackPressure"),
     "FrameAnalyzer.java": ("getRotationDegrees()", "getRotation()"),
-    "Screen.java": ("R.id.overlay", "R.id.overlays"),
-    "OverlayView.java": ("canvas.drawRect(box, line)", "canvas.drawRect(line, box)"),
+    "Screen.java": ("R.id.answer", "R.id.answers"),
+    "BoxesView.java": ("canvas.drawRect(box, line)", "canvas.drawRect(line, box)"),
     "Photo.java": ("ExifInterface.TAG_ORIENTATION", "ExifInterface.ORIENTATION"),
     "MnnBackend.java": ("nativeTensorGetData", "nativeTensorGetFloats"),
 }
@@ -139,12 +139,12 @@ def test_aapt2_refuses_what_is_wrong(bundle: Path, tmp_path: Path):
 
 
 def test_views_and_components_that_the_resources_name_exist(project: Project, compiled: Path):
-    layout = ElementTree.parse(project.main / "res/layout/activity_main.xml")
-    names = {element.tag for element in layout.iter() if "." in element.tag}
+    layouts = [ElementTree.parse(path) for path in (project.main / "res/layout").iterdir()]
+    names = {element.tag for tree in layouts for element in tree.iter() if "." in element.tag}
     manifest = ElementTree.parse(project.main / "AndroidManifest.xml")
     names |= {element.get(f"{ANDROID}name") for element in manifest.iter("activity")}
     stubs = {"androidx.camera.view.PreviewView"}
-    assert names - stubs == {"mobileq.app.OverlayView", "mobileq.app.MainActivity"}
+    assert names - stubs == {"mobileq.app.MainActivity"}
     for name in names - stubs:
         assert (compiled / f"{name.replace('.', '/')}.class").is_file()
 
@@ -164,7 +164,7 @@ def test_resource_files_have_names_that_android_takes(project: Project):
 
 def test_what_the_screen_says_is_used_and_translatable_texts_are_resources(project: Project):
     java = "".join(path.read_text() for path in (project.main / "java").rglob("*.java"))
-    layout = (project.main / "res/layout/activity_main.xml").read_text()
+    layout = "".join(path.read_text() for path in (project.main / "res/layout").iterdir())
     strings = ElementTree.parse(project.main / "res/values/strings.xml").getroot()
     for element in strings:
         name = element.get("name")

@@ -16,7 +16,7 @@ from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import preprocess, quantize
 from tests.android import jvm
-from tests.android.golden_cases import View, as_seen, write_folder
+from tests.android.golden_cases import View, as_seen, boxes, write_folder
 
 pytestmark = [pytest.mark.real_model, pytest.mark.slow]
 
@@ -83,4 +83,4 @@ def write_case(
     assert len(found) > 1
     height, width = frame.shape[:2]
     view = View(width, height, 64, rotation, (0, 0, width, height))
-    write_folder(folder, manifest, frame, view, stored, outputs, found, artifact=index)
+    write_folder(folder, manifest, frame, view, stored, outputs, boxes(found), index)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from mobileq.android.native_libraries import elf_problem, library_problems
-from mobileq.android.options import AndroidOptions
+from mobileq.android.options import TASK_VIEWS, AndroidOptions
 from mobileq.android.project import STATE_NAME, render_project
 from mobileq.bundle import read_bundle
 from mobileq.errors import InputError, UsageError
-from mobileq.spec import TensorSpec
+from mobileq.spec import Task, TensorSpec
 from tests.android.bundles import write_bundle
 from tests.cli.commands import Cli
 
@@ -39,7 +39,7 @@ def test_the_bundle_is_in_the_assets_as_it_was(bundle: Path, rendered: Path):
 def test_nothing_of_the_template_language_is_left(rendered: Path):
     for path in rendered.rglob("*"):
         assert path.suffix != ".jinja"
-        if path.suffix in (".gradle", ".toml", ".md", ".xml") or path.name == "Runtimes.java":
+        if path.suffix in (".gradle", ".toml", ".md", ".xml", ".java"):
             text = path.read_text()
             assert "{{" not in text
             assert "{%" not in text
@@ -148,6 +148,20 @@ def test_a_model_that_the_app_cannot_read_is_refused_at_once(
     with pytest.raises(InputError, match=message):
         render_project(path, tmp_path / "app", OPTIONS)
     assert not (tmp_path / "app").exists()
+
+
+@pytest.mark.parametrize("task", get_args(Task))
+def test_every_task_has_a_view_in_the_app_or_is_refused(task: str, tmp_path: Path):
+    path = write_bundle(tmp_path / "b", changed={"task": task})
+    if task in TASK_VIEWS:
+        render_project(path, tmp_path / "app", OPTIONS)
+        java = tmp_path / "app/app/src/main/java"
+        assert (java / f"{TASK_VIEWS[task].replace('.', '/')}.java").is_file()
+        registry = (java / "mobileq/app/Tasks.java").read_text()
+        assert f'case "{task}":\n                return new {TASK_VIEWS[task]}(' in registry
+    else:
+        with pytest.raises(InputError, match="the app could not show them"):
+            render_project(path, tmp_path / "app", OPTIONS)
 
 
 def test_a_classifier_is_rendered_without_decoding(tmp_path: Path):

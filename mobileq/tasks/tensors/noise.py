@@ -35,8 +35,7 @@ class NoiseReference:
             if found[name] is wanted:
                 shares.append(0.0)
                 continue
-            with np.errstate(invalid="ignore", over="ignore"):
-                difference = np.subtract(found[name], wanted, dtype=np.float32)
+            difference = np.subtract(found[name], wanted, dtype=np.float32)
             if not math.isfinite(self._powers[name]):
                 difference = difference[np.isfinite(wanted)]  # the float model has no numbers there
             error = _power(difference)

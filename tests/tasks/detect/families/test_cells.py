@@ -4,8 +4,7 @@ import pytest
 
 from mobileq.spec import TensorSpec
 from mobileq.tasks.detect.families.cells import STRIDES, cell_counts, find_predictions, strides_of
-from mobileq.tasks.detect.families.facts import Facts
-from mobileq.tasks.recognition import Picture
+from mobileq.tasks.detect.families.facts import Facts, Picture
 
 
 def facts(width: int, height: int, *shapes: tuple[int, ...]) -> Facts:

@@ -9,6 +9,7 @@ import android.graphics.Canvas;
 import android.graphics.RectF;
 import android.os.Looper;
 import android.view.View;
+import android.view.ViewGroup;
 import android.widget.Spinner;
 import android.widget.TextView;
 import androidx.camera.core.CameraSelector;
@@ -96,8 +97,18 @@ final class AppUnderTest implements AutoCloseable {
         settle();
     }
 
+    /** Null where the app did not get so far. */
+    AnswerView answer() {
+        return (AnswerView) ((ViewGroup) activity.findViewById(R.id.answer)).getChildAt(0);
+    }
+
     Detections shown() {
-        return ReflectionHelpers.getField(activity.findViewById(R.id.overlay), "detections");
+        return ReflectionHelpers.getField(answer(), "detections");
+    }
+
+    /** What a reader of the screen says of the picture. */
+    String heard() {
+        return answer().createAccessibilityNodeInfo().getContentDescription().toString();
     }
 
     String text(int id) {

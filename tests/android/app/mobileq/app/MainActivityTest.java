@@ -12,7 +12,6 @@ import android.graphics.Color;
 import android.graphics.RectF;
 import android.net.Uri;
 import android.os.Looper;
-import android.view.View;
 import android.widget.SeekBar;
 import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
@@ -372,10 +371,9 @@ public class MainActivityTest {
     public void aReaderOfTheScreenHearsWhatIsInThePicture() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        View overlay = app.activity.findViewById(R.id.overlay);
-        assertEquals("Picture", overlay.createAccessibilityNodeInfo().getContentDescription());
+        assertEquals("Picture", app.heard());
         app.deliver(CameraFrame.read("tflite-fp32-0"));
-        String heard = overlay.createAccessibilityNodeInfo().getContentDescription().toString();
+        String heard = app.heard();
         assertTrue(heard, heard.matches("Picture with \\d \u00d7 \\w+(, \\d \u00d7 \\w+)+"));
         assertFalse(app.activity.findViewById(R.id.stage).isClickable());
         app.click(R.id.full_screen);
@@ -390,6 +388,30 @@ public class MainActivityTest {
         assertTrue(app.text(R.id.message).startsWith("The photo cannot be read: "));
     }
 
+    private void slide(int id, int progress) {
+        SeekBar slider = app.activity.findViewById(id);
+        slider.setProgress(progress);
+        Shadows.shadowOf(slider).getOnSeekBarChangeListener().onProgressChanged(slider, progress, true);
+    }
+
+    @Test
+    public void thresholdsAreRememberedForTheModel() throws Exception {
+        app = new AppUnderTest(true);
+        assertEquals("Lowest score: 0.25", app.text(R.id.score_label));
+        assertEquals("Highest overlap of one class: 0.45", app.text(R.id.iou_label));
+        slide(R.id.score, 99);
+        slide(R.id.iou, 30);
+        assertEquals("Lowest score: 0.99", app.text(R.id.score_label));
+        app.close();
+        app = new AppUnderTest(true);
+        assertEquals("Lowest score: 0.99", app.text(R.id.score_label));
+        assertEquals("Highest overlap of one class: 0.30", app.text(R.id.iou_label));
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        assertEquals(0, app.shown().count());
+        assertEquals("Picture", app.heard());
+    }
+
     @Test
     public void aHigherThresholdShowsFewerBoxes() throws Exception {
         app = new AppUnderTest(true);
@@ -397,12 +419,7 @@ public class MainActivityTest {
         CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         int before = app.shown().count();
-        SeekBar score = app.activity.findViewById(R.id.score);
-        SeekBar.OnSeekBarChangeListener listener =
-                Shadows.shadowOf(score).getOnSeekBarChangeListener();
-        double best = frame.detections[0][4];
-        score.setProgress((int) Math.ceil(best * 100));
-        listener.onProgressChanged(score, score.getProgress(), true);
+        slide(R.id.score, (int) Math.ceil(frame.detections[0][4] * 100));
         app.deliver(frame);
         assertTrue(before > app.shown().count());
     }

@@ -14,6 +14,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import mobileq.core.classify.Classification;
+import mobileq.core.classify.TopClasses;
+import mobileq.core.detect.Detection;
 import mobileq.core.detect.Detections;
 import mobileq.core.detect.Thresholds;
 import mobileq.core.image.Frame;
@@ -21,9 +24,10 @@ import mobileq.core.json.Fields;
 import mobileq.core.json.JsonReader;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
-import mobileq.core.run.Analysis;
 import mobileq.core.run.Backend;
-import mobileq.core.run.Detector;
+import mobileq.core.run.Pipeline;
+import mobileq.core.run.Task;
+import mobileq.core.run.Times;
 import mobileq.core.tensor.Tensor;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -43,14 +47,14 @@ class GoldenTest {
                     other.describe(37, 21, 4 * 37, 90);
                     golden.analyze(other);
                     golden.analyze(golden.frame);
-                    Tensor input = golden.detector.inputs().get(0);
+                    Tensor input = golden.pipeline.inputs().get(0);
                     ByteBuffer written = buffer(input.byteSize());
                     input.writeTo(written);
                     assertArrayEquals(
                             Files.readAllBytes(golden.folder.resolve("input.bin")),
                             written.array(),
                             "input tensor");
-                    compare(golden.wanted, golden.analysis.detections);
+                    golden.answer.compareWith(golden.wanted);
                 });
     }
 
@@ -92,14 +96,19 @@ class GoldenTest {
                                         () -> check.of(new Case(path))));
     }
 
-    /** What Python wrote of one frame, and the detector that is to do the same. */
+    /** A task's answer to the latest frame. */
+    private interface Answer {
+        void compareWith(Fields wanted) throws Exception;
+    }
+
+    /** What Python wrote of one frame, and the pipeline that is to do the same. */
     private static final class Case {
         final Path folder;
         final Fields wanted;
-        final Detector detector;
+        final Pipeline pipeline;
         final Frame frame;
-        final Analysis analysis = new Analysis();
-        private final Thresholds thresholds;
+        final Answer answer;
+        private final Times times = new Times();
         private final Recorded recorded;
 
         Case(Path folder) throws Exception {
@@ -107,17 +116,41 @@ class GoldenTest {
             wanted = Fields.of(JsonReader.read(text(folder, "case.json")));
             Manifest manifest = Manifest.parse(text(folder, Manifest.FILE_NAME));
             Artifact artifact = manifest.artifacts().get(wanted.integer("artifact"));
-            detector = new Detector(manifest, artifact);
+            Task task;
+            switch (manifest.model().task()) {
+                case "detect":
+                    Detection detection =
+                            new Detection(
+                                    wanted.flag("evaluation", false)
+                                            ? Thresholds.evaluation()
+                                            : Thresholds.display(manifest.decodeOf(artifact)));
+                    task = detection;
+                    answer = said -> compare(said, detection.found());
+                    break;
+                case "classify":
+                    Classification classification = new Classification();
+                    task = classification;
+                    answer = said -> compare(said, classification.best());
+                    break;
+                default:
+                    throw new AssertionError(manifest.model().task());
+            }
+            pipeline = new Pipeline(manifest, artifact, task);
             frame = frame(folder, wanted);
-            thresholds =
-                    wanted.flag("evaluation", false)
-                            ? Thresholds.evaluation()
-                            : Thresholds.display(manifest.decodeOf(artifact));
-            recorded = new Recorded(folder, detector);
+            recorded = new Recorded(folder, pipeline);
         }
 
         void analyze(Frame picture) throws Exception {
-            detector.analyze(picture, recorded, thresholds, analysis);
+            pipeline.analyze(picture, recorded, times);
+        }
+    }
+
+    private static void compare(Fields wanted, TopClasses best) throws Exception {
+        double[][] classes = wanted.nestedNumbers("classes")[0];
+        assertEquals(classes.length, best.count());
+        for (int rank = 0; rank < classes.length; rank++) {
+            assertEquals((int) classes[rank][0], best.classId(rank), "rank " + rank);
+            assertEquals(classes[rank][1], best.score(rank), SCORE, "rank " + rank);
         }
     }
 
@@ -166,14 +199,14 @@ class GoldenTest {
         private final ByteBuffer[] inputs;
         private final ByteBuffer[] outputs;
 
-        Recorded(Path folder, Detector detector) throws Exception {
-            inputs = new ByteBuffer[detector.inputs().size()];
+        Recorded(Path folder, Pipeline pipeline) throws Exception {
+            inputs = new ByteBuffer[pipeline.inputs().size()];
             for (int i = 0; i < inputs.length; i++) {
-                inputs[i] = buffer(detector.inputs().get(i).byteSize());
+                inputs[i] = buffer(pipeline.inputs().get(i).byteSize());
             }
-            outputs = new ByteBuffer[detector.outputs().size()];
+            outputs = new ByteBuffer[pipeline.outputs().size()];
             for (int i = 0; i < outputs.length; i++) {
-                outputs[i] = buffer(detector.outputs().get(i).byteSize());
+                outputs[i] = buffer(pipeline.outputs().get(i).byteSize());
                 outputs[i].put(Files.readAllBytes(folder.resolve("output-" + i + ".bin")));
             }
         }

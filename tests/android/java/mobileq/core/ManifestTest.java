@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import mobileq.core.detect.Detection;
+import mobileq.core.detect.Thresholds;
 import mobileq.core.manifest.Manifest;
-import mobileq.core.run.Detector;
+import mobileq.core.run.Pipeline;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,6 +22,11 @@ class ManifestTest {
     private static String written() throws Exception {
         Path path = Path.of(System.getProperty("golden"), "yolov8-raw-int8-0", Manifest.FILE_NAME);
         return new String(Files.readAllBytes(path), StandardCharsets.UTF_8);
+    }
+
+    private static Pipeline pipeline(Manifest manifest) throws BundleException {
+        Detection detection = new Detection(Thresholds.evaluation());
+        return new Pipeline(manifest, manifest.artifacts().get(0), detection);
     }
 
     @Test
@@ -37,7 +44,7 @@ class ManifestTest {
             quoteCharacter = '`',
             value = {
                 "\"task\": \"detect\" | \"task\": \"detect\", \"new\": 1 | model.new",
-                "\"task\": \"detect\" | \"task\": \"segment\" | model.task",
+                "\"task\": \"detect\" | \"task\": 7 | model.task",
                 "\"task\": \"detect\" | \"task\": null | model.task",
                 "\"class_count\": 7 | \"class_count\": 0 | class_count",
                 "\"class_count\": 7 | \"class_count\": \"7\" | class_count",
@@ -99,7 +106,7 @@ class ManifestTest {
         BundleException error =
                 assertThrows(
                         BundleException.class,
-                        () -> new Detector(manifest, manifest.artifacts().get(0)));
+                        () -> pipeline(manifest));
         assertTrue(error.getMessage().contains(named), error.getMessage());
         assertTrue(error.getMessage().endsWith("."), error.getMessage());
     }
@@ -107,20 +114,19 @@ class ManifestTest {
     @Test
     void aFileThatIsNotTheManifestsIsASentence() throws Exception {
         Manifest manifest = Manifest.parse(written());
-        Detector detector = new Detector(manifest, manifest.artifacts().get(0));
-        mobileq.core.tensor.Tensor input = detector.inputs().get(0);
+        mobileq.core.tensor.Tensor input = pipeline(manifest).inputs().get(0);
         int[] shape = input.spec().shape();
         float scale = input.spec().quant().scale()[0];
         int zeroPoint = input.spec().quant().zeroPoint()[0];
-        Detector.check(input, shape, "int8", scale, zeroPoint);
+        Pipeline.check(input, shape, "int8", scale, zeroPoint);
         int[] larger = {1, 3, 320, 320};
         for (Executable differing :
                 new Executable[] {
-                    () -> Detector.check(input, shape, "uint8", scale, zeroPoint),
-                    () -> Detector.check(input, larger, "int8", scale, zeroPoint),
-                    () -> Detector.check(input, shape, "int8", scale * 2, zeroPoint),
-                    () -> Detector.check(input, shape, "int8", scale, zeroPoint + 1),
-                    () -> Detector.check(input, shape, "int8", 0, 0)
+                    () -> Pipeline.check(input, shape, "uint8", scale, zeroPoint),
+                    () -> Pipeline.check(input, larger, "int8", scale, zeroPoint),
+                    () -> Pipeline.check(input, shape, "int8", scale * 2, zeroPoint),
+                    () -> Pipeline.check(input, shape, "int8", scale, zeroPoint + 1),
+                    () -> Pipeline.check(input, shape, "int8", 0, 0)
                 }) {
             BundleException error = assertThrows(BundleException.class, differing);
             assertTrue(error.getMessage().contains("where the manifest says"));

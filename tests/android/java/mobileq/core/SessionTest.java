@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import mobileq.core.detect.Detection;
 import mobileq.core.detect.Thresholds;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.Artifact;
@@ -17,11 +18,10 @@ import mobileq.core.manifest.Manifest;
 import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.run.Accelerator;
 import mobileq.core.run.AcceleratorFallback;
-import mobileq.core.run.Analysis;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
-import mobileq.core.run.Detector;
 import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.Pipeline;
 import mobileq.core.run.Session;
 import mobileq.core.tensor.Tensor;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +54,7 @@ class SessionTest {
         public Backend open(
                 Artifact artifact,
                 PreprocessSpec preprocess,
-                Detector detector,
+                Pipeline pipeline,
                 Accelerator accelerator,
                 int threads)
                 throws BackendException {
@@ -88,7 +88,6 @@ class SessionTest {
 
     private final FakeRuntime runtime = new FakeRuntime();
     private final Frame frame = new Frame();
-    private final Analysis analysis = new Analysis();
     private Artifact artifact;
     private Session session;
 
@@ -116,11 +115,12 @@ class SessionTest {
                 };
         List<ModelRuntime> runtimes = new ArrayList<>();
         runtimes.add(runtime);
-        return new Session(manifest, runtimes, new AcceleratorFallback(notes));
+        Detection detection = new Detection(Thresholds.display(0.25f, 0.45f));
+        return new Session(manifest, detection, runtimes, new AcceleratorFallback(notes));
     }
 
     private void analyze() throws BundleException {
-        session.analyze(frame, Thresholds.display(0.25f, 0.45f), analysis);
+        session.analyze(frame);
     }
 
     @Test

@@ -2,7 +2,7 @@ package mobileq.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import mobileq.core.detect.TopClasses;
+import mobileq.core.classify.TopClasses;
 import mobileq.core.manifest.TensorSpec;
 import mobileq.core.run.LatencyWindow;
 import mobileq.core.tensor.Tensor;

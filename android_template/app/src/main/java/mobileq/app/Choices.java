@@ -9,7 +9,7 @@ import mobileq.core.run.Accelerator;
 import mobileq.core.run.ModelRuntime;
 
 /** What the person may choose of, and what was chosen last. */
-final class Choices {
+public final class Choices {
     /** One line of the list of accelerators. */
     static final class Device {
         final Accelerator accelerator;
@@ -38,15 +38,12 @@ final class Choices {
 
     private final SharedPreferences preferences;
     private final Resources resources;
-    private final String scoreKey;
-    private final String iouKey;
+    private final String model;
 
-    /** Thresholds are remembered per model: another one scores in another way. */
     Choices(SharedPreferences preferences, Resources resources, String model) {
         this.preferences = preferences;
         this.resources = resources;
-        this.scoreKey = "score " + model;
-        this.iouKey = "iou " + model;
+        this.model = model;
     }
 
     /** What the runtime of an artifact can run on; always the CPU, with one to four threads. */
@@ -123,15 +120,22 @@ final class Choices {
         preferences.edit().putBoolean(FRONT, front).apply();
     }
 
-    float score(double otherwise) {
-        return preferences.getFloat(scoreKey, (float) otherwise);
+    /**
+     * A number that was set for this model.
+     *
+     * @param name Of what was set.
+     * @param otherwise Where it was never set.
+     */
+    public float value(String name, float otherwise) {
+        return preferences.getFloat(ofModel(name), otherwise);
     }
 
-    float iou(double otherwise) {
-        return preferences.getFloat(iouKey, (float) otherwise);
+    /** Remembers a number for this model. */
+    public void setValue(String name, float value) {
+        preferences.edit().putFloat(ofModel(name), value).apply();
     }
 
-    void setThresholds(float score, float iou) {
-        preferences.edit().putFloat(scoreKey, score).putFloat(iouKey, iou).apply();
+    private String ofModel(String name) {
+        return name + " " + model;
     }
 }

@@ -3,11 +3,9 @@ package mobileq.app;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import mobileq.core.BundleException;
-import mobileq.core.detect.Thresholds;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.run.Accelerator;
-import mobileq.core.run.Analysis;
 import mobileq.core.run.Session;
 
 /**
@@ -18,13 +16,12 @@ final class Inference {
     /** Hears of each picture, on the inference thread. */
     interface Listener {
         /**
-         * A picture was analysed.
+         * A picture was analysed; the answer is the task's until the method returns.
          *
          * @param frame Which.
-         * @param analysis What was found; valid until the method returns.
          * @param session What ran.
          */
-        void analysed(Frame frame, Analysis analysis, Session session);
+        void analysed(Frame frame, Session session);
 
         /**
          * The model can't be used.
@@ -37,25 +34,17 @@ final class Inference {
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final Session session;
     private final Listener listener;
-    private final Analysis analysis = new Analysis();
-    private volatile Thresholds thresholds;
     private volatile boolean isPaused;
     private volatile boolean isStopped;
 
-    Inference(Session session, Thresholds thresholds, Listener listener) {
+    Inference(Session session, Listener listener) {
         this.session = session;
-        this.thresholds = thresholds;
         this.listener = listener;
     }
 
     /** The thread, for those that bring pictures. */
     ExecutorService thread() {
         return thread;
-    }
-
-    /** From the next picture on. */
-    void setThresholds(Thresholds newThresholds) {
-        thresholds = newThresholds;
     }
 
     /** While paused, pictures of the camera are passed over. */
@@ -88,12 +77,12 @@ final class Inference {
             return;
         }
         try {
-            session.analyze(frame, thresholds, analysis);
+            session.analyze(frame);
         } catch (BundleException error) {
             listener.failed(error.getMessage());
             return;
         }
-        listener.analysed(frame, analysis, session);
+        listener.analysed(frame, session);
     }
 
     /** Pictures count again; the first loads the model. */

@@ -15,10 +15,6 @@ import android.os.Looper;
 import android.os.SystemClock;
 import android.provider.Settings;
 import android.view.View;
-import android.widget.AdapterView;
-import android.widget.ArrayAdapter;
-import android.widget.SeekBar;
-import android.widget.TextView;
 import androidx.activity.ComponentActivity;
 import androidx.activity.OnBackPressedCallback;
 import androidx.activity.result.ActivityResultLauncher;
@@ -27,16 +23,11 @@ import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
 import androidx.core.content.ContextCompat;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import mobileq.core.BundleException;
-import mobileq.core.detect.Thresholds;
 import mobileq.core.image.Frame;
-import mobileq.core.manifest.Artifact;
-import mobileq.core.manifest.DecodeSpec;
 import mobileq.core.manifest.ModelSpec;
 import mobileq.core.run.AcceleratorFallback;
-import mobileq.core.run.Analysis;
 import mobileq.core.run.ModelRuntime;
 import mobileq.core.run.Session;
 
@@ -44,9 +35,6 @@ import mobileq.core.run.Session;
 public final class MainActivity extends ComponentActivity
         implements Inference.Listener, CameraBinding.Listener, DisplayManager.DisplayListener {
     private static final long STATUS_MILLIS = 200;
-    private static final int SLIDER_STEPS = 100;
-    private static final double DEFAULT_SCORE = 0.25;
-    private static final double DEFAULT_IOU = 0.45;
     private static final String PHOTO = "photo";
 
     private final Handler main = new Handler(Looper.getMainLooper());
@@ -59,12 +47,8 @@ public final class MainActivity extends ComponentActivity
 
     private Screen screen;
     private Choices choices;
-    private ModelSpec model;
-    private List<ModelRuntime> runtimes;
-    private List<Artifact> artifacts;
-    private List<Choices.Device> devices = new ArrayList<>();
-    private int artifactAt = -1;
-    private int deviceAt = -1;
+    private AnswerView answer;
+    private ModelLists lists;
     private Inference inference;
     private FrameAnalyzer analyzer;
     private CameraBinding camera;
@@ -98,34 +82,29 @@ public final class MainActivity extends ComponentActivity
             throw new BundleException(getString(R.string.empty_bundle));
         }
         SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
-        model = manifest.model();
-        artifacts = manifest.artifacts();
-        runtimes = Runtimes.all(assets);
-        choices = new Choices(preferences, getResources(), model.name());
+        ModelSpec model = manifest.model();
+        List<ModelRuntime> runtimes = Runtimes.all(assets);
         AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
-        Session session = new Session(manifest, runtimes, fallback);
-        inference = new Inference(session, thresholds(), this);
+        choices = new Choices(preferences, getResources(), model.name());
+        answer = Tasks.view(this, model);
+        inference = new Inference(new Session(manifest, answer.task(), runtimes, fallback), this);
+        lists =
+                new ModelLists(
+                        screen,
+                        choices,
+                        manifest.artifacts(),
+                        runtimes,
+                        inference,
+                        this::onModelChanged);
         analyzer = new FrameAnalyzer(inference);
         camera = new CameraBinding(this, screen.preview, inference.thread(), analyzer, this);
     }
 
     private void connect() {
-        screen.overlay.setModel(model);
-        screen.overlay.setProjection(screen.preview::getSensorToViewTransform);
-        List<String> names = new ArrayList<>();
-        for (Artifact artifact : artifacts) {
-            names.add(artifact.name());
-        }
-        screen.models.setAdapter(
-                new ArrayAdapter<>(this, android.R.layout.simple_spinner_dropdown_item, names));
-        screen.models.setOnItemSelectedListener(onSelected(this::chooseArtifact));
-        screen.devices.setOnItemSelectedListener(
-                onSelected(position -> chooseDevice(position, true)));
-        int remembered = choices.artifactIn(artifacts);
-        chooseArtifact(remembered);
-        screen.models.setSelection(remembered);
-        slide(screen.score, R.string.score, screen.scoreLabel, choices.score(defaultScore()));
-        slide(screen.iou, R.string.iou, screen.iouLabel, choices.iou(defaultIou()));
+        screen.setAnswer(answer);
+        answer.addControls(screen.controls, choices, this::analysePhoto);
+        answer.setProjection(screen.preview::getSensorToViewTransform);
+        lists.start();
         screen.otherCamera.setOnClickListener(view -> switchCamera());
         screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
         screen.stage.setOnClickListener(view -> setFullScreen(false));
@@ -241,7 +220,7 @@ public final class MainActivity extends ComponentActivity
         screen.say(wantsPermission ? getString(R.string.camera_refused) : null);
         if (isCamera) {
             screen.photo.setImageDrawable(null);
-            screen.overlay.setProjection(screen.preview::getSensorToViewTransform);
+            answer.setProjection(screen.preview::getSensorToViewTransform);
         }
         if (isCamera && !wantsPermission) {
             camera.bind(choices.isFront(), screen.isFullScreen());
@@ -259,7 +238,7 @@ public final class MainActivity extends ComponentActivity
         Matrix toView = shown.toView(width, height, screen.isFullScreen());
         screen.photo.setImageBitmap(shown.bitmap);
         screen.photo.setImageMatrix(toView);
-        screen.overlay.setProjection(() -> toView);
+        answer.setProjection(() -> toView);
         analysePhoto();
     }
 
@@ -326,100 +305,30 @@ public final class MainActivity extends ComponentActivity
         inference.setPaused(isPaused);
         screen.pause.setText(isPaused ? R.string.resume : R.string.pause);
         if (isPaused) {
-            screen.overlay.clear();
+            answer.clear();
         }
     }
 
-    private void chooseArtifact(int position) {
-        if (position == artifactAt) {
-            return;
-        }
-        artifactAt = position;
-        Artifact artifact = artifacts.get(position);
-        choices.setArtifact(artifact);
-        devices = choices.devices(artifact, runtimes);
-        int remembered = choices.deviceIn(devices);
-        deviceAt = -1;
-        chooseDevice(remembered, false);
-        screen.devices.setAdapter(
-                new ArrayAdapter<>(this, android.R.layout.simple_spinner_dropdown_item, devices));
-        screen.devices.setSelection(remembered);
-    }
-
-    private void chooseDevice(int position, boolean byHand) {
-        if (position == deviceAt) {
-            return;
-        }
-        deviceAt = position;
-        Choices.Device device = devices.get(position);
-        if (byHand) {
-            choices.setDevice(device);
-        }
+    private void onModelChanged() {
         screen.say(null);
-        screen.overlay.clear();
+        answer.clear();
         statusDue = 0;
-        Artifact artifact = artifacts.get(artifactAt);
-        inference.choose(artifact, device.accelerator, device.threads, byHand);
-        analysePhoto();
-    }
-
-    private double defaultScore() {
-        DecodeSpec decode = model.decode();
-        return decode == null ? DEFAULT_SCORE : decode.scoreThreshold();
-    }
-
-    private double defaultIou() {
-        DecodeSpec decode = model.decode();
-        return decode == null ? DEFAULT_IOU : decode.iouThreshold();
-    }
-
-    private Thresholds thresholds() {
-        return Thresholds.display(choices.score(defaultScore()), choices.iou(defaultIou()));
-    }
-
-    private void slide(SeekBar slider, int name, TextView label, float value) {
-        slider.setMax(SLIDER_STEPS);
-        slider.setProgress(Math.round(value * SLIDER_STEPS));
-        label.setText(getString(name, value));
-        slider.setOnSeekBarChangeListener(
-                new SeekBar.OnSeekBarChangeListener() {
-                    @Override
-                    public void onProgressChanged(SeekBar bar, int progress, boolean byHand) {
-                        label.setText(getString(name, progress / (float) SLIDER_STEPS));
-                        if (byHand) {
-                            applySliders();
-                        }
-                    }
-
-                    @Override
-                    public void onStartTrackingTouch(SeekBar bar) {}
-
-                    @Override
-                    public void onStopTrackingTouch(SeekBar bar) {}
-                });
-    }
-
-    private void applySliders() {
-        float score = screen.score.getProgress() / (float) SLIDER_STEPS;
-        float iou = screen.iou.getProgress() / (float) SLIDER_STEPS;
-        choices.setThresholds(score, iou);
-        inference.setThresholds(thresholds());
         analysePhoto();
     }
 
     @Override
-    public void analysed(Frame frame, Analysis analysis, Session session) {
+    public void analysed(Frame frame, Session session) {
         Photo shown = photo;
         boolean isPhoto = shown != null && shown.frame == frame;
         boolean isLate = shown == null ? inference.isPaused() : !isPhoto;
         if (isLate) { // a last frame of the camera
             return;
         }
-        screen.overlay.show(analysis.detections, isPhoto ? identity : analyzer.frameToSensor());
+        answer.show(isPhoto ? identity : analyzer.frameToSensor());
         long now = SystemClock.uptimeMillis();
         if (now >= statusDue) {
             statusDue = now + STATUS_MILLIS;
-            String text = StatusText.of(model, frame, analysis, session);
+            String text = StatusText.of(frame, session);
             main.post(() -> screen.status.setText(text));
         }
     }
@@ -432,21 +341,5 @@ public final class MainActivity extends ComponentActivity
     @Override
     public void cameraFailed(String sentence) {
         screen.say(sentence);
-    }
-
-    private interface Choice {
-        void at(int position);
-    }
-
-    private static AdapterView.OnItemSelectedListener onSelected(Choice choice) {
-        return new AdapterView.OnItemSelectedListener() {
-            @Override
-            public void onItemSelected(AdapterView<?> list, View view, int position, long id) {
-                choice.at(position);
-            }
-
-            @Override
-            public void onNothingSelected(AdapterView<?> list) {}
-        };
     }
 }

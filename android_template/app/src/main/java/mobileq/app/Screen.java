@@ -7,7 +7,6 @@ import android.view.ViewGroup;
 import android.widget.Button;
 import android.widget.ImageView;
 import android.widget.LinearLayout;
-import android.widget.SeekBar;
 import android.widget.Spinner;
 import android.widget.TextView;
 import androidx.activity.ComponentActivity;
@@ -25,42 +24,37 @@ final class Screen {
     final View stage;
     final PreviewView preview;
     final ImageView photo;
-    final OverlayView overlay;
     final TextView status;
     final TextView message;
     final Button allow;
     final Spinner models;
     final Spinner devices;
-    final SeekBar score;
-    final TextView scoreLabel;
-    final SeekBar iou;
-    final TextView iouLabel;
+    final ViewGroup controls;
     final Button otherCamera;
     final Button fullScreen;
     final Button pickPhoto;
     final Button pause;
 
     private final LinearLayout root;
+    private final ViewGroup overPicture;
     private final View panel;
     private final WindowInsetsControllerCompat bars;
+    private AnswerView answer;
     private boolean isFullScreen;
 
     Screen(ComponentActivity activity) {
         root = activity.findViewById(R.id.root);
+        overPicture = activity.findViewById(R.id.answer);
         panel = activity.findViewById(R.id.panel);
         stage = activity.findViewById(R.id.stage);
         preview = activity.findViewById(R.id.preview);
         photo = activity.findViewById(R.id.photo);
-        overlay = activity.findViewById(R.id.overlay);
         status = activity.findViewById(R.id.status);
         message = activity.findViewById(R.id.message);
         allow = activity.findViewById(R.id.allow);
         models = activity.findViewById(R.id.models);
         devices = activity.findViewById(R.id.devices);
-        score = activity.findViewById(R.id.score);
-        scoreLabel = activity.findViewById(R.id.score_label);
-        iou = activity.findViewById(R.id.iou);
-        iouLabel = activity.findViewById(R.id.iou_label);
+        controls = activity.findViewById(R.id.controls);
         otherCamera = activity.findViewById(R.id.other_camera);
         fullScreen = activity.findViewById(R.id.full_screen);
         pickPhoto = activity.findViewById(R.id.pick_photo);
@@ -117,15 +111,21 @@ final class Screen {
         return isFullScreen;
     }
 
-    /** One sentence in place of boxes; null takes it away. */
+    /** What shows the answers, over the picture. */
+    void setAnswer(AnswerView view) {
+        answer = view;
+        overPicture.addView(view);
+    }
+
+    /** One sentence in place of an answer; null takes it away. */
     void say(CharSequence sentence) {
         if (sentence != null && isSaid(sentence)) { // a reader need not speak it for every frame
             return;
         }
         message.setText(sentence);
         message.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
-        if (sentence != null) {
-            overlay.clear();
+        if (sentence != null && answer != null) {
+            answer.clear();
         }
     }
 

@@ -7,8 +7,8 @@ import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.run.Accelerator;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
-import mobileq.core.run.Detector;
 import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.Pipeline;
 import mobileq.core.tensor.Tensor;
 
 /** MNN, whose libraries the person puts into the project (see its README). */
@@ -66,7 +66,7 @@ public final class MnnRuntime implements ModelRuntime {
     public Backend open(
             Artifact artifact,
             PreprocessSpec preprocess,
-            Detector detector,
+            Pipeline pipeline,
             Accelerator accelerator,
             int threads)
             throws BackendException, BundleException {
@@ -82,7 +82,7 @@ public final class MnnRuntime implements ModelRuntime {
         try {
             backend = new MnnBackend(assets.bytes(artifact), artifact, preprocess);
             backend.start(isCpu ? FORWARD_CPU : gpu, threads, describe(isCpu, threads));
-            for (Tensor output : detector.outputs()) {
+            for (Tensor output : pipeline.outputs()) {
                 check(output, backend.outputShape(output.spec()));
             }
             isOpen = true;
@@ -103,6 +103,6 @@ public final class MnnRuntime implements ModelRuntime {
 
     /** MNN gives real values whatever the model computes in. */
     private static void check(Tensor output, int[] shape) throws BundleException {
-        Detector.check(output, shape, "float32", 0, 0);
+        Pipeline.check(output, shape, "float32", 0, 0);
     }
 }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
-import mobileq.core.run.Detector;
+import mobileq.core.run.Pipeline;
 import mobileq.core.tensor.Tensor;
 import org.tensorflow.lite.Delegate;
 import org.tensorflow.lite.Interpreter;
@@ -22,12 +22,12 @@ final class TfliteBackend implements Backend {
     private final ByteBuffer[] outputs;
     private final Map<Integer, Object> outputsByIndex = new HashMap<>();
 
-    TfliteBackend(Interpreter interpreter, Delegate delegate, Detector detector, String on) {
+    TfliteBackend(Interpreter interpreter, Delegate delegate, Pipeline pipeline, String on) {
         this.interpreter = interpreter;
         this.delegate = delegate;
         this.on = on;
-        this.inputs = buffers(detector.inputs());
-        this.outputs = buffers(detector.outputs());
+        this.inputs = buffers(pipeline.inputs());
+        this.outputs = buffers(pipeline.outputs());
         for (int i = 0; i < outputs.length; i++) {
             outputsByIndex.put(i, outputs[i]);
         }

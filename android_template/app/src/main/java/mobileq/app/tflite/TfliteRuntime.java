@@ -9,8 +9,8 @@ import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.run.Accelerator;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
-import mobileq.core.run.Detector;
 import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.Pipeline;
 import mobileq.core.tensor.Tensor;
 import org.tensorflow.lite.Delegate;
 import org.tensorflow.lite.Interpreter;
@@ -41,7 +41,7 @@ public final class TfliteRuntime implements ModelRuntime {
 
     @Override
     public boolean offers(Accelerator accelerator) {
-        // Below Android 9, NNAPI lacks most of what detectors need.
+        // Below Android 9, NNAPI lacks much of what models need.
         return accelerator != Accelerator.NNAPI || Build.VERSION.SDK_INT >= Build.VERSION_CODES.P;
     }
 
@@ -49,7 +49,7 @@ public final class TfliteRuntime implements ModelRuntime {
     public Backend open(
             Artifact artifact,
             PreprocessSpec preprocess,
-            Detector detector,
+            Pipeline pipeline,
             Accelerator accelerator,
             int threads)
             throws BackendException, BundleException {
@@ -65,9 +65,9 @@ public final class TfliteRuntime implements ModelRuntime {
                 options.addDelegate(delegate);
             }
             interpreter = new Interpreter(assets.map(artifact), options);
-            check(interpreter, detector);
+            check(interpreter, pipeline);
             String on = delegate == null ? "CPU, threads: " + threads : accelerator.toString();
-            Backend backend = new TfliteBackend(interpreter, delegate, detector, on);
+            Backend backend = new TfliteBackend(interpreter, delegate, pipeline, on);
             isOpen = true;
             return backend;
         } catch (RuntimeException | LinkageError error) {
@@ -92,10 +92,10 @@ public final class TfliteRuntime implements ModelRuntime {
         }
     }
 
-    private static void check(Interpreter interpreter, Detector detector) throws BundleException {
+    private static void check(Interpreter interpreter, Pipeline pipeline) throws BundleException {
         int inputs = interpreter.getInputTensorCount();
         int outputs = interpreter.getOutputTensorCount();
-        if (inputs != detector.inputs().size() || outputs != detector.outputs().size()) {
+        if (inputs != pipeline.inputs().size() || outputs != pipeline.outputs().size()) {
             throw new BundleException(
                     "The model file does not belong to its manifest: it has "
                             + inputs
@@ -104,10 +104,10 @@ public final class TfliteRuntime implements ModelRuntime {
                             + " outputs.");
         }
         for (int i = 0; i < inputs; i++) {
-            check(detector.inputs().get(i), interpreter.getInputTensor(i));
+            check(pipeline.inputs().get(i), interpreter.getInputTensor(i));
         }
         for (int i = 0; i < outputs; i++) {
-            check(detector.outputs().get(i), interpreter.getOutputTensor(i));
+            check(pipeline.outputs().get(i), interpreter.getOutputTensor(i));
         }
     }
 
@@ -116,7 +116,7 @@ public final class TfliteRuntime implements ModelRuntime {
         org.tensorflow.lite.Tensor.QuantizationParams quant = found.quantizationParams();
         String type = found.dataType().name().toLowerCase(Locale.ROOT);
         boolean isScaled = wanted.spec().quant() != null || wanted.isBytes();
-        Detector.check(
+        Pipeline.check(
                 wanted,
                 found.shape(),
                 type,

@@ -1,6 +1,6 @@
 package mobileq.core.detect;
 
-import mobileq.core.decode.Candidates;
+import mobileq.core.detect.decode.Candidates;
 
 /**
  * Hands out candidates by score, highest first, equal ones in their own order: a quantized model

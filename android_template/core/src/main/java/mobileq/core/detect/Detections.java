@@ -1,6 +1,6 @@
 package mobileq.core.detect;
 
-import mobileq.core.decode.BoxList;
+import mobileq.core.detect.decode.BoxList;
 
 /**
  * What was found in one picture, by score, highest first. Boxes are in pixels of the picture as

@@ -1,7 +1,7 @@
 package mobileq.core.detect;
 
-import mobileq.core.decode.Candidates;
-import mobileq.core.decode.Head;
+import mobileq.core.detect.decode.Candidates;
+import mobileq.core.detect.decode.Head;
 import mobileq.core.image.Frame;
 import mobileq.core.image.Letterbox;
 

@@ -1,6 +1,6 @@
 package mobileq.core.detect;
 
-import mobileq.core.decode.Candidates;
+import mobileq.core.detect.decode.Candidates;
 
 /**
  * Greedy, class-aware non-maximum suppression: best first, a box is kept where it overlaps no kept

@@ -1,6 +1,6 @@
 package mobileq.core.detect;
 
-import mobileq.core.manifest.DecodeSpec;
+import mobileq.core.manifest.decode.DecodeSpec;
 
 /**
  * What becomes a detection.

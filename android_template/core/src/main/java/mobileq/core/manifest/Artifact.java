@@ -3,6 +3,7 @@ package mobileq.core.manifest;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
+import mobileq.core.manifest.decode.DecodeSpec;
 
 /**
  * One converted file.

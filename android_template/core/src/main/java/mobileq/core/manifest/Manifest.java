@@ -5,6 +5,7 @@ import java.util.Map;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
 import mobileq.core.json.JsonReader;
+import mobileq.core.manifest.decode.DecodeSpec;
 
 /**
  * All that a bundle says about itself: {@code manifest.json}.

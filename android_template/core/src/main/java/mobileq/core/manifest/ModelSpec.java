@@ -3,12 +3,14 @@ package mobileq.core.manifest;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
+import mobileq.core.manifest.decode.DecodeSpec;
 
 /**
  * A model as everything else sees it.
  *
  * @param name For people.
- * @param task What it does.
+ * @param task What it does: {@code detect}, {@code classify}; which there are is up to those that
+ *     show them.
  * @param family Null where it is not known.
  * @param inputs In the model's order; the first takes the picture.
  * @param outputs In the model's order.
@@ -18,7 +20,7 @@ import mobileq.core.json.Fields;
  */
 public record ModelSpec(
         String name,
-        Task task,
+        String task,
         String family,
         List<TensorSpec> inputs,
         List<TensorSpec> outputs,
@@ -28,7 +30,7 @@ public record ModelSpec(
     static ModelSpec read(Fields fields) throws BundleException {
         return new ModelSpec(
                 fields.text("name"),
-                fields.constant("task", Task.class),
+                fields.text("task"),
                 fields.textOrNull("family"),
                 fields.objects("inputs", TensorSpec::read),
                 fields.objects("outputs", TensorSpec::read),

@@ -9,7 +9,7 @@ public interface ModelRuntime {
     /** The target whose artifacts it loads: {@code tflite}, {@code mnn}. */
     String target();
 
-    /** Whether it scales pixels itself; see {@link Detector}. */
+    /** Whether it scales pixels itself; see {@link Pipeline}. */
     boolean givesPixels();
 
     /** Whether the accelerator exists on this device, as far as that can be known. */
@@ -20,7 +20,7 @@ public interface ModelRuntime {
      *
      * @param artifact Which.
      * @param preprocess How the model wants its picture.
-     * @param detector Whose tensors the file must have.
+     * @param pipeline Whose tensors the file must have.
      * @param accelerator What to run it on.
      * @param threads Of the processor.
      * @return The loaded model, of the calling thread.
@@ -30,7 +30,7 @@ public interface ModelRuntime {
     Backend open(
             Artifact artifact,
             PreprocessSpec preprocess,
-            Detector detector,
+            Pipeline pipeline,
             Accelerator accelerator,
             int threads)
             throws BackendException, BundleException;

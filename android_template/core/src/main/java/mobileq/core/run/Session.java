@@ -2,7 +2,6 @@ package mobileq.core.run;
 
 import java.util.List;
 import mobileq.core.BundleException;
-import mobileq.core.detect.Thresholds;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
@@ -15,23 +14,31 @@ public final class Session implements AutoCloseable {
     private static final int WINDOW = 50;
 
     private final Manifest manifest;
+    private final Task task;
     private final List<ModelRuntime> runtimes;
     private final AcceleratorFallback fallback;
     private final LatencyWindow latency = new LatencyWindow(WINDOW);
+    private final Times times = new Times();
     private Artifact artifact;
     private Accelerator accelerator = Accelerator.CPU;
     private int threads = 1;
-    private Detector detector;
+    private Pipeline pipeline;
     private Backend backend;
     private BundleException problem;
 
     /**
      * @param manifest The bundle's.
+     * @param task What the outputs of its files mean.
      * @param runtimes What model files can be loaded with.
      * @param fallback Decides what they run on.
      */
-    public Session(Manifest manifest, List<ModelRuntime> runtimes, AcceleratorFallback fallback) {
+    public Session(
+            Manifest manifest,
+            Task task,
+            List<ModelRuntime> runtimes,
+            AcceleratorFallback fallback) {
         this.manifest = manifest;
+        this.task = task;
         this.runtimes = runtimes;
         this.fallback = fallback;
     }
@@ -57,16 +64,13 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Analyses one frame, on the CPU where the accelerator fails at it.
+     * Analyses one frame, on the CPU where the accelerator fails at it: the answer is the task's.
      *
      * @param frame The picture.
-     * @param thresholds What becomes a detection.
-     * @param analysis Filled anew.
      * @throws BundleException One sentence for the screen; the same for every further frame until
      *     something else is chosen.
      */
-    public void analyze(Frame frame, Thresholds thresholds, Analysis analysis)
-            throws BundleException {
+    public void analyze(Frame frame) throws BundleException {
         if (problem != null) {
             throw problem;
         }
@@ -74,7 +78,7 @@ public final class Session implements AutoCloseable {
             if (backend == null) {
                 start();
             }
-            run(frame, thresholds, analysis);
+            run(frame);
         } catch (BundleException error) {
             close();
             problem = error;
@@ -82,23 +86,22 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private void run(Frame frame, Thresholds thresholds, Analysis analysis)
-            throws BundleException {
+    private void run(Frame frame) throws BundleException {
         while (true) {
             try {
-                detector.analyze(frame, backend, thresholds, analysis);
+                pipeline.analyze(frame, backend, times);
                 break;
             } catch (BackendException error) {
                 fallBack(error);
             }
         }
         fallback.ran();
-        latency.add(analysis.inferenceNanos);
+        latency.add(times.inferenceNanos);
     }
 
     private void start() throws BundleException {
         ModelRuntime runtime = runtimeOf(artifact);
-        detector = new Detector(manifest, artifact, runtime.givesPixels());
+        pipeline = new Pipeline(manifest, artifact, task, runtime.givesPixels());
         latency.clear();
         fallback.starting(accelerator, artifact.name());
         open(runtime);
@@ -111,7 +114,7 @@ public final class Session implements AutoCloseable {
                         runtime.open(
                                 artifact,
                                 manifest.model().preprocess(),
-                                detector,
+                                pipeline,
                                 fallback.actual(),
                                 threads);
             } catch (BackendException error) {
@@ -143,11 +146,6 @@ public final class Session implements AutoCloseable {
         throw new BundleException("This app was made without a runtime for " + wanted.name() + ".");
     }
 
-    /** Whether the model finds boxes; false as long as nothing ran. */
-    public boolean findsBoxes() {
-        return detector != null && detector.findsBoxes();
-    }
-
     /** What runs and on what, for the screen; empty as long as nothing ran. */
     public String description() {
         return backend == null ? "" : backend.description();
@@ -158,6 +156,11 @@ public final class Session implements AutoCloseable {
         return fallback.reason();
     }
 
+    /** How long the latest picture took. */
+    public Times times() {
+        return times;
+    }
+
     /** Durations of the latest inferences. */
     public LatencyWindow latency() {
         return latency;
@@ -166,7 +169,7 @@ public final class Session implements AutoCloseable {
     @Override
     public void close() {
         closeBackend();
-        detector = null;
+        pipeline = null;
         fallback.closed();
     }
 

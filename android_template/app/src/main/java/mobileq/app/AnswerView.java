@@ -1,0 +1,137 @@
+package mobileq.app;
+
+import android.content.Context;
+import android.graphics.Canvas;
+import android.graphics.Matrix;
+import android.util.TypedValue;
+import android.view.View;
+import android.view.ViewGroup;
+import android.view.accessibility.AccessibilityNodeInfo;
+import androidx.annotation.NonNull;
+import androidx.annotation.Nullable;
+import mobileq.core.run.Task;
+
+/**
+ * One task on the screen: its latest answer, drawn straight onto a canvas over the picture and told
+ * to those who can't see it, and what a person may set about it.
+ */
+public abstract class AnswerView extends View {
+    /** Where the picture lies on the screen. */
+    interface Projection {
+        /**
+         * The camera's or the photo's place.
+         *
+         * @return From sensor pixels to pixels of this view; null where that is not known yet.
+         */
+        @Nullable
+        Matrix sensorToView();
+    }
+
+    private final Object answer = new Object();
+    private final Matrix frameToSensor = new Matrix();
+    private final Matrix frameToView = new Matrix();
+    private Projection projection;
+
+    /**
+     * @param context Of the activity.
+     */
+    protected AnswerView(Context context) {
+        super(context);
+        setImportantForAccessibility(IMPORTANT_FOR_ACCESSIBILITY_YES);
+    }
+
+    /** Whose answers are shown. */
+    protected abstract Task task();
+
+    /**
+     * Adds what can be set about the task; nothing where there is nothing.
+     *
+     * @param panel Where it goes.
+     * @param choices What was set before, and where it is remembered.
+     * @param changed To be run after each change: the next answer may be another.
+     */
+    protected void addControls(ViewGroup panel, Choices choices, Runnable changed) {}
+
+    /** Copies the task's answer, which the next picture overwrites. */
+    protected abstract void take();
+
+    /** There is no answer. */
+    protected abstract void forget();
+
+    /**
+     * Draws the copy.
+     *
+     * @param canvas Of this view.
+     * @param toView From pixels of the frame, as stored, to those of this view.
+     */
+    protected abstract void drawAnswer(Canvas canvas, Matrix toView);
+
+    /** The copy in words; empty where there is none. */
+    protected abstract CharSequence told();
+
+    /** Where pictures lie from now on. */
+    final void setProjection(Projection newProjection) {
+        projection = newProjection;
+        clear();
+    }
+
+    /**
+     * Shows the task's answer; on the thread that made it.
+     *
+     * @param toSensor From frame pixels to sensor pixels, copied.
+     */
+    final void show(Matrix toSensor) {
+        synchronized (answer) {
+            take();
+            frameToSensor.set(toSensor);
+        }
+        postInvalidateOnAnimation();
+    }
+
+    /** Shows nothing; from any thread. */
+    final void clear() {
+        synchronized (answer) {
+            forget();
+        }
+        postInvalidateOnAnimation();
+    }
+
+    @Override
+    protected final void onDraw(@NonNull Canvas canvas) {
+        super.onDraw(canvas);
+        Matrix sensorToView = projection == null ? null : projection.sensorToView();
+        if (sensorToView == null) {
+            return;
+        }
+        synchronized (answer) {
+            frameToView.set(frameToSensor);
+            frameToView.postConcat(sensorToView);
+            drawAnswer(canvas, frameToView);
+        }
+    }
+
+    @Override
+    public final void onInitializeAccessibilityNodeInfo(AccessibilityNodeInfo info) {
+        super.onInitializeAccessibilityNodeInfo(info);
+        CharSequence words;
+        synchronized (answer) {
+            words = told();
+        }
+        info.setContentDescription(
+                words.length() == 0 ? getResources().getString(R.string.picture) : words);
+    }
+
+    /** Pixels of so many device-independent ones. */
+    protected final float pixels(float dp) {
+        return dimension(TypedValue.COMPLEX_UNIT_DIP, dp);
+    }
+
+    /** Pixels of a text of this size, as large as the person wants texts. */
+    protected final float textPixels(float sp) {
+        return dimension(TypedValue.COMPLEX_UNIT_SP, sp);
+    }
+
+    private float dimension(int unit, float value) {
+        return TypedValue.applyDimension(unit, value, getResources().getDisplayMetrics());
+    }
+}

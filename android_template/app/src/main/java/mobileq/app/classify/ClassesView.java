@@ -1,0 +1,94 @@
+package mobileq.app.classify;
+
+import android.content.Context;
+import android.graphics.Canvas;
+import android.graphics.Color;
+import android.graphics.Matrix;
+import android.graphics.Paint;
+import android.text.TextPaint;
+import android.text.TextUtils;
+import java.util.Locale;
+import mobileq.app.AnswerView;
+import mobileq.app.R;
+import mobileq.core.classify.Classification;
+import mobileq.core.classify.TopClasses;
+import mobileq.core.manifest.ModelSpec;
+import mobileq.core.run.Task;
+
+/** Lists the best classes at the bottom of the picture, the best one first. */
+public final class ClassesView extends AnswerView {
+    private static final float TEXT_SP = 16;
+    private static final float PADDING_DP = 8;
+
+    private final ModelSpec model;
+    private final Classification classification = new Classification();
+    private final TopClasses best = new TopClasses(Classification.MOST);
+    private final Paint shade = new Paint();
+    private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
+    private final float padding;
+
+    /**
+     * @param context Of the activity.
+     * @param model Whose classes are named.
+     */
+    public ClassesView(Context context, ModelSpec model) {
+        super(context);
+        this.model = model;
+        padding = pixels(PADDING_DP);
+        shade.setColor(context.getColor(R.color.shade));
+        text.setColor(Color.WHITE);
+        text.setTextSize(textPixels(TEXT_SP));
+    }
+
+    @Override
+    protected Task task() {
+        return classification;
+    }
+
+    @Override
+    protected void take() {
+        best.copyFrom(classification.best());
+    }
+
+    @Override
+    protected void forget() {
+        best.clear();
+    }
+
+    @Override
+    protected void drawAnswer(Canvas canvas, Matrix toView) {
+        if (best.count() == 0) {
+            return;
+        }
+        float line = text.getFontSpacing();
+        float top = getHeight() - best.count() * line - 2 * padding;
+        canvas.drawRect(0, top, getWidth(), getHeight(), shade);
+        float y = top + padding - text.ascent();
+        for (int rank = 0; rank < best.count(); rank++, y += line) {
+            String score = score(rank);
+            float scoreWidth = text.measureText(score);
+            float room = getWidth() - scoreWidth - 3 * padding;
+            CharSequence label =
+                    TextUtils.ellipsize(label(rank), text, room, TextUtils.TruncateAt.END);
+            canvas.drawText(label, 0, label.length(), padding, y, text);
+            canvas.drawText(score, getWidth() - padding - scoreWidth, y, text);
+        }
+    }
+
+    @Override
+    protected CharSequence told() {
+        StringBuilder list = new StringBuilder();
+        for (int rank = 0; rank < best.count(); rank++) {
+            list.append(rank == 0 ? "" : ", ").append(label(rank)).append(' ').append(score(rank));
+        }
+        return best.count() == 0 ? "" : getResources().getString(R.string.best_classes, list);
+    }
+
+    private String label(int rank) {
+        return model.label(best.classId(rank));
+    }
+
+    private String score(int rank) {
+        return String.format(Locale.getDefault(), "%.3f", best.score(rank));
+    }
+}

@@ -1,0 +1,77 @@
+package mobileq.core.classify;
+
+import java.util.Arrays;
+import mobileq.core.tensor.Tensor;
+
+/** The highest outputs of a classifier, as the model gives them: no softmax is added. */
+public final class TopClasses {
+    private final int[] classIds;
+    private final float[] scores;
+    private int count;
+
+    /**
+     * @param most How many to keep.
+     */
+    public TopClasses(int most) {
+        classIds = new int[most];
+        scores = new float[most];
+    }
+
+    /**
+     * Looks for the highest values, equal ones in the order of classes; values that are not numbers
+     * are left out.
+     *
+     * @param output [1, classes] or [classes].
+     */
+    public void read(Tensor output) {
+        count = 0;
+        Arrays.fill(scores, Float.NEGATIVE_INFINITY);
+        int classes = output.spec().elementCount();
+        for (int classId = 0; classId < classes; classId++) {
+            float score = output.real(classId);
+            boolean isHigher = count < scores.length || score > scores[count - 1];
+            if (isHigher && !Float.isNaN(score)) {
+                insert(classId, score);
+            }
+        }
+    }
+
+    private void insert(int classId, float score) {
+        int rank = Math.min(count, scores.length - 1);
+        while (rank > 0 && scores[rank - 1] < score) {
+            scores[rank] = scores[rank - 1];
+            classIds[rank] = classIds[rank - 1];
+            rank--;
+        }
+        scores[rank] = score;
+        classIds[rank] = classId;
+        count = Math.min(count + 1, scores.length);
+    }
+
+    /** Becomes a copy of others. */
+    public void copyFrom(TopClasses others) {
+        count = Math.min(others.count, scores.length);
+        System.arraycopy(others.classIds, 0, classIds, 0, count);
+        System.arraycopy(others.scores, 0, scores, 0, count);
+    }
+
+    /** Forgets all. */
+    public void clear() {
+        count = 0;
+    }
+
+    /** How many there are. */
+    public int count() {
+        return count;
+    }
+
+    /** The class at a rank. */
+    public int classId(int rank) {
+        return classIds[rank];
+    }
+
+    /** The model's value for it. */
+    public float score(int rank) {
+        return scores[rank];
+    }
+}

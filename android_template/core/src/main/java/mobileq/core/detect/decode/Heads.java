@@ -1,0 +1,69 @@
+package mobileq.core.detect.decode;
+
+import java.util.Map;
+import mobileq.core.BundleException;
+import mobileq.core.manifest.HeadKind;
+import mobileq.core.manifest.decode.DecodeSpec;
+import mobileq.core.manifest.decode.OutputRole;
+import mobileq.core.tensor.Tensor;
+
+/** Makes the head that a specification describes. */
+public final class Heads {
+    private Heads() {}
+
+    /**
+     * Makes a head.
+     *
+     * @param spec How the outputs are to be read.
+     * @param width Of the model's input, pixels.
+     * @param height Of the model's input, pixels.
+     * @param outputs The tensors by their names, kept and read again for every picture.
+     * @return The head.
+     * @throws BundleException The outputs are not what `spec` describes.
+     */
+    public static Head create(
+            DecodeSpec spec, int width, int height, Map<String, Tensor> outputs)
+            throws BundleException {
+        HeadTensors tensors = new HeadTensors(spec, width, height, outputs);
+        boolean isRaw = spec.head() == HeadKind.RAW;
+        switch (spec.kind()) {
+            case YOLOV5:
+                return isRaw ? new RawYolov5(tensors) : new ObjectnessHead(tensors);
+            case YOLOX:
+                return isRaw ? new RawYolox(tensors) : new ObjectnessHead(tensors);
+            case YOLOV8:
+                return isRaw
+                        ? new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f)
+                        : new ScoredBoxes(tensors);
+            case NANODET:
+                return new DistanceHead(tensors, nanodet(tensors, isRaw), centreOffset(spec));
+            case PICODET:
+                return new DistanceHead(tensors, nanodet(tensors, isRaw), 0.5f);
+            case END2END:
+                return isRaw
+                        ? new BestPairs(
+                                new DistanceHead(
+                                        tensors, DistanceBranch.perStride(tensors), 0.5f))
+                        : new End2End(tensors);
+            case SSD:
+                return new Ssd(tensors);
+        }
+        throw new BundleException("The head " + spec.kind() + " is not known.");
+    }
+
+    private static DistanceBranch[] nanodet(HeadTensors tensors, boolean isRaw)
+            throws BundleException {
+        if (!tensors.hasOnly(OutputRole.PREDICTIONS)) {
+            return DistanceBranch.perStride(tensors);
+        }
+        return isRaw ? DistanceBranch.joint(tensors) : DistanceBranch.ofOne(tensors);
+    }
+
+    /**
+     * Where in its cell a NanoDet box's distances start, in strides: the first NanoDet (three
+     * strides) measures from the middle, NanoDet-Plus (a fourth) from the corner.
+     */
+    private static float centreOffset(DecodeSpec spec) {
+        return spec.strides().length < 4 ? 0.5f : 0f;
+    }
+}

@@ -1,0 +1,76 @@
+package mobileq.app;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertTrue;
+
+import android.graphics.Bitmap;
+import android.graphics.Color;
+import android.view.View;
+import android.view.ViewGroup;
+import mobileq.core.classify.TopClasses;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.RobolectricTestRunner;
+import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
+import org.robolectric.util.ReflectionHelpers;
+import org.tensorflow.lite.Interpreter;
+
+/** With a bundle whose model tells classes: {@code expected} is what Python says of the frames. */
+@RunWith(RobolectricTestRunner.class)
+@Config(sdk = 35, qualifiers = "w411dp-h891dp-xhdpi")
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+public class ClassifierTest {
+    private static final double SCORE = 0.002;
+
+    private static void assertListed(String expected, TopClasses best, String heard) {
+        String[] lines = expected.split(", ");
+        assertEquals(heard, lines.length, best.count());
+        for (int rank = 0; rank < lines.length; rank++) {
+            String[] parts = lines[rank].split(" ");
+            assertTrue(heard, heard.split(", ")[rank + 1].replace("most likely ", "").startsWith(parts[0] + " 0."));
+            assertEquals(heard, Double.parseDouble(parts[1]), best.score(rank), SCORE);
+        }
+    }
+
+    /** How many pixels of the lowest part of the picture are as white as its letters. */
+    private static int letters(AppUnderTest app, Bitmap screen) {
+        View view = app.answer();
+        int[] corner = new int[2];
+        view.getLocationInWindow(corner);
+        int bottom = corner[1] + view.getHeight();
+        int white = 0;
+        for (int y = bottom - view.getHeight() / 4; y < bottom; y++) {
+            for (int x = corner[0]; x < corner[0] + view.getWidth(); x++) {
+                white += Color.red(screen.getPixel(x, y)) > 250 ? 1 : 0;
+            }
+        }
+        return white;
+    }
+
+    @Test
+    public void theBestClassesAreListedAndNothingIsToBeSet() throws Exception {
+        try (AppUnderTest app = new AppUnderTest(true)) {
+            app.choose(R.id.devices, "CPU");
+            ViewGroup controls = app.activity.findViewById(R.id.controls);
+            assertEquals(0, controls.getChildCount());
+            assertNull(app.activity.findViewById(R.id.score));
+            assertNull(app.activity.findViewById(R.id.iou));
+            assertEquals("Picture", app.heard());
+            TopClasses best = ReflectionHelpers.getField(app.answer(), "best");
+            for (int rotation = 0; rotation < 360; rotation += 90) {
+                app.deliver(CameraFrame.read("tflite-fp32-" + rotation));
+                assertListed(System.getProperty("expected"), best, app.heard());
+            }
+            String status = app.text(R.id.status);
+            assertTrue(status, status.contains("CPU, threads: "));
+            int listed = letters(app, app.screenshot("classifier"));
+            app.click(R.id.pause);
+            assertEquals("Picture", app.heard());
+            int cleared = letters(app, app.screenshot("classifier-paused"));
+            assertTrue(listed + " and " + cleared, listed > cleared + 500);
+        }
+        assertEquals(0, Interpreter.open);
+    }
+}
