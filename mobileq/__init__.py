@@ -71,10 +71,10 @@ if TYPE_CHECKING:
     from mobileq.manifest import BundleManifest, Failure
     from mobileq.progress import Progress, Silent
     from mobileq.quantize.sensitivities import Sensitivity
+    from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
-    from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
@@ -105,7 +105,7 @@ else:
         "mobileq.workflows.convert": ("convert",),
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),
-        "mobileq.workflows.detection_run": ("DetectedObject", "DetectionRun", "PictureDetections"),
+        "mobileq.tasks.detect.run": ("DetectedObject", "DetectionRun", "PictureDetections"),
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
         "mobileq.workflows.opening": ("Overrides",),

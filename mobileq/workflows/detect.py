@@ -16,11 +16,12 @@ from mobileq.parallel import ahead, in_parallel
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import DecodeSpec
+from mobileq.tasks.base import task_of
 from mobileq.tasks.detect.coco import CocoResult, category_ids_for, to_coco_results
+from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
-from mobileq.workflows.coco_file import CocoFile, coco_file
-from mobileq.workflows.detection_run import DetectedObject, DetectionRun, PictureDetections
 from mobileq.workflows.drawings import Drawings
+from mobileq.workflows.json_list import JsonList, json_list
 from mobileq.workflows.opening import OpenModel, Overrides, open_model
 from mobileq.workflows.pictures import GivenPicture, Picture, Pictures
 from mobileq.workflows.results import require_file_place, require_folder_place
@@ -85,8 +86,8 @@ def detect(
     shown = _display(decode, score, iou)
     evaluated = _evaluated(shown, score) if results is not None else None
     with (
-        coco_file(results, "--coco") if results else nullcontext() as rows,
-        Drawings(folder, opened.spec.labels) if folder else nullcontext() as drawings,
+        json_list(results, "--coco") if results else nullcontext() as rows,
+        Drawings(folder, task_of(opened.spec).draw) if folder else nullcontext() as drawings,
     ):
         run = _Run(opened, shown, evaluated, drawings, _category_ids(opened, truth))
         run.over(pictures, _image_ids(pictures.files, truth), rows, progress)
@@ -148,7 +149,7 @@ class _Run:
         self,
         pictures: Pictures,
         image_ids: Iterator[int],
-        results: CocoFile | None,
+        results: JsonList | None,
         progress: Progress,
     ) -> None:
         """Run all pictures; those that can't be read are skipped with a notice."""
@@ -172,7 +173,7 @@ class _Run:
         self,
         picture: Picture,
         found: _Found | None,
-        results: CocoFile | None,
+        results: JsonList | None,
         progress: Progress,
     ) -> None:
         if found is None:

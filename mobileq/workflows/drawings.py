@@ -1,8 +1,8 @@
-"""Pictures with their detections, on disk: one file for each, and a video of a video's frames."""
+"""Pictures with what was found in them, on disk: one file each, a video of a video's frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 from mobileq.calibration.image_files import IMAGE_SUFFIXES
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError
+from mobileq.tasks.base import Answer
 from mobileq.workflows.pictures import Picture
 from mobileq.workflows.results import written_whole
 
 if TYPE_CHECKING:
-    from mobileq.tasks.detect.detections import Detections
     from mobileq.vision.arrays import ByteArray
+
+    Draw = Callable[[ByteArray, Answer], ByteArray]
 
 _OPTION = "--output"
 _FRAMES_PER_SECOND = 25.0
@@ -24,10 +26,14 @@ _FRAMES_PER_SECOND = 25.0
 
 
 class Drawings:
-    """Draws into a folder. Leaving the context completes a video, or drops it after an error."""
+    """Draws into a folder. Leaving the context completes a video, or drops it after an error.
 
-    def __init__(self, folder: Path, labels: Sequence[str]) -> None:
-        self._folder, self._labels = folder, labels
+    Args:
+        draw: See `mobileq.tasks.base.Task.draw`.
+    """
+
+    def __init__(self, folder: Path, draw: Draw) -> None:
+        self._folder, self._draw = folder, draw
         self._names: set[str] = set()
         self._video: _Video | None = None
 
@@ -43,13 +49,12 @@ class Drawings:
         if self._video is not None:
             self._video.close(error)
 
-    def add(self, picture: Picture, found: Detections) -> str:
+    def add(self, picture: Picture, answer: Answer) -> str:
         """Draw one picture; the file that it is in, as people are told."""
-        from mobileq.tasks.detect.draw import draw_detections
         from mobileq.vision.image_file import write_image
 
         assert picture.image is not None
-        drawn = draw_detections(picture.image, found, self._labels)
+        drawn = self._draw(picture.image, answer)
         if picture.frame is not None:
             return self._add_frame(picture, drawn)
         target = self._folder / self._name(picture)

@@ -229,7 +229,7 @@ def test_budget_of_a_model_that_cannot_be_decoded_is_refused(
     model = models.plain(tmp_path / "net.onnx")
     options = ("--precision", "int8", "--budget", "0.1", "--calib", grey)
     said = cli.fails(2, "convert", model, "-o", tmp_path / "out", *options)
-    assert "--budget is of mAP" in said
+    assert "--budget is of a task's measure, such as mAP50-95, which takes pictures" in said
 
 
 def test_pictures_without_objects_are_noted_and_noise_decides(

@@ -10,6 +10,7 @@ import pytest
 
 from mobileq.errors import InputError
 from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.detect.draw import draw_detections
 from mobileq.workflows.drawings import Drawings
 from mobileq.workflows.pictures import Picture
 
@@ -28,7 +29,7 @@ def frames_of(path: Path) -> int:
 
 
 def test_pictures_of_one_name_stay_apart(tmp_path: Path) -> None:
-    with Drawings(tmp_path, ("cat",)) as drawings:
+    with Drawings(tmp_path, draw_detections) as drawings:
         for path in ("a/street.png", "b/street.png", "c/street.mp4"):
             drawings.add(Picture(path, GREY, path=Path(path)), ONE)
         drawings.add(Picture("picture 5", GREY), ONE)
@@ -44,7 +45,7 @@ def test_pictures_of_one_name_stay_apart(tmp_path: Path) -> None:
 
 
 def test_each_video_becomes_one_that_holds_its_frames(tmp_path: Path) -> None:
-    with Drawings(tmp_path, ("cat",)) as drawings:
+    with Drawings(tmp_path, draw_detections) as drawings:
         told = [drawings.add(frame("a/x.avi", number), ONE) for number in (0, 1, 3)]
         told.append(drawings.add(frame("b/x.avi", 2), ONE))
         told.append(drawings.add(frame("b/x.avi", 0), ONE))
@@ -53,7 +54,7 @@ def test_each_video_becomes_one_that_holds_its_frames(tmp_path: Path) -> None:
 
 
 def test_a_video_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Drawings(tmp_path, ()) as drawings:  # noqa: PT012
+    with pytest.raises(RuntimeError), Drawings(tmp_path, draw_detections) as drawings:  # noqa: PT012
         drawings.add(frame("a.avi", 0), ONE)
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -61,7 +62,7 @@ def test_a_video_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_video_that_lacks_frames_is_no_result(tmp_path: Path) -> None:
     # OpenCV's writer passes over a frame of another shape without a word.
-    drawings = Drawings(tmp_path, ())
+    drawings = Drawings(tmp_path, draw_detections)
     drawings.add(frame("a.avi", 0), ONE)
     drawings.add(frame("a.avi", 1, GREY[:32]), ONE)
     with pytest.raises(InputError, match=r"a\.mp4 can't be written as a video"):

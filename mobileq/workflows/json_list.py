@@ -1,25 +1,24 @@
-"""COCO results on disk, picture by picture: of thousands they would fill the memory."""
+"""A JSON list on disk, picture by picture: of thousands, results would fill the memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from mobileq.tasks.detect.coco import CocoResult
 from mobileq.workflows.results import written_whole
 
 
-class CocoFile:
-    """A JSON list that grows."""
+class JsonList:
+    """A list that grows."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
         self._separator = ""
 
-    def add(self, results: Sequence[CocoResult]) -> None:
+    def add(self, results: Sequence[Mapping[str, Any]]) -> None:
         """Those of one picture."""
         if results:
             self._file.write(self._separator + json.dumps(results)[1:-1])
@@ -27,7 +26,7 @@ class CocoFile:
 
 
 @contextmanager
-def coco_file(path: Path, option: str) -> Iterator[CocoFile]:
+def json_list(path: Path, option: str) -> Iterator[JsonList]:
     """A file that takes the place of `path` at the end of the block.
 
     Raises:
@@ -35,5 +34,5 @@ def coco_file(path: Path, option: str) -> Iterator[CocoFile]:
     """
     with written_whole(path, option) as place, place.open("w") as file:
         file.write("[")
-        yield CocoFile(file)
+        yield JsonList(file)
         file.write("]")
