@@ -36,22 +36,21 @@ from mobileq.calibration.samples import SampleSet
 from mobileq.errors import MobileqError
 from mobileq.evaluate.numeric import OutputComparison
 from mobileq.evaluate.report import Report
+from mobileq.evaluate.runs import run_each
+from mobileq.evaluate.scores import Answers
 from mobileq.evaluate.verify import run_reference, verify
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
 from mobileq.targets.hosted import HostedRunner
-from mobileq.tasks.detect.coco import agreement, mean_average_precision
-from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.base import figure, task_of
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
-from mobileq.tasks.detect.nms import Thresholds
-from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.preprocess import feed_picture, read_image
+from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.inputs import open_calibration, verification_samples
 from mobileq.workflows.judging import VERIFY_COUNT
 from mobileq.workflows.opening import OpenModel, of_artifact
-from mobileq.workflows.validate import coco_results
 
 COUNT = 64
 """Pictures to calibrate on, and as many others to evaluate on."""
@@ -151,14 +150,6 @@ COLUMNS = (
     Column("SQNR mean", "mean_sqnr_db", ".1f"),
     Column("min", "min_sqnr_db", ".1f"),
 )
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a file found in each picture, at the evaluation's and at the display's thresholds."""
-
-    evaluated: list[Detections]
-    shown: list[Detections]
 
 
 class RowError(Exception):
@@ -295,7 +286,7 @@ class Benchmark:
             )
         with ExitStack() as stack:
             runners: dict[str, Runner] = {}
-            found: dict[str, Found] = {}
+            found: dict[str, Answers] = {}
             for key, model in opened.items():
                 self._attempt(
                     results[key],
@@ -390,26 +381,25 @@ class Benchmark:
         model: OpenModel,
         stack: ExitStack,
         runners: dict[str, Runner],
-        found: dict[str, Found],
+        found: dict[str, Answers],
         result: Result,
     ) -> None:
         """Detections and mAP; the runner stays open for the latency loop."""
         runner = opened_with_threads(model)
         stack.callback(runner.close)
-        found[key] = detections(model.spec, runner, self._data.pictures)
-        truth, pictures = self._data.truth, self._data.pictures
-        results = coco_results(model.spec, found[key].evaluated, truth, pictures)
-        scores = mean_average_precision(truth.coco, results, [i for i, _ in pictures])
-        result.map50_95, result.map50 = scores.map50_95, scores.map50
+        pictures = self._data.pictures
+        found[key] = answers_of(model.spec, runner, pictures)
+        scores = found[key].accuracy(self._data.truth, [image_id for image_id, _ in pictures])
+        result.map50_95, result.map50 = figure(scores, "map50_95"), figure(scores, "map50")
         runners[key] = runner
 
-    def _compare(self, results: dict[str, Result], found: dict[str, Found]) -> None:
+    def _compare(self, results: dict[str, Result], found: dict[str, Answers]) -> None:
         reference = results["onnx"].map50_95
         for key, result in results.items():
             if key == "onnx" or key not in found or reference is None or result.map50_95 is None:
                 continue
             result.difference = result.map50_95 - reference
-            result.agreement = agreement(found["onnx"].shown, found[key].shown).map50_95
+            result.agreement = figure(found[key].agreement(found["onnx"]), "map50_95")
 
     def _latency(self, results: dict[str, Result], runners: dict[str, Runner]) -> None:
         feeds, _ = feed_picture(self._spec, read_image(self._data.pictures[0][1]))
@@ -448,18 +438,11 @@ def set_sqnr(result: Result, outputs: Sequence[OutputComparison]) -> None:
         result.mean_sqnr_db, result.min_sqnr_db = statistics.mean(values), min(values)
 
 
-def detections(spec: ModelSpec, runner: Runner, pictures: Sequence[tuple[int, Path]]) -> Found:
+def answers_of(spec: ModelSpec, runner: Runner, pictures: Sequence[tuple[int, Path]]) -> Answers:
     """Run one file over all pictures."""
-    assert spec.decode is not None
-    found = Found([], [])
-    for _, path in pictures:
-        feeds, transform = feed_picture(spec, read_image(path))
-        outputs = runner.run(feeds)
-        for kept, thresholds in (
-            (found.evaluated, Thresholds.evaluation()),
-            (found.shown, Thresholds.display(spec.decode)),
-        ):
-            kept.append(postprocess(spec.decode, outputs, transform, thresholds))
+    found = Answers(task_of(spec))
+    for sample, outputs in run_each(runner, picture_samples(spec, (path for _, path in pictures))):
+        found.update(sample, outputs)
     return found
 
 

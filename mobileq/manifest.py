@@ -31,6 +31,8 @@ SCHEMA_VERSION = 2
 
 _UNHASHED = ("run", "failures", "content_sha256")
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+_AGREEMENT = "agreement_"
+"""Begins the key of a measurement, before the task's measure: `agreement_map50_95`."""
 _REMAKE = "Make the bundle again with `mobileq convert`."
 
 
@@ -80,13 +82,20 @@ class Failure(Spec, frozen=True, kw_only=True):
     reason: str
     hint: str = ""
 
+    @property
+    def name(self) -> str:
+        """As of `Artifact`."""
+        return f"{self.target}-{self.precision}"
 
-def by_reason(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure]]:
-    """(reason, hint) -> those that failed for it: files made of one that is wrong, for instance."""
-    found: dict[tuple[str, str], list[Failure]] = {}
-    for failure in failures:
-        found.setdefault((failure.reason, failure.hint), []).append(failure)
-    return found
+
+def tell_failures(page: Page, failures: Sequence[Failure]) -> None:
+    """A line for each reason: that of files made of one that is wrong is the same, for instance."""
+    found: dict[str, list[Failure]] = {}
+    for each in failures:
+        found.setdefault(f"{each.reason} {each.hint}".rstrip(), []).append(each)
+    for reason, failed in found.items():
+        names = ", ".join(each.file_name for each in failed)
+        page.line(f"FAILED {names}: {reason}", "bad")
 
 
 class RunInfo(Spec, frozen=True, kw_only=True):
@@ -118,28 +127,31 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
     def tell(self, page: Page) -> None:
         """The files, and how far each is from the ONNX model."""
         rows: list[tuple[str, ...]] = []
+        measures: set[str] = set()
         for artifact in self.artifacts:
             measured = self.measurements.get(artifact.name, {})
+            agreed = {key: each for key, each in measured.items() if key.startswith(_AGREEMENT)}
+            measures |= agreed.keys()
             rows.append(
                 (
                     Path(artifact.path).name,
                     megabytes(artifact.size_bytes),
                     number(measured.get("sqnr_db"), ".1f", "exact"),
                     number(measured.get("cosine"), ".6f"),
-                    number(measured.get("agreement_map50_95"), ".3f"),
+                    number(next(iter(agreed.values()), None), ".3f"),
                     artifact.recipe.engine,
                 )
             )
         rows += [(each.file_name, "FAILED", "-", "-", "-", "-") for each in self.failures]
         columns = ("file", "size", "SQNR dB", "cosine", "agreement", "engine")
         page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
-        page.line(
-            "agreement: mAP50-95 of the file's detections, the ONNX model's taken for the truth.",
-            "quiet",
-        )
-        for (reason, hint), failures in by_reason(self.failures).items():
-            names = ", ".join(each.file_name for each in failures)
-            page.line(f"FAILED {names}: {reason} {hint}".rstrip(), "bad")
+        for measure in sorted(measures):
+            page.line(
+                f"agreement: {measure.removeprefix(_AGREEMENT)} of the file's answers, the ONNX "
+                "model's taken for the truth.",
+                "quiet",
+            )
+        tell_failures(page, self.failures)
 
     def __repr__(self) -> str:
         files = ", ".join(artifact.name for artifact in self.artifacts)

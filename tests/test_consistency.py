@@ -303,10 +303,10 @@ def test_any_spec_file_is_consistent_or_refused(tmp_path: Path, tables: Any, wor
     file.write_text(text.replace("0.45", words) if words else text)
     known = recognise_shapes(MODEL.inputs, MODEL.outputs, {})
     try:
-        found = apply_overrides(known, read_spec_file(file), MODEL.inputs, MODEL.outputs)
+        found = apply_overrides(known, read_spec_file(file))
     except MobileqError:
         return
-    fields = {name: getattr(found, name) for name in ("preprocess", "decode", "labels")}
+    fields = {name: getattr(found.spec, name) for name in ("preprocess", "decode", "labels")}
     model = msgspec.structs.replace(MODEL, **fields)
     assert consistent_model(model, "it", "") == model
     if model.decode is not None:
@@ -324,6 +324,6 @@ def test_any_spec_file_is_consistent_or_refused(tmp_path: Path, tables: Any, wor
 def test_any_metadata_of_others_gives_a_consistent_model(metadata: dict[str, str]) -> None:
     found = recognise_shapes(MODEL.inputs, MODEL.outputs, metadata)
     model = msgspec.structs.replace(
-        MODEL, preprocess=found.preprocess, decode=found.decode, labels=found.labels
+        MODEL, preprocess=found.spec.preprocess, decode=found.spec.decode, labels=found.spec.labels
     )
     assert contradiction(model) is None

@@ -174,7 +174,7 @@ def open_samples(
     preprocess: PreprocessSpec | None,
     inputs: tuple[TensorSpec, ...],
     count: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     split: str = "train",
     progress: Progress | None = None,
 ) -> SampleSet:
@@ -192,8 +192,8 @@ def open_samples(
         preprocess: How pictures become tensors; None where only finished tensors will do.
         inputs: The model's. Pictures feed a model of one input.
         count: How many to choose; None or more than there are: all.
-        seed: Of the choice. The same on every platform; frames of a video are spread evenly
-            instead.
+        seed: Of the choice, the same on every platform. None, and frames of a video: they are
+            spread evenly instead.
         split: Of a `data.yaml`: "train", "val" or "test".
         progress: Who listens.
 
@@ -309,13 +309,18 @@ def _may_be_picture(spec: TensorSpec) -> bool:
     return spec.layout is not None and spec.shape[channels[spec.layout]] in (1, 3)
 
 
-def _choose(source: Source, count: int | None, seed: int) -> Sequence[int]:
-    """Ascending positions: drawn, or in the middle of equal parts where neighbours are alike."""
+def _choose(source: Source, count: int | None, seed: int | None) -> Sequence[int]:
+    """Ascending positions: drawn, or spread evenly where neighbours are alike."""
     if count is None or count >= source.count:
         return range(source.count)
-    if source.in_time:
-        return [(2 * part + 1) * source.count // (2 * count) for part in range(count)]
+    if source.in_time or seed is None:
+        return evenly(source.count, count)
     return sorted(random.Random(seed).sample(range(source.count), count))
+
+
+def evenly(length: int, count: int) -> list[int]:
+    """`count` positions, each in the middle of an equal part."""
+    return [(2 * part + 1) * length // (2 * count) for part in range(count)]
 
 
 def _readable(

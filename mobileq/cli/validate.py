@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from mobileq.cli.options import Interpreter, Json
+from mobileq.errors import EXIT_FAILED, MobileqError
 
 
 def validate(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
     images: Annotated[
         Path,
-        typer.Option(help="Folder of pictures; without boxes in the outputs also .npy, .npz ..."),
+        typer.Option(help="Folder of pictures; without labels whatever `convert --calib` takes."),
     ],
     annotations: Annotated[
-        Path | None, typer.Option(help="Their labels: COCO json or data.yaml.")
+        Path | None, typer.Option(help="Their labels; of boxes, COCO json or data.yaml.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -32,10 +33,16 @@ def validate(
     ] = None,
     threads: Annotated[int, typer.Option(help="Of each inference; 0: one for each processor.")] = 0,
     interpreter: Interpreter = "auto",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first file that can't be measured.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, agreement and latency of a bundle's files."""
-    from mobileq.console import Console
+    """Measure accuracy, agreement and latency of a bundle's files.
+
+    Files that do not load or run are named in the table (exit code 1).
+    """
+    from mobileq.console import Console, print_error
     from mobileq.workflows.validate import validate as run
 
     console = Console(json)
@@ -48,9 +55,16 @@ def validate(
         runs=runs,
         threads=threads,
         interpreter=interpreter,
+        strict=strict,
         progress=console,
     )
     if json:
         console.document(found)
-        return
-    found.tell(console)
+    else:
+        found.tell(console)
+    if found.failures:
+        names = ", ".join(each.file_name for each in found.failures)
+        print_error(
+            MobileqError(f"Not measured, since they failed: {names}.", found.failures[0].hint)
+        )
+        raise typer.Exit(EXIT_FAILED)

@@ -6,57 +6,57 @@ from collections.abc import Iterable
 
 from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.spec import Precision, Spec
-from mobileq.tasks.detect.coco import AgreementScores
+from mobileq.tasks.base import COUNT, Figures, Measure, figure
 
 
 class Floor(Spec, frozen=True, kw_only=True):
     """Below `sqnr_db` in its worst output a file fails; below `good_db` a person is told.
 
-    `agreement` decides beside them where the model's answers are known: a file whose answers agree
-    at least so far is kept whatever the noise of its numbers.
+    Where the model's answers are known, `Measure.floors` decide beside them: a file whose answers
+    agree at least so far is kept whatever the noise of its numbers.
     """
 
     sqnr_db: float
     good_db: float
-    agreement: float
 
 
 FLOORS: dict[Precision, Floor] = {
-    "dynamic": Floor(sqnr_db=10.0, good_db=20.0, agreement=0.3),
-    "w8": Floor(sqnr_db=10.0, good_db=20.0, agreement=0.3),
-    "int16x8": Floor(sqnr_db=10.0, good_db=20.0, agreement=0.3),
-    "int8": Floor(sqnr_db=6.0, good_db=15.0, agreement=0.1),
-    "int8-full": Floor(sqnr_db=6.0, good_db=15.0, agreement=0.1),
+    "dynamic": Floor(sqnr_db=10.0, good_db=20.0),
+    "w8": Floor(sqnr_db=10.0, good_db=20.0),
+    "int16x8": Floor(sqnr_db=10.0, good_db=20.0),
+    "int8": Floor(sqnr_db=6.0, good_db=15.0),
+    "int8-full": Floor(sqnr_db=6.0, good_db=15.0),
 }
 """By the integer precisions; the float ones have tolerances (`numeric.TOLERANCES`).
 
 An output that is all zeros has 0 dB, one that is negated -6, a file that was made of wrong ranges
 or zero-points 1 to 3. 6 dB is an error half as large as the signal: a cosine of 0.87. Eight bits of
-weights alone gave 14 to 45 dB. Scores of detectors are small numbers between many zeros: right int8
-files had 6 (yolox_nano, agreement 0.75 to 0.82), 17, 27 and 34 dB in their worst role, so that they
-need half as much where the pictures have too few objects to tell by agreement.
+weights alone gave 14 to 45 dB.
 """
-_ENOUGH_OBJECTS = 5
-"""Fewer tell nothing about agreement."""
-_WITHOUT_OBJECTS = 0.5
 
 
 def below_floor(
     precision: Precision,
     compared: Iterable[OutputComparison | RoleComparison],
-    answers: AgreementScores | None,
+    measure: Measure | None = None,
+    agreed: Figures | None = None,
 ) -> str | None:
-    """Why the file is not good enough, in half a sentence; None where it is."""
+    """Why the file is not good enough, in half a sentence; None where it is.
+
+    Args:
+        measure: The task's, and
+        agreed: how far answers agree by it, where there are any.
+    """
     floor = FLOORS.get(precision)
     worst = _worst(compared)
     if floor is None or worst is None:
         return None
     name, sqnr_db = worst
     least = floor.sqnr_db
-    if answers is not None:
-        if answers.reference_count < _ENOUGH_OBJECTS:
-            least *= _WITHOUT_OBJECTS
-        elif answers.map50_95 >= floor.agreement:
+    if measure is not None and agreed is not None:
+        if figure(agreed, COUNT) < measure.enough:
+            least *= measure.unsure
+        elif measure.value(agreed) >= measure.floors[precision]:
             return None
     if sqnr_db >= least:
         return None
@@ -66,12 +66,12 @@ def below_floor(
 def is_grey(
     precision: Precision,
     compared: Iterable[OutputComparison | RoleComparison],
-    answers: AgreementScores | None,
+    agreed: Figures | None,
 ) -> bool:
     """Whether the file is above its floor, but so little that a person should look at it."""
     floor, worst = FLOORS.get(precision), _worst(compared)
     # Where answers can be compared they say more, and where there are none no one could look.
-    return floor is not None and worst is not None and not answers and worst[1] < floor.good_db
+    return floor is not None and worst is not None and not agreed and worst[1] < floor.good_db
 
 
 def _worst(

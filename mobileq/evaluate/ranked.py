@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-
-from mobileq.spec import DecodeSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +11,7 @@ if TYPE_CHECKING:
 
     Outputs = Mapping[str, NDArray[Any]]
     Rows = NDArray[np.float64]
+    Scores = Callable[[Outputs, Mapping[str, int], int], NDArray[Any] | None]
 
 LEAST_SCORE = 1e-3
 """Rows that score less in both models count for nothing, as in COCO's evaluation."""
@@ -26,7 +25,7 @@ def aligned(
     wanted: Outputs,
     found: Outputs,
     axes: Mapping[str, int],
-    decode: DecodeSpec | None,
+    scores: Scores,
     excused: float,
 ) -> dict[str, NDArray[Any]]:
     """`found` with each ranked row where the row of `wanted` that is most like it stands.
@@ -36,7 +35,7 @@ def aligned(
 
     Args:
         axes: Of each output with ranked rows, as `graph.ranked.ranked_outputs` gives them.
-        decode: Tells which column is the score, if any does.
+        scores: See `mobileq.tasks.base.Task.row_scores`.
         excused: The part of the rows that may lack a counterpart, 0 to 1.
     """
     import numpy as np
@@ -46,7 +45,7 @@ def aligned(
         names = [name for name, axis in axes.items() if wanted[name].shape[axis] == count]
         left, right = (_rows(each, names, axes) for each in (wanted, found))
         order, distances = _assignment(left, right)
-        same = _negligible(wanted, found, axes, decode, count, order)
+        same = _negligible(wanted, found, axes, scores, count, order)
         strays = np.flatnonzero((distances > _ALIKE) & ~same)
         if strays.size <= excused * count:
             same[strays] = True
@@ -103,39 +102,15 @@ def _negligible(
     wanted: Outputs,
     found: Outputs,
     axes: Mapping[str, int],
-    decode: DecodeSpec | None,
+    scores: Scores,
     count: int,
     order: NDArray[Any],
 ) -> NDArray[np.bool_]:
     """Of each row, whether both models score it under `LEAST_SCORE`."""
     import numpy as np
 
-    left, right = (_scores(each, axes, decode, count) for each in (wanted, found))
+    left, right = (scores(each, axes, count) for each in (wanted, found))
     if left is None or right is None:
         return np.zeros(count, np.bool_)
     both: NDArray[np.bool_] = (left < LEAST_SCORE) & (right[order] < LEAST_SCORE)
     return both
-
-
-def _scores(
-    outputs: Outputs, axes: Mapping[str, int], decode: DecodeSpec | None, count: int
-) -> NDArray[Any] | None:
-    import numpy as np
-
-    for output in decode.outputs if decode else ():
-        axis = axes.get(output.name)
-        if axis is None or outputs[output.name].shape[axis] != count:
-            continue
-        rows: NDArray[Any] = np.moveaxis(outputs[output.name], axis, 0).reshape(count, -1)
-        if output.role == "scores":
-            best: NDArray[Any] = rows.max(axis=1)
-            return best
-        if output.role == "predictions" and rows.shape[1] > _SCORE_COLUMN:
-            end = None if rows.shape[1] != _END2END_COLUMNS else _SCORE_COLUMN + 1
-            best = rows[:, _SCORE_COLUMN:end].max(axis=1)
-            return best
-    return None
-
-
-_END2END_COLUMNS, _SCORE_COLUMN = 6, 4
-"""Box, score, class; with other numbers of columns a score for each class is behind the box."""

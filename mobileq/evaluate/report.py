@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification
+from mobileq.manifest import Failure, tell_failures
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Spec
-from mobileq.tasks.detect.coco import AgreementScores, DetectionScores
+from mobileq.tasks.base import Figures, Measure, figure, measure_of
 
 Row = tuple[str, ...]
 
@@ -17,18 +20,18 @@ Row = tuple[str, ...]
 class ArtifactScores(Spec, frozen=True, kw_only=True):
     """One file on the validation images.
 
-    `accuracy` needs labels, `agreement` (with the ONNX model's detections) does not;
-    `latency_ms` is the median on the machine that measured. `sqnr_db` and `cosine` are of the worst
-    output, against the ONNX model's numbers, where the outputs have no known meaning; of equal
-    numbers the first is None.
+    `accuracy` needs labels, `agreement` (with the ONNX model's answers) does not: the task's own
+    figures, by their names (see `mobileq.tasks.base.Task`). `latency_ms` is the median on the
+    machine that measured. `sqnr_db` and `cosine` are of the worst output, against the ONNX model's
+    numbers, where the outputs have no known meaning; of equal numbers the first is None.
     """
 
     name: str
     interpreter: str
     size_bytes: int
     latency_ms: float
-    accuracy: DetectionScores | None = None
-    agreement: AgreementScores | None = None
+    accuracy: Figures | None = None
+    agreement: Figures | None = None
     sqnr_db: float | None = None
     cosine: float | None = None
 
@@ -41,61 +44,69 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
     machine: str
     threads: int = 0
     """Of each inference; 0: one for each processor."""
+    task: str = "detect"
+    """Which room's figures `scores` have; "tensors" where numbers were compared."""
     scores: tuple[ArtifactScores, ...]
+    failures: tuple[Failure, ...] = ()
+    """Files that could not be measured."""
 
     def tell(self, page: Page) -> None:
         """One row for each file."""
-        of_numbers = any(scores.cosine is not None for scores in self.scores)
-        columns, rows = self._numbers() if of_numbers else self._detections()
-        against = f" ({self.annotations})" if self.annotations else ", no labels"
+        measure = measure_of(self.task)
+        if measure is None:
+            titles, cells = _of_numbers(self.scores)
+            counted = plural(self.images, "sample")
+        else:
+            titles, cells = _of_answers(self.scores, measure)
+            against = f" ({self.annotations})" if self.annotations else ", no labels"
+            counted = plural(self.images, "image") + against
+        rows = [
+            (each.name, *row, megabytes(each.size_bytes), f"{each.latency_ms:.1f}")
+            for each, row in zip(self.scores, cells, strict=True)
+        ]
+        without = ("-",) * (len(titles) + 1)
+        rows += [(each.name, "FAILED", *without) for each in self.failures]
         threads = f", {plural(self.threads, 'thread')}" if self.threads else ""
-        counted = plural(self.images, "sample" if of_numbers else "image")
         page.table(
-            columns, rows, f"{counted}{'' if of_numbers else against}; {self.machine}{threads}"
+            ("file", *titles, "size", "median ms"), rows, f"{counted}; {self.machine}{threads}"
         )
         interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
         page.line(f"Run by {', '.join(interpreters)}.", "quiet")
-        if of_numbers:
+        if measure is None:
             page.line("SQNR and cosine: of the worst output, against the ONNX model.", "quiet")
-
-    def _numbers(self) -> tuple[Row, list[Row]]:
-        rows = [
-            (
-                scores.name,
-                "equal" if scores.cosine and scores.sqnr_db is None
-                else number(scores.sqnr_db, ".1f"),
-                number(scores.cosine, ".6f"),
-                megabytes(scores.size_bytes),
-                f"{scores.latency_ms:.1f}",
-            )
-            for scores in self.scores
-        ]  # fmt: skip
-        return ("file", "SQNR dB", "cosine", "size", "median ms"), list(rows)
-
-    def _detections(self) -> tuple[Row, list[Row]]:
-        rows = [
-            (
-                scores.name,
-                number(scores.accuracy.map50_95 if scores.accuracy else None, ".4f"),
-                number(scores.accuracy.map50 if scores.accuracy else None, ".4f"),
-                number(scores.agreement.map50_95 if scores.agreement else None, ".4f"),
-                megabytes(scores.size_bytes),
-                f"{scores.latency_ms:.1f}",
-            )
-            for scores in self.scores
-        ]
-        return ("file", "mAP50-95", "mAP50", "agreement", "size", "median ms"), list(rows)
+        tell_failures(page, self.failures)
 
     def __repr__(self) -> str:
         files = ", ".join(scores.name for scores in self.scores)
         return f"<Validation on {self.images} images: {files}>"
 
 
-class BudgetReport(Spec, frozen=True, kw_only=True):
-    """Whether a file keeps within the mAP50-95 that it may lose.
+def _of_numbers(scores: Sequence[ArtifactScores]) -> tuple[Row, list[Row]]:
+    """Titles, and the cells under them."""
+    rows: list[Row] = []
+    for each in scores:
+        is_equal = each.cosine and each.sqnr_db is None
+        sqnr_db = "equal" if is_equal else number(each.sqnr_db, ".1f")
+        rows.append((sqnr_db, number(each.cosine, ".6f")))
+    return ("SQNR dB", "cosine"), rows
 
-    With labels it is the float model's mAP less the file's; without, 1 less the mAP of the file's
-    detections with the float model's taken for the truth, which is more severe.
+
+def _of_answers(scores: Sequence[ArtifactScores], measure: Measure) -> tuple[Row, list[Row]]:
+    rows: list[Row] = []
+    for each in scores:
+        known = {"accuracy": each.accuracy, "agreement": each.agreement}
+        found = [(known[column.of], column.key) for column in measure.columns]
+        rows.append(
+            tuple(number(figure(held, key) if held else None, ".4f") for held, key in found)
+        )
+    return tuple(column.title for column in measure.columns), rows
+
+
+class BudgetReport(Spec, frozen=True, kw_only=True):
+    """Whether a file keeps within what it may lose of the task's measure (mAP50-95 of boxes).
+
+    With labels it is the float model's less the file's; without, 1 less the file's with the float
+    model's answers taken for the truth, which is more severe.
 
     Attributes:
         met: On the pictures that decided.
@@ -121,24 +132,26 @@ class Report(Spec, frozen=True, kw_only=True):
     layers: dict[str, tuple[LayerNoise, ...]] = msgspec.field(default_factory=dict)
     validation: Validation | None = None
 
-    def measurements(self, artifact: str) -> dict[str, float | int | str]:
-        """The figures of one artifact that its manifest repeats."""
+    def measurements(self, artifact: str, measure: Measure | None) -> dict[str, float | int | str]:
+        """The figures of one artifact that its manifest repeats; those of answers are the
+        measure's."""
         found: dict[str, float | int | str] = {}
         verification = self.verifications[artifact]
         if verification.worst_sqnr_db is not None:
             found["sqnr_db"] = round(verification.worst_sqnr_db, 2)
         found["cosine"] = round(verification.worst_cosine, 6)
-        if verification.agreement:
-            found["agreement_map50_95"] = round(verification.agreement.map50_95, 4)
+        if measure is not None and verification.agreement:
+            agreed = measure.value(verification.agreement)
+            found[f"agreement_{measure.key}"] = round(agreed, 4)
         budget = self.budgets.get(artifact)
-        if budget and budget.reported_lost is not None:
-            found["lost_map50_95"] = round(budget.reported_lost, 4)
+        if measure is not None and budget and budget.reported_lost is not None:
+            found[f"lost_{measure.key}"] = round(budget.reported_lost, 4)
         for scores in self.validation.scores if self.validation else ():
             if scores.name == artifact:
                 found["latency_ms"] = round(scores.latency_ms, 3)
-                if scores.accuracy:
-                    found["map50_95"] = round(scores.accuracy.map50_95, 4)
-                    found["map50"] = round(scores.accuracy.map50, 4)
+                if measure is not None and scores.accuracy:
+                    for key in measure.accuracy:
+                        found[key] = round(figure(scores.accuracy, key), 4)
                 if scores.cosine is not None:
                     found["validated_cosine"] = round(scores.cosine, 6)
                 if scores.sqnr_db is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +21,16 @@ from mobileq.evaluate.numeric import (
     value_range,
 )
 from mobileq.evaluate.ranked import aligned
+from mobileq.evaluate.runs import run_each
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Precision, Spec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.detect.coco import AgreementScores, agreement
-from mobileq.tasks.detect.decode.arrays import picture_outputs, sigmoid
-from mobileq.tasks.detect.decode.logits import logit_outputs
-from mobileq.tasks.detect.nms import Thresholds
-from mobileq.tasks.detect.postprocess import postprocess
+from mobileq.tasks.base import Answer, Figures, Task, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.tasks.detect.detections import Detections
 
 _EXCUSED_ROWS, _EXCUSED_ROWS_ROUGH = 0.01, 0.1
 """Parts of ranked rows that may lack a counterpart, in float32 and elsewhere: which of two close
@@ -50,6 +47,7 @@ class Verification(Spec, frozen=True, kw_only=True):
     under the precision's floor.
 
     `outputs` are held against the tolerance; `roles` are the same numbers, told in short.
+    `agreement` is the task's (see `mobileq.tasks.base.Task.agreement`); None without answers.
     `rounding` is what `disagreement` takes for each output, where it was asked for.
     """
 
@@ -59,7 +57,7 @@ class Verification(Spec, frozen=True, kw_only=True):
     tolerance: Tolerance | None
     outputs: tuple[OutputComparison, ...]
     roles: tuple[RoleComparison, ...] = ()
-    agreement: AgreementScores | None = None
+    agreement: Figures | None = None
     problems: tuple[str, ...] = ()
     rounding: dict[str, float] = msgspec.field(default_factory=dict)
 
@@ -81,12 +79,12 @@ class Verification(Spec, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class ReferenceSample:
-    """One sample and what ONNX Runtime makes of it: detections in each of its pictures, or in none
-    where they can't be decoded."""
+    """One sample, what ONNX Runtime makes of it, and what that says: an answer for each of its
+    pictures, or none."""
 
     sample: Sample
     outputs: dict[str, NDArray[Any]]
-    detections: tuple[Detections, ...]
+    answers: tuple[Answer, ...]
 
 
 def run_reference(
@@ -96,30 +94,13 @@ def run_reference(
     progress: Progress,
     count: int | None = None,
 ) -> list[ReferenceSample]:
-    """The reference's outputs and detections (at the display thresholds) for each of `count`
-    samples."""
-    done = []
-    for sample in tracked(samples, progress, "Running the ONNX model", count):
-        outputs = runner.run(sample.feeds)
-        found = detections_of(spec, outputs, sample)
-        done.append(ReferenceSample(sample, outputs, found))
-    return done
-
-
-def detections_of(
-    spec: ModelSpec, outputs: dict[str, NDArray[Any]], sample: Sample
-) -> tuple[Detections, ...]:
-    """In each of the sample's pictures, at the display thresholds; in none where they can't be
-    decoded."""
-    if spec.decode is None:
-        return ()
-    thresholds = Thresholds.display(spec.decode)
-    return tuple(
-        postprocess(
-            spec.decode, picture_outputs(outputs, row, spec.batch), picture.transform, thresholds
-        )
-        for row, picture in enumerate(sample.pictures)
-    )
+    """The reference's outputs and answers (as they are shown) for each of `count` samples."""
+    task = task_of(spec)
+    ran = run_each(runner, samples)
+    return [
+        ReferenceSample(sample, outputs, task.read(outputs, sample, "shown"))
+        for sample, outputs in tracked(ran, progress, "Running the ONNX model", count)
+    ]
 
 
 def verify(
@@ -146,32 +127,35 @@ def verify(
             tolerance, to see whether the model itself is that uncertain.
         ranked: The axis of each output whose rows the graph has ranked.
     """
-    tolerance = tolerance_of(target, precision)
-    comparison = _Comparison(spec, tolerance, reference, ranked or {})
-    found: list[Detections] = []
+    tolerance, task = tolerance_of(target, precision), task_of(spec)
+    comparison = _Comparison(spec, task, tolerance, reference, ranked or {})
+    found: list[Answer] = []
     problems = [] if reference else ["there was no sample to compare it on"]
     first: dict[str, NDArray[Any]] = {}
-    for wanted in tracked(reference, progress, "Verifying", len(reference)):
-        outputs = runner.run(wanted.sample.feeds)
-        first = first or outputs
-        for output in spec.outputs:
-            problem = _shape_problem(output.name, wanted.outputs[output.name], outputs[output.name])
-            if problem:
-                return _stopped(runner, reference_name, problem)
-        comparison.update(wanted.outputs, outputs)
-        found += detections_of(spec, outputs, wanted.sample)
+    with closing(run_each(runner, (wanted.sample for wanted in reference))) as ran:
+        done = zip(reference, ran, strict=True)
+        for wanted, (sample, outputs) in tracked(done, progress, "Verifying", len(reference)):
+            first = first or outputs
+            for name in (output.name for output in spec.outputs):
+                problem = _shape_problem(name, wanted.outputs[name], outputs[name])
+                if problem:
+                    return _stopped(runner, reference_name, problem)
+            comparison.update(wanted.outputs, outputs)
+            found += task.read(outputs, sample, "shown")
     if reference and not repeats(runner, reopen, reference[0].sample.feeds, first):
         problems.append("the same input gives different outputs from one run to the next")
     compared, roles = comparison.results(), tuple(comparison.roles())
-    scores = _agreement(reference, found)
+    answers = [answer for wanted in reference for answer in wanted.answers]
+    agreed = task.agreement(answers, found) if answers else None
     rounding: dict[str, OutputComparison] = {}
     if not problems:
         problems = _out_of_tolerance(tolerance, compared, rounding)
         if problems and other_order is not None and tolerance:
-            rounding = _rounding(other_order, spec, reference, ranked or {})
+            rounding = _rounding(other_order, spec, task, reference, ranked or {})
             problems = _out_of_tolerance(tolerance, compared, rounding)
-        low = below_floor(precision, roles or compared, scores) if tolerance is None else None
-        problems += [low] if low and not problems else []
+        if tolerance is None and not problems:
+            low = below_floor(precision, roles or compared, task.measure, agreed)
+            problems = [low] if low else []
     return Verification(
         reference=reference_name,
         interpreter=runner.interpreter,
@@ -179,7 +163,7 @@ def verify(
         tolerance=tolerance,
         outputs=compared,
         roles=roles,
-        agreement=scores,
+        agreement=agreed,
         problems=tuple(problems),
         rounding={name: each.largest_excess for name, each in rounding.items()},
     )
@@ -191,11 +175,12 @@ class _Comparison:
     def __init__(
         self,
         spec: ModelSpec,
+        task: Task,
         tolerance: Tolerance | None,
         reference: Sequence[ReferenceSample],
         ranked: Mapping[str, int],
     ) -> None:
-        self._spec, self._ranked = spec, ranked
+        self._task, self._ranked = task, ranked
         self._excused = _EXCUSED_ROWS if tolerance and tolerance.atol else _EXCUSED_ROWS_ROUGH
         rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
         self._comparers = {
@@ -204,16 +189,17 @@ class _Comparison:
             )
             for output in spec.outputs
         }
-        # Integer files clip logits where the sigmoid that follows is flat: there they are the same.
-        self._squashed = logit_outputs(spec.decode) if tolerance is None else ()
+        # Integer files clip where the function that follows is flat: there they are the same.
+        self._squashed = task.squashed if tolerance is None else {}
 
     def update(self, wanted: Tensors, found: Tensors) -> None:
         """One sample's outputs, of the same shapes."""
         if self._ranked:
-            found = aligned(wanted, found, self._ranked, self._spec.decode, self._excused)
+            scores = self._task.row_scores
+            found = aligned(wanted, found, self._ranked, scores, self._excused)
         for name, comparer in self._comparers.items():
-            if name in self._squashed:
-                comparer.update(sigmoid(wanted[name]), sigmoid(found[name]))
+            if squash := self._squashed.get(name):
+                comparer.update(squash(wanted[name]), squash(found[name]))
             else:
                 comparer.update(wanted[name], found[name])
 
@@ -223,31 +209,28 @@ class _Comparison:
 
     def roles(self) -> Iterator[RoleComparison]:
         """Of outputs of one role together."""
-        return _roles(self._spec, self._comparers, self._squashed)
+        return _roles(self._task.roles, self._comparers, self._squashed)
 
 
 def _rounding(
     other_order: Callable[[], Runner],
     spec: ModelSpec,
+    task: Task,
     reference: Sequence[ReferenceSample],
     ranked: Mapping[str, int],
 ) -> dict[str, OutputComparison]:
     """By output: the reference itself, with its sums in another order."""
-    comparison = _Comparison(spec, TOLERANCES["fp32"], reference, ranked)
-    runner = other_order()
-    try:
+    comparison = _Comparison(spec, task, TOLERANCES["fp32"], reference, ranked)
+    with closing(other_order()) as runner:
         for wanted in reference:
             comparison.update(wanted.outputs, runner.run(wanted.sample.feeds))
-    finally:
-        runner.close()
     return {each.name: each for each in comparison.results()}
 
 
 def _roles(
-    spec: ModelSpec, comparers: Mapping[str, OutputComparer], squashed: Sequence[str]
+    known: Mapping[str, str], comparers: Mapping[str, OutputComparer], squashed: Collection[str]
 ) -> Iterator[RoleComparison]:
     """Outputs whose role is not known are alone in one that has their name."""
-    known = {output.name: output.role for output in spec.decode.outputs} if spec.decode else {}
     members: dict[str, list[str]] = {}
     for name in comparers:
         members.setdefault(known.get(name, name), []).append(name)
@@ -306,13 +289,6 @@ def _same(first: Tensors, second: Tensors) -> bool:
     import numpy as np
 
     return all(np.array_equal(first[name], second[name], equal_nan=True) for name in first)
-
-
-def _agreement(
-    reference: Sequence[ReferenceSample], found: Sequence[Detections]
-) -> AgreementScores | None:
-    wanted = [detections for sample in reference for detections in sample.detections]
-    return agreement(wanted, found) if wanted else None
 
 
 def _out_of_tolerance(

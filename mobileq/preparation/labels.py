@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.regular_file import read_regular
-from mobileq.tasks.detect.coco_classes import BUILTIN_LABELS
+from mobileq.tasks.recognition import recognisers
 
 _MAX_BYTES = 1 << 20
 _MAX_CLASSES = 10_000
@@ -34,8 +34,8 @@ def read_labels(source: LabelSource) -> tuple[str, ...]:
     """
     if not isinstance(source, str | Path):
         return _cleaned(list(source), "the list of labels")
-    if isinstance(source, str) and source in BUILTIN_LABELS:
-        return BUILTIN_LABELS[source]
+    if isinstance(source, str) and (built_in := built_in_labels().get(source)):
+        return built_in
     path = Path(source)
     text = _read_text(path)
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -58,8 +58,13 @@ def read_labels(source: LabelSource) -> tuple[str, ...]:
     return _cleaned(lines, str(path))
 
 
+def built_in_labels() -> dict[str, tuple[str, ...]]:
+    """Lists of class names by what they are called: `coco80`, `coco91`."""
+    return {name: labels for _, room in recognisers() for name, labels in room.LABELS.items()}
+
+
 def _read_text(path: Path) -> str:
-    hint = f"Give a file with one name per line, a data.yaml, or {' or '.join(BUILTIN_LABELS)}."
+    hint = f"Give a file with one name per line, a data.yaml, or {' or '.join(built_in_labels())}."
     try:
         return read_regular(path, _MAX_BYTES, "a list of class names").decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -168,9 +173,10 @@ def default_labels(count: int) -> tuple[str, ...]:
 
 def unnamed_notice(count: int) -> str:
     """What to tell where a model's classes have no names."""
+    known = " or ".join(built_in_labels())
     return (
         f"The file does not name its {count} classes, so they are called 'class 0' and so on;"
-        " name them with --labels FILE (one per line, or a data.yaml), coco80 or coco91."
+        f" name them with --labels FILE (one per line, or a data.yaml), {known}."
     )
 
 
@@ -185,3 +191,29 @@ def require_count(labels: Sequence[str], count: int) -> None:
             f"There are {len(labels)} labels, but the model has {count} classes.",
             "Give one label per class, in the order the model was trained with.",
         )
+
+
+def settle_labels(
+    named: tuple[str, ...] | None, count: int, strict: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """As many labels as there are classes, and the notices.
+
+    Args:
+        named: The names there are, if any.
+        count: Of the model's classes.
+        strict: A different number is an error, since somebody gave these names for this model;
+            otherwise the names (from the file) are dropped with a notice.
+
+    Raises:
+        InputError: The numbers differ and `strict` is set.
+    """
+    if named is None:
+        return default_labels(count), (unnamed_notice(count),)
+    if strict:
+        require_count(named, count)
+    if len(named) != count:
+        return default_labels(count), (
+            f"The file names {len(named)} classes but the model has {count}: the names are not"
+            " used. Give the right ones with --labels.",
+        )
+    return named, ()

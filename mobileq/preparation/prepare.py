@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobileq.consistency import consistent_model
 from mobileq.graph.foreign_ops import require_standard_ops
 from mobileq.graph.given_quantization import GivenQuantization, remaining
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.load import load_with_notices
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
@@ -18,10 +18,10 @@ from mobileq.graph.set_inputs import parse_set_inputs, set_inputs
 from mobileq.graph.shapes import Shape, dynamic_outputs, fix_shapes, parse_input_shapes
 from mobileq.graph.simplify import simplify
 from mobileq.hashing import file_digest
-from mobileq.paths import model_name
+from mobileq.preparation.describe import describe
 from mobileq.preparation.labels import LabelSource, read_labels
-from mobileq.preparation.recognise import recognise
-from mobileq.preparation.spec_file import SpecOverrides, apply_overrides, read_spec_file
+from mobileq.preparation.recognise import metadata_of
+from mobileq.preparation.spec_file import SpecOverrides, read_spec_file
 from mobileq.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class PreparedModel:
     """A model ready to convert.
 
     `model` is float32, with static inputs, simplified and verified. `source_sha256` is of the file
-    as it was given (without external data). `reasons`: family -> why it does not fit.
+    as it was given (without external data).
 
     Of a file that came quantized, `model` is the float model inside it, `given` its scales, and
     `quantized` the model as it came, with static inputs, for runs to compare with.
@@ -47,7 +47,6 @@ class PreparedModel:
     source_sha256: str
     op_counts: Mapping[str, int]
     notices: tuple[str, ...] = ()
-    reasons: Mapping[str, str]
     given: GivenQuantization | None = None
     quantized: ModelProto | None = None
     set_inputs: Mapping[str, str] = field(default_factory=dict)
@@ -112,27 +111,15 @@ def prepare_loaded(
     # The scales of a file are of the tensors that it has.
     model, simplified = simplify(model, rewrite=given is None)
     inputs, outputs = tensor_specs(model)
-    asked = family if family is not None else overrides.family
-    # A spec file may change the number of classes, so its names are compared after it is applied.
-    early = None if "class_count" in overrides.decode else names
-    recognition = recognise(model, asked, early)
-    recognition = apply_overrides(recognition, overrides, inputs, outputs, names)
-    name = model_name(path)
-    spec = ModelSpec(
-        name=name,
-        task=recognition.task,
-        family=recognition.family,
-        inputs=inputs,
-        outputs=outputs,
-        preprocess=recognition.preprocess,
-        decode=recognition.decode,
-        labels=recognition.labels,
-    )
-    spec = consistent_model(spec, str(path), "Describe it with --spec FILE.toml.")
+    described = describe(
+        path, inputs, outputs, metadata_of(model), overrides,
+        index=GraphIndex(model), family=family, names=names,
+    )  # fmt: skip
+    spec = described.spec
     notices = (
-        *notices, *_renamed(path, name),
+        *notices, *_renamed(path, spec.name),
         *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
-        *recognition.notices,
+        *described.notices,
     )  # fmt: skip
     return PreparedModel(
         model=model,
@@ -141,7 +128,6 @@ def prepare_loaded(
         source_sha256=file_digest(path),
         op_counts=op_counts(model),
         notices=notices,
-        reasons=recognition.reasons,
         given=remaining(given, model) if given is not None else None,
         quantized=quantized,
         set_inputs=told,

@@ -40,7 +40,6 @@ class PreparedFile(Spec, frozen=True, kw_only=True):
     opset: int
     source_sha256: str
     notices: tuple[str, ...]
-    reasons: dict[str, str]
     given: GivenQuantization | None
     set_inputs: dict[str, str]
     file_ops: dict[str, int]
@@ -115,7 +114,6 @@ def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
         opset=prepared.opset,
         source_sha256=prepared.source_sha256,
         notices=prepared.notices,
-        reasons=dict(prepared.reasons),
         given=prepared.given,
         set_inputs=dict(prepared.set_inputs),
         file_ops=dict(ops),

@@ -1,83 +1,49 @@
-"""Recognises how a model wants its picture and how its outputs become detections.
+"""Recognises what a model is for, how it wants its picture and how its outputs are read.
 
-Every family is asked in turn; those that do not fit say why, so that a person can see what was
-tried. Recognition reads shapes, metadata and, where there is a graph, evidence from it.
+Every task is asked in turn whether the model is its own, by shapes, metadata and, where there is a
+graph, what that shows of its outputs (see `mobileq.tasks.recognition`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mobileq.errors import UsageError
+from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import tensor_specs
-from mobileq.preparation.labels import (
-    LabelSource,
-    default_labels,
-    parse_names,
-    read_labels,
-    require_count,
-    unnamed_notice,
-)
-from mobileq.spec import DecodeSpec, PreprocessSpec, Task, TensorSpec
-from mobileq.tasks.detect.evidence import Evidence, gather_evidence
-from mobileq.tasks.detect.families.end2end import match_end2end, match_rtdetr
-from mobileq.tasks.detect.families.facts import (
-    Answer,
-    Facts,
-    Match,
-    Picture,
-    find_picture,
-    per_picture,
-)
-from mobileq.tasks.detect.families.nanodet import match_nanodet, match_picodet
-from mobileq.tasks.detect.families.ssd import match_ssd
-from mobileq.tasks.detect.families.yolov5 import match_yolov5
-from mobileq.tasks.detect.families.yolov8 import match_yolov8
-from mobileq.tasks.detect.families.yolox import match_yolox
+from mobileq.preparation.labels import LabelSource, parse_names, read_labels, settle_labels
+from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.tasks.recognition import Claim, ModelFacts, find_picture, per_picture, recognisers
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_MATCHERS: Mapping[str, Callable[[Facts], Answer]] = {
-    "yolov5": match_yolov5,
-    "ssd": match_ssd,
-    "rtdetr": match_rtdetr,
-    "yolov10": match_end2end,
-    "yolo26": match_end2end,
-    "picodet": match_picodet,
-    "nanodet": match_nanodet,
-    "yolox": match_yolox,
-    "yolov8": match_yolov8,
-}
-FAMILIES = tuple(sorted(_MATCHERS))
-"""The names that `family` takes."""
-
-UNKNOWN_HEAD_NOTICE = (
-    "The model is of no known family: its files are compared by the numbers of their outputs; "
-    "--spec FILE can say how these are read."
+UNKNOWN_NOTICE = (
+    "What its outputs mean is not known, so files are compared by their numbers; --spec FILE can "
+    "say how they are read, --family NAME why it is not of that family."
 )
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recognition:
     """What was found out about a model.
 
-    `reasons`: family -> why it does not fit, for those that were asked. `notices`: assumptions a
-    person should know of.
+    `reasons`: family -> why it does not fit, where none does. `notices`: assumptions a person
+    should know of; the first of a model that no task reads says so.
     """
 
-    family: str | None
-    task: Task
-    preprocess: PreprocessSpec | None = None
-    decode: DecodeSpec | None = None
-    labels: tuple[str, ...] = ()
+    spec: ModelSpec
     reasons: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+
+
+def families() -> tuple[str, ...]:
+    """The names that `family` takes."""
+    return tuple(sorted(name for _, room in recognisers() for name in room.FAMILIES))
 
 
 def recognise(
@@ -87,7 +53,7 @@ def recognise(
 
     Args:
         model: The model.
-        family: One of `FAMILIES` to insist on.
+        family: One of `families()` to insist on.
         labels: Class names, or where to read them (see `labels.read_labels`).
 
     Raises:
@@ -95,9 +61,7 @@ def recognise(
         InputError: `labels` are not as many as the model's classes.
     """
     inputs, outputs = tensor_specs(model)
-    return recognise_shapes(
-        inputs, outputs, metadata_of(model), gather_evidence(model), family, labels
-    )
+    return recognise_shapes(inputs, outputs, metadata_of(model), GraphIndex(model), family, labels)
 
 
 def metadata_of(model: ModelProto) -> dict[str, str]:
@@ -109,167 +73,92 @@ def recognise_shapes(
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
     metadata: Mapping[str, str],
-    evidence: Evidence | None = None,
+    index: GraphIndex | None = None,
     family: str | None = None,
     labels: LabelSource | None = None,
 ) -> Recognition:
-    """Recognise a model of any format by its inputs and outputs, and evidence where there is.
+    """Recognise a model of any format by its inputs and outputs, and its graph where there is one.
 
     Raises:
         UsageError, InputError: As `recognise`.
     """
-    if family is not None and family not in _MATCHERS:
+    if family is not None and family not in families():
         raise UsageError(
-            f"There is no family '{family}'.", f"The families are {', '.join(FAMILIES)}."
+            f"There is no family '{family}'.", f"The families are {', '.join(families())}."
         )
     given = read_labels(labels) if labels is not None else None
     names = given if given is not None else parse_names(metadata.get("names", ""))
-    asked = [family] if family is not None else list(_MATCHERS)
     picture = find_picture(inputs)
-    refusal = _task_reason(metadata) or (picture if isinstance(picture, str) else None)
-    rows = per_picture(outputs, 1 if isinstance(picture, str) else picture.batch)
-    if isinstance(rows, str):
-        refusal = refusal or rows
-    else:
-        outputs = rows
-    if isinstance(picture, str) or refusal is not None:
-        answers: dict[str, Answer] = dict.fromkeys(asked, refusal or "")
-    else:
-        facts = Facts(
-            picture=picture,
-            outputs=outputs,
-            metadata=metadata,
-            names=names,
-            names_in_file=given is None,
-            evidence=evidence,
-            forced=family is not None,
-        )
-        answers = _ask(asked, facts)
-    match = next((item for item in answers.values() if isinstance(item, Match)), None)
-    reasons = {name: item for name, item in answers.items() if isinstance(item, str)}
-    if match is not None:
-        return _detector(match, family, given, names, reasons)
+    facts = ModelFacts(
+        picture=picture,
+        outputs=outputs,
+        rows=per_picture(outputs, 1 if isinstance(picture, str) else picture.batch),
+        metadata=metadata,
+        names=names,
+        names_in_file=given is None,
+        index=index,
+    )
+    # The name is the file's, which nobody has told here.
+    spec = ModelSpec(name="model", task="unknown", family=None, inputs=inputs, outputs=outputs)
+    reasons: dict[str, str] = {}
+    for _, room in recognisers():
+        if family is None or family in room.FAMILIES:
+            answer = room.claim(facts, family)
+            if isinstance(answer, Claim):
+                return _claimed(spec, answer, names, is_given=given is not None)
+            reasons.update(answer)
     if family is not None:
         raise UsageError(
             f"The model is not of the family {family}: {reasons[family]}.",
             "Leave --family out to see what was recognised, or describe the model with --spec.",
         )
-    if _is_classifier(outputs) and metadata.get("task", "classify") == "classify":
-        return _classifier(picture, outputs[0], given, names, reasons, "task" in metadata)
-    return Recognition(
-        family=None,
-        task="unknown",
-        labels=names or (),
-        reasons=reasons,
-        notices=(UNKNOWN_HEAD_NOTICE,),
-    )
+    return _unknown(spec, facts, reasons)
 
 
-def _ask(asked: list[str], facts: Facts) -> dict[str, Answer]:
-    """The answers up to the first match. The end-to-end families share a matcher."""
-    answers: dict[str, Answer] = {}
-    for name in asked:
-        answer = _MATCHERS[name](facts)
-        answers[name] = answer
-        if isinstance(answer, Match):
-            break
-    return answers
-
-
-def _task_reason(metadata: Mapping[str, str]) -> str | None:
-    """Ultralytics' models say what they are for; only detection is decoded."""
-    task = metadata.get("task", "detect").strip().lower()
-    return None if task == "detect" else f"its metadata gives the task '{task[:30]}', not 'detect'"
-
-
-def _detector(
-    match: Match,
-    family: str | None,
-    given: tuple[str, ...] | None,
-    names: tuple[str, ...] | None,
-    reasons: Mapping[str, str],
+def _claimed(
+    spec: ModelSpec, claim: Claim, named: tuple[str, ...] | None, is_given: bool
 ) -> Recognition:
-    count = match.decode.class_count
-    named = given if given is not None else names
-    if named is not None and match.background_label and len(named) == count - 1:
+    if named is not None and claim.has_background and len(named) == claim.class_count - 1:
         named = ("background", *named)
-    labels, notices = settle_labels(named, count, strict=given is not None)
-    return Recognition(
-        family=family or match.family,
-        task="detect",
-        preprocess=match.preprocess,
-        decode=match.decode,
+    labels, notices = settle_labels(named, claim.class_count, strict=is_given)
+    spec = msgspec.structs.replace(
+        spec,
+        task=claim.task,
+        family=claim.family,
+        preprocess=claim.preprocess,
         labels=labels,
-        reasons=reasons,
-        notices=(*match.notices, *notices),
+        **({claim.reading.section: claim.reading} if claim.reading is not None else {}),
     )
+    return Recognition(spec=spec, notices=(*claim.notices, *notices))
 
 
-def settle_labels(
-    named: tuple[str, ...] | None, count: int, strict: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """As many labels as there are classes, and the notices.
-
-    Args:
-        named: The names there are, if any.
-        count: Of the model's classes.
-        strict: A different number is an error, since somebody gave these names for this model;
-            otherwise the names (from the file) are dropped with a notice.
-
-    Raises:
-        InputError: The numbers differ and `strict` is set.
-    """
-    if named is None:
-        return default_labels(count), (unnamed_notice(count),)
-    if strict:
-        require_count(named, count)
-    if len(named) != count:
-        return default_labels(count), (
-            f"The file names {len(named)} classes but the model has {count}: the names are not"
-            " used. Give the right ones with --labels.",
+def _unknown(spec: ModelSpec, facts: ModelFacts, reasons: Mapping[str, str]) -> Recognition:
+    told = UNKNOWN_NOTICE
+    if facts.named_task and facts.named_task not in dict(recognisers()):
+        told = (
+            f"The file gives its task as '{facts.named_task}', which mobileq does not read: files "
+            "are compared by the numbers of their outputs."
         )
-    return named, ()
+    guess = _guessed_preprocess(spec.inputs)
+    # Only where nothing else is fed, pictures are all that a person gives.
+    guessed = (guess_notice(guess),) if guess is not None and len(spec.inputs) == 1 else ()
+    spec = msgspec.structs.replace(spec, labels=facts.names or (), preprocess=guess)
+    return Recognition(spec=spec, reasons=reasons, notices=(told, *guessed))
 
 
-def _is_classifier(outputs: tuple[TensorSpec, ...]) -> bool:
-    """One output [1, K], or [1, K, 1, 1] in either layout."""
-    if len(outputs) != 1 or len(outputs[0].shape) not in (2, 4):
-        return False
-    batch, *rest = outputs[0].shape
-    return batch == 1 and len([length for length in rest if length != 1]) == 1 and min(rest) > 0
+def _guessed_preprocess(inputs: tuple[TensorSpec, ...]) -> PreprocessSpec | None:
+    """What most exports expect, where the first input takes a picture, in color or gray, in float32
+    or uint8."""
+    picture = find_picture(inputs[:1])
+    if isinstance(picture, str) or picture.dtype not in ("float32", "uint8"):
+        return None
+    return picture.preprocess()
 
 
-def _classifier(
-    picture: Picture | str,
-    output: TensorSpec,
-    given: tuple[str, ...] | None,
-    names: tuple[str, ...] | None,
-    reasons: Mapping[str, str],
-    from_ultralytics: bool,
-) -> Recognition:
-    """Ultralytics, whose files name their task, only divides by 255; others use ImageNet's mean."""
-    named = given if given is not None else names
-    labels, notices = settle_labels(named, max(output.shape), strict=given is not None)
-    if isinstance(picture, str):
-        return Recognition(
-            family=None, task="classify", labels=labels, reasons=reasons, notices=notices
-        )
-    preprocess = picture.preprocess(
-        "stretch",
-        mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
-        std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
-    )
-    scaled = "divided by 255, is" if from_ultralytics else "ImageNet's mean and deviation are"
-    order = preprocess.channel_order
-    assumption = (
-        f"A classifier's preprocessing is not in the file; {order}, stretched, {scaled} assumed."
-        " A --spec file can say otherwise.",
-    )
-    return Recognition(
-        family=None,
-        task="classify",
-        preprocess=preprocess,
-        labels=labels,
-        reasons=reasons,
-        notices=(*assumption, *notices),
+def guess_notice(guess: PreprocessSpec) -> str:
+    """What to tell where nothing says how a picture is to be fed."""
+    scaled = "divided by 255, " if guess.rescale_factor != 1.0 else ""
+    return (
+        f"Pictures are fed as {guess.channel_order}, {scaled}letterboxed, since nothing says how "
+        "the model wants them; say otherwise with --spec."
     )

@@ -4,18 +4,16 @@
     labels = "coco80"                # or a list of names, or a file beside this one
     [preprocess]                     # fields of PreprocessSpec
     channel_order = "RGB"
-    [decode]                         # fields of DecodeSpec
+    [decode]                         # fields of DecodeSpec; each task may have such a table
     score_threshold = 0.4
     outputs = [{ name = "output", role = "predictions" }]
 
-For a model that was not recognised, [preprocess] and [decode] together describe it.
+For a model that was not recognised, [preprocess] and a task's table together describe it.
 """
 
 from __future__ import annotations
 
 import difflib
-import itertools
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,30 +24,42 @@ import msgspec
 from mobileq.consistency import absurd_range, contradiction
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.field_errors import field_error
-from mobileq.graph.outline import DYNAMIC
-from mobileq.preparation.labels import LabelSource, unnamed_notice
-from mobileq.preparation.recognise import UNKNOWN_HEAD_NOTICE, Recognition, settle_labels
+from mobileq.preparation.labels import (
+    LabelSource,
+    built_in_labels,
+    settle_labels,
+    unnamed_notice,
+)
+from mobileq.preparation.recognise import Recognition, guess_notice
 from mobileq.regular_file import read_regular
-from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, Spec, Task, TensorSpec
-from mobileq.tasks.detect.coco_classes import BUILTIN_LABELS
-from mobileq.tasks.detect.families.facts import assumed_classes_notice, find_picture, per_picture
+from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec, Spec, TensorSpec, readings
+from mobileq.tasks.recognition import assumed_classes_notice, find_picture, recognisers
 
 _MAX_BYTES = 1 << 20
 _CORRECT = "Correct the spec file."
-_MOST_VALUES = 2**25
-"""Of outputs that decoding is tried on."""
-_TOP_LEVEL = ("family", "labels", "preprocess", "decode")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpecOverrides:
-    """What a spec file says; `preprocess` and `decode` hold just the fields it gives."""
+    """What a spec file says; `preprocess` and `readings` hold just the fields it gives, the latter
+    by `ReadingSpec.section`."""
 
     path: Path
     family: str | None = None
     labels: LabelSource | None = None
     preprocess: Mapping[str, object] = field(default_factory=dict)
-    decode: Mapping[str, object] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    @property
+    def sets_class_count(self) -> bool:
+        """Then names are held against that number, and not against what was recognised."""
+        return any("class_count" in fields for fields in self.readings.values())
+
+
+def _reading_kinds() -> dict[str, tuple[str, type[ReadingSpec]]]:
+    """Section -> the task whose it is, and its fields."""
+    kinds = {task: room.READING for task, room in recognisers()}
+    return {kind.section: (task, kind) for task, kind in kinds.items() if kind is not None}
 
 
 def read_spec_file(path: str | Path) -> SpecOverrides:
@@ -62,15 +72,19 @@ def read_spec_file(path: str | Path) -> SpecOverrides:
     """
     path = Path(path)
     content = _read_toml(path)
-    _refuse_unknown(content, _TOP_LEVEL, path, "")
+    kinds = _reading_kinds()
+    _refuse_unknown(content, ("family", "labels", "preprocess", *kinds), path, "")
     family = content.get("family")
     if family is not None and not isinstance(family, str):
         raise _wrong(path, "family", "it must be a text")
     preprocess = _table(content, "preprocess", PreprocessSpec, path)
-    decode = _table(content, "decode", DecodeSpec, path)
-    labels = _labels(content.get("labels"), path)
+    tables = {section: _table(content, section, kind, path) for section, (_, kind) in kinds.items()}
     return SpecOverrides(
-        path=path, family=family, labels=labels, preprocess=preprocess, decode=decode
+        path=path,
+        family=family,
+        labels=_labels(content.get("labels"), path),
+        preprocess=preprocess,
+        readings={section: table for section, table in tables.items() if table},
     )
 
 
@@ -122,13 +136,14 @@ def _table(
 
 def _labels(value: object, path: Path) -> LabelSource | None:
     """A list as it is; a built-in's name as it is; anything else is a file beside the spec file."""
-    if value is None or (isinstance(value, str) and value in BUILTIN_LABELS):
+    known = built_in_labels()
+    if value is None or (isinstance(value, str) and value in known):
         return value
     if isinstance(value, str):
         return path.parent / value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise _wrong(path, "labels", "it must be a list of texts, a file, coco80 or coco91")
+    raise _wrong(path, "labels", f"it must be a list of texts, a file, {' or '.join(known)}")
 
 
 def _wrong(path: Path, key: str, why: str) -> UsageError:
@@ -140,19 +155,13 @@ def _refused(path: Path, problem: str) -> UsageError:
 
 
 def apply_overrides(
-    recognition: Recognition,
-    overrides: SpecOverrides,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-    names: tuple[str, ...] | None = None,
+    recognition: Recognition, overrides: SpecOverrides, names: tuple[str, ...] | None = None
 ) -> Recognition:
     """The recognition with the file's fields in place of its own.
 
     Args:
         recognition: What was recognised, with the file's `family` and `labels` already used.
         overrides: The spec file.
-        inputs: The model's.
-        outputs: The model's; [decode] may name no others.
         names: Class names that somebody gave for this model, None where nobody did.
 
     Raises:
@@ -160,76 +169,54 @@ def apply_overrides(
             contradicts itself or the model.
         InputError: `names` are not as many as the classes.
     """
-    if not overrides.preprocess and not overrides.decode:
+    if not overrides.preprocess and not overrides.readings:
         return recognition
-    preprocess, decode = recognition.preprocess, recognition.decode
-    if overrides.preprocess:
-        base: object = preprocess or _size_of(inputs)
-        preprocess = _merge(base, overrides.preprocess, PreprocessSpec, "preprocess", overrides)
-    if overrides.decode:
-        decode = _merge(decode or {}, overrides.decode, DecodeSpec, "decode", overrides)
-    labels, notices = recognition.labels, recognition.notices
-    if decode is not None:
-        notices = _unanswered(recognition, overrides, names is not None)
-        if names is not None or len(labels) != decode.class_count:
-            labels, more = settle_labels(names, decode.class_count, strict=names is not None)
-            notices = (*notices, *more)
-    task: Task = "detect" if decode is not None else recognition.task
-    spec = ModelSpec(
-        name="model",
-        task=task,
-        family=recognition.family,
-        inputs=inputs,
-        outputs=outputs,
-        preprocess=preprocess,
-        decode=decode,
-        labels=labels,
-    )
-    if problem := contradiction(spec) or _undecodable(spec):
+    spec = _merged(recognition.spec, overrides)
+    notices = _unanswered(recognition, overrides, names is not None)
+    count = next((reading.label_count for reading in readings(spec).values()), None)
+    if count is not None and (names is not None or len(spec.labels) != count):
+        labels, more = settle_labels(names, count, strict=names is not None)
+        spec = msgspec.structs.replace(spec, labels=labels)
+        notices = (*notices, *more)
+    if problem := contradiction(spec) or _misfit(spec):
         raise _refused(overrides.path, problem)
-    if overrides.preprocess and preprocess is not None and inputs[0].dtype.startswith("float"):
-        absurd = absurd_range(preprocess)
+    if overrides.preprocess and spec.preprocess and spec.inputs[0].dtype.startswith("float"):
+        absurd = absurd_range(spec.preprocess)
         notices = (*notices, absurd) if absurd else notices
-    return replace(
-        recognition,
-        task=task,
-        preprocess=preprocess,
-        decode=decode,
-        labels=labels,
-        notices=notices,
-    )
+    return replace(recognition, spec=spec, notices=notices)
 
 
-def _undecodable(spec: ModelSpec) -> str | None:
-    """Why outputs of such shapes can't be decoded so, by trying it on zeros."""
-    import numpy as np
+def _merged(spec: ModelSpec, overrides: SpecOverrides) -> ModelSpec:
+    if overrides.preprocess:
+        base: object = spec.preprocess or _size_of(spec.inputs)
+        preprocess = _merge(base, overrides.preprocess, PreprocessSpec, "preprocess", overrides)
+        spec = msgspec.structs.replace(spec, preprocess=preprocess)
+    kinds = _reading_kinds()
+    for section, fields in overrides.readings.items():
+        task, kind = kinds[section]
+        reading = _merge(getattr(spec, section) or {}, fields, kind, section, overrides)
+        spec = msgspec.structs.replace(spec, task=task, **{section: reading})
+    return spec
 
-    from mobileq.tasks.detect.decode import decode
 
-    if spec.decode is None or spec.preprocess is None:
-        return None
-    rows = per_picture(spec.outputs, spec.batch)
-    if isinstance(rows, str):
-        return f"[decode] does not fit the model: {rows}"
-    shapes = {output.name: output.shape for output in rows}
-    is_fixed = DYNAMIC not in itertools.chain(*shapes.values())
-    if not is_fixed or sum(map(math.prod, shapes.values())) > _MOST_VALUES:
-        return None
-    zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    try:
-        decode(spec.decode, zeros, spec.preprocess.width, spec.preprocess.height, 1.0)
-    except InputError as error:
-        return f"[decode] does not fit the model: {error.message.rstrip('.')}"
+def _misfit(spec: ModelSpec) -> str | None:
+    """Why outputs of such shapes can't be read so."""
+    for _, room in recognisers():
+        if room.READING is not None and (problem := room.misfit(spec)):
+            return f"[{room.READING.section}] does not fit the model: {problem}"
     return None
 
 
 def _unanswered(recognition: Recognition, overrides: SpecOverrides, named: bool) -> tuple[str, ...]:
     """The notices of the recognition, without the questions that the file has answered."""
-    answered = {UNKNOWN_HEAD_NOTICE} if overrides.decode else set()
-    count = recognition.decode.class_count if recognition.decode is not None else 0
-    if named or "class_count" in overrides.decode:
-        answered |= {unnamed_notice(count), assumed_classes_notice(count)}
-    return tuple(notice for notice in recognition.notices if notice not in answered)
+    spec, notices, answered = recognition.spec, recognition.notices, set[str]()
+    if spec.task == "unknown" and overrides.readings:
+        notices = notices[1:]  # the first, that no task reads it
+    if spec.preprocess is not None and overrides.preprocess:
+        answered |= {guess_notice(spec.preprocess)}
+    if named or overrides.sets_class_count:
+        answered |= {unnamed_notice(len(spec.labels)), assumed_classes_notice(len(spec.labels))}
+    return tuple(notice for notice in notices if notice not in answered)
 
 
 def _size_of(inputs: tuple[TensorSpec, ...]) -> dict[str, object]:

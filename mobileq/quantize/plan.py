@@ -12,7 +12,7 @@ from mobileq.errors import UsageError
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
 from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
-from mobileq.tasks.detect.decode.logits import logit_outputs
+from mobileq.tasks.base import task_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -37,7 +37,8 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
         trials: What was tried on the decision pictures.
         decided_on: Which these are, and by what they were judged.
         budget_met: Whether the budget holds on them; None without one.
-        decided_lost: mAP50-95 that the file lost on them, where that was looked at.
+        decided_lost: Of the task's measure (mAP50-95 of boxes), what the file lost on them, where
+            that was looked at.
     """
 
     calibrator: str
@@ -56,7 +57,7 @@ def model_ranges(
 ) -> TensorRanges:
     """Ranges of all tensors by one method, errors counted where they matter."""
     # 16 bits have levels enough for what no one looks at.
-    known = purposes(model, logit_outputs(spec.decode)) if bits == 8 else {}
+    known = purposes(model, task_of(spec).sigmoids) if bits == 8 else {}
     found = estimate(statistics, method, bits, known)
     # TFLite's kernel insists on it, and no other range holds all values with finer steps.
     sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")

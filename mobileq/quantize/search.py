@@ -16,10 +16,11 @@ class Trial(Spec, frozen=True, kw_only=True):
     """One file that was made, run on the decision pictures and thrown away.
 
     Attributes:
-        error: Of its outputs, see `quantize.distance`; None where there is a `problem`.
-        lost: mAP50-95 that it lost against the float model; None where that has none.
+        error: Of its outputs, see `mobileq.tasks.base.Compared`; None where there is a `problem`.
+        lost: Of the task's measure (mAP50-95 of boxes), what it lost against the float model; None
+            where that has none.
         problem: Why it could not be made or run, in one sentence.
-        few_objects: There are too few in the pictures for `lost` to choose by.
+        few_objects: There are too few answers in the pictures for `lost` to choose by.
     """
 
     calibrator: str
@@ -33,10 +34,10 @@ class Trial(Spec, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> float:
-        """What choices are made by: the lost mAP, where there is one.
+        """What choices are made by: what of the measure is lost, where there is one.
 
-        Scores that are all a little lower cost no mAP, but make a large error; boxes that are off
-        by a tenth are the other way round. A file that does not work costs more than any.
+        Of boxes, scores that are all a little lower cost no mAP, but make a large error; boxes that
+        are off by a tenth are the other way round. A file that does not work costs more than any.
         """
         if self.error is None:
             return math.inf
@@ -70,7 +71,7 @@ class FloatSearch:
         return self._known[level]
 
     def within(self, budget: float) -> int | None:
-        """The first level whose loss of mAP is within the budget; None where none is.
+        """The first level whose loss is within the budget; None where none is.
 
         As if all after one that is were so, too.
         """

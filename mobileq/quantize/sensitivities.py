@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from mobileq.page import Page, Told, number, span
 from mobileq.quantize.sensitivity import GroupSensitivity
 from mobileq.spec import HeadKind, Spec
+from mobileq.tasks.base import measure_of
 
 _GROUPS_SHOWN = 20
 _GROUPS_EXPLAINED = 5
@@ -21,8 +21,9 @@ class Sensitivity(Told, Spec, frozen=True, kw_only=True):
         ranges: The calibrator they are from; "model" for the scales that the model came with.
         calibration_images: The ranges are from.
         samples: Pictures that each group was run on.
-        error_of: "candidates" (boxes and scores before suppression) or "outputs" (their noise
-            over their signal), where candidates can't be told apart.
+        error_of: What errors are of: "outputs" (their noise over their signal), or what the task
+            makes of them ("candidates": boxes and scores before suppression).
+        task: Whose measure agreement is.
         groups: The most sensitive first.
     """
 
@@ -32,7 +33,8 @@ class Sensitivity(Told, Spec, frozen=True, kw_only=True):
     ranges: str
     calibration_images: int
     samples: int
-    error_of: Literal["candidates", "outputs"]
+    error_of: str
+    task: str = "detect"
     groups: tuple[GroupSensitivity, ...]
 
     def tell(self, page: Page) -> None:
@@ -61,17 +63,15 @@ class Sensitivity(Told, Spec, frozen=True, kw_only=True):
             page.line(f"{len(self.groups) - len(shown)} more groups have {rest:.1%}.", "quiet")
         for group in self.groups[:_GROUPS_EXPLAINED]:
             page.line(f"{group.name}: {group.why}")
-        if self.error_of == "candidates":
-            page.line(
-                "error: root mean square of what scores and box sides (in parts of the box) are "
-                "off, before suppression; share: of the sum of its squares.",
-                "quiet",
-            )
-        else:
+        measure = measure_of(self.task)
+        if measure is None or self.error_of == "outputs":
             page.line("error: noise of the outputs over their signal, as a root.", "quiet")
-        if agreed:
+        else:
+            page.line(f"error: {measure.error}; share: of the sum of its squares.", "quiet")
+        if measure is not None and agreed:
             page.line(
-                "agreement: mAP50-95 of the detections, the float model's taken for the truth.",
+                f"agreement: {measure.name} of the {measure.answers}, the float model's taken for "
+                "the truth.",
                 "quiet",
             )
 

@@ -6,30 +6,27 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.explain import channel_spread, reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.output_error import Compared, Reference, has_candidates
 from mobileq.quantize.partial_runs import Prefixes, suffixes
 from mobileq.quantize.simulate import Simulator, inside, weight_axis
 from mobileq.spec import ModelSpec, Spec, TensorRange
+from mobileq.tasks.base import COUNT, Answer, Compared, Outputs, Reference, task_of
+from mobileq.tasks.tensors.noise import NoiseReference
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from onnx import ModelProto
 
     from mobileq.calibration.statistics import Statistics
-    from mobileq.tasks.detect.detections import Detections
 
     Feeds = Mapping[str, npt.NDArray[Any]]
-    Outputs = Mapping[str, npt.NDArray[Any]]
-    Agreement = Callable[[Sequence[Detections], Sequence[Detections]], float | None]
 
 SUFFIX_COUNT = 10
 _SILENT_DB = 200.0
@@ -41,12 +38,12 @@ class GroupSensitivity(Spec, frozen=True, kw_only=True):
 
     Attributes:
         name: The tensor that it gives.
-        error: At the outputs, see `quantize.distance`; it adds up over groups as long as it is
-            small.
+        error: At the outputs, see `mobileq.tasks.base.Compared`; it adds up over groups as long as
+            it is small.
         share: Of the summed error of all groups.
         sqnr_db: Signal to quantization noise ratio of the outputs, their noise shares averaged.
-        agreement: mAP50-95 of the detections, the float model's own taken for the truth; None
-            where it was not asked for, nothing can be decoded or the float model finds nothing.
+        agreement: Of answers with the float model's by the task's measure (mAP50-95 of boxes);
+            None where it was not asked for, or the float model has no answer.
         weight_count: Constant weights.
         low, high: The range its output is quantized with, and
         channel_spread: how many times wider its widest channel is than its middle one; None where
@@ -69,7 +66,7 @@ class GroupSensitivity(Spec, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Job:
     """What is rounded for one group, and what runs the part of the model that it begins."""
 
     group: OpGroup
@@ -86,7 +83,8 @@ def rank_groups(
     spec: ModelSpec,
     progress: Progress,
     statistics: Statistics | None = None,
-    agreement: Agreement | None = None,
+    *,
+    answers: bool = False,
 ) -> tuple[GroupSensitivity, ...]:
     """All groups that have ranges, the most sensitive first.
 
@@ -97,19 +95,21 @@ def rank_groups(
         samples: A few inputs; 2 are enough to find the groups that matter.
         spec: Of the model.
         statistics: Of the calibration, to say why.
-        agreement: (float model's detections, others) -> how well they agree; it is asked in the
-            thread of the caller.
+        answers: Also look at how well what is said agrees.
     """
-    alone = _Alone(model, groups, ranges, samples, spec, detect=agreement is not None)
+    task = task_of(spec)
+    reference = partial(task.reference, answers=answers)
+    alone = _Alone(model, groups, ranges, samples, reference)
     found: list[tuple[OpGroup, list[Compared], float | None]] = []
-    for task, compared in tracked(
+    for job, compared in tracked(
         alone.compare(lambda names: (names,)), progress, "Sensitivity", len(groups)
     ):
         agreed = None
-        detections = [each.detections for each in compared if each.detections is not None]
-        if agreement is not None and detections:
-            agreed = agreement(alone.detections, detections)
-        found.append((task.group, compared, agreed))
+        given = [each.answer for each in compared if each.answer is not None]
+        if task.measure is not None and given:
+            figures = task.agreement(alone.answers, given)
+            agreed = task.measure.value(figures) if figures[COUNT] else None
+        found.append((job.group, compared, agreed))
     return _ranked(model, ranges, statistics, found)
 
 
@@ -124,20 +124,23 @@ def part_errors(
     """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
 
     The tensors are those that pass between groups; see `simulate` for both, and `rank_groups` for
-    the arguments. Where the model's candidates can't be compared one by one, the outputs of its
-    last convolutions are: what sorts and chooses in the graph turns a little noise into any amount.
+    the arguments. Where the task has no error of its own, the outputs of the model's last
+    convolutions are compared: what sorts and chooses in the graph turns a little noise into any
+    amount.
     """
-    last = () if has_candidates(spec) else frontier(model)
+    task = task_of(spec)
+    reference: Callable[[Outputs], Reference] = task.reference
+    last = frontier(model) if task.error_of == "outputs" else ()
     if last:
         model = cut_at(model, last)
         known = {group.name for group in groups}
         groups = [group for group in find_groups(model) if group.name in known]
-        spec = msgspec.structs.replace(spec, decode=None)
-    alone = _Alone(model, groups, ranges, samples, spec)
+        reference = NoiseReference
+    alone = _Alone(model, groups, ranges, samples, reference)
     done = alone.compare(lambda names: tuple((name,) for name in names))
     return {
-        task.rounded[0]: _mean([each.error for each in compared])
-        for task, compared in tracked(done, progress, "Sensitivity", None)
+        job.rounded[0]: _mean([each.error for each in compared])
+        for job, compared in tracked(done, progress, "Sensitivity", None)
     }
 
 
@@ -150,9 +153,7 @@ class _Alone:
         groups: Sequence[OpGroup],
         ranges: Mapping[str, TensorRange],
         samples: Sequence[Feeds],
-        spec: ModelSpec,
-        *,
-        detect: bool = False,
+        reference: Callable[[Outputs], Reference],
     ) -> None:
         self._ranges = ranges
         self._suffixes = suffixes(model, groups, SUFFIX_COUNT)
@@ -161,16 +162,16 @@ class _Alone:
         self._runs = []
         for feeds in samples:
             outputs, taken = prefixes.run(feeds)
-            self._runs.append((outputs, taken, Reference(spec, outputs, detect=detect)))
+            self._runs.append((outputs, taken, reference(outputs)))
 
     @property
-    def detections(self) -> list[Detections]:
+    def answers(self) -> list[Answer]:
         """Of the float model."""
-        return [each.detections for *_, each in self._runs if each.detections is not None]
+        return [each.answer for *_, each in self._runs if each.answer is not None]
 
     def compare(
         self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
-    ) -> Iterator[tuple[_Task, list[Compared]]]:
+    ) -> Iterator[tuple[_Job, list[Compared]]]:
         """For each group, what rounding its own parts changes: one comparison for each sample.
 
         Args:
@@ -180,7 +181,7 @@ class _Alone:
 
     def _tasks(
         self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
-    ) -> Iterator[_Task]:
+    ) -> Iterator[_Job]:
         entered: set[str] = set()
         for at, part in enumerate(self._suffixes):
             # One thread each: groups are worked on side by side.
@@ -192,12 +193,12 @@ class _Alone:
                 names = (*sorted(entries), inside(group.name), group.name)
                 own = tuple(name for name in names if name in simulator.switches)
                 for rounded in split(own):
-                    yield _Task(group, rounded, at, simulator)
+                    yield _Job(group, rounded, at, simulator)
 
-    def _work(self, task: _Task) -> list[Compared]:
+    def _work(self, job: _Job) -> list[Compared]:
         compared = []
         for outputs, taken, reference in self._runs:
-            changed = task.simulator.run(taken[task.part], task.rounded)
+            changed = job.simulator.run(taken[job.part], job.rounded)
             compared.append(reference.compare({**outputs, **changed}))
         return compared
 

@@ -8,7 +8,8 @@ recognised. A new task is a folder and a name in `ROOMS`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
     from mobileq.vision.arrays import ByteArray
 
-ROOMS = ("detect", "tensors")
+ROOMS = ("detect", "classify", "tensors")
 """In the order in which they are asked. The last takes whatever no other reads."""
 
 Outputs = Mapping[str, "NDArray[Any]"]
@@ -57,6 +58,8 @@ class Measure:
         enough: Answers of the ONNX model that an agreement must rest on to say anything.
         unsure: Parts of the usual SQNR that a file must have where there are fewer.
         columns: Of `validate`'s table.
+        error: What `Compared.error` is where it is the task's own, in words.
+        answers: What a model gives.
         thing: What is counted, in the singular, and
         wanted: samples that have some.
         nothing: The ONNX model does this where it has no answer at all, and
@@ -69,6 +72,8 @@ class Measure:
     enough: int
     unsure: float
     columns: tuple[Column, ...]
+    error: str
+    answers: str
     thing: str
     wanted: str
     nothing: str
@@ -77,6 +82,11 @@ class Measure:
     def value(self, figures: Figures) -> float:
         """The one figure."""
         return figure(figures, self.key)
+
+    @property
+    def accuracy(self) -> tuple[str, ...]:
+        """Which figures of labels a manifest repeats: those in the table."""
+        return tuple(column.key for column in self.columns if column.of == "accuracy")
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,7 @@ class Task(Protocol):
         error_of: What `Compared.error` is taken over: "outputs", or what the task makes of them.
         squashed: By output, the function that it goes through before anything else: where that is
             flat, integers may clip.
+        sigmoids: Of these, the ones whose values go through a sigmoid one by one.
         roles: By output, what it holds; outputs of one role are one signal.
     """
 
@@ -144,6 +155,7 @@ class Task(Protocol):
     measure: Measure | None
     error_of: str
     squashed: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]]
+    sigmoids: tuple[str, ...]
     roles: Mapping[str, str]
 
     def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[Answer, ...]:
@@ -203,8 +215,8 @@ class Task(Protocol):
 
 def task_of(spec: ModelSpec) -> Task:
     """The task of a model, by what is known of its outputs."""
-    for name in ROOMS:
-        found: Task | None = part(name, "task").bound(spec)
+    for _, room in parts("task"):
+        found: Task | None = room.bound(spec)
         if found is not None:
             return found
     raise AssertionError("the last room takes any model")
@@ -214,6 +226,13 @@ def measure_of(name: str) -> Measure | None:
     """By the room's name."""
     measure: Measure | None = part(name, "task").MEASURE
     return measure
+
+
+def parts(name: str) -> Iterator[tuple[str, Any]]:
+    """(room, module) of the rooms that have such a part."""
+    for room in ROOMS:
+        if importlib.util.find_spec(f"mobileq.tasks.{room}.{name}") is not None:
+            yield room, part(room, name)
 
 
 def part(room: str, name: str) -> Any:

@@ -25,8 +25,7 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, Engine, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-from mobileq.tasks.detect.coco import category_ids_for
-from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
+from mobileq.tasks.base import COUNT, Truth, task_of
 from mobileq.workflows.decision import Decision, Pictures, split_labelled
 from mobileq.workflows.failures import Attempt, Failures, require_disk_space
 from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_tensors
@@ -83,9 +82,12 @@ class Conversion:
             progress.notice(notice)
         self._raw: Source | None = None
         self._check_keep_float()
+        self._task = task_of(self._source.spec)
         self._truth = self._open_truth()
         self._samples = self._open_samples()
-        self._judge = Judge(stages, self._samples, request.options.seed, progress)
+        self._judge = Judge(
+            stages, self._samples, request.options.seed, progress, self._task.measure
+        )
         self._failures = Failures(request.options.strict)
         self._float_files: dict[tuple[str, str, Engine], Result | Exception] = {}
         self._quantizations: dict[str, Quantization] = {}
@@ -149,15 +151,13 @@ class Conversion:
         )
         return None
 
-    def _open_truth(self) -> GroundTruth | None:
-        options, spec = self._options, self._source.spec
+    def _open_truth(self) -> Truth | None:
+        options = self._options
         if options.annotations is None:
             return None
-        truth = load_ground_truth(options.annotations, options.eval_images)
+        truth = self._task.truth(options.annotations, options.eval_images)
         for notice in truth.notices:
             self._progress.notice(notice)
-        if spec.decode is not None:
-            category_ids_for(spec.labels, spec.decode.class_count, truth.coco["categories"])
         return truth
 
     @cached_property
@@ -335,8 +335,8 @@ class Conversion:
         assert result.plan.budget_met is not None
         decide, report = self._pictures
         budget = self._options.quantization.budget or 0.0
-        agreed = result.verification.agreement
-        lost = 1.0 - agreed.map50_95 if agreed and agreed.reference_count else None
+        agreed, measure = result.verification.agreement, self._task.measure
+        lost = 1.0 - measure.value(agreed) if measure and agreed and agreed[COUNT] else None
         count = len(result.verification.sample_ids)
         if report is not None:
             lost, count = self._lost(file, result, report), len(report)

@@ -25,6 +25,7 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import CALIBRATED
 from mobileq.staging import temporary_folder
+from mobileq.tasks.base import Measure, task_of
 from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
@@ -83,17 +84,17 @@ def convert(
     if not all(each.met for each in results.budgets.values()):
         for failure in results.failures:
             progress.notice(f"{failure.file_name} failed: {failure.reason}")
-    _require_budget(results.budgets)
+    _require_budget(results.budgets, task_of(results.source.spec).measure)
     return manifest
 
 
-def _require_budget(budgets: Mapping[str, BudgetReport]) -> None:
+def _require_budget(budgets: Mapping[str, BudgetReport], measure: Measure | None) -> None:
     for name, found in budgets.items():
-        if not found.met:
+        if measure is not None and not found.met:
             lost = "an unknown part" if found.decided_lost is None else f"{found.decided_lost:.4f}"
             raise BudgetMissedError(
-                f"{name} loses {lost} of mAP50-95 at best ({found.decided_on}), more than the "
-                f"budget of {found.budget:g}; the bundle holds the best that was found.",
+                f"{name} loses {lost} of {measure.name} at best ({found.decided_on}), more than "
+                f"the budget of {found.budget:g}; the bundle holds the best that was found.",
                 "Allow more with --budget, or use fp16.",
             )
 
@@ -140,6 +141,7 @@ def _write(
     if results.samples is not None and options.calib is not None:
         calibration = calibration_info(results.samples, options.calib, options.seed)
     artifacts = tuple(result.artifact for result in results.files)
+    measure = task_of(spec).measure
     manifest = BundleManifest(
         model=spec,
         source=SourceInfo(
@@ -151,7 +153,7 @@ def _write(
         ),
         artifacts=artifacts,
         run=RunInfo(created=_now(), command=tuple(printable(word) for word in command)),
-        measurements={artifact.name: report.measurements(artifact.name) for artifact in artifacts},
+        measurements={each.name: report.measurements(each.name, measure) for each in artifacts},
         calibration=calibration,
         failures=results.failures,
         tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},

@@ -5,42 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.evaluate.runs import run_each
 from mobileq.hashing import file_digest
 from mobileq.manifest import to_json
-from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
-from mobileq.quantize.output_error import Reference
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
-from mobileq.tasks.detect.coco import (
-    REFERENCE_SCORE,
-    CocoResult,
-    agreement,
-    category_ids_for,
-    mean_average_precision,
-    to_coco_results,
-)
-from mobileq.tasks.detect.decode.arrays import picture_outputs
-from mobileq.tasks.detect.nms import Thresholds
-from mobileq.tasks.detect.postprocess import postprocess
+from mobileq.tasks.base import Answer, Reference, Truth, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample, SampleSet
-    from mobileq.tasks.detect.detections import Detections
-    from mobileq.tasks.detect.labels.dataset import GroundTruth
-
-    Outputs = dict[str, NDArray[Any]]
 
 COMPARED = 8
-"""Pictures whose outputs are kept and compared; of more, detections alone are."""
+"""Pictures whose outputs are kept and compared; of more, answers alone are."""
 UNLABELLED = 24
 _FEW = 16
-"""Objects; with fewer, one that is found or not moves the mAP more than any choice would."""
+"""Answers; with fewer, one that is right or not moves the measure more than any choice would."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +36,7 @@ class Pictures:
     samples: SampleSet | None
     start: int = 0
     stop: int = 0
-    truth: GroundTruth | None = None
+    truth: Truth | None = None
     labelled: tuple[tuple[int, Path], ...] = ()
 
     def __len__(self) -> int:
@@ -67,7 +53,7 @@ class Pictures:
         """What choices made on them depend on, besides the calibration samples themselves."""
         if self.truth is None:
             return f"{self.start} to {self.stop}"
-        hashed = hashlib.sha256(to_json(self.truth.coco))
+        hashed = hashlib.sha256(to_json(self.truth.content))
         for _, path in self.labelled:
             hashed.update(file_digest(path).encode())
         return hashed.hexdigest()
@@ -76,17 +62,25 @@ class Pictures:
         """The pictures as the model takes them."""
         if self.truth is None:
             assert self.samples is not None
-            yield from self.samples.between(self.start, self.stop)
-            return
-        from mobileq.calibration.samples import Picture, Sample
-        from mobileq.vision.preprocess import feed_picture, read_image
-
-        for _, path in self.labelled:
-            feeds, transform = feed_picture(spec, read_image(path))
-            yield Sample(path.name, feeds, (Picture(None, transform, path),))
+            return self.samples.between(self.start, self.stop)
+        return picture_samples(spec, (path for _, path in self.labelled))
 
 
-def split_labelled(truth: GroundTruth) -> tuple[Pictures, Pictures]:
+def picture_samples(spec: ModelSpec, paths: Iterable[Path]) -> Iterator[Sample]:
+    """A sample of each picture alone; models of several at a time get it in every row.
+
+    Raises:
+        InputError: A file is no picture.
+    """
+    from mobileq.calibration.samples import Picture, Sample
+    from mobileq.vision.preprocess import feed_picture, read_image
+
+    for path in paths:
+        feeds, transform = feed_picture(spec, read_image(path))
+        yield Sample(path.name, feeds, (Picture(None, transform, path),))
+
+
+def split_labelled(truth: Truth) -> tuple[Pictures, Pictures]:
     """Every other picture to decide on, the rest to report on."""
     halves = truth.images[0::2], truth.images[1::2]
     return (
@@ -97,7 +91,8 @@ def split_labelled(truth: GroundTruth) -> tuple[Pictures, Pictures]:
 
 @dataclass(frozen=True)
 class Score:
-    """What a file made of the pictures; `lost` is None where the float model has no mAP."""
+    """What a file made of the pictures; `lost`, of the task's measure, is None where the float
+    model has nothing to lose."""
 
     error: float
     lost: float | None
@@ -115,79 +110,66 @@ class Decision:
     def __init__(
         self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
     ) -> None:
-        self._spec, self._pictures = spec, pictures
+        self._task, self._pictures = task_of(spec), pictures
         self._samples: list[Sample] = []
         self._references: list[Reference] = []
-        self._found: list[Detections] = []
-        done = _run_ahead(runner, pictures.feeds(spec))
+        self._answers: list[Answer] = []
+        self._counts: list[int] = []
+        done = run_each(runner, pictures.feeds(spec))
         for sample, outputs in tracked(done, progress, "Running the float model", len(pictures)):
             if len(self._references) < COMPARED:
-                self._references.append(Reference(spec, outputs))
+                self._references.append(self._task.reference(outputs))
             self._samples.append(sample.without_images())
-            self._append(self._found, outputs, sample)
-        self._seen = [int((each.score >= REFERENCE_SCORE).sum()) for each in self._found]
-        self._float_map = self._map(self._found) if pictures.truth else float(any(self._seen))
+            answers = self._task.read(outputs, sample, "all")
+            self._answers += answers
+            self._counts.append(sum(map(self._task.count, answers)))
+
+    @cached_property
+    def float_value(self) -> float | None:
+        """The measure of the float model itself, 0 where it has no answer; None where nothing can
+        be read. Without labels its own answers are the truth."""
+        if not self._answers:
+            return None
+        if self._pictures.truth is not None:
+            return self._value(self._pictures.truth, self._answers)
+        return float(any(self._counts))
 
     @property
-    def float_map(self) -> float | None:
-        """mAP50-95 of the float model itself, 0 where it finds nothing; None where nothing can be
-        decoded. Without labels its own detections are the truth."""
-        return self._float_map if self._found else None
+    def count(self) -> int:
+        """How much the float model answers to all pictures."""
+        return sum(self._counts)
 
     @property
-    def objects(self) -> int:
-        """What the float model finds in all pictures."""
-        return sum(self._seen)
-
-    @property
-    def few_objects(self) -> bool:
-        """Too few for the mAP to tell one file from another."""
-        return self.objects < _FEW
+    def is_little(self) -> bool:
+        """Too little for the measure to tell one file from another."""
+        return self.count < _FEW
 
     def score(self, runner: Runner) -> Score:
         """Run a file on the pictures."""
         errors: list[float] = []
-        found: list[Detections] = []
-        for at, (sample, outputs) in enumerate(_run_ahead(runner, self._samples)):
+        answers: list[Answer] = []
+        for at, (sample, outputs) in enumerate(run_each(runner, self._samples)):
             if at < len(self._references):
                 errors.append(self._references[at].compare(outputs).error)
-            self._append(found, outputs, sample)
+            answers += self._task.read(outputs, sample, "all")
         return Score(
             error=sum(errors) / len(errors),
-            lost=self._lost(found) if self.float_map else None,
+            lost=self._lost(answers) if self.float_value else None,
         )
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
-        """Inputs of the first pictures, those in which something is found before the others."""
-        empty = [seen == 0 for seen in self._seen] or [False] * len(self._samples)
-        order = sorted(range(len(self._samples)), key=empty.__getitem__)
+        """Inputs of the first pictures, those to which there is an answer before the others."""
+        order = sorted(range(len(self._samples)), key=lambda at: self._counts[at] == 0)
         return [self._samples[at].feeds for at in order[:count]]
 
-    def _append(self, found: list[Detections], outputs: Outputs, sample: Sample) -> None:
-        if self._spec.decode is None:
-            return
-        thresholds = Thresholds.evaluation()
-        for row, picture in enumerate(sample.pictures):
-            own = picture_outputs(outputs, row, self._spec.batch)
-            found.append(postprocess(self._spec.decode, own, picture.transform, thresholds))
-
-    def _lost(self, found: Sequence[Detections]) -> float:
+    def _lost(self, answers: Sequence[Answer]) -> float:
+        assert self._task.measure is not None
+        assert self.float_value is not None
         if self._pictures.truth is None:
-            return 1.0 - agreement(self._found, found).map50_95
-        return self._float_map - self._map(found)
+            return 1.0 - self._task.measure.value(self._task.agreement(self._answers, answers))
+        return self.float_value - self._value(self._pictures.truth, answers)
 
-    def _map(self, found: Sequence[Detections]) -> float:
-        truth, decode = self._pictures.truth, self._spec.decode
-        if truth is None or decode is None:
-            return 0.0
-        ids = category_ids_for(self._spec.labels, decode.class_count, truth.coco["categories"])
-        images = [image_id for image_id, _ in self._pictures.labelled]
-        results: list[CocoResult] = []
-        for image_id, detections in zip(images, found, strict=True):
-            results += to_coco_results(detections, image_id, ids)
-        return mean_average_precision(truth.coco, results, images).map50_95
-
-
-def _run_ahead(runner: Runner, samples: Iterable[Sample]) -> Iterator[tuple[Sample, Outputs]]:
-    """Each sample and its outputs; the next one runs while the caller looks at them."""
-    return in_parallel(lambda sample: runner.run(sample.feeds), samples, 1)
+    def _value(self, truth: Truth, answers: Sequence[Answer]) -> float:
+        assert self._task.measure is not None
+        keys = [key for key, _ in self._pictures.labelled]
+        return self._task.measure.value(self._task.score(truth, keys, answers))

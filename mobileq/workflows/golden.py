@@ -1,6 +1,7 @@
 """Golden vectors: one frame and what every implementation must make of it.
 
-    golden/golden.json       sizes, names and types of what follows, and the expected detections
+    golden/golden.json       sizes, names and types of what follows, and the expected answers (of
+                             boxes `detections`; see `Task.golden`)
     golden/frame.rgba.gz     the frame: RGBA bytes, rows without padding; for pictures
     golden/input-N.bin.gz    the expected input tensors
     golden/output-N.bin.gz   the expected outputs of the float model (ONNX Runtime)
@@ -11,7 +12,6 @@ Arrays are little-endian, in the ONNX model's order of axes.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,12 @@ import msgspec
 
 from mobileq.bundle import BundleWriter
 from mobileq.calibration.samples import Picture, Sample
-from mobileq.evaluate.verify import detections_of
 from mobileq.manifest import to_json
 from mobileq.spec import ModelSpec, Spec
+from mobileq.tasks.base import task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from mobileq.tasks.detect.detections import Detections
 
 _LONGEST_SIDE = 320
 """The frame is scaled down to this, so that a bundle stays small."""
@@ -41,17 +39,9 @@ class GoldenArray(Spec, frozen=True, kw_only=True):
     file: str
 
 
-class GoldenDetection(Spec, frozen=True, kw_only=True):
-    """Box in frame pixels."""
-
-    xyxy: tuple[float, ...]
-    score: float
-    class_id: int
-
-
 class Golden(Spec, frozen=True, kw_only=True):
-    """golden.json. `rotation` is in degrees clockwise, to be applied to the frame first. Without a
-    frame the inputs are what was given as finished tensors."""
+    """golden.json, beside the task's own entries. `rotation` is in degrees clockwise, to be applied
+    to the frame first. Without a frame the inputs are what was given as finished tensors."""
 
     width: int = 0
     height: int = 0
@@ -59,7 +49,6 @@ class Golden(Spec, frozen=True, kw_only=True):
     frame: str | None = None
     inputs: tuple[GoldenArray, ...]
     outputs: tuple[GoldenArray, ...]
-    detections: tuple[GoldenDetection, ...]
 
 
 def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample) -> None:
@@ -68,7 +57,7 @@ def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample
     from mobileq.vision.preprocess import feed_picture
 
     image = sample.pictures[0].image if sample.pictures else None
-    golden, shown = Golden(inputs=(), outputs=(), detections=()), sample
+    golden, shown = Golden(inputs=(), outputs=()), sample
     if image is not None:
         frame = _frame(image)
         picture, transform = feed_picture(spec, frame)
@@ -89,9 +78,10 @@ def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample
             _add(bundle, "output", at, name, array)
             for at, (name, array) in enumerate(outputs.items())
         ),
-        detections=_listed(detections_of(spec, outputs, shown)),
     )
-    bundle.add_bytes("golden/golden.json", to_json(golden))
+    task = task_of(spec)
+    answers = task.golden(task.read(outputs, shown, "shown"))
+    bundle.add_bytes("golden/golden.json", to_json({**msgspec.to_builtins(golden), **answers}))
 
 
 def _frame(image: NDArray[Any]) -> NDArray[Any]:
@@ -125,15 +115,3 @@ def _packed(array: NDArray[Any]) -> bytes:
     """
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return gzip.compress(little.tobytes(), compresslevel=1, mtime=0)
-
-
-def _listed(found: Sequence[Detections]) -> tuple[GoldenDetection, ...]:
-    return tuple(
-        GoldenDetection(
-            xyxy=tuple(float(value) for value in box), score=float(score), class_id=int(class_id)
-        )
-        for detections in found
-        for box, score, class_id in zip(
-            detections.xyxy, detections.score, detections.class_id, strict=True
-        )
-    )

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.progress import Progress
-from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
-from mobileq.tasks.detect.families.facts import find_picture
+from mobileq.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,12 +120,3 @@ def wanted_tensors(spec: ModelSpec) -> str:
     from mobileq.calibration.arrays import shape_text
 
     return "; ".join(shape_text(each) for each in spec.inputs)
-
-
-def guessed_preprocess(spec: ModelSpec) -> PreprocessSpec | None:
-    """What most exports expect, where the first input of a model of no known family takes a
-    picture, in color or gray, in float32 or uint8."""
-    picture = find_picture(spec.inputs[:1])
-    if isinstance(picture, str) or picture.dtype not in ("float32", "uint8"):
-        return None
-    return picture.preprocess()

@@ -8,7 +8,6 @@ from typing import Unpack
 
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath
-from mobileq.preparation.prepared_file import PreparedFile
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inspection import BundleInspection, Inspection, QuantizedTensor
 from mobileq.workflows.opening import OpenModel, Overrides, file_kind, prepared_by, require_settable
@@ -63,18 +62,8 @@ def _onnx(path: Path, overrides: Overrides) -> Inspection:
         ops=prepared.file_ops,
         tensor_types=prepared.file_tensors,
         model=prepared.spec,
-        notices=(*prepared.notices, *_refusals(prepared)),
+        notices=prepared.notices,
     )
-
-
-def _refusals(prepared: PreparedFile) -> tuple[str, ...]:
-    """Why a model that no family fits is none of them."""
-    if prepared.spec.family is not None:
-        return ()
-    if len(set(prepared.reasons.values())) == 1:
-        return (f"Of no family: {next(iter(prepared.reasons.values()))}.",)
-    families = ", ".join(prepared.reasons)
-    return (f"Of no family ({families}); --family NAME says why it is not that one.",)
 
 
 def _tflite(path: Path, overrides: Overrides) -> Inspection:

@@ -17,6 +17,7 @@ from mobileq.progress import Progress, Silent
 from mobileq.spec import Artifact, Precision, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.tasks.base import COUNT, Measure, figure
 from mobileq.workflows.inputs import verification_count, verification_samples
 from mobileq.workflows.probes import probe_samples
 from mobileq.workflows.stages import Source, Stages
@@ -46,13 +47,19 @@ class Judge:
     Args:
         samples: Of --calib; None for drawn ones.
         seed: Of what is drawn.
+        measure: The task's.
     """
 
     def __init__(
-        self, stages: Stages, samples: SampleSet | None, seed: int, progress: Progress
+        self,
+        stages: Stages,
+        samples: SampleSet | None,
+        seed: int,
+        progress: Progress,
+        measure: Measure | None,
     ) -> None:
         self._stages, self._samples, self._seed = stages, samples, seed
-        self._progress = progress
+        self._progress, self._measure = progress, measure
         self._is_empty_noted = False
         self._references: dict[Path, list[ReferenceSample]] = {}
         self._known_probes: dict[Path, list[ReferenceSample]] = {}
@@ -102,26 +109,29 @@ class Judge:
                 f"{max(0.0, *found.rounding.values()):.2g} of an output's range, and {name} is "
                 "allowed a multiple of that."
             )
-        if found.agreement and not found.agreement.reference_count:
-            self._note_empty()
-        elif found.agreement and found.agreement.map50_95 < LOST_AGREEMENT:
-            self._progress.notice(
-                f"{name} finds little of what the ONNX model finds (agreement "
-                f"{found.agreement.map50_95:.2f}): don't ship it; {remedy(target.name, recipe)}."
-            )
+        measure = self._measure
+        if found.agreement and measure:
+            agreed = measure.value(found.agreement)
+            if not figure(found.agreement, COUNT):
+                self._note_empty(measure)
+            elif agreed < LOST_AGREEMENT:
+                self._progress.notice(
+                    f"{name} {measure.little} (agreement {agreed:.2f}): "
+                    f"don't ship it; {remedy(target.name, recipe)}."
+                )
         if is_grey(recipe.precision, found.roles or found.outputs, found.agreement):
             self._progress.notice(
                 f"{name} has only {found.worst_sqnr_db:.1f} dB SQNR in its worst output: "
                 f"look at what it gives before you ship it, or {remedy(target.name, recipe)}."
             )
 
-    def _note_empty(self) -> None:
+    def _note_empty(self, measure: Measure) -> None:
         """Once, and not of drawn pictures, which are noted as such."""
         if self._samples is not None and not self._is_empty_noted:
             self._is_empty_noted = True
             self._progress.notice(
-                "The ONNX model finds nothing in the pictures that files are compared on: their "
-                "agreement says nothing; give --calib pictures with objects."
+                f"The ONNX model {measure.nothing} in the pictures that files are compared on: "
+                f"their agreement says nothing; give --calib {measure.wanted}."
             )
 
     def layers(

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from mobileq.consistency import consistent_model
 from mobileq.errors import InputError, UsageError, unreadable
-from mobileq.paths import model_name
 from mobileq.preparation.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec
@@ -259,45 +257,16 @@ def _recognised(
     overrides: Overrides,
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """The spec of a file that mobileq did not write, by its shapes and others' metadata."""
-    from mobileq.preparation.recognise import recognise_shapes
-    from mobileq.preparation.spec_file import SpecOverrides, apply_overrides, read_spec_file
+    from mobileq.preparation.describe import describe
+    from mobileq.preparation.labels import read_labels
+    from mobileq.preparation.spec_file import SpecOverrides, read_spec_file
 
     corrections = (
         read_spec_file(overrides.spec_file) if overrides.spec_file else SpecOverrides(path=path)
     )
-    found = recognise_shapes(
-        inputs,
-        outputs,
-        metadata,
-        family=overrides.family or corrections.family,
-        labels=overrides.labels if overrides.labels is not None else corrections.labels,
+    labels = overrides.labels if overrides.labels is not None else corrections.labels
+    names = read_labels(labels) if labels is not None else None
+    found = describe(
+        path, inputs, outputs, metadata, corrections, family=overrides.family, names=names
     )
-    found = apply_overrides(found, corrections, inputs, outputs, None)
-    decode, notices = found.decode, found.notices
-    if decode is not None and decode.box_unit == "pixel" and _holds_fractions(outputs):
-        decode = msgspec.structs.replace(decode, box_unit="normalized")
-    spec = ModelSpec(
-        name=model_name(path),
-        task=found.task,
-        family=found.family,
-        inputs=inputs,
-        outputs=outputs,
-        preprocess=found.preprocess,
-        decode=decode,
-        labels=found.labels,
-    )
-    return consistent_model(spec, str(path), "Describe it with --spec FILE.toml."), notices
-
-
-def _holds_fractions(outputs: tuple[TensorSpec, ...]) -> bool:
-    """Whether a quantized output's range ends near 1, so that its boxes can't be pixels.
-
-    Ultralytics' TFLite exports give boxes as fractions of the picture.
-    """
-    levels = {"int8": 255, "uint8": 255, "int16": 32767}
-    return any(
-        output.quant is not None
-        and output.dtype in levels
-        and output.quant.scale[0] * levels[output.dtype] < 4.0
-        for output in outputs
-    )
+    return found.spec, found.notices

@@ -24,6 +24,7 @@ from mobileq.errors import (
 )
 from mobileq.hashing import file_digest
 from mobileq.logfile import logger
+from mobileq.page import plural
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import (
@@ -45,6 +46,7 @@ from mobileq.quantize.search import FloatSearch, Trial, best
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, Precision, QuantRecipe, TensorRanges
 from mobileq.targets.base import ConversionJob, Reuse, Target
+from mobileq.tasks.base import task_of
 from mobileq.workflows.decision import UNLABELLED, Decision, Pictures, Score
 
 if TYPE_CHECKING:
@@ -174,27 +176,30 @@ class Quantization:
             decision = Decision(runner, self._spec, self._pictures, self._progress)
         finally:
             runner.close()
-        if decision.float_map is not None and decision.few_objects:
-            objects = f"only {decision.objects} objects" if decision.objects else "nothing"
+        measure = task_of(self._spec).measure
+        if measure is not None and decision.is_little:
+            counted = f"finds only {plural(decision.count, measure.thing)}"
             self._progress.notice(
-                f"The model finds {objects} in the {self._pictures.description} that decide: files "
-                "are chosen by how far their outputs are off; give pictures with objects."
+                f"The model {counted if decision.count else measure.nothing} in the "
+                f"{self._pictures.description} that decide: files are chosen by how far their "
+                f"outputs are off; give {measure.wanted}."
             )
         return decision
 
     def _require_map(self, budget: float) -> None:
         """That there is more to lose than may be lost: else any file would do."""
-        found = self.decision.float_map
-        if found is None:
+        measure, found = task_of(self._spec).measure, self.decision.float_value
+        if measure is None or found is None:
             raise UsageError(
-                "--budget is of mAP, which takes pictures and outputs that can be decoded.",
+                "--budget is of a task's measure, such as mAP50-95, which takes pictures and "
+                "outputs whose meaning is known.",
                 "Leave out --budget, or describe the model with --spec FILE.",
             )
         if found <= budget:
             raise InputError(
-                f"A budget of {budget:g} says nothing where the float model itself has a mAP50-95 "
-                f"of {found:.4f} ({self._pictures.description}).",
-                "Give pictures with objects that the model finds, and with labels their own.",
+                f"A budget of {budget:g} says nothing where the float model itself has a "
+                f"{measure.name} of {found:.4f} ({self._pictures.description}).",
+                f"Give {measure.wanted} that the model finds, and with labels their own.",
             )
 
     def plan(
@@ -511,7 +516,7 @@ class _Trials:
             **common,
             error=score.error,
             lost=score.lost,
-            few_objects=self._quantization.decision.few_objects,
+            few_objects=self._quantization.decision.is_little,
             size_bytes=size_bytes,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
@@ -15,13 +14,12 @@ from mobileq.manifest import to_json
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.output_error import has_candidates
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.sensitivities import Sensitivity
 from mobileq.quantize.sensitivity import rank_groups
 from mobileq.spec import TensorRanges
 from mobileq.staging import temporary_folder
-from mobileq.tasks.detect.coco import agreement
+from mobileq.tasks.base import task_of
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.opening import Overrides
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
     from mobileq.calibration.samples import SampleSet
     from mobileq.calibration.statistics import Statistics
-    from mobileq.tasks.detect.detections import Detections
 
 Head = Literal["auto", "raw", "decoded"]
 JSON_NAME = "sensitivity.json"
@@ -148,12 +145,13 @@ def _ranked(
     every = (sample.feeds for sample in pictures)
     statistics = collect(source.onnx.read_bytes(), None, every, progress, len(pictures))
     ranges, named = _ranges(stages, source, model, statistics)
-    ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, _agreement)
-    decodes = spec.decode is not None and spec.preprocess is not None
-    if decodes and all(group.agreement is None for group in ranked):
+    ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, answers=True)
+    task = task_of(spec)
+    if task.measure is not None and all(group.agreement is None for group in ranked):
         progress.notice(
-            f"The model finds nothing in the {len(feeds)} pictures that groups are run on, so that "
-            "their order says little; give --calib pictures with objects, or more --samples."
+            f"The model {task.measure.nothing} in the {len(feeds)} pictures that groups are run "
+            f"on, so that their order says little; give --calib {task.measure.wanted}, or more "
+            "--samples."
         )
     return Sensitivity(
         model=spec.name,
@@ -162,7 +160,8 @@ def _ranked(
         ranges=named,
         calibration_images=len(pictures),
         samples=len(feeds),
-        error_of="candidates" if has_candidates(spec) else "outputs",
+        error_of=task.error_of,
+        task=task.name,
         groups=ranked,
     )
 
@@ -174,11 +173,6 @@ def _ranges(
     if given is not None:
         return given.ranges, given.calibrator
     return model_ranges(model, source.spec, statistics, _RANGES), _RANGES
-
-
-def _agreement(reference: Sequence[Detections], found: Sequence[Detections]) -> float | None:
-    scores = agreement(reference, found)
-    return scores.map50_95 if scores.reference_count else None
 
 
 def _write(found: Sensitivity, folder: Path) -> None:

@@ -26,7 +26,6 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular, require_regular
 from mobileq.spec import Artifact, HeadKind, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, LayerTarget, Reuse, Runner, Target, Tensors
-from mobileq.workflows.inputs import guessed_preprocess
 from mobileq.workflows.opening import Overrides, prepared_by
 from mobileq.workflows.quantization import Quantization, QuantOptions
 
@@ -414,18 +413,11 @@ def _may_refer_to_files(model: Path) -> bool:
 
 def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
     prepared = prepared_by(model, overrides, folder)
-    spec, notices = prepared.spec, prepared.notices
-    if spec.preprocess is None and (guess := guessed_preprocess(spec)):
-        spec = msgspec.structs.replace(spec, preprocess=guess)
-        notices += (
-            f"Pictures are fed as {guess.channel_order}, divided by 255, letterboxed, since the "
-            "family is not known; say otherwise with --spec.",
-        )
     info = PreparedInfo(
-        spec=spec,
+        spec=prepared.spec,
         opset=prepared.opset,
         source_sha256=prepared.source_sha256,
-        notices=notices,
+        notices=prepared.notices,
         given=prepared.given,
         set_inputs=prepared.set_inputs,
     )

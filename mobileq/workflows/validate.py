@@ -6,8 +6,9 @@ import dataclasses
 import os
 import platform
 import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,40 +17,36 @@ import msgspec
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
+from mobileq.evaluate.runs import run_each
+from mobileq.evaluate.scores import Answers, Numbers
 from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, from_json, to_json
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.detect.coco import (
-    CocoResult,
-    agreement,
-    category_ids_for,
-    mean_average_precision,
-    to_coco_results,
-)
+from mobileq.tasks.base import Figures, Truth, task_of
+from mobileq.workflows.decision import picture_samples
+from mobileq.workflows.failures import Attempt, Failures
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
 from mobileq.workflows.results import require_file_place, written_whole
-from mobileq.workflows.tensor_scores import open_tensors, tensor_scores
 
 if TYPE_CHECKING:
-    from mobileq.tasks.detect.detections import Detections
-    from mobileq.tasks.detect.labels.dataset import GroundTruth
+    from mobileq.calibration.samples import Sample
 
 LATENCY_RUNS = 20
 LATENCY_WARMUP = 3
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What one file found, per picture in the order of the pictures."""
+class _Samples:
+    """What all files are run on, as often as it is asked for; `keys` go with `truth`."""
 
-    model: OpenModel
-    interpreter: str
-    latency_ms: float
-    evaluated: list[Detections]
-    shown: list[Detections]
+    count: int
+    runs: int
+    each: Callable[[], Iterator[Sample]]
+    truth: Truth | None = None
+    keys: tuple[int, ...] = ()
 
 
 def validate(
@@ -62,27 +59,34 @@ def validate(
     runs: int | None = None,
     threads: int = 0,
     interpreter: str = "auto",
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Validation:
     """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
 
-    Of a model without boxes the outputs' numbers are compared: SQNR and cosine.
+    Of a model whose outputs have no known meaning the numbers are compared: SQNR and cosine.
 
     Args:
         bundle: A bundle's folder.
-        images: A folder of pictures; without boxes, whatever `convert --calib` takes.
-        annotations: COCO json or a data.yaml; without it there is no mAP, only agreement.
+        images: Whatever `convert --calib` takes; with labels, the folder of their pictures.
+        annotations: Their labels (of boxes, COCO json or a data.yaml); without them there is no
+            accuracy, only agreement.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
         count: How many of the pictures, spread evenly over them; None: all.
         runs: Inferences that latency is the median of; None: 20, fewer where one takes long.
         threads: Of each inference; 0: one for each processor.
         interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
+        strict: Raise the error of the first file that can't be measured.
+
+    Returns:
+        The scores; its `failures` are the files that do not load or run.
 
     Raises:
-        UsageError: Labels are given for a model without boxes, or there is nothing at a path.
+        UsageError: Labels are given for a model that has none, or there is nothing at a path.
         InputError: No picture of the annotations is in the folder, or a file is damaged, or the
             bundle is not as it was written.
+        MobileqError: As `Runner.run` of the ONNX model, or of the first file where none runs.
     """
     progress = listener(progress)
     _check(count, runs, threads)
@@ -93,35 +97,29 @@ def validate(
     if report is not None:
         require_file_place(report, "--output")
     spec = opened.manifest.model
-    is_detector = spec.decode is not None and spec.preprocess is not None
-    if annotations is not None and not is_detector:
-        raise UsageError(
-            f"--annotations are of boxes, and no boxes are known in the outputs of {spec.name}.",
-            "Leave them out to compare numbers, or convert it again with --family or --spec.",
-        )
-    candidates = [reference_of(opened.path, spec)]
-    candidates += [of_artifact(opened.path, spec, a) for a in opened.manifest.artifacts]
-    candidates = [
-        dataclasses.replace(model, interpreter=interpreter, threads=threads) for model in candidates
-    ]
-    found = partial(
-        Validation,
+    samples = _samples(spec, Path(images), optional_path(annotations), count, progress)
+
+    def opened_as(model: OpenModel) -> OpenModel:
+        return dataclasses.replace(model, interpreter=interpreter, threads=threads)
+
+    measuring = _Measuring(opened_as(reference_of(opened.path, spec)), samples, runs, progress)
+    scores = [measuring.reference_scores()]
+    failures = Failures(strict)
+    for artifact in opened.manifest.artifacts:
+        attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
+        with failures.of(attempt), failures.at("run"):
+            scores.append(measuring.scores(opened_as(of_artifact(opened.path, spec, artifact))))
+    if len(scores) == 1:
+        failures.raise_first()
+    validation = Validation(
+        images=samples.count,
         annotations=Path(annotations).name if annotations else None,
         machine=f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}",
         threads=threads,
+        task=measuring.task,
+        scores=tuple(scores),
+        failures=tuple(failures.found),
     )
-    if is_detector:
-        truth = _ground_truth(annotations, Path(images), progress)
-        pictures = _spread(_pictures(truth, Path(images), progress), count)
-        measured = [_measure(model, pictures, runs, progress) for model in candidates]
-        scores = tuple(_scores(each, measured[0], truth, pictures, progress) for each in measured)
-        validation = found(images=len(pictures), scores=scores)
-    else:
-        samples = open_tensors(spec, Path(images), count, progress)
-        latency = partial(_latency, runs=runs)
-        validation = found(
-            images=len(samples), scores=tensor_scores(candidates, samples, latency, progress)
-        )
     _write(opened, validation, report)
     return validation
 
@@ -154,64 +152,92 @@ def _require_whole(bundle: Bundle) -> None:
             )
 
 
-def _ground_truth(
-    annotations: StrPath | None, images: Path, progress: Progress
-) -> GroundTruth | None:
-    if annotations is None:
-        return None
-    from mobileq.tasks.detect.labels.dataset import load_ground_truth
+def _samples(
+    spec: ModelSpec, images: Path, annotations: Path | None, count: int | None, progress: Progress
+) -> _Samples:
+    from mobileq.calibration.samples import evenly, open_samples
 
-    truth = load_ground_truth(Path(annotations), images)
+    if annotations is None:
+        samples = open_samples(images, spec.preprocess, spec.inputs, count, None, progress=progress)
+        for name, reason in samples.skipped:
+            progress.notice(f"Skipped: {name} {reason}")
+        for notice in samples.notices:
+            progress.notice(notice)
+        return _Samples(len(samples.ids), len(samples), lambda: iter(samples))
+    truth = task_of(spec).truth(annotations, images)
     for notice in truth.notices:
         progress.notice(notice)
-    return truth
+    pictures = truth.images
+    if count is not None and count < len(pictures):
+        pictures = tuple(pictures[at] for at in evenly(len(pictures), count))
+    keys, paths = tuple(key for key, _ in pictures), [path for _, path in pictures]
+    return _Samples(len(keys), len(keys), lambda: picture_samples(spec, paths), truth, keys)
 
 
-def _pictures(
-    truth: GroundTruth | None, images: Path, progress: Progress
-) -> list[tuple[int, Path]]:
-    """(image id, path) of what is measured on."""
-    if truth is not None:
-        return list(truth.images)
-    from mobileq.calibration.image_files import folder_source
+class _Measuring:
+    """Runs one file after the other over the same samples: the ONNX model first.
 
-    if not images.is_dir():
-        raise UsageError(f"There is no folder {images}.", "Give the folder of the pictures.")
-    return list(enumerate(folder_source(images).paths))
+    Where its answers can be read they are kept; where not, it runs again beside each file.
+    """
 
+    def __init__(
+        self, reference: OpenModel, samples: _Samples, runs: int | None, progress: Progress
+    ) -> None:
+        self._reference, self._samples = reference, samples
+        self._runs, self._progress = runs, progress
+        self._has_answers = task_of(reference.spec).measure is not None
+        self._wanted: Answers | None = None
 
-def _spread(pictures: list[tuple[int, Path]], count: int | None) -> list[tuple[int, Path]]:
-    """`count` of them, each from the middle of an equal part."""
-    if count is None or count >= len(pictures):
-        return pictures
-    return [pictures[(2 * part + 1) * len(pictures) // (2 * count)] for part in range(count)]
+    @property
+    def task(self) -> str:
+        """Whose figures the scores have."""
+        return task_of(self._reference.spec).name if self._has_answers else "tensors"
 
+    def reference_scores(self) -> ArtifactScores:
+        """Of the ONNX model."""
+        answers = Answers(task_of(self._reference.spec))
+        found = self._run(self._reference, answers.update)
+        if not self._has_answers:
+            return found
+        self._wanted = answers
+        return msgspec.structs.replace(found, accuracy=self._accuracy(found.name, answers))
 
-def _measure(
-    model: OpenModel, pictures: list[tuple[int, Path]], runs: int | None, progress: Progress
-) -> _Measured:
-    """Run one file over all pictures."""
-    from mobileq.tasks.detect.decode.arrays import picture_outputs
-    from mobileq.tasks.detect.nms import Thresholds
-    from mobileq.tasks.detect.postprocess import postprocess
-    from mobileq.vision.preprocess import feed_picture, read_image
+    def scores(self, model: OpenModel) -> ArtifactScores:
+        """Of a file. Raises whatever opening and running it does."""
+        if self._wanted is None:
+            with closing(self._reference.open()) as beside:
+                numbers = Numbers(model.name, beside)
+                found = self._run(model, numbers.update)
+            return msgspec.structs.replace(found, sqnr_db=numbers.sqnr_db, cosine=numbers.cosine)
+        answers = Answers(task_of(model.spec))
+        found = self._run(model, answers.update)
+        return msgspec.structs.replace(
+            found,
+            accuracy=self._accuracy(model.name, answers),
+            agreement=answers.agreement(self._wanted),
+        )
 
-    spec = model.spec
-    assert spec.decode is not None
-    evaluated, shown = [], []
-    feeds: Tensors = {}
-    runner = model.open()
-    try:
-        for _, path in tracked(pictures, progress, f"Running {model.name}", len(pictures)):
-            feeds, transform = feed_picture(spec, read_image(path))
-            outputs = picture_outputs(runner.run(feeds), 0, spec.batch)
-            evaluated.append(postprocess(spec.decode, outputs, transform, Thresholds.evaluation()))
-            shown.append(
-                postprocess(spec.decode, outputs, transform, Thresholds.display(spec.decode))
+    def _run(self, model: OpenModel, update: Callable[[Sample, Tensors], None]) -> ArtifactScores:
+        feeds: Tensors = {}
+        with ExitStack() as opened:
+            runner = opened.enter_context(closing(model.open()))
+            ran = opened.enter_context(closing(run_each(runner, self._samples.each())))
+            count = self._samples.runs
+            for sample, outputs in tracked(ran, self._progress, f"Running {model.name}", count):
+                feeds = sample.feeds
+                update(sample, outputs)
+            return ArtifactScores(
+                name=model.name,
+                interpreter=runner.interpreter,
+                size_bytes=model.path.stat().st_size,
+                latency_ms=_latency(runner, feeds, self._runs),
             )
-        return _Measured(model, runner.interpreter, _latency(runner, feeds, runs), evaluated, shown)
-    finally:
-        runner.close()
+
+    def _accuracy(self, name: str, answers: Answers) -> Figures | None:
+        if self._samples.truth is None:
+            return None
+        with self._progress.stage(f"Scoring {name}"):
+            return answers.accuracy(self._samples.truth, self._samples.keys)
 
 
 def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:
@@ -220,47 +246,6 @@ def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:
         first = runner.latency(feeds, 1, 1)[0]
         runs = LATENCY_RUNS if first < 0.25 else 3
     return statistics.median(runner.latency(feeds, runs, LATENCY_WARMUP)) * 1000.0
-
-
-def _scores(
-    measured: _Measured,
-    reference: _Measured,
-    truth: GroundTruth | None,
-    pictures: list[tuple[int, Path]],
-    progress: Progress,
-) -> ArtifactScores:
-    accuracy = None
-    if truth is not None:
-        with progress.stage(f"Scoring {measured.model.name}"):
-            results = coco_results(measured.model.spec, measured.evaluated, truth, pictures)
-            accuracy = mean_average_precision(truth.coco, results, [i for i, _ in pictures])
-    agreed = None
-    if measured is not reference:
-        agreed = agreement(reference.shown, measured.shown)
-    return ArtifactScores(
-        name=measured.model.name,
-        interpreter=measured.interpreter,
-        size_bytes=measured.model.path.stat().st_size,
-        latency_ms=measured.latency_ms,
-        accuracy=accuracy,
-        agreement=agreed,
-    )
-
-
-def coco_results(
-    spec: ModelSpec,
-    detections: list[Detections],
-    truth: GroundTruth,
-    pictures: list[tuple[int, Path]],
-) -> list[CocoResult]:
-    """Detections of all pictures under the annotations' category ids."""
-    assert spec.decode is not None
-    ids = category_ids_for(spec.labels, spec.decode.class_count, truth.coco["categories"])
-    return [
-        result
-        for (image_id, _), found in zip(pictures, detections, strict=True)
-        for result in to_coco_results(found, image_id, ids)
-    ]
 
 
 def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
@@ -277,8 +262,10 @@ def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
             file.write_bytes(to_json(report))
         return
     names = [artifact.name for artifact in bundle.manifest.artifacts]
+    measure = task_of(bundle.manifest.model).measure
     manifest = msgspec.structs.replace(
-        bundle.manifest, measurements={name: report.measurements(name) for name in names}
+        bundle.manifest,
+        measurements={name: report.measurements(name, measure) for name in names},
     )
     with BundleWriter(bundle.path, force=True) as writer:
         for path in bundle.manifest.files:

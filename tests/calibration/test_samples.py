@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -254,6 +254,18 @@ def write_video(path: Path, frames: int) -> Path:
         writer.write(np.full((48, 64, 3), (0, 0, number * 10), np.uint8))  # BGR
     writer.release()
     return path
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(None, range(10)), (20, range(10)), (10, range(10)), (2, (2, 7)), (3, (1, 5, 8)), (1, (5,))],
+)
+def test_pictures_are_spread_evenly_where_no_seed_is_given(
+    tmp_path: Path, count: int | None, expected: Sequence[int]
+) -> None:
+    write_pictures(tmp_path, [f"{number}.png" for number in range(10)])
+    samples = open_(tmp_path, count=count, seed=None)
+    assert samples.ids == tuple(f"{at}.png" for at in expected)
 
 
 def test_video_gives_frames_evenly_spread(tmp_path: Path) -> None:

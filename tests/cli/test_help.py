@@ -72,11 +72,11 @@ def test_every_option_has_help() -> None:
 
 
 def test_help_names_every_family_and_precision(cli: Cli) -> None:
-    from mobileq.preparation.recognise import FAMILIES
+    from mobileq.preparation.recognise import families
     from mobileq.spec import Precision
 
     words = set(re.findall(r"[\w-]+", cli("convert", "--help").out))
-    assert words >= {*FAMILIES, *get_args(Precision)}
+    assert words >= {*families(), *get_args(Precision)}
 
 
 def test_version(cli: Cli) -> None:

@@ -57,9 +57,9 @@ def test_what_is_not_known_is_a_note_or_in_the_document(cli: Cli, tmp_path: Path
     result = cli("inspect", path)
     assert result.code == 0
     assert "Family: not known" in result.out
-    assert "Note: The model is of no known family" in result.err
+    assert "Note: What its outputs mean is not known" in result.err
     document = cli("inspect", path, "--json").document
-    assert any("of no known family" in notice for notice in document["notices"])
+    assert any("is not known" in notice for notice in document["notices"])
 
 
 def test_a_bundle_shows_its_files_and_how_the_model_is_fed(cli: Cli, made_bundle: Path) -> None:

@@ -6,7 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from mobileq.hashing import file_digest
+from mobileq.manifest import FileEntry, read_manifest, write_manifest
 
 from .commands import Cli, fingerprint, names_in
 
@@ -79,7 +83,8 @@ def test_a_place_that_cannot_be_written(
 def test_missing_paths(cli: Cli, bundle: Path, images: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert f"There is no folder {missing}." in cli.fails(2, "validate", missing, "--images", images)
-    assert f"There is no folder {missing}." in cli.fails(2, "validate", bundle, "--images", missing)
+    said = cli.fails(2, "validate", bundle, "--images", missing)
+    assert f"There is no file or folder {missing}." in said
     arguments = ("validate", bundle, "--images", images, "--annotations", missing)
     assert f"There is no file {missing}." in cli.fails(2, *arguments)
 
@@ -162,10 +167,60 @@ def test_a_bundle_that_was_changed_is_not_measured_nor_sealed_again(
     assert fingerprint(bundle) == before
 
 
-def test_an_unreadable_picture_is_named(cli: Cli, bundle: Path, images: Path) -> None:
+def test_an_unreadable_picture_is_named_and_skipped(cli: Cli, bundle: Path, images: Path) -> None:
     (images / "zero.jpg").touch()
+    result = cli("validate", bundle, "--images", images, "--runs", 1)
+    assert result.code == 0
+    assert "Skipped: zero.jpg is empty." in result.err
+    assert "2 images, no labels" in result.out
+
+
+def damaged(bundle: Path, *names: str) -> None:
+    """A bundle that is as it was written, whose files are no models."""
+    manifest = read_manifest(bundle / "manifest.json")
+    files, artifacts = dict(manifest.files), []
+    for artifact in manifest.artifacts:
+        if artifact.name in names:
+            place = bundle / artifact.path
+            place.write_bytes(b"no model")
+            known = FileEntry(sha256=file_digest(place), size_bytes=8)
+            files[artifact.path] = known
+            artifact = msgspec.structs.replace(
+                artifact, sha256=known.sha256, size_bytes=known.size_bytes
+            )
+        artifacts.append(artifact)
+    write_manifest(
+        msgspec.structs.replace(manifest, files=files, artifacts=tuple(artifacts)),
+        bundle / "manifest.json",
+    )
+
+
+def test_a_file_that_does_not_load_takes_no_other_down(
+    cli: Cli, bundle: Path, images: Path
+) -> None:
+    damaged(bundle, "tflite-fp16")
+    arguments = ("validate", bundle, "--images", images, "--runs", 1)
+    result = cli(*arguments)
+    assert result.code == 1
+    assert result.errors[0].startswith("Error: Not measured, since they failed: demo-fp16.tflite.")
+    row = next(line for line in result.out.splitlines() if "tflite-fp16" in line)
+    assert "FAILED" in row
+    assert "FAILED demo-fp16.tflite: " in result.out
+    assert cli("verify", bundle).code == 0
+    report = json.loads((bundle / "report.json").read_text())["validation"]
+    assert [each["name"] for each in report["scores"]] == ["onnx", "tflite-fp32", "tflite-dynamic"]
+    (failure,) = report["failures"]
+    assert (failure["precision"], failure["stage"]) == ("fp16", "run")
+    assert failure["reason"]
     before = fingerprint(bundle)
-    assert "zero.jpg is empty." in cli.fails(1, "validate", bundle, "--images", images)
+    cli.fails(1, *arguments, "--strict")
+    assert fingerprint(bundle) == before
+
+
+def test_where_no_file_loads_nothing_is_written(cli: Cli, bundle: Path, images: Path) -> None:
+    damaged(bundle, "tflite-fp32", "tflite-fp16", "tflite-dynamic")
+    before = fingerprint(bundle)
+    cli.fails(1, "validate", bundle, "--images", images, "--runs", 1)
     assert fingerprint(bundle) == before
 
 

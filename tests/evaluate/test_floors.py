@@ -7,7 +7,7 @@ import pytest
 
 from mobileq.evaluate.floors import FLOORS, below_floor, is_grey
 from mobileq.evaluate.numeric import OutputComparer, OutputComparison
-from mobileq.tasks.detect.coco import AgreementScores
+from mobileq.tasks.base import Figures, measure_of
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (1, 1000))
 NOISE = np.random.default_rng(1).normal(0, 3, (1, 1000))
@@ -19,9 +19,11 @@ def _compared(found: np.ndarray) -> tuple[OutputComparison, ...]:
     return (comparer.result(),)
 
 
-def _answers(map50_95: float, objects: int = 50) -> AgreementScores:
-    figures = (map50_95, map50_95, 1.0, 1.0, 1.0, 0.0, 0.0)
-    return AgreementScores(*figures, objects, objects, objects)
+BOXES = measure_of("detect")
+
+
+def _answers(map50_95: float, objects: int = 50) -> Figures:
+    return {"map50_95": map50_95, "reference_count": objects}
 
 
 @pytest.mark.parametrize("precision", FLOORS)
@@ -31,25 +33,25 @@ def _answers(map50_95: float, objects: int = 50) -> AgreementScores:
     ids=["zeros", "negated", "turned round", "noise", "1 dB"],
 )
 def test_wrong_outputs_are_below_every_floor(precision: str, found: np.ndarray) -> None:
-    assert "'logits' has " in str(below_floor(precision, _compared(found), None))
+    assert "'logits' has " in str(below_floor(precision, _compared(found)))
 
 
 @pytest.mark.parametrize("precision", FLOORS)
 def test_noise_of_eight_bits_is_above(precision: str) -> None:
     compared = _compared(LOGITS + 0.05 * NOISE)
-    assert below_floor(precision, compared, None) is None
+    assert below_floor(precision, compared) is None
     assert not is_grey(precision, compared, None)
 
 
 def test_what_is_hardly_above_is_grey() -> None:
     compared = _compared(LOGITS + 0.3 * NOISE)
-    assert below_floor("int8", compared, None) is None
+    assert below_floor("int8", compared) is None
     assert is_grey("int8", compared, None)
 
 
 def test_answers_that_agree_excuse_noise_and_few_of_them_do_not() -> None:
     noisy = _compared(LOGITS + 0.9 * NOISE)
-    assert below_floor("int8", noisy, _answers(0.6)) is None
-    assert below_floor("int8", noisy, _answers(0.01)) is not None
-    assert below_floor("int8", noisy, _answers(1.0, objects=1)) is not None
-    assert below_floor("fp32", noisy, None) is None, "which has a tolerance"
+    assert below_floor("int8", noisy, BOXES, _answers(0.6)) is None
+    assert below_floor("int8", noisy, BOXES, _answers(0.01)) is not None
+    assert below_floor("int8", noisy, BOXES, _answers(1.0, objects=1)) is not None
+    assert below_floor("fp32", noisy) is None, "which has a tolerance"

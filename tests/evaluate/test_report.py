@@ -8,7 +8,7 @@ import pytest
 from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.evaluate.verify import Verification
-from mobileq.tasks.detect.coco import AgreementScores, DetectionScores
+from mobileq.tasks.base import Figures, measure_of
 
 
 def comparison(sqnr_db: float | None, cosine: float) -> OutputComparison:
@@ -24,7 +24,7 @@ def comparison(sqnr_db: float | None, cosine: float) -> OutputComparison:
     )
 
 
-def verification(*outputs: OutputComparison, agreement: AgreementScores | None = None):
+def verification(*outputs: OutputComparison, agreement: Figures | None = None):
     return Verification(
         reference="onnxruntime",
         interpreter="it",
@@ -35,8 +35,9 @@ def verification(*outputs: OutputComparison, agreement: AgreementScores | None =
     )
 
 
-AGREEMENT = AgreementScores(0.98765432, 0.99, 1.0, 1.0, 0.97, 0.5, 0.01, 3, 3, 3)
-SCORES = DetectionScores(0.3352111, 0.5432199, 0.35, 128)
+BOXES = measure_of("detect")
+AGREEMENT: Figures = {"map50_95": 0.98765432, "map50": 0.99, "reference_count": 3}
+SCORES: Figures = {"map50_95": 0.3352111, "map50": 0.5432199, "per_class": {"1": 0.5}}
 
 
 def scores(name: str, **fields) -> ArtifactScores:
@@ -62,7 +63,7 @@ def report() -> Report:
 
 
 def test_worst_output_stands_for_the_file(report):
-    found = report.measurements("tflite-int8")
+    found = report.measurements("tflite-int8", BOXES)
     assert found["sqnr_db"] == 25.55
     assert found["cosine"] == 0.98
 
@@ -73,32 +74,36 @@ def test_roles_stand_for_their_outputs(report):
     old = report.verifications["tflite-int8"]
     new = msgspec.structs.replace(old, roles=(scores, silent))
     found = msgspec.structs.replace(report, verifications={"tflite-int8": new})
-    measured = found.measurements("tflite-int8")
+    measured = found.measurements("tflite-int8", BOXES)
     assert (measured["sqnr_db"], measured["cosine"]) == (29.51, 0.99)
 
 
 def test_validation_of_the_file_is_repeated(report):
-    found = report.measurements("tflite-int8")
+    found = report.measurements("tflite-int8", BOXES)
     assert found["latency_ms"] == 2.346
     assert (found["map50_95"], found["map50"]) == (0.3352, 0.5432)
     assert found["agreement_map50_95"] == 0.9877
 
 
 def test_what_was_not_measured_is_left_out(report):
-    assert report.measurements("tflite-fp32") == {"cosine": 1.0}
+    assert report.measurements("tflite-fp32", BOXES) == {"cosine": 1.0}
     without = msgspec.structs.replace(report, validation=None)
-    assert set(without.measurements("tflite-int8")) == {"sqnr_db", "cosine", "agreement_map50_95"}
+    assert set(without.measurements("tflite-int8", BOXES)) == {
+        "sqnr_db",
+        "cosine",
+        "agreement_map50_95",
+    }
 
 
 def test_file_without_labels_has_a_latency_but_no_accuracy(report):
     validation = msgspec.structs.replace(report.validation, scores=(scores("tflite-fp32"),))
     found = msgspec.structs.replace(report, validation=validation)
-    assert found.measurements("tflite-fp32") == {"cosine": 1.0, "latency_ms": 2.346}
+    assert found.measurements("tflite-fp32", BOXES) == {"cosine": 1.0, "latency_ms": 2.346}
 
 
 def test_file_that_is_not_in_the_report_is_a_key_error(report):
     with pytest.raises(KeyError):
-        report.measurements("tflite-fp16")
+        report.measurements("tflite-fp16", BOXES)
 
 
 def test_report_comes_back_from_json(report):

@@ -13,7 +13,6 @@ from mobileq.calibration.samples import Picture, Sample
 from mobileq.errors import MobileqError, ToolError
 from mobileq.evaluate.verify import (
     Verification,
-    detections_of,
     run_reference,
     verify,
 )
@@ -285,12 +284,13 @@ def detector_reference():
     return run_reference(Detector(ROWS), DETECTOR, [sample], Silent())
 
 
-def test_detections_are_those_of_the_outputs():
+def test_answers_are_those_of_the_outputs():
     reference = detector_reference()
-    (found,) = reference[0].detections
+    (found,) = reference[0].answers
     assert len(found) == 3
-    assert detections_of(DETECTOR, {"y": ROWS}, Sample("tensors", {})) == ()
-    assert detections_of(SPEC, {}, reference[0].sample) == ()
+    without = Sample("tensors", {"x": np.zeros((1, 3, 64, 64), np.float32)})
+    (tensors,) = run_reference(Detector(ROWS), DETECTOR, [without], Silent())
+    assert tensors.answers == ()
 
 
 def ranked(rows, precision="fp32", reference=None):
@@ -303,7 +303,7 @@ def test_sorted_rows_that_swap_places_still_agree():
     found = ranked(ROWS[:, [1, 0, 2]])
     assert found.problems == ()
     assert found.agreement is not None
-    assert (found.agreement.recall, found.agreement.precision) == (1.0, 1.0)
+    assert (found.agreement["recall"], found.agreement["precision"]) == (1.0, 1.0)
     assert found.worst_sqnr_db is None
     # Without a rank in the graph rows have their places.
     assert verified(Detector(ROWS[:, [1, 0, 2]]), detector_reference(), "fp32", DETECTOR).problems

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mobileq.errors import InputError, UsageError
-from mobileq.preparation.recognise import FAMILIES, recognise, recognise_shapes
+from mobileq.preparation.recognise import families, recognise, recognise_shapes
 from tests.graph.builders import (
     NAMES4,
     NCHW640,
@@ -15,28 +17,59 @@ from tests.graph.builders import (
 
 
 class TestOtherModels:
-    def test_classifier_has_a_task_but_no_family_and_no_decoding(self) -> None:
-        inputs = picture(1, 3, 224, 224)
-        found = recognise_shapes(inputs, outputs_of((1, 1000)), {})
-        assert (found.task, found.family, found.decode) == ("classify", None, None)
-        assert len(found.labels) == 1000
-        assert found.preprocess is not None
-        assert "ImageNet" in found.notices[0]
-
-    def test_ultralytics_classifier_is_a_classifier(self) -> None:
-        metadata = {"task": "classify", "names": "['a', 'b']"}
-        found = recognise_shapes(picture(1, 3, 224, 224), outputs_of((1, 2)), metadata)
-        assert (found.task, found.labels) == ("classify", ("a", "b"))
-        assert found.preprocess is not None
-        assert (found.preprocess.image_mean, found.preprocess.image_std) == ((0,) * 3, (1,) * 3)
-        assert "divided by 255, is assumed" in found.notices[0]
-
     def test_unknown_model_lists_a_reason_for_every_family(self) -> None:
         found = recognise_shapes(NCHW640, outputs_of((1, 300, 84)), {})
-        assert (found.task, found.family, found.preprocess) == ("unknown", None, None)
-        assert set(found.reasons) == set(FAMILIES)
+        assert (found.spec.task, found.spec.family, found.spec.decode) == ("unknown", None, None)
+        assert set(found.reasons) == set(families())
         assert all(found.reasons.values())
         assert "--spec" in found.notices[0]
+
+    def test_task_that_is_not_read_is_named_and_nothing_else_said(self) -> None:
+        metadata = {"task": " Pose"}
+        found = recognise_shapes(picture(1, 2, 8, 8), outputs_of((1, 56, 8400)), metadata)
+        assert found.spec.task == "unknown"
+        assert [notice[:35] for notice in found.notices] == ["The file gives its task as 'pose', "]
+
+    @pytest.mark.parametrize("outputs", [((1, 4, 640, 640),), ((1, 1),), ((1, 512),)])
+    def test_words_for_other_models_are_neutral(self, outputs: tuple[tuple[int, ...], ...]) -> None:
+        told = " ".join(recognise_shapes(NCHW640, outputs_of(*outputs), {}).notices).lower()
+        words = set(re.findall("[a-z0-9]+", told))
+        assert not words & {"box", "boxes", "anchors", "detections", "detector", *families()}
+
+    def test_picture_of_an_unknown_model_is_fed_as_most_are(self) -> None:
+        found = recognise_shapes(picture(1, 48, 64, 3, dtype="uint8"), outputs_of((1, 5)), {})
+        guess = found.spec.preprocess
+        assert guess is not None
+        assert (guess.width, guess.height, guess.layout) == (64, 48, "NHWC")
+        assert (guess.rescale_factor, guess.image_mean) == (1.0, (0.0,) * 3)
+        assert "RGB, letterboxed" in found.notices[1]
+        found = recognise_shapes(picture(2, 1, 48, 64), outputs_of((2, 5)), {})
+        assert found.spec.preprocess is not None
+        assert found.spec.preprocess.channel_order == "GRAY"
+        assert "GRAY, divided by 255, letterboxed" in found.notices[1]
+
+    @pytest.mark.parametrize(
+        ("shape", "dtype"),
+        [
+            ((2, 2, 64, 64), "float32"),
+            ((1, 2, 5, 5), "float32"),  # a picture has three channels, or one
+            ((3, 4, 5, 1), "float32"),
+            ((3, 5, 5), "float32"),
+            ((1, 3, 8, 8), "int64"),
+            ((1, 3, 8), "float32"),
+        ],
+    )
+    def test_no_picture_is_guessed_where_none_fits(
+        self, shape: tuple[int, ...], dtype: str
+    ) -> None:
+        found = recognise_shapes(picture(*shape, dtype=dtype), outputs_of((1, 5)), {})
+        assert found.spec.preprocess is None
+        assert len(found.notices) == 1
+
+    def test_of_several_inputs_pictures_are_not_told(self) -> None:
+        found = recognise_shapes(NCHW640 * 2, outputs_of((1, 1)), {})
+        assert found.spec.preprocess is not None
+        assert "Pictures" not in " ".join(found.notices)
 
     @pytest.mark.parametrize(
         ("shape", "reason"),
@@ -51,19 +84,22 @@ class TestOtherModels:
         self, shape: tuple[int, ...], reason: str
     ) -> None:
         found = recognise_shapes(picture(*shape), outputs_of((1, 84, 8400)), {})
-        assert found.family is None
+        assert found.spec.family is None
         assert reason in found.reasons["yolov8"]
 
     def test_gray_picture_is_a_picture(self) -> None:
         found = recognise_shapes(picture(1, 1, 640, 640), outputs_of((1, 84, 8400)), {})
-        assert found.family == "yolov8"
-        assert found.preprocess is not None
-        assert found.preprocess.channel_order == "GRAY"
-        assert (found.preprocess.image_mean, found.preprocess.image_std) == ((0.0,), (1.0,))
+        assert found.spec.family == "yolov8"
+        assert found.spec.preprocess is not None
+        assert found.spec.preprocess.channel_order == "GRAY"
+        assert (found.spec.preprocess.image_mean, found.spec.preprocess.image_std) == (
+            (0.0,),
+            (1.0,),
+        )
 
     def test_batch_is_read_picture_by_picture(self) -> None:
         found = recognise_shapes(picture(4, 3, 640, 640), outputs_of((4, 84, 8400)), {})
-        assert found.family == "yolov8"
+        assert found.spec.family == "yolov8"
 
     def test_two_inputs_are_the_reason(self) -> None:
         found = recognise_shapes(NCHW640 * 2, outputs_of((1, 84, 8400)), {})
@@ -74,16 +110,16 @@ class TestForcedFamily:
     def test_family_overrules_habit(self) -> None:
         outputs = outputs_of((1, 8400, 85))
         found = recognise_shapes(NCHW640, outputs, {}, family="yolov8")
-        assert found.family == "yolov8"
-        assert found.decode is not None
-        assert found.decode.class_count == 81
+        assert found.spec.family == "yolov8"
+        assert found.spec.decode is not None
+        assert found.spec.decode.class_count == 81
         assert "--family" not in " ".join(found.notices)
 
     def test_named_end_to_end_family_stays(self) -> None:
         found = recognise_shapes(NCHW640, outputs_of((1, 300, 6)), {}, family="yolo26")
-        assert found.family == "yolo26"
+        assert found.spec.family == "yolo26"
 
-    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("family", families())
     def test_family_that_cannot_fit_says_why(self, family: str) -> None:
         with pytest.raises(UsageError) as caught:
             recognise_shapes(NCHW640, outputs_of((1, 17)), {}, family=family)
@@ -99,12 +135,12 @@ class TestForcedFamily:
 class TestLabels:
     def test_without_names_classes_are_numbered_with_a_notice(self) -> None:
         found = recognise(yolov8())
-        assert found.labels == ("class 0", "class 1", "class 2", "class 3")
+        assert found.spec.labels == ("class 0", "class 1", "class 2", "class 3")
         assert "--labels FILE" in found.notices[0]
 
     def test_labels_go_before_the_files_names(self) -> None:
         found = recognise(yolov8(metadata={"names": NAMES4}), labels=list("wxyz"))
-        assert found.labels == tuple("wxyz")
+        assert found.spec.labels == tuple("wxyz")
 
     def test_wrong_number_of_labels_says_both(self) -> None:
         with pytest.raises(InputError, match="80 labels, but the model has 4 classes"):
@@ -112,8 +148,8 @@ class TestLabels:
 
     def test_labels_replace_stale_names_of_the_file(self) -> None:
         model = yolov8(metadata={"names": "['only one']"})
-        assert recognise(model).family is None
-        assert recognise(model, labels=list("abcd")).family == "yolov8"
+        assert recognise(model).spec.family is None
+        assert recognise(model, labels=list("abcd")).spec.family == "yolov8"
 
 
 def test_number_of_anchors_of_the_test_models_is_that_of_the_picture() -> None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mobileq.quantize.output_error import Reference
 from mobileq.spec import ModelSpec
+from mobileq.tasks.base import task_of
 
 SILENT_DB = 200.0
 
@@ -30,4 +30,5 @@ def output_sqnr(
 
 def output_distance(spec: ModelSpec) -> Callable[[Mapping[str, Any], Mapping[str, Any]], float]:
     """(reference, found) of one sample -> error."""
-    return lambda reference, found: Reference(spec, reference).compare(found).error
+    task = task_of(spec)
+    return lambda reference, found: task.reference(reference).compare(found).error

@@ -19,12 +19,11 @@ from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.explain import reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.output_error import Reference
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.sensitivity import decibels, rank_groups
 from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import ModelSpec, TensorRange, TensorSpec
-from mobileq.tasks.detect.coco import agreement
+from mobileq.tasks.base import task_of
 
 from .noise import output_distance
 
@@ -108,7 +107,7 @@ def test_what_is_ranked_is_what_the_whole_model_loses(
         samples[:2],
         demo.spec,
         Silent(),
-        agreement=lambda truth, found: agreement(truth, found).map50_95,
+        answers=True,
     )
     simulator = Simulator(demo.model, groups, ranges)
     distance = output_distance(demo.spec)
@@ -133,20 +132,22 @@ def test_the_reference_itself_has_no_error(
     demo: PreparedModel, groups: tuple[OpGroup, ...], samples: list[dict[str, Any]]
 ) -> None:
     outputs = Simulator(demo.model, groups, {}).run(samples[0], ())
-    found = Reference(demo.spec, outputs, detect=True).compare(
-        {name: value.copy() for name, value in outputs.items()}
+    found = (
+        task_of(demo.spec)
+        .reference(outputs, answers=True)
+        .compare({name: value.copy() for name, value in outputs.items()})
     )
     assert (found.error, found.noise) == (0.0, 0.0)
-    assert found.detections is not None
+    assert found.answer is not None
     assert decibels(found.noise) == 200.0
 
 
 def test_noise_counts_each_output_by_its_own_signal() -> None:
     large, small = np.full((1, 4), 100.0, np.float32), np.full((1, 4), 0.1, np.float32)
-    reference = Reference(_SPEC, {"large": large, "small": small})
+    reference = task_of(_SPEC).reference({"large": large, "small": small})
     found = reference.compare({"large": large, "small": small * 2})
     assert found.noise == pytest.approx(0.5)
-    assert found.detections is None
+    assert found.answer is None
 
 
 def _of(values: np.ndarray[Any, Any], low: float, high: float) -> TensorStatistics:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import mobileq
-from mobileq.workflows.validate import _spread
 
 
 def test_a_model_of_no_family_becomes_a_bundle_that_can_be_inspected(
@@ -39,12 +38,3 @@ def test_a_slip_costs_nothing(model: Path, tmp_path: Path) -> None:
     with pytest.raises(mobileq.UsageError, match="no option 'force_it'"):
         mobileq.convert(model, tmp_path / "bundle", force_it=True)  # type: ignore[call-arg]
     assert not (tmp_path / "bundle").exists()
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"),
-    [(None, range(10)), (20, range(10)), (10, range(10)), (2, (2, 7)), (3, (1, 5, 8)), (1, (5,))],
-)
-def test_pictures_are_spread_evenly(count: int | None, expected: range | tuple[int, ...]) -> None:
-    pictures = [(number, Path(f"{number}.jpg")) for number in range(10)]
-    assert _spread(pictures, count) == [pictures[at] for at in expected]

@@ -10,37 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mobileq.graph.index import GraphIndex
-from mobileq.graph.outline import dims, graph_inputs, guess_layout
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from onnx import ModelProto, NodeProto
+    from onnx import NodeProto
 
 Anchors = tuple[tuple[float, float], ...]
 
 
-def find_anchors(index: GraphIndex, model: ModelProto) -> dict[int, Anchors]:
-    """Stride -> (width, height) of each anchor in input pixels, smallest stride first."""
-    height = _input_height(model)
+def find_anchors(index: GraphIndex, height: int) -> dict[int, Anchors]:
+    """Stride -> (width, height) of each anchor in input pixels, smallest stride first.
+
+    Args:
+        height: Of the picture, in pixels.
+    """
     found: dict[int, Anchors] = {}
-    if height is None:
-        return found
     for node in index.nodes:
         anchors = _anchors_of(index, node)
         shape = index.shapes.get(node.output[0], ()) if anchors else ()
         if anchors and len(shape) == 5 and shape[2] > 0 and height % shape[2] == 0:
             found[height // shape[2]] = anchors
     return dict(sorted(found.items()))
-
-
-def _input_height(model: ModelProto) -> int | None:
-    for value in graph_inputs(model):
-        shape = dims(value) or ()
-        layout = guess_layout(shape)
-        if layout is not None:
-            return shape[2] if layout == "NCHW" else shape[1]
-    return None
 
 
 def _anchors_of(index: GraphIndex, node: NodeProto) -> Anchors | None:

@@ -7,39 +7,18 @@ they were multiplied by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mobileq.graph.index import GraphIndex
-from mobileq.graph.outline import DYNAMIC, attribute
+from mobileq.graph.outputs import Piece, axis_of, last_function, pieces_of, value_path
 from mobileq.tasks.detect.anchors import find_anchors
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import NodeProto
 
-_SPREADING = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
-"""Operators that only rearrange values, so a piece can be followed through them."""
-_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Exp", "Pow"})
 _INTEGERS = frozenset({"int32", "int64"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A range of an output's channels, and the op types between it and its convolutions."""
-
-    channels: int
-    ops: frozenset[str]
-
-    @property
-    def activated(self) -> bool:
-        """A sigmoid went over it: these are scores."""
-        return "Sigmoid" in self.ops
-
-    @property
-    def untouched(self) -> bool:
-        """It is the bare output of a convolution."""
-        return not self.ops & (_ARITHMETIC | {"Sigmoid", "Softmax"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,22 +57,27 @@ class Evidence:
     class_count: int | None = None
 
 
-def gather_evidence(model: ModelProto) -> Evidence:
-    """Read the tails of all outputs. The model needs static input shapes, no inferred ones."""
-    index = GraphIndex(model)
+def gather_evidence(index: GraphIndex, outputs: Iterable[str], height: int) -> Evidence:
+    """Read the tails of the named outputs.
+
+    Args:
+        index: Of a graph with static input shapes.
+        outputs: Names.
+        height: Of the picture, in pixels.
+    """
     return Evidence(
-        outputs={value.name: _output_evidence(index, value.name) for value in model.graph.output},
-        anchors=find_anchors(index, model),
+        outputs={name: _output_evidence(index, name) for name in outputs},
+        anchors=find_anchors(index, height),
         class_count=_class_count(index),
     )
 
 
 def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
-    path = list(_value_path(index, name))
+    path = list(value_path(index, name))
     nodes = index.nodes_behind(name)
     return OutputEvidence(
         ops=frozenset(node.op_type for node in nodes),
-        pieces=_pieces(index, name),
+        pieces=pieces_of(index, name),
         softmax_bins=max((_softmax_bins(index, node) for node in nodes), default=0),
         takes_top_k=any(_is_top_k_value(node, tensor) for node, tensor in path),
         takes_ids=index.dtypes.get(name) in _INTEGERS
@@ -102,28 +86,8 @@ def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
             for node, _ in path
         ),
         adds_one=any(_adds_one(index, node) for node, _ in path),
-        starts_squashed=_last_function(path) == "Sigmoid",
+        starts_squashed=last_function(index, name) == "Sigmoid",
     )
-
-
-def _value_path(index: GraphIndex, name: str) -> Iterator[tuple[NodeProto, str]]:
-    """(node, tensor) back from an output along what carries its values (not indices or sizes)."""
-    seen: set[str] = set()
-    while name in index.made_by and name not in seen:
-        seen.add(name)
-        node = index.made_by[name]
-        yield node, name
-        computed = [item for item in node.input if item and item not in index.constants]
-        if not computed or index.is_convolution(node):
-            return
-        # Gather, Pad, Reshape and Slice carry the values in their first input.
-        name = node.input[0] if node.input[0] in computed else computed[0]
-
-
-def _last_function(path: Iterable[tuple[NodeProto, str]]) -> str | None:
-    """The op type nearest to the output that computes values."""
-    functions = _ARITHMETIC | {"Sigmoid", "Softmax"}
-    return next((node.op_type for node, _ in path if node.op_type in functions), None)
 
 
 def _is_top_k_value(node: NodeProto, tensor: str) -> bool:
@@ -140,49 +104,9 @@ def _softmax_bins(index: GraphIndex, node: NodeProto) -> int:
     if node.op_type != "Softmax":
         return 0
     shape = index.shapes.get(node.input[0], ())
-    axis = _axis(node, -1)
+    axis = axis_of(node, -1)
     bins = shape[axis] if -len(shape) <= axis < len(shape) else 0
     return bins if 1 < bins <= 64 else 0
-
-
-def _pieces(index: GraphIndex, name: str) -> dict[int, tuple[Piece, ...]]:
-    """The Concats on the way back from an output, by the total length of their parts.
-
-    An output [1, A, C] or [1, C, A] is concatenated over the strides (a total of A) and over the
-    branches (a total of C), in either order; who asks knows which of the two is C.
-    """
-    lengths = {length for length in index.shapes.get(name, ())[-2:] if length != DYNAMIC}
-    found: dict[int, tuple[Piece, ...]] = {}
-    seen: set[str] = set()
-    while name in index.made_by and name not in seen:
-        seen.add(name)
-        node = index.made_by[name]
-        if node.op_type == "Concat":
-            parts = _concat_parts(index, node)
-            if sum(parts) in lengths:
-                found[sum(parts)] = tuple(
-                    Piece(channels=part, ops=_ops_behind(index, item))
-                    for part, item in zip(parts, node.input, strict=True)
-                )
-        elif node.op_type not in _SPREADING:
-            break
-        name = node.input[0]
-    return found
-
-
-def _concat_parts(index: GraphIndex, node: NodeProto) -> list[int]:
-    axis = _axis(node, 0)
-    parts = []
-    for item in node.input:
-        shape = index.shapes.get(item, ())
-        if not -len(shape) <= axis < len(shape):
-            return []
-        parts.append(shape[axis])
-    return parts
-
-
-def _ops_behind(index: GraphIndex, name: str) -> frozenset[str]:
-    return frozenset(node.op_type for node in index.nodes_behind(name))
 
 
 def _class_count(index: GraphIndex) -> int | None:
@@ -206,17 +130,12 @@ def _class_count(index: GraphIndex) -> int | None:
     return None
 
 
-def _axis(node: NodeProto, default: int) -> int:
-    axis = attribute(node, "axis")
-    return default if axis is None else axis.i
-
-
 def _compared_classes(index: GraphIndex) -> int:
     """Length of the longest axis that an ArgMax goes over, at least 1."""
     lengths = [1]
     for node in index.nodes:
         if node.op_type == "ArgMax":
             shape = index.shapes.get(node.input[0], ())
-            axis = _axis(node, 0)
+            axis = axis_of(node, 0)
             lengths += [shape[axis]] if -len(shape) <= axis < len(shape) else []
     return max(lengths)

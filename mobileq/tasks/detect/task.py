@@ -38,6 +38,11 @@ MEASURE = Measure(
         Column("mAP50", "accuracy", "map50"),
         Column("agreement", "agreement", "map50_95"),
     ),
+    error=(
+        "root mean square of what scores and box sides (in parts of the box) are off, before "
+        "suppression"
+    ),
+    answers="detections",
     thing="object",
     wanted="pictures with objects",
     nothing="finds nothing",
@@ -63,8 +68,9 @@ class DetectTask:
         self.measure = None if spec.preprocess is None else MEASURE
         dense = spec.preprocess is not None and has_candidates(decode)
         self.error_of = "candidates" if dense else "outputs"
+        self.sigmoids = logit_outputs(decode)
         self.squashed: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = dict.fromkeys(
-            logit_outputs(decode), sigmoid
+            self.sigmoids, sigmoid
         )
         self.roles: Mapping[str, str] = {each.name: each.role for each in decode.outputs}
 

@@ -35,7 +35,8 @@ class NoiseReference:
             if found[name] is wanted:
                 shares.append(0.0)
                 continue
-            difference = np.subtract(found[name], wanted, dtype=np.float32)
+            with np.errstate(invalid="ignore", over="ignore"):
+                difference = np.subtract(found[name], wanted, dtype=np.float32)
             if not math.isfinite(self._powers[name]):
                 difference = difference[np.isfinite(wanted)]  # the float model has no numbers there
             error = _power(difference)

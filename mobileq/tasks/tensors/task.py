@@ -32,6 +32,7 @@ class TensorsTask:
     measure = MEASURE
     error_of = "outputs"
     squashed: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {}
+    sigmoids: tuple[str, ...] = ()
     roles: Mapping[str, str] = {}
 
     def __init__(self, spec: ModelSpec) -> None:

@@ -12,10 +12,9 @@ from mobileq.tasks.detect.families.facts import (
     Answer,
     Facts,
     Match,
-    assumed_classes_notice,
     box_unit_of,
-    shape_text,
 )
+from mobileq.tasks.recognition import assumed_classes_notice, shape_text
 
 _NAMED = ("yolov10", "yolo26")
 _COCO_CLASSES = 80

@@ -5,50 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
-from mobileq.graph.outline import guess_layout
-from mobileq.spec import BoxUnit, DecodeSpec, Layout, PreprocessSpec, ResizeMode, TensorSpec
+from mobileq.spec import BoxUnit, DecodeSpec, PreprocessSpec, ResizeMode, TensorSpec
 from mobileq.tasks.detect.evidence import Evidence, OutputEvidence
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """The input that takes the picture."""
-
-    width: int
-    height: int
-    layout: Layout
-    dtype: str
-    channels: int = 3
-    batch: int = 1
-
-    def preprocess(
-        self,
-        resize_mode: ResizeMode = "letterbox",
-        *,
-        bgr: bool = False,
-        rescale_factor: float = 1.0 / 255.0,
-        mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        std: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    ) -> PreprocessSpec:
-        """Of the picture's size and layout; a gray one takes the mean over the colours.
-
-        A model that takes bytes takes the pixels as they are, whatever it does to them.
-        """
-        if self.dtype == "uint8":
-            rescale_factor, mean, std = 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        gray = self.channels == 1
-        return PreprocessSpec(
-            width=self.width,
-            height=self.height,
-            resize_mode=resize_mode,
-            channel_order="GRAY" if gray else "BGR" if bgr else "RGB",
-            rescale_factor=rescale_factor,
-            image_mean=(sum(mean) / 3,) if gray else mean,
-            image_std=(sum(std) / 3,) if gray else std,
-            layout=self.layout,
-        )
+from mobileq.tasks.recognition import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,43 +65,6 @@ Answer = Match | str
 """A match, or the reason why the family does not fit."""
 
 
-def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
-    """The picture input, or the reason why there is none."""
-    if len(inputs) != 1:
-        return f"it has {len(inputs)} inputs; one picture is expected"
-    (tensor,) = inputs
-    layout = tensor.layout or guess_layout(tensor.shape)
-    if len(tensor.shape) != 4 or layout is None:
-        return f"its input {list(tensor.shape)} is no picture with the channels first or last"
-    channels_first = layout == "NCHW"
-    channels = tensor.shape[1] if channels_first else tensor.shape[3]
-    height, width = tensor.shape[2:] if channels_first else tensor.shape[1:3]
-    if channels not in (1, 3):
-        return f"its input has {channels} channels; 1 or 3 are expected"
-    if min(tensor.shape) < 1:
-        return f"its input {list(tensor.shape)} has no fixed height and width"
-    return Picture(
-        width=width,
-        height=height,
-        layout=layout,
-        dtype=tensor.dtype,
-        channels=channels,
-        batch=tensor.shape[0],
-    )
-
-
-def per_picture(outputs: tuple[TensorSpec, ...], batch: int) -> tuple[TensorSpec, ...] | str:
-    """The outputs as those of a batch of 1, or the reason why they have no row for each picture."""
-    if batch == 1:
-        return outputs
-    for output in outputs:
-        if output.shape[:1] != (batch,):
-            return f"its output {shape_text(output)} has no row for each of {batch} pictures"
-    return tuple(
-        msgspec.structs.replace(output, shape=(1, *output.shape[1:])) for output in outputs
-    )
-
-
 def box_unit_of(output: TensorSpec) -> BoxUnit:
     """Normalized where a quantized output's whole range is too small for pixels, else pixels."""
     if output.quant is None or len(output.quant.scale) != 1:
@@ -160,16 +82,3 @@ def box_unit_notice(facts: Facts, output: TensorSpec) -> tuple[str, ...]:
         "Boxes are taken to be in pixels; where the file gives 0..1, as Ultralytics' own .tflite"
         ' exports do, write box_unit = "normalized" in [decode] of a --spec file.',
     )
-
-
-def assumed_classes_notice(count: int) -> str:
-    """What to tell where a final output does not show how many classes there are."""
-    return (
-        f"The file does not say how many classes there are; {count} are assumed, as in COCO."
-        " Give their names with --labels."
-    )
-
-
-def shape_text(output: TensorSpec) -> str:
-    """`[1, 84, ?]`."""
-    return "[" + ", ".join("?" if dim < 0 else str(dim) for dim in output.shape) + "]"

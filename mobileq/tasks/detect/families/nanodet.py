@@ -19,7 +19,8 @@ from mobileq.tasks.detect.families.cells import (
     find_predictions,
     mask_reason,
 )
-from mobileq.tasks.detect.families.facts import Answer, Facts, Match, shape_text
+from mobileq.tasks.detect.families.facts import Answer, Facts, Match
+from mobileq.tasks.recognition import shape_text
 
 _MEAN = (103.53, 116.28, 123.675)
 _STD = (57.375, 57.12, 58.395)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec, TensorSpec
-from mobileq.tasks.detect.families.facts import Answer, Facts, Match, assumed_classes_notice
+from mobileq.tasks.detect.families.facts import Answer, Facts, Match
+from mobileq.tasks.recognition import assumed_classes_notice
 
 _COCO_CLASSES = 90
 _TF_NAMES = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")

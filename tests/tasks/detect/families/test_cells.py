@@ -4,7 +4,8 @@ import pytest
 
 from mobileq.spec import TensorSpec
 from mobileq.tasks.detect.families.cells import STRIDES, cell_counts, find_predictions, strides_of
-from mobileq.tasks.detect.families.facts import Facts, Picture
+from mobileq.tasks.detect.families.facts import Facts
+from mobileq.tasks.recognition import Picture
 
 
 def facts(width: int, height: int, *shapes: tuple[int, ...]) -> Facts:

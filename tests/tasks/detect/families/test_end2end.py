@@ -14,10 +14,10 @@ from tests.graph.builders import (
 
 def test_final_rows_are_recognised_with_the_class_count() -> None:
     found = recognise(end2end(9, metadata={"description": "Ultralytics YOLO26n model"}))
-    assert found.family == "yolo26"
-    assert found.decode is not None
-    assert (found.decode.kind, found.decode.class_count) == ("end2end", 9)
-    assert (found.decode.box_format, found.decode.box_unit) == ("xyxy", "pixel")
+    assert found.spec.family == "yolo26"
+    assert found.spec.decode is not None
+    assert (found.spec.decode.kind, found.spec.decode.class_count) == ("end2end", 9)
+    assert (found.spec.decode.box_format, found.spec.decode.box_unit) == ("xyxy", "pixel")
 
 
 @pytest.mark.parametrize(
@@ -27,43 +27,43 @@ def test_final_rows_are_recognised_with_the_class_count() -> None:
 def test_family_is_named_by_the_description(description: str, family: str) -> None:
     metadata = {"description": description}
     found = recognise_shapes(NCHW640, outputs_of((1, 300, 6)), metadata)
-    assert found.family == family
+    assert found.spec.family == family
     assert any("does not name its model" in n for n in found.notices) == (not description)
 
 
 def test_unknown_class_count_is_assumed_with_a_notice() -> None:
     found = recognise_shapes(NCHW640, outputs_of((1, -1, 6)), {})
-    assert found.decode is not None
-    assert found.decode.class_count == 80
+    assert found.spec.decode is not None
+    assert found.spec.decode.class_count == 80
     assert "80 are assumed" in " ".join(found.notices)
 
 
 def test_two_classes_of_yolov8_are_not_final_rows() -> None:
     found = recognise_shapes(NCHW640, outputs_of((1, 8400, 6)), {"names": "['a', 'b']"})
-    assert found.family == "yolov8"
+    assert found.spec.family == "yolov8"
     one = recognise_shapes(NCHW640, outputs_of((1, 25200, 6)), {"names": "['a']"})
-    assert one.family == "yolov5"
+    assert one.spec.family == "yolov5"
 
 
 def test_names_that_differ_from_the_graph_are_dropped_with_a_notice() -> None:
     found = recognise(end2end(9, metadata={"names": NAMES4}))
-    assert found.labels[8] == "class 8"
+    assert found.spec.labels[8] == "class 8"
     assert "names 4 classes but the model has 9" in " ".join(found.notices)
 
 
 def test_boxes_that_a_sigmoid_keeps_in_the_picture_are_rtdetrs() -> None:
     found = recognise(end2end(9, squashed=True))
-    assert found.decode is not None
-    assert (found.family, found.decode.class_count) == ("rtdetr", 9)
-    assert (found.decode.box_format, found.decode.box_unit) == ("cxcywh", "normalized")
-    assert found.preprocess is not None
-    assert found.preprocess.resize_mode == "stretch"
-    assert "no sigmoid" in recognise(end2end(9)).reasons["rtdetr"]
+    assert found.spec.decode is not None
+    assert (found.spec.family, found.spec.decode.class_count) == ("rtdetr", 9)
+    assert (found.spec.decode.box_format, found.spec.decode.box_unit) == ("cxcywh", "normalized")
+    assert found.spec.preprocess is not None
+    assert found.spec.preprocess.resize_mode == "stretch"
+    assert recognise(end2end(9)).spec.family != "rtdetr"
     shapes = outputs_of((1, 300, 6))
-    assert recognise_shapes(NCHW640, shapes, {}, family="rtdetr").family == "rtdetr"
+    assert recognise_shapes(NCHW640, shapes, {}, family="rtdetr").spec.family == "rtdetr"
 
 
 def test_classes_are_counted_before_a_suppression_that_sees_one() -> None:
     found = recognise(suppressed(7))
-    assert found.decode is not None
-    assert (found.decode.kind, found.decode.class_count) == ("end2end", 7)
+    assert found.spec.decode is not None
+    assert (found.spec.decode.kind, found.spec.decode.class_count) == ("end2end", 7)

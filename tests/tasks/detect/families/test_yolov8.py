@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mobileq.errors import UsageError
-from mobileq.preparation.recognise import FAMILIES, recognise, recognise_shapes
+from mobileq.preparation.recognise import families, recognise, recognise_shapes
 from mobileq.spec import HeadOutput, QuantParams, TensorSpec
 from tests.graph.builders import (
     NAMES4,
@@ -17,15 +17,15 @@ from tests.graph.builders import (
 @pytest.mark.parametrize("transposed", [True, False])
 def test_both_orders_are_recognised(transposed: bool) -> None:
     found = recognise(yolov8(transposed=transposed, metadata={"names": NAMES4}))
-    assert (found.family, found.labels, found.notices) == ("yolov8", tuple("abcd"), ())
-    assert found.decode is not None
-    assert (found.decode.class_count, found.decode.reg_max) == (4, 16)
-    assert found.decode.outputs == (HeadOutput(name="output0", role="predictions"),)
+    assert (found.spec.family, found.spec.labels, found.notices) == ("yolov8", tuple("abcd"), ())
+    assert found.spec.decode is not None
+    assert (found.spec.decode.class_count, found.spec.decode.reg_max) == (4, 16)
+    assert found.spec.decode.outputs == (HeadOutput(name="output0", role="predictions"),)
 
 
 def test_channels_after_the_scores_are_not_decoded() -> None:
     found = recognise(yolov8(extra=32))
-    assert (found.family, found.task, found.decode) == (None, "unknown", None)
+    assert (found.spec.family, found.spec.task, found.spec.decode) == (None, "unknown", None)
     assert "last 32 values are no class scores" in found.reasons["yolov8"]
 
 
@@ -34,9 +34,9 @@ def test_more_channels_than_names_are_not_decoded(extra: int, kind: str) -> None
     outputs = outputs_of((1, 8 + extra, 8400))
     found = recognise_shapes(NCHW640, outputs, {"names": NAMES4})
     if extra == 1:
-        assert found.family == "yolox"  # 9 = 5 + 4 as well
+        assert found.spec.family == "yolox"  # 9 = 5 + 4 as well
         return
-    assert found.family is None
+    assert found.spec.family is None
     assert f"{extra} values more, like" in found.reasons["yolov8"]
     assert kind in found.reasons["yolov8"]
 
@@ -45,8 +45,8 @@ def test_more_channels_than_names_are_not_decoded(extra: int, kind: str) -> None
 def test_other_task_in_the_metadata_is_not_decoded(task: str) -> None:
     model = yolov8(metadata={"task": task, "names": NAMES4})
     found = recognise(model)
-    assert (found.family, found.decode) == (None, None)
-    assert set(found.reasons) == set(FAMILIES)
+    assert (found.spec.family, found.spec.decode) == (None, None)
+    assert set(found.reasons) == set(families())
     assert f"task '{task.lower()}'" in found.reasons["yolov8"]
     with pytest.raises(UsageError, match=task.lower()):
         recognise(model, family="yolov8")
@@ -57,12 +57,12 @@ def test_quantized_output_of_small_range_has_normalized_boxes() -> None:
         quant = QuantParams(scale=(scale,), zero_point=(-128,))
         output = TensorSpec(name="o", shape=(1, 84, 8400), dtype="int8", quant=quant)
         found = recognise_shapes(NHWC640, (output,), {})
-        assert found.decode is not None
-        assert found.decode.box_unit == unit
+        assert found.spec.decode is not None
+        assert found.spec.decode.box_unit == unit
 
 
 def test_float_tflite_says_that_boxes_may_be_normalized() -> None:
     found = recognise_shapes(NHWC640, outputs_of((1, 84, 8400)), {})
-    assert found.preprocess is not None
-    assert found.preprocess.layout == "NHWC"
+    assert found.spec.preprocess is not None
+    assert found.spec.preprocess.layout == "NHWC"
     assert "normalized" in " ".join(found.notices)

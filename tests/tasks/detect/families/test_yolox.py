@@ -16,20 +16,20 @@ from tests.graph.builders import (
 
 def test_undecoded_head_has_strides() -> None:
     found = recognise(yolox(metadata={"names": NAMES4}))
-    assert (found.family, found.notices) == ("yolox", ())
-    assert found.decode is not None
-    assert found.decode.strides == (8, 16, 32)
-    assert found.preprocess is not None
-    assert found.preprocess.channel_order == "BGR"
-    assert found.preprocess.rescale_factor == 1.0
-    assert found.preprocess.resize_mode == "letterbox_top_left"
+    assert (found.spec.family, found.notices) == ("yolox", ())
+    assert found.spec.decode is not None
+    assert found.spec.decode.strides == (8, 16, 32)
+    assert found.spec.preprocess is not None
+    assert found.spec.preprocess.channel_order == "BGR"
+    assert found.spec.preprocess.rescale_factor == 1.0
+    assert found.spec.preprocess.resize_mode == "letterbox_top_left"
 
 
 def test_head_decoded_in_the_graph_has_none() -> None:
     found = recognise(yolox(decoded=True))
-    assert found.family == "yolox"
-    assert found.decode is not None
-    assert found.decode.strides == ()
+    assert found.spec.family == "yolox"
+    assert found.spec.decode is not None
+    assert found.spec.decode.strides == ()
 
 
 def test_boxes_decoded_without_exp_are_reported_as_yolov6() -> None:
@@ -50,16 +50,16 @@ def test_boxes_decoded_without_exp_are_reported_as_yolov6() -> None:
     parts = onnx.numpy_helper.from_array(np.array([1, 4]), "obj_cls")
     model.graph.initializer.append(parts)
     found = recognise(model)
-    assert found.family == "yolox"
-    assert found.decode is not None
-    assert found.decode.strides == ()
+    assert found.spec.family == "yolox"
+    assert found.spec.decode is not None
+    assert found.spec.decode.strides == ()
     assert "YOLOv6" in " ".join(found.notices)
 
 
 @pytest.mark.parametrize("shape", [(1, 3549, 85), (1, 85, 3549)])
 def test_shapes_alone_suffice_with_notices(shape: tuple[int, ...]) -> None:
     found = recognise_shapes(picture(1, 416, 416, 3), outputs_of(shape), {})
-    assert found.family == "yolox"
+    assert found.spec.family == "yolox"
     assert "--family" in " ".join(found.notices)
     assert "undecoded" in " ".join(found.notices)
 
@@ -68,4 +68,4 @@ def test_names_tell_yolox_from_yolov8_without_a_graph() -> None:
     for count, family in ((80, "yolox"), (81, "yolov8"), (53, "nanodet")):
         names = str([f"n{i}" for i in range(count)])
         found = recognise_shapes(NCHW640, outputs_of((1, 8400, 85)), {"names": names})
-        assert found.family == family
+        assert found.spec.family == family

@@ -1,0 +1,84 @@
+"""Tells whether a model is a classifier of whole pictures, by what says that it gives classes.
+
+One row of numbers may as well be an embedding, or values that a regression gives: the file must
+call it a classifier, name as many classes, end in a softmax, or have as many as ImageNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mobileq.graph.outputs import end_of
+from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
+from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Reasons
+
+FAMILIES: tuple[str, ...] = ()
+READING: type[ReadingSpec] | None = None
+LABELS: Mapping[str, tuple[str, ...]] = {}
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_IMAGENET_COUNTS = frozenset({1000, 1001, 21841, 21843})
+"""Classes of ImageNet-1k, also with TensorFlow's background, and of ImageNet-21k (timm's Google
+models number two more)."""
+_LOGITS = frozenset(
+    {"Gemm", "MatMul", "Add", "Conv", "GlobalAveragePool", "AveragePool", "ReduceMean"}
+)
+"""What gives logits: a last linear layer, its bias, or a mean over the picture."""
+_SOFTMAXES = frozenset({"Softmax", "LogSoftmax"})
+
+
+def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
+    """See `mobileq.tasks.recognition.Recogniser`."""
+    count = _class_count(facts)
+    if count is None or not _holds_classes(facts, count):
+        return {}
+    if isinstance(facts.picture, str):
+        return Claim(task="classify", class_count=count)
+    preprocess, notice = _preprocess(facts.picture, from_ultralytics=facts.named_task is not None)
+    return Claim(task="classify", preprocess=preprocess, class_count=count, notices=(notice,))
+
+
+def misfit(spec: ModelSpec) -> str | None:
+    """Nothing is said that could fit badly."""
+    return None
+
+
+def _class_count(facts: ModelFacts) -> int | None:
+    """K of one output [1, K], or [1, K, 1, 1] in either layout."""
+    if isinstance(facts.rows, str) or len(facts.rows) != 1:
+        return None
+    shape = facts.rows[0].shape
+    if len(shape) not in (2, 4) or shape[0] != 1 or min(shape) < 1:
+        return None
+    lengths = [length for length in shape[1:] if length != 1]
+    return lengths[0] if len(lengths) == 1 else None
+
+
+def _holds_classes(facts: ModelFacts, count: int) -> bool:
+    if facts.named_task is not None:
+        return facts.named_task == "classify"
+    if facts.names is not None and len(facts.names) == count:
+        return True
+    if facts.index is None:
+        return count in _IMAGENET_COUNTS
+    end = end_of(facts.index, facts.outputs[0].name)
+    if end is None:
+        return False
+    is_usual = count in _IMAGENET_COUNTS and end.op_type in _LOGITS
+    return is_usual or end.op_type in _SOFTMAXES
+
+
+def _preprocess(picture: Picture, from_ultralytics: bool) -> tuple[PreprocessSpec, str]:
+    """Ultralytics, whose files name their task, only divides by 255; others use ImageNet's mean."""
+    preprocess = picture.preprocess(
+        "stretch",
+        mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
+        std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
+    )
+    scaled = "divided by 255, is" if from_ultralytics else "ImageNet's mean and deviation are"
+    order = preprocess.channel_order
+    return preprocess, (
+        f"A classifier's preprocessing is not in the file; {order}, stretched, {scaled} assumed."
+        " A --spec file can say otherwise."
+    )
