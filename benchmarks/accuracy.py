@@ -47,9 +47,9 @@ from mobileq.targets.hosted import HostedRunner
 from mobileq.tasks.base import figure, task_of
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.vision.preprocess import feed_picture, read_image
+from mobileq.workflows.comparing import VERIFY_COUNT
 from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.inputs import open_calibration, verification_samples
-from mobileq.workflows.judging import VERIFY_COUNT
 from mobileq.workflows.opening import OpenModel, of_artifact
 
 COUNT = 64

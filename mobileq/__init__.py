@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from mobileq.evaluate.report import ArtifactScores, Validation
     from mobileq.manifest import BundleManifest, Failure
     from mobileq.progress import Progress, Silent
+    from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.sensitivities import Sensitivity
     from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections
     from mobileq.workflows.convert import convert
@@ -78,7 +79,6 @@ if TYPE_CHECKING:
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.quantization import QuantOptions
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
@@ -109,7 +109,7 @@ else:
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
         "mobileq.workflows.opening": ("Overrides",),
-        "mobileq.workflows.quantization": ("QuantOptions",),
+        "mobileq.quantize.options": ("QuantOptions",),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),
         "mobileq.workflows.sensitivity": ("sensitivity",),

@@ -137,11 +137,11 @@ def convert(
     """
     from mobileq.console import Console, print_error
     from mobileq.errors import EXIT_FAILED, MobileqError
+    from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.quantization import QuantOptions
     from mobileq.workflows.request import ConvertOptions, Head
 
     console = Console(json)

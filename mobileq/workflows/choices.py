@@ -90,7 +90,7 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
     Raises:
         UsageError: It is told in both, or a choice is unknown.
     """
-    from mobileq.workflows.quantization import QuantOptions
+    from mobileq.quantize.options import QuantOptions
     from mobileq.workflows.request import ConvertOptions
 
     _check(choices, ConvertChoices, given is not None, "options")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,19 +19,21 @@ from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport
 from mobileq.evaluate.verify import Verification
 from mobileq.manifest import Failure
-from mobileq.progress import Progress
+from mobileq.quantize.options import check_keep_float
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, Engine, QuantRecipe
 from mobileq.targets.base import Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-from mobileq.tasks.base import COUNT, Truth, task_of
-from mobileq.workflows.decision import Decision, Pictures, split_labelled
+from mobileq.tasks.base import COUNT, task_of
+from mobileq.workflows.budget import lost_on, open_truth
+from mobileq.workflows.comparing import Comparer
 from mobileq.workflows.failures import Attempt, Failures, require_disk_space
 from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_tensors
-from mobileq.workflows.judging import VERIFY_COUNT, Judge
-from mobileq.workflows.quantization import Quantization, check_keep_float, unlabelled
+from mobileq.workflows.judging import Judge
+from mobileq.workflows.making import Made, artifact_file, make_file
+from mobileq.workflows.planning import Planning
 from mobileq.workflows.request import File, Head, Request
-from mobileq.workflows.stages import Source, Stages, artifact_file
+from mobileq.workflows.source import Source, cut_raw, prepare
+from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
@@ -42,13 +43,15 @@ if TYPE_CHECKING:
 class Result:
     """One file that was converted and compared."""
 
-    artifact: Artifact
-    path: Path
+    made: Made
     verification: Verification
     plan: QuantPlan | None = None
-    companions: tuple[str, ...] = ()
-    """What else belongs into the bundle, by its path there and in the folder of `path`."""
     layers: tuple[LayerNoise, ...] = ()
+
+    @property
+    def artifact(self) -> Artifact:
+        """As the manifest has it."""
+        return self.made.artifact
 
 
 @dataclass(frozen=True)
@@ -65,32 +68,25 @@ class Results:
 class Conversion:
     """One run: which files are made, by which engine, and whether they are good enough."""
 
-    def __init__(
-        self,
-        model: Path,
-        request: Request,
-        stages: Stages,
-        progress: Progress,
-    ) -> None:
-        self._request, self._stages, self._progress = request, stages, progress
+    def __init__(self, model: Path, request: Request, stages: Stages) -> None:
+        self._request, self._stages, self._progress = request, stages, stages.progress
         self._options = request.options
-        self._source = stages.prepare(model, request.overrides)
+        self._source = prepare(stages, model, request.overrides)
         request.require_ranges(
             has_scales=self._source.info.given is not None, spec=self._source.spec
         )
         for notice in self._source.info.notices:
-            progress.notice(notice)
+            self._progress.notice(notice)
         self._raw: Source | None = None
         self._check_keep_float()
         self._task = task_of(self._source.spec)
-        self._truth = self._open_truth()
+        truth = open_truth(self._options, self._task, self._progress)
         self._samples = self._open_samples()
-        self._judge = Judge(
-            stages, self._samples, request.options.seed, progress, self._task.measure
-        )
+        self._planning = Planning(stages, self._samples, truth)
+        self._comparer = Comparer(stages, self._samples, self._options.seed)
+        self._judge = Judge(self._task.measure, self._samples is None, self._progress)
         self._failures = Failures(request.options.strict)
         self._float_files: dict[tuple[str, str, Engine], Result | Exception] = {}
-        self._quantizations: dict[str, Quantization] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -151,28 +147,6 @@ class Conversion:
         )
         return None
 
-    def _open_truth(self) -> Truth | None:
-        options = self._options
-        if options.annotations is None:
-            return None
-        truth = self._task.truth(options.annotations, options.eval_images)
-        for notice in truth.notices:
-            self._progress.notice(notice)
-        return truth
-
-    @cached_property
-    def _pictures(self) -> tuple[Pictures, Pictures | None]:
-        """To decide on, and to report on; None: the verification's own."""
-        if self._truth is not None:
-            return split_labelled(self._truth)
-        assert self._samples is not None
-        if len(self._samples) < 2 * VERIFY_COUNT:
-            self._progress.notice(
-                f"Fewer than {2 * VERIFY_COUNT} pictures in --calib tell little, and results are "
-                "reported on the same that decide: give some dozens."
-            )
-        return unlabelled(self._samples, VERIFY_COUNT), None
-
     def _source_for(self, file: File) -> Source:
         """With the head that the file gets."""
         head = self._request.head(file)
@@ -184,7 +158,7 @@ class Conversion:
             return self._source
         if self._raw is None:
             try:
-                self._raw = self._stages.raw(self._source)
+                self._raw = cut_raw(self._stages, self._source)
             except UsageError as error:
                 if head == "raw":
                     raise
@@ -253,7 +227,8 @@ class Conversion:
         plan, made_of = None, source
         if self._is_planned(recipe):
             with self._failures.at("quantize"):
-                plan, made_of = self._plan(file, source, recipe)
+                options = self._request.quantization(file)
+                plan, made_of = self._planning.plan(source, target, recipe, options)
             recipe = msgspec.structs.replace(
                 recipe,
                 calibrator=plan.calibrator,
@@ -272,91 +247,43 @@ class Conversion:
     ) -> Result:
         """Args: made_of: The repaired model; what comes out is held against `source`."""
         samples = self._samples if recipe.precision in CALIBRATED else None
-        artifact, path, companions = self._stages.convert(
-            made_of or source, target, recipe, plan, samples
-        )
+        made = make_file(self._stages, made_of or source, target, recipe, plan, samples)
         with self._failures.at("run"):
-            found = self._judge.compared(source, target, artifact, path)
+            found = self._comparer.verification(source, target, made)
         with self._failures.at("compare"):
-            self._judge.require_right(target, artifact, found)
-        layers = self._judge.layers(source, target, artifact, path)
+            self._judge.require_right(target, made.artifact, found)
+        layers = self._comparer.layers(source, target, made)
         if layers:
-            artifact = msgspec.structs.replace(artifact, notes=(*artifact.notes, told(layers)))
-        for note in artifact.notes:
+            made = made.with_note(told(layers))
+        for note in made.artifact.notes:
             self._progress.notice(note)
-        self._judge.tell(target, recipe, path.name, found)
-        return Result(artifact, path, found, plan, companions, layers)
+        self._judge.tell(target, recipe, made.path.name, found)
+        return Result(made, found, plan, layers)
 
     def _is_planned(self, recipe: QuantRecipe) -> bool:
         """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
         own = recipe.mnn_method is not None
         return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
 
-    def _explain_given(self, plan: QuantPlan, patterns: tuple[str, ...]) -> None:
-        if self._samples is not None:
-            self._progress.notice(
-                "The model has its own scales: the pictures of --calib are used to verify only."
-            )
-        if plan.keep_float and not patterns:
-            self._progress.notice(
-                f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
-            )
-
-    def _plan(self, file: File, source: Source, recipe: QuantRecipe) -> tuple[QuantPlan, Source]:
-        options = self._request.quantization(file)
-        given = self._stages.plan_given(source, options.keep_float)
-        if given is not None:
-            self._explain_given(given, options.keep_float)
-            return given, source
-        assert self._samples is not None
-        decide, _ = self._pictures
-        inputs = f"{self._samples.fingerprint()} {decide.fingerprint()}"
-        quantization = self._quantization(source)
-        target = self._request.targets[file[0]]
-        return self._stages.plan(source, target, recipe, options, quantization, inputs)
-
-    def _quantization(self, source: Source) -> Quantization:
-        if source.sha256 not in self._quantizations:
-            assert self._samples is not None
-            self._quantizations[source.sha256] = Quantization(
-                source.onnx,
-                source.spec,
-                self._samples,
-                self._pictures[0],
-                self._stages.workspace,
-                self._stages.reuse,
-                self._progress,
-            )
-        return self._quantizations[source.sha256]
-
     def _budget_report(self, file: File, result: Result) -> BudgetReport:
         """What the file loses on pictures that decided nothing."""
-        assert result.plan is not None
-        assert result.plan.budget_met is not None
-        decide, report = self._pictures
-        budget = self._options.quantization.budget or 0.0
+        plan, made = result.plan, result.made
+        assert plan is not None
+        assert plan.budget_met is not None
+        decide, report = self._planning.pictures
         agreed, measure = result.verification.agreement, self._task.measure
         lost = 1.0 - measure.value(agreed) if measure and agreed and agreed[COUNT] else None
         count = len(result.verification.sample_ids)
         if report is not None:
-            lost, count = self._lost(file, result, report), len(report)
+            target = self._request.targets[file[0]]
+            lost = lost_on(report, self._source_for(file), target, made, self._progress)
+            count = len(report)
         return BudgetReport(
-            budget=budget,
-            met=result.plan.budget_met,
+            budget=self._options.quantization.budget or 0.0,
+            met=plan.budget_met,
             labelled=report is not None,
             decided_on=decide.description,
-            decided_lost=result.plan.decided_lost,
+            decided_lost=plan.decided_lost,
             reported_images=count,
             reported_lost=lost,
         )
-
-    def _lost(self, file: File, result: Result, pictures: Pictures) -> float | None:
-        source, artifact = self._source_for(file), result.artifact
-        reference = OnnxRuntimeRunner(source.onnx, source.spec.inputs, source.spec.outputs)
-        target = self._request.targets[file[0]]
-        runner = target.open(result.path, artifact.inputs, artifact.outputs)
-        try:
-            return Decision(reference, source.spec, pictures, self._progress).score(runner).lost
-        finally:
-            runner.close()
-            reference.close()

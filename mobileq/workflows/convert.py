@@ -76,7 +76,7 @@ def convert(
         temporary_folder() as scratch,
     ):
         stages = Stages(store, scratch, progress)
-        with Conversion(Path(model), request, stages, progress) as conversion:
+        with Conversion(Path(model), request, stages) as conversion:
             results = conversion.run()
         manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
         if store.notice:
@@ -111,9 +111,10 @@ def _write(
 
     source, spec = results.source, results.source.spec
     for result in results.files:
-        bundle.add_file(result.artifact.path, result.path)
-        for name in result.companions:
-            bundle.add_file(name, result.path.parent / name)
+        made = result.made
+        bundle.add_file(made.artifact.path, made.path)
+        for name in made.companions:
+            bundle.add_file(name, made.path.parent / name)
     bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
     if source.quantized is not None:
         bundle.add_file(f"reference/{spec.name}-quantized.onnx", source.quantized)

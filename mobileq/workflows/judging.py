@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from mobileq.errors import VerificationError
 from mobileq.evaluate.floors import is_grey
-from mobileq.evaluate.layers import LayerNoise
-from mobileq.evaluate.numeric import TOLERANCES
-from mobileq.evaluate.verify import Verification, run_reference
-from mobileq.hashing import file_digest
-from mobileq.progress import Progress, Silent
+from mobileq.evaluate.verify import Verification
+from mobileq.progress import Progress
 from mobileq.spec import Artifact, Precision, QuantRecipe
 from mobileq.targets.base import Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.tasks.base import COUNT, Measure, figure
-from mobileq.workflows.inputs import verification_count, verification_samples
-from mobileq.workflows.probes import probe_samples
-from mobileq.workflows.stages import Source, Stages
 
-if TYPE_CHECKING:
-    from mobileq.calibration.samples import Sample, SampleSet
-    from mobileq.evaluate.verify import ReferenceSample
-
-VERIFY_COUNT = 8
-"""How many pictures every file is run on before the command succeeds."""
-LAYER_COUNT = 2
-"""How many of them the layers of a file are compared on: all tensors of one are in memory."""
 LOST_AGREEMENT = 0.5
 """Below this the person is told that a precision costs more than it is worth."""
 _GENTLER: dict[Precision, Precision] = {
@@ -42,49 +22,16 @@ _GENTLER: dict[Precision, Precision] = {
 
 
 class Judge:
-    """Holds files against ONNX Runtime on the same samples, which run there once.
+    """Says what is wrong with files, and what a person should know of the others.
 
     Args:
-        samples: Of --calib; None for drawn ones.
-        seed: Of what is drawn.
         measure: The task's.
+        is_drawn: Whether the samples that files are compared on are nobody's.
     """
 
-    def __init__(
-        self,
-        stages: Stages,
-        samples: SampleSet | None,
-        seed: int,
-        progress: Progress,
-        measure: Measure | None,
-    ) -> None:
-        self._stages, self._samples, self._seed = stages, samples, seed
-        self._progress, self._measure = progress, measure
+    def __init__(self, measure: Measure | None, is_drawn: bool, progress: Progress) -> None:
+        self._measure, self._is_drawn, self._progress = measure, is_drawn, progress
         self._is_empty_noted = False
-        self._references: dict[Path, list[ReferenceSample]] = {}
-        self._known_probes: dict[Path, list[ReferenceSample]] = {}
-
-    def compared(
-        self, source: Source, target: Target, artifact: Artifact, path: Path
-    ) -> Verification:
-        """What the comparison gave. Raises where the file does not load or run."""
-        reference = _reference_model(source, artifact.precision)
-        # Integer files have ranges for what is typical; of other inputs they may make anything.
-        is_probed = artifact.precision in TOLERANCES
-        return self._stages.verify(
-            source,
-            target,
-            artifact,
-            path,
-            lambda: [
-                *self._reference_samples(source, reference),
-                *(self._probes(source, reference) if is_probed else ()),
-            ],
-            f"{file_digest(reference)}, {self._reference_key()}",
-            lambda: OnnxRuntimeRunner(
-                reference, source.spec.inputs, source.spec.outputs, optimized=False
-            ),
-        )
 
     def require_right(self, target: Target, artifact: Artifact, found: Verification) -> None:
         """Raises VerificationError where the file is wrong."""
@@ -127,53 +74,12 @@ class Judge:
 
     def _note_empty(self, measure: Measure) -> None:
         """Once, and not of drawn pictures, which are noted as such."""
-        if self._samples is not None and not self._is_empty_noted:
+        if not self._is_drawn and not self._is_empty_noted:
             self._is_empty_noted = True
             self._progress.notice(
                 f"The ONNX model {measure.nothing} in the pictures that files are compared on: "
                 f"their agreement says nothing; give --calib {measure.wanted}."
             )
-
-    def layers(
-        self, source: Source, target: Target, artifact: Artifact, path: Path
-    ) -> tuple[LayerNoise, ...]:
-        """Of files whose ranges are not ours: why they are as they are."""
-        if artifact.recipe.mnn_method is None:
-            return ()
-
-        def samples() -> Iterator[Sample]:
-            for each in self._reference_samples(source, source.onnx)[:LAYER_COUNT]:
-                yield each.sample
-
-        key = f"{self._reference_key()}, first {LAYER_COUNT}"
-        return self._stages.layers(source, target, artifact, path, samples, key)
-
-    def _reference_key(self) -> str:
-        chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._seed}"
-        return f"{chosen}, first {VERIFY_COUNT}"
-
-    def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
-        if model not in self._references:
-            spec = source.spec
-            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
-            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed, model)
-            count = verification_count(self._samples, VERIFY_COUNT)
-            self._references[model] = run_reference(runner, spec, feeds, self._progress, count)
-            runner.close()
-        return self._references[model]
-
-    def _probes(self, source: Source, model: Path) -> list[ReferenceSample]:
-        if model not in self._known_probes:
-            spec = source.spec
-            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
-            found = self._known_probes[model] = []
-            for sample in probe_samples(spec, self._seed, model):
-                # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
-                # raises a dozen exception types without a common base.
-                with suppress(Exception):
-                    found += run_reference(runner, spec, [sample], Silent())
-            runner.close()
-        return self._known_probes[model]
 
 
 def remedy(target: str, recipe: QuantRecipe) -> str:
@@ -190,9 +96,3 @@ def remedy(target: str, recipe: QuantRecipe) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def _reference_model(source: Source, precision: Precision) -> Path:
-    """int8 of a model that came quantized is to be what that model is."""
-    whole = precision in ("int8", "int8-full")
-    return source.quantized if source.quantized and whole else source.onnx

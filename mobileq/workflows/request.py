@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from mobileq.errors import UsageError
 from mobileq.quantize.given_plan import CALIBRATOR
+from mobileq.quantize.options import QuantOptions, as_options
 from mobileq.quantize.plan import Calibrator
 from mobileq.quantize.recipe import Recipes, read_recipes
 from mobileq.quantize.repairs.registry import REPAIRS
@@ -28,7 +29,6 @@ from mobileq.spec import (
 from mobileq.targets.base import Target, load_target
 from mobileq.workflows.inputs import takes_pictures, wanted_tensors
 from mobileq.workflows.opening import Overrides
-from mobileq.workflows.quantization import QuantOptions, as_options
 
 Head = Literal["auto", "raw", "decoded"]
 File = tuple[str, Precision]

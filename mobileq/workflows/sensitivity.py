@@ -23,8 +23,10 @@ from mobileq.tasks.base import task_of
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.opening import Overrides
+from mobileq.workflows.planning import plan_given
 from mobileq.workflows.results import require_folder_place, written_whole
-from mobileq.workflows.stages import Source, Stages
+from mobileq.workflows.source import Source, cut_raw, prepare
+from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -84,7 +86,7 @@ def sensitivity(
         stages = Stages(store, scratch, progress)
         source = _source(stages, Path(model), chosen_overrides(overrides, choices), head, progress)
         pictures = open_calibration(source.spec, Path(calib), calib_count, seed, progress)
-        found = _ranked(stages, source, pictures, samples, progress)
+        found = _ranked(source, pictures, samples, progress)
         if store.notice:
             progress.notice(store.notice)
     if folder is not None:
@@ -105,7 +107,7 @@ def _source(
     stages: Stages, model: Path, overrides: Overrides, head: Head, progress: Progress
 ) -> Source:
     """The model with the head that its int8 files would have."""
-    source = stages.prepare(model, overrides)
+    source = prepare(stages, model, overrides)
     for notice in source.info.notices:
         progress.notice(notice)
     if source.info.given is not None and head == "raw" and source.head != "raw":
@@ -118,7 +120,7 @@ def _source(
     if head == "auto" and source.spec.decode is None:
         return source
     try:
-        return stages.raw(source)
+        return cut_raw(stages, source)
     except UsageError as error:
         if head == "raw":
             raise
@@ -126,9 +128,7 @@ def _source(
         return source
 
 
-def _ranked(
-    stages: Stages, source: Source, pictures: SampleSet, samples: int, progress: Progress
-) -> Sensitivity:
+def _ranked(source: Source, pictures: SampleSet, samples: int, progress: Progress) -> Sensitivity:
     import onnx
 
     spec = source.spec
@@ -144,7 +144,7 @@ def _ranked(
         progress.notice(f"{samples} samples were asked for; there are {len(pictures)}.")
     every = (sample.feeds for sample in pictures)
     statistics = collect(source.onnx.read_bytes(), None, every, progress, len(pictures))
-    ranges, named = _ranges(stages, source, model, statistics)
+    ranges, named = _ranges(source, model, statistics)
     ranked = rank_groups(model, groups, ranges, feeds, spec, progress, statistics, answers=True)
     task = task_of(spec)
     if task.measure is not None and all(group.agreement is None for group in ranked):
@@ -166,10 +166,8 @@ def _ranked(
     )
 
 
-def _ranges(
-    stages: Stages, source: Source, model: ModelProto, statistics: Statistics
-) -> tuple[TensorRanges, str]:
-    given = stages.plan_given(source, ())
+def _ranges(source: Source, model: ModelProto, statistics: Statistics) -> tuple[TensorRanges, str]:
+    given = plan_given(source, ())
     if given is not None:
         return given.ranges, given.calibrator
     return model_ranges(model, source.spec, statistics, _RANGES), _RANGES

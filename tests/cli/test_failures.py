@@ -11,7 +11,7 @@ import pytest
 import mobileq
 from mobileq.errors import ToolError
 from mobileq.targets.tflite.target import TfliteTarget
-from mobileq.workflows.stages import Stages
+from mobileq.workflows.planning import Planning
 
 from .commands import Cli, names_in
 
@@ -99,7 +99,7 @@ def test_bug_in_one_file_is_logged_and_the_others_are_kept(
     def broken(*_: object) -> None:
         raise RuntimeError("the secret of the bug")
 
-    monkeypatch.setattr(Stages, "plan", broken)
+    monkeypatch.setattr(Planning, "plan", broken)
     result = cli(*_arguments(demo, tmp_path / "out", "--precision", "fp32,int8"))
     assert result.code == 1
     (failed,) = _manifest(tmp_path / "out")["failures"]

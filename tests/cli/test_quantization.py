@@ -12,7 +12,7 @@ import pytest
 
 from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.metadata import embedded_spec
-from mobileq.workflows.stages import Stages
+from mobileq.workflows import conversion
 
 from . import models
 from .commands import Cli, Result, names_in
@@ -210,7 +210,7 @@ def test_budget_that_says_nothing_is_refused(
 def test_labels_of_other_classes_are_refused_before_anything_is_made(
     cli: Cli, demo: Path, tmp_path: Path, grey: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Stages, "convert", None)
+    monkeypatch.setattr(conversion, "make_file", None)
     truth = json.loads((demo / "validation.json").read_text())
     truth["categories"] = [{**each, "name": f"my {each['name']}"} for each in truth["categories"]]
     truth["categories"].append({"id": 99, "name": "other"})
@@ -372,7 +372,7 @@ def test_wrong_options(
 def test_pattern_without_a_match_is_told_before_anything_is_made(
     cli: Cli, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Stages, "convert", None)
+    monkeypatch.setattr(conversion, "make_file", None)
     calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
     options = ("--precision", "fp32,int8", "--keep-float", "no-such", *calib)
     said = cli.fails(2, "convert", demo / "demo.onnx", "-o", tmp_path / "out", *options)

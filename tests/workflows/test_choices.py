@@ -9,9 +9,9 @@ import typer
 
 from mobileq.cli import app
 from mobileq.errors import UsageError
+from mobileq.quantize.options import QuantOptions
 from mobileq.workflows.choices import ConvertChoices, chosen_options, chosen_overrides
 from mobileq.workflows.opening import Overrides
-from mobileq.workflows.quantization import QuantOptions
 from mobileq.workflows.request import ConvertOptions
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from mobileq.errors import UsageError
 from mobileq.manifest import to_json
+from mobileq.quantize.options import QuantOptions
 from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec
-from mobileq.workflows.quantization import QuantOptions
 from mobileq.workflows.request import ConvertOptions, Request
 
 

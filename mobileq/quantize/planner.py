@@ -1,0 +1,196 @@
+"""How an integer file is planned: its ranges, and which ops stay float, by trying files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import msgspec
+
+from mobileq.calibration.ranges import Method
+from mobileq.errors import ToolError, VerificationError
+from mobileq.logfile import logger
+from mobileq.progress import Progress
+from mobileq.quantize.options import QuantOptions
+from mobileq.quantize.plan import TRIED, QuantPlan, matching_groups, tensors_of
+from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
+from mobileq.quantize.repairs.registry import INPUT_SCALING
+from mobileq.quantize.search import FloatSearch, Trial, best
+from mobileq.quantize.variants import Variant, Variants
+from mobileq.spec import Precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RANKED_SAMPLES = 2
+_FIRST: Method = "mse"
+"""The method that is best most often: where nothing is tried, and to begin with."""
+_TRIED_REPAIRS: Mapping[str, tuple[str, ...]] = {"int8-full": ("weight-rounding",)}
+"""Kept where the file is better with it. With the worst ops in float it helps no more."""
+Names = tuple[str, ...]
+
+
+class Trials(Protocol):
+    """Makes files for one target, runs them on the decision pictures and throws them away."""
+
+    decided_on: str
+    """What these pictures are, for reports."""
+
+    def convert_float(self, variant: Variant) -> None:
+        """The float file that the integer ones build on. Raises as `Target.convert`."""
+        ...
+
+    def require_measure(self, budget: float) -> None:
+        """Raises UsageError or InputError where no budget can be held on the pictures."""
+        ...
+
+    def feeds(self, count: int) -> list[dict[str, NDArray[Any]]]:
+        """Of the pictures that tell most."""
+        ...
+
+    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+        """What the file of a plan made of the pictures. Raises UnsupportedOperatorError where no
+        other plan would help."""
+        ...
+
+
+class Planner:
+    """Plans the integer file of one precision for one target.
+
+    Args:
+        variants: What it can be made of; shared with the model's other files.
+        trials: Of the target, the precision and its types.
+    """
+
+    def __init__(
+        self,
+        variants: Variants,
+        trials: Trials,
+        precision: Precision,
+        options: QuantOptions,
+        progress: Progress,
+    ) -> None:
+        self._variants, self._trials = variants, trials
+        self._precision, self._options, self._progress = precision, options, progress
+        self._bits = 16 if precision == "int16x8" else 8
+        self._auto = options.calibrator == "auto"
+        self._first = cast(Method, _FIRST if self._auto else options.calibrator)
+        if self._bits == 16 and self._auto:
+            # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
+            self._first = "min_max"
+        self._known: dict[tuple[str, Method, Names], Trial] = {}
+
+    def plan(self) -> tuple[QuantPlan, Variant]:
+        """What to make, and of which model.
+
+        Raises:
+            UsageError: A pattern matches nothing, there is no such repair, or no measure to hold
+                a budget of.
+            InputError: The float model has no more of it on the pictures than the budget.
+            VerificationError: None of the files that were tried works.
+            As `Target.convert`.
+        """
+        options = self._options
+        repairs = options.wanted_repairs(self._precision)
+        variant = self._scaled() if INPUT_SCALING in repairs else self._variants.given
+        kept = matching_groups(variant.groups, options.keep_float)
+        if self._bits == 16 or not options.search:
+            if options.repairs is not None:
+                variant = self._variants.repaired(repairs, self._first, kept, variant)
+            return self._planned(variant, self._first, kept), variant
+        if options.budget is not None:
+            self._trials.require_measure(options.budget)
+        if self._precision != "int8-full":  # integers only: no op can be given up
+            kept = self._float_groups(variant, kept)
+        # With the worst outliers out of the way: before, they would decide it.
+        method = self._best_method(variant, kept) if self._auto else self._first
+        plan = self._judged(variant, method, kept)
+        plan, variant = self._fitted(plan, variant)
+        done = tuple(self._known.values())
+        return msgspec.structs.replace(
+            plan, trials=done, decided_on=self._trials.decided_on
+        ), variant
+
+    def _scaled(self) -> Variant:
+        """Weights are fitted to what is rounded before them: that must be settled first."""
+        scaled, given = self._variants.scaled, self._variants.given
+        if self._options.repairs is not None:
+            return scaled
+        try:
+            self._trials.convert_float(scaled)
+        except (ToolError, VerificationError) as error:
+            # onnx2tf 2.6.9 fails at some raw heads with one more depthwise convolution in them.
+            # Nobody asked for it, and the recipe names the repairs there are: it is for the log.
+            if scaled.sha256 == given.sha256:
+                raise
+            logger().info("without %s: %s", ", ".join(scaled.repairs), error.message)
+            return given
+        return scaled
+
+    def _float_groups(self, variant: Variant, kept: Names) -> Names:
+        """As few float ops as it takes."""
+        budget = self._options.budget
+        feeds = self._trials.feeds(_RANKED_SAMPLES)
+        errors = self._variants.errors(variant, self._first, feeds)
+        most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
+        levels = float_levels(variant.model, variant.groups, errors, kept, most)
+        found = FloatSearch(lambda at: self._tried(variant, self._first, levels[at]), len(levels))
+        with self._progress.stage("Looking for the ops that must stay float"):
+            level = found.worthwhile() if budget is None else found.within(budget)
+            return levels[found.least_lost() if level is None else level]
+
+    def _best_method(self, variant: Variant, kept: Names) -> Method:
+        with self._progress.stage("Trying calibrators"):
+            return best(TRIED, lambda method: self._tried(variant, method, kept))
+
+    def _fitted(self, plan: QuantPlan, variant: Variant) -> tuple[QuantPlan, Variant]:
+        """With the weights fitted as well, if that helps or was asked for."""
+        asked = self._options.repairs
+        late: Names = _TRIED_REPAIRS.get(self._precision, ())
+        if asked is not None:
+            late = tuple(name for name in asked if name != INPUT_SCALING)
+        if not late:
+            return plan, variant
+        # Which ranges suit weights as they are says little about those that are fitted to them.
+        kept, method = plan.keep_float, self._first
+        with self._progress.stage("Fitting weights"):
+            fitted = self._variants.repaired((*variant.repairs, *late), method, kept, variant)
+            before = self._tried(variant, cast(Method, plan.calibrator), kept)
+            after = self._tried(fitted, method, kept)
+        if asked is None and best((after, before), lambda each: each) is not after:
+            return plan, variant
+        return self._judged(fitted, method, kept), fitted
+
+    def _tried(self, variant: Variant, method: Method, kept: Names) -> Trial:
+        """The file with these ranges and groups in float, made and run once."""
+        key = variant.sha256, method, kept
+        if key not in self._known:
+            self._known[key] = self._trials.run(variant, self._planned(variant, method, kept))
+        return self._known[key]
+
+    def _judged(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
+        """The plan, with what its file gave on the decision pictures.
+
+        Raises:
+            VerificationError: It gave nothing: no file that was tried is better.
+        """
+        trial, budget = self._tried(variant, method, kept), self._options.budget
+        if trial.problem is not None:
+            raise VerificationError(
+                f"None of the files that were tried works: {trial.problem.rstrip('.')}.",
+                "Keep ops in float with --keep-float, or use another precision.",
+            )
+        return msgspec.structs.replace(
+            self._planned(variant, method, kept),
+            budget_met=None if budget is None else trial.lost is not None and trial.lost <= budget,
+            decided_lost=trial.lost,
+        )
+
+    def _planned(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
+        return QuantPlan(
+            calibrator=method,
+            ranges=self._variants.ranges(variant, method, self._bits),
+            repairs=variant.repairs,
+            keep_float=kept,
+            float_tensors=tensors_of(variant.groups, kept),
+        )

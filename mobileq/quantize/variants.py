@@ -1,0 +1,170 @@
+"""The float model as it was given, or repaired, and what is measured on each of these once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.calibration.ranges import Method
+from mobileq.calibration.statistics import collect
+from mobileq.hashing import file_digest
+from mobileq.progress import Progress
+from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.plan import model_ranges
+from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
+from mobileq.quantize.sensitivity import part_errors
+from mobileq.spec import ModelSpec, TensorRanges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    from mobileq.calibration.samples import SampleSet
+    from mobileq.calibration.statistics import Statistics
+
+    Feeds = dict[str, NDArray[Any]]
+
+_REPAIR_SAMPLES = 48
+"""Some of them decide as well: fitted to so many, files were no better on them than on others."""
+_SCALING_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The float model as it was given, or repaired: the same function, easier to quantize."""
+
+    onnx: Path
+    repairs: tuple[str, ...]
+    sha256: str
+
+    @cached_property
+    def model(self) -> ModelProto:
+        """Read once."""
+        import onnx
+
+        return onnx.load(self.onnx)
+
+    @cached_property
+    def groups(self) -> tuple[OpGroup, ...]:
+        """What can be float or not."""
+        return find_groups(self.model)
+
+
+class Variants:
+    """All that the integer files of one model can be made of.
+
+    Args:
+        onnx: The prepared float model.
+        spec: Of it.
+        samples: To calibrate on.
+        folder: Where repaired models are written.
+    """
+
+    def __init__(
+        self, onnx: Path, spec: ModelSpec, samples: SampleSet, folder: Path, progress: Progress
+    ) -> None:
+        self._spec, self._samples, self._folder = spec, samples, folder
+        self._progress = progress
+        self.given = Variant(onnx, (), file_digest(onnx))
+        self._statistics: dict[str, Statistics] = {}
+        self._ranges: dict[tuple[str, Method, int], TensorRanges] = {}
+        self._errors: dict[tuple[str, Method], dict[str, float]] = {}
+
+    @cached_property
+    def scaled(self) -> Variant:
+        """With the first repair alone, which needs neither ranges nor to know what stays float."""
+        model, _ = repair(
+            self.given.model,
+            (INPUT_SCALING,),
+            lambda: self._few_feeds(_SCALING_SAMPLES),
+            lambda _: {},
+            self._progress,
+        )
+        return self._written(model, (INPUT_SCALING,))
+
+    def repaired(
+        self,
+        names: Sequence[str],
+        method: Method,
+        kept: Sequence[str],
+        scaled: Variant | None = None,
+    ) -> Variant:
+        """The model after these repairs.
+
+        Args:
+            method: Gives the ranges that weights are fitted to.
+            kept: Names of the groups that stay float.
+            scaled: The model after the first repair, where that is known.
+        """
+        if scaled is None:
+            scaled = self.scaled if INPUT_SCALING in names else self.given
+        late = tuple(name for name in names if name != INPUT_SCALING)
+        if not late:
+            return scaled
+        model, _ = repair(
+            scaled.model,
+            late,
+            lambda: self._few_feeds(_REPAIR_SAMPLES),
+            lambda _: self._measured(scaled, method),
+            self._progress,
+            kept,
+        )
+        return self._written(model, tuple(names))
+
+    def ranges(self, variant: Variant, method: Method, bits: int = 8) -> TensorRanges:
+        """Of the activations; of a variant whose weights are fitted those they were fitted for."""
+        if any(name != INPUT_SCALING for name in variant.repairs):
+            variant = self.scaled if INPUT_SCALING in variant.repairs else self.given
+        return self._measured(variant, method, bits)
+
+    def errors(self, variant: Variant, method: Method, feeds: list[Feeds]) -> dict[str, float]:
+        """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`."""
+        key = variant.sha256, method
+        if key not in self._errors:
+            self._errors[key] = part_errors(
+                variant.model,
+                variant.groups,
+                self._measured(variant, method),
+                feeds,
+                self._spec,
+                self._progress,
+            )
+        return self._errors[key]
+
+    def _measured(self, variant: Variant, method: Method, bits: int = 8) -> TensorRanges:
+        key = variant.sha256, method, bits
+        if key not in self._ranges:
+            self._ranges[key] = model_ranges(
+                variant.model, self._spec, self._statistics_of(variant), method, bits
+            )
+        return self._ranges[key]
+
+    def _statistics_of(self, variant: Variant) -> Statistics:
+        """Of the activations, which fitted weights are not meant to change."""
+        known = variant.sha256
+        if known not in self._statistics:
+            feeds = (sample.feeds for sample in self._samples)
+            self._statistics[known] = collect(
+                variant.onnx.read_bytes(), None, feeds, self._progress, len(self._samples)
+            )
+        return self._statistics[known]
+
+    def _written(self, model: ModelProto, names: tuple[str, ...]) -> Variant:
+        data = model.SerializeToString(deterministic=True)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 == self.given.sha256:
+            return dataclasses.replace(self.given, repairs=names)
+        path = self._folder / f"{sha256[:16]}.onnx"
+        path.write_bytes(data)
+        return Variant(path, names, sha256)
+
+    def _few_feeds(self, count: int) -> Iterator[Feeds]:
+        """The last calibration samples: the first are those that decide and are reported on."""
+        total = len(self._samples)
+        for sample in self._samples.between(max(0, total - count), total):
+            yield sample.feeds

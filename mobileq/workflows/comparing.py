@@ -1,0 +1,193 @@
+"""Converted files are run and held against ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mobileq.evaluate.layers import LayerNoise
+from mobileq.evaluate.numeric import TOLERANCES
+from mobileq.evaluate.verify import Verification, run_reference, verify
+from mobileq.hashing import file_digest
+from mobileq.progress import Silent
+from mobileq.spec import Precision
+from mobileq.targets.base import LayerTarget, Runner, Target
+from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.workflows.inputs import verification_count, verification_samples
+from mobileq.workflows.making import Made
+from mobileq.workflows.probes import probe_samples
+from mobileq.workflows.source import Source
+from mobileq.workflows.stages import Stages, reference_name
+
+if TYPE_CHECKING:
+    from mobileq.calibration.samples import Sample, SampleSet
+    from mobileq.evaluate.verify import ReferenceSample
+
+VERIFY_COUNT = 8
+"""How many pictures every file is run on before the command succeeds."""
+LAYER_COUNT = 2
+"""How many of them the layers of a file are compared on: all tensors of one are in memory."""
+
+
+class Comparer:
+    """Runs files on the same samples as ONNX Runtime, which runs there once.
+
+    Args:
+        samples: Of --calib; None for drawn ones.
+        seed: Of what is drawn.
+    """
+
+    def __init__(self, stages: Stages, samples: SampleSet | None, seed: int) -> None:
+        self._stages, self._samples, self._seed = stages, samples, seed
+        self._references: dict[Path, list[ReferenceSample]] = {}
+        self._known_probes: dict[Path, list[ReferenceSample]] = {}
+
+    def verification(self, source: Source, target: Target, made: Made) -> Verification:
+        """What the comparison gave. Raises where the file does not load or run."""
+        reference = _reference_model(source, made.artifact.precision)
+        folder = self._stages.folder(made.path.parent.name + "-verification")
+
+        def make(folder: Path) -> None:
+            found = self._verified(source, target, made, reference)
+            (folder / "verification.json").write_bytes(msgspec.json.encode(found))
+
+        def read(folder: Path) -> Verification:
+            found = (folder / "verification.json").read_bytes()
+            return msgspec.json.decode(found, type=Verification)
+
+        self._stages.fill(
+            folder,
+            "verify",
+            make,
+            read,
+            model=source.sha256,
+            spec=source.spec,
+            file=made.artifact.sha256,
+            reference=f"{file_digest(reference)}, {self._reference_key()}",
+            versions=(reference_name(), target.tool_versions(made.artifact.recipe)),
+        )
+        return read(folder)
+
+    def layers(self, source: Source, target: Target, made: Made) -> tuple[LayerNoise, ...]:
+        """Where along the network the file's numbers leave the float model's.
+
+        Of files whose ranges are not ours: why they are as they are. Nothing where the target
+        can't look into its files.
+        """
+        if made.artifact.recipe.mnn_method is None or not isinstance(target, LayerTarget):
+            return ()
+        folder = self._stages.folder(made.path.parent.name + "-layers")
+
+        def make(folder: Path) -> None:
+            samples = self._reference_samples(source, source.onnx)[:LAYER_COUNT]
+            found = _layer_noise(source, target, made, (each.sample for each in samples))
+            (folder / "layers.json").write_bytes(msgspec.json.encode(found))
+
+        def read(folder: Path) -> tuple[LayerNoise, ...]:
+            found = (folder / "layers.json").read_bytes()
+            return msgspec.json.decode(found, type=tuple[LayerNoise, ...])
+
+        with self._stages.progress.stage("Comparing layer by layer"):
+            self._stages.fill(
+                folder,
+                "layers",
+                make,
+                read,
+                model=source.sha256,
+                file=made.artifact.sha256,
+                samples=f"{self._reference_key()}, first {LAYER_COUNT}",
+                versions=(reference_name(), target.tool_versions(made.artifact.recipe)),
+            )
+        return read(folder)
+
+    def _verified(
+        self, source: Source, target: Target, made: Made, reference: Path
+    ) -> Verification:
+        spec, artifact = source.spec, made.artifact
+        wanted = self._reference_samples(source, reference)
+        if artifact.precision in TOLERANCES:
+            # Integer files have ranges for what is typical; of other inputs they may make anything.
+            wanted = [*wanted, *self._probes(source, reference)]
+        ranked = _ranked(source.onnx)
+
+        def reopen() -> Runner:
+            return target.open(made.path, artifact.inputs, artifact.outputs, disturbed=True)
+
+        def other_order() -> Runner:
+            return OnnxRuntimeRunner(reference, spec.inputs, spec.outputs, optimized=False)
+
+        with closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner:
+            return verify(
+                runner,
+                reference_name(),
+                wanted,
+                spec,
+                artifact.precision,
+                self._stages.progress,
+                reopen=reopen,
+                target=target.name,
+                other_order=other_order,
+                ranked=ranked,
+            )
+
+    def _reference_key(self) -> str:
+        chosen = self._samples.fingerprint() if self._samples else f"drawn, {self._seed}"
+        return f"{chosen}, first {VERIFY_COUNT}"
+
+    def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
+        if model not in self._references:
+            spec = source.spec
+            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
+            feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed, model)
+            count = verification_count(self._samples, VERIFY_COUNT)
+            self._references[model] = run_reference(
+                runner, spec, feeds, self._stages.progress, count
+            )
+            runner.close()
+        return self._references[model]
+
+    def _probes(self, source: Source, model: Path) -> list[ReferenceSample]:
+        if model not in self._known_probes:
+            spec = source.spec
+            found = self._known_probes[model] = []
+            with closing(OnnxRuntimeRunner(model, spec.inputs, spec.outputs)) as runner:
+                for sample in probe_samples(spec, self._seed, model):
+                    # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
+                    # raises a dozen exception types without a common base.
+                    with suppress(Exception):
+                        found += run_reference(runner, spec, [sample], Silent())
+        return self._known_probes[model]
+
+
+def _ranked(model: Path) -> dict[str, int]:
+    import onnx
+
+    from mobileq.graph.ranked import ranked_outputs
+
+    return ranked_outputs(onnx.load(model))
+
+
+def _layer_noise(
+    source: Source, target: LayerTarget, made: Made, samples: Iterable[Sample]
+) -> tuple[LayerNoise, ...]:
+    import onnx
+
+    from mobileq.evaluate.layers import layer_noise, tensor_names, with_outputs
+
+    model = onnx.load(source.onnx)
+    with closing(
+        target.open_layers(made.path, made.artifact.inputs, tensor_names(model))
+    ) as candidate:
+        opened = with_outputs(model, (spec.name for spec in candidate.outputs))
+        with closing(OnnxRuntimeRunner(opened, source.spec.inputs, candidate.outputs)) as reference:
+            return layer_noise(model, reference, candidate, samples)
+
+
+def _reference_model(source: Source, precision: Precision) -> Path:
+    """int8 of a model that came quantized is to be what that model is."""
+    whole = precision in ("int8", "int8-full")
+    return source.quantized if source.quantized and whole else source.onnx

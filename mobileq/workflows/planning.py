@@ -1,0 +1,184 @@
+"""Plans of the integer files of a run: of the model's own scales, from the cache, or found."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mobileq.hashing import file_digest
+from mobileq.page import plural
+from mobileq.quantize.given_plan import given_plan
+from mobileq.quantize.options import QuantOptions
+from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.planner import Planner
+from mobileq.quantize.variants import Variants
+from mobileq.spec import QuantRecipe
+from mobileq.targets.base import Target
+from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.tasks.base import Truth, task_of
+from mobileq.workflows.comparing import VERIFY_COUNT
+from mobileq.workflows.decision import UNLABELLED, Decision, Pictures, split_labelled
+from mobileq.workflows.source import Source
+from mobileq.workflows.stages import Stages, reference_name
+from mobileq.workflows.trials import FileTrials
+
+if TYPE_CHECKING:
+    from mobileq.calibration.samples import SampleSet
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all plans of one model have in common."""
+
+    variants: Variants
+    decision: Callable[[], Decision]
+
+
+class Planning:
+    """Plans integer files; what those of one model share is done once.
+
+    Args:
+        samples: To calibrate on; None where every file has scales of its own.
+        truth: Labelled pictures to decide and report on, in place of samples.
+    """
+
+    def __init__(self, stages: Stages, samples: SampleSet | None, truth: Truth | None) -> None:
+        self._stages, self._samples, self._truth = stages, samples, truth
+        self._shared: dict[str, _Shared] = {}
+
+    @cached_property
+    def pictures(self) -> tuple[Pictures, Pictures | None]:
+        """To decide on, and to report on; None: the verification's own."""
+        if self._truth is not None:
+            return split_labelled(self._truth)
+        assert self._samples is not None
+        if len(self._samples) < 2 * VERIFY_COUNT:
+            self._stages.progress.notice(
+                f"Fewer than {2 * VERIFY_COUNT} pictures in --calib tell little, and results are "
+                "reported on the same that decide: give some dozens."
+            )
+        return unlabelled(self._samples, VERIFY_COUNT), None
+
+    def plan(
+        self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
+    ) -> tuple[QuantPlan, Source]:
+        """Ranges and float ops of one integer file, and the model that it is made of, which may be
+        repaired.
+
+        Args:
+            recipe: The file's precision, engine and types; what is to be found is open in it.
+
+        Raises:
+            As `Planner.plan`.
+        """
+        given = plan_given(source, options.keep_float)
+        if given is not None:
+            self._explain_given(given, options.keep_float)
+            return given, source
+        assert self._samples is not None
+        decide, _ = self.pictures
+        folder = self._stages.folder(f"plan-{target.name}-{recipe.precision}-{recipe.head}")
+
+        def make(folder: Path) -> None:
+            plan, onnx = self._found(source, target, recipe, options)
+            (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
+            shutil.copyfile(onnx, folder / "model.onnx")
+
+        def read(folder: Path) -> tuple[QuantPlan, Source]:
+            plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=QuantPlan)
+            onnx = folder / "model.onnx"
+            return plan, source.repaired(onnx, file_digest(onnx))
+
+        self._stages.fill(
+            folder,
+            "plan",
+            make,
+            read,
+            model=source.sha256,
+            spec=source.spec,
+            target=target.name,
+            recipe=recipe,
+            options=msgspec.to_builtins(options),
+            inputs=f"{self._samples.fingerprint()} {decide.fingerprint()}",
+            versions=(reference_name(), target.tool_versions(recipe)),
+        )
+        return read(folder)
+
+    def _found(
+        self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
+    ) -> tuple[QuantPlan, Path]:
+        assert self._samples is not None
+        decide, _ = self.pictures
+        shared = self._shared_of(source, self._samples, decide)
+        trials = FileTrials(
+            self._stages,
+            source,
+            target,
+            recipe,
+            self._samples,
+            shared.decision,
+            decide.description,
+        )
+        planner = Planner(shared.variants, trials, recipe.precision, options, self._stages.progress)
+        plan, variant = planner.plan()
+        return plan, variant.onnx
+
+    def _shared_of(self, source: Source, samples: SampleSet, decide: Pictures) -> _Shared:
+        if source.sha256 not in self._shared:
+            stages = self._stages
+            folder = stages.folder(f"repaired-{source.head}")
+            self._shared[source.sha256] = _Shared(
+                Variants(source.onnx, source.spec, samples, folder, stages.progress),
+                cache(lambda: self._decided(source, decide)),
+            )
+        return self._shared[source.sha256]
+
+    def _decided(self, source: Source, pictures: Pictures) -> Decision:
+        """The float model's results on the decision pictures."""
+        spec, progress = source.spec, self._stages.progress
+        with closing(OnnxRuntimeRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
+            decision = Decision(runner, spec, pictures, progress)
+        measure = task_of(spec).measure
+        if measure is not None and decision.is_little:
+            counted = f"finds only {plural(decision.count, measure.thing)}"
+            progress.notice(
+                f"The model {counted if decision.count else measure.nothing} in the "
+                f"{pictures.description} that decide: files are chosen by how far their "
+                f"outputs are off; give {measure.wanted}."
+            )
+        return decision
+
+    def _explain_given(self, plan: QuantPlan, patterns: tuple[str, ...]) -> None:
+        if self._samples is not None:
+            self._stages.progress.notice(
+                "The model has its own scales: the pictures of --calib are used to verify only."
+            )
+        if plan.keep_float and not patterns:
+            self._stages.progress.notice(
+                f"{len(plan.keep_float)} ops stay float, since the model has no scales for them."
+            )
+
+
+def plan_given(source: Source, patterns: tuple[str, ...]) -> QuantPlan | None:
+    """Of the scales that the model came with; None where it came with none."""
+    if source.info.given is None:
+        return None
+    import onnx
+
+    return given_plan(onnx.load(source.onnx), source.info.given, patterns)
+
+
+def unlabelled(samples: SampleSet, reported: int) -> Pictures:
+    """Calibration pictures to decide on: those after the first, which results are reported on.
+
+    Where there are too few for both, the first are used as well.
+    """
+    start = reported if len(samples) >= 2 * reported else 0
+    return Pictures(samples, start, min(len(samples), start + UNLABELLED))

@@ -1,0 +1,150 @@
+"""The prepared model on disk, which all files of a run are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mobileq.graph.given_quantization import GivenQuantization
+from mobileq.hashing import file_digest
+from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
+from mobileq.spec import HeadKind, ModelSpec, Spec
+from mobileq.workflows.opening import Overrides, prepared_by
+from mobileq.workflows.stages import Stages
+
+
+class PreparedInfo(Spec, frozen=True, kw_only=True):
+    """What is kept beside a prepared model."""
+
+    spec: ModelSpec
+    opset: int
+    source_sha256: str
+    notices: tuple[str, ...] = ()
+    given: GivenQuantization | None = None
+    set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The prepared model on disk: float32, static shapes, simplified.
+
+    `quantized` is the model as it came, where it came quantized.
+    """
+
+    onnx: Path
+    sha256: str
+    info: PreparedInfo
+    is_cut: bool = False
+    """Whether it ends at the last convolutions, unlike the model that was given."""
+    quantized: Path | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """How to feed and read it."""
+        return self.info.spec
+
+    @property
+    def head(self) -> HeadKind:
+        """What it ends in."""
+        return self.spec.decode.head if self.spec.decode else "decoded"
+
+    def repaired(self, onnx: Path, sha256: str) -> Source:
+        """The same function, easier to quantize."""
+        return dataclasses.replace(self, onnx=onnx, sha256=sha256)
+
+
+def prepare(stages: Stages, model: Path, overrides: Overrides) -> Source:
+    """Load, fix shapes, simplify and recognise. Raises as `prepared_by`."""
+    inputs = {
+        "model": file_digest(model),
+        "name": model.name,
+        "shapes": overrides.input_shapes,
+        "set_inputs": _digest_set_inputs(overrides.set_inputs),
+        "family": overrides.family,
+        "labels": _digest_labels(overrides.labels),
+    }
+    folder = stages.folder("source")
+
+    def make(folder: Path) -> None:
+        _prepare(model, overrides, folder)
+
+    with stages.progress.stage(f"Preparing {model.name}"):
+        if overrides.spec_file or _may_refer_to_files(model):
+            make(folder)
+        else:
+            stages.fill(folder, "prepare", make, _read_source, **inputs)
+    source = _read_source(folder)
+    if source.info.given:
+        source = dataclasses.replace(source, quantized=folder / "quantized.onnx")
+    return source
+
+
+def cut_raw(stages: Stages, source: Source) -> Source:
+    """The model up to its last convolutions. Raises as `raw_head`."""
+    folder = stages.folder("raw")
+    with stages.progress.stage("Cutting at the last convolutions"):
+        stages.fill(
+            folder,
+            "raw",
+            lambda into: _cut(source, into),
+            _read_source,
+            model=source.sha256,
+            spec=source.spec,
+        )
+    return dataclasses.replace(_read_source(folder), is_cut=True)
+
+
+def _may_refer_to_files(model: Path) -> bool:
+    """Whether the ONNX file may keep tensors in other files, whose changes its hash can't tell."""
+    return b"location" in read_regular(model, MAX_MODEL_BYTES, "a model")
+
+
+def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
+    prepared = prepared_by(model, overrides, folder)
+    info = PreparedInfo(
+        spec=prepared.spec,
+        opset=prepared.opset,
+        source_sha256=prepared.source_sha256,
+        notices=prepared.notices,
+        given=prepared.given,
+        set_inputs=prepared.set_inputs,
+    )
+    (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
+
+
+def _cut(source: Source, folder: Path) -> None:
+    import onnx
+
+    from mobileq.tasks.detect.raw_head import raw_head
+
+    model, spec = raw_head(onnx.load(source.onnx), source.spec)
+    (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    info = msgspec.structs.replace(source.info, spec=spec, notices=())
+    (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
+
+
+def _read_source(folder: Path) -> Source:
+    onnx = folder / "model.onnx"
+    info = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=PreparedInfo)
+    return Source(onnx, file_digest(onnx), info)
+
+
+def _digest_labels(labels: str | None) -> str | None:
+    """Hash of a label file; the name itself of a set that is built in."""
+    if labels and Path(labels).is_file():
+        return file_digest(Path(labels))
+    return labels
+
+
+def _digest_set_inputs(options: tuple[str, ...]) -> list[tuple[str, str, tuple[int, ...], str]]:
+    """What the options say, and not the files in which they say it."""
+    from mobileq.graph.set_inputs import parse_set_inputs
+
+    return [
+        (name, array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).hexdigest())
+        for name, array in parse_set_inputs(options).items()
+    ]

@@ -1,0 +1,124 @@
+"""Integer files that are made, run on the decision pictures and thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mobileq.errors import (
+    InputError,
+    ToolError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
+from mobileq.progress import Silent
+from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.search import Trial
+from mobileq.quantize.variants import Variant
+from mobileq.spec import QuantRecipe
+from mobileq.targets.base import Target
+from mobileq.tasks.base import task_of
+from mobileq.workflows.decision import Decision, Score
+from mobileq.workflows.making import write_file
+from mobileq.workflows.source import Source
+from mobileq.workflows.stages import Stages
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobileq.calibration.samples import SampleSet
+
+
+class FileTrials:
+    """Trials of real files; see `quantize.planner.Trials`.
+
+    Args:
+        source: Of which the models are variants.
+        recipe: The files' precision, engine and types.
+        samples: What a converter is given that insists on samples.
+        decision: Gives the float model's results, computed where they are first needed.
+        decided_on: What it was made on.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        source: Source,
+        target: Target,
+        recipe: QuantRecipe,
+        samples: SampleSet,
+        decision: Callable[[], Decision],
+        decided_on: str,
+    ) -> None:
+        self._stages, self._source = stages, source
+        self._target, self._recipe = target, recipe
+        self._samples, self._decision, self.decided_on = samples, decision, decided_on
+
+    def convert_float(self, variant: Variant) -> None:
+        """The float file that the integer ones build on. Raises as `Target.convert`."""
+        recipe = msgspec.structs.replace(self._recipe, precision="fp32", io="float32")
+        source, stages = self._source.repaired(variant.onnx, variant.sha256), self._stages
+        output = stages.workspace(source.sha256) / f"float{self._target.suffix}"
+        write_file(stages, source, self._target, recipe, output, None, None, Silent())
+
+    def require_measure(self, budget: float) -> None:
+        """That there is more to lose than may be lost: else any file would do.
+
+        Raises:
+            UsageError: There is nothing to measure on the pictures.
+            InputError: It is no more than the budget.
+        """
+        measure, found = task_of(self._source.spec).measure, self._decision().float_value
+        if measure is None or found is None:
+            raise UsageError(
+                "--budget is of a task's measure, such as mAP50-95, which takes pictures and "
+                "outputs whose meaning is known.",
+                "Leave out --budget, or describe the model with --spec FILE.",
+            )
+        if found <= budget:
+            raise InputError(
+                f"A budget of {budget:g} says nothing where the float model itself has a "
+                f"{measure.name} of {found:.4f} ({self.decided_on}).",
+                f"Give {measure.wanted} that the model finds, and with labels their own.",
+            )
+
+    def feeds(self, count: int) -> list[dict[str, NDArray[Any]]]:
+        """Of the pictures to which there is an answer, before the others."""
+        return self._decision().sensitivity_samples(count)
+
+    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+        """What the file of a plan made of the pictures; see `Decision.score`.
+
+        Raises:
+            UnsupportedOperatorError: No other ranges or float ops would help.
+        """
+        common: dict[str, Any] = {
+            "calibrator": plan.calibrator,
+            "repairs": plan.repairs,
+            "float_groups": len(plan.keep_float),
+        }
+        try:
+            score, size_bytes = self._scored(variant, plan)
+        except UnsupportedOperatorError:
+            raise
+        except (ToolError, VerificationError) as error:
+            return Trial(**common, problem=error.message)
+        return Trial(
+            **common,
+            error=score.error,
+            lost=score.lost,
+            few_objects=self._decision().is_little,
+            size_bytes=size_bytes,
+        )
+
+    def _scored(self, variant: Variant, plan: QuantPlan) -> tuple[Score, int]:
+        source = self._source.repaired(variant.onnx, variant.sha256)
+        stages, target = self._stages, self._target
+        path = stages.workspace(source.sha256) / f"trial{target.suffix}"
+        made = write_file(stages, source, target, self._recipe, path, plan, self._samples, Silent())
+        with closing(target.open(path, made.inputs, made.outputs)) as runner:
+            return self._decision().score(runner), path.stat().st_size
