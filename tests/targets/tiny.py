@@ -27,7 +27,7 @@ from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.targets.tflite.target import TfliteTarget
 
 SAMPLES = 4
-_DTYPES = {1: "float32", 2: "uint8"}
+_DTYPES = {1: "float32", 2: "uint8", 3: "int8"}
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,33 @@ if TYPE_CHECKING:
 
 
 def _apply(node: NodeProto, edit: Editing) -> str | None:
-    given = attributes(node)
-    weights = edit.value(node.input[1])
-    if edit.rank(node.input[0]) != 3 or given.get("group", 1) == 1:
-        return "it is over more axes, or in one group"
+    if attributes(node).get("group", 1) == 1:
+        return "it is in one group"
+    return over_two_axes(node, edit)
+
+
+def over_two_axes(node: NodeProto, edit: Editing) -> str | None:
+    """Any convolution over one axis, be it transposed, with constant weights."""
+    given, weights = attributes(node), edit.value(node.input[1])
+    if edit.rank(node.input[0]) != 3:
+        return "it is over more axes"
     if weights is None:
         return "its weights are not constant"
+    if "output_shape" in given:
+        return "its pads follow from its output"
     wide = dict(given)
-    for name, first in (("kernel_shape", 1), ("strides", 1), ("dilations", 1)):
+    for name in ("kernel_shape", "strides", "dilations"):
         if name in given:
-            wide[name] = [first, *given[name]]
+            wide[name] = [1, *given[name]]
+    if "output_padding" in given:
+        wide["output_padding"] = [0, *given["output_padding"]]
     if "pads" in given:
         before, after = given["pads"]
         wide["pads"] = [0, before, 0, after]
     inputs = list(node.input)
     inputs[0] = edit.unsqueezed(node.input[0], [2])
     inputs[1] = edit.constant(weights[:, :, None], hint="weights")
-    edit.squeezed(edit.emit("Conv", inputs, **wide), [2], node.output)
+    edit.squeezed(edit.emit(node.op_type, inputs, **wide), [2], node.output)
     return None
 
 

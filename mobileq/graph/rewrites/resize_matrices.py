@@ -49,12 +49,22 @@ def _apply(node: NodeProto, edit: Editing) -> str | None:
         regions = dict(zip(axes, np.reshape(roi, (2, -1)).T, strict=True))
     else:
         regions = {}
-    value = node.input[0]
+    value, inside = node.input[0], np.ones([1] * len(before), bool)
     for axis, (length, wanted) in enumerate(zip(before, after, strict=True)):
         if axis not in axes or _is_identity(length, wanted, factors.get(axis), regions.get(axis)):
             continue
-        matrix = _matrix(node, edit.opset, length, wanted, factors.get(axis), regions.get(axis))
+        how = (node, edit.opset, length, wanted, factors.get(axis), regions.get(axis))
+        matrix = _matrix(*how, 0.0)
+        if axis in regions:
+            along = [1] * len(before)
+            along[axis] = wanted
+            inside = inside & (matrix == _matrix(*how, 1.0)).all(axis=1).reshape(along)
         value = _resized(edit, value, axis, len(before), matrix, given.get("mode", "nearest"))
+    if not inside.all():
+        # A row of zeros, where the product is 0 already.
+        beyond = np.where(inside, 0.0, given.get("extrapolation_value", 0.0))
+        masked = edit.emit("Mul", [value, edit.constant(inside, "float32")])
+        value = edit.emit("Add", [masked, edit.constant(beyond, "float32")])
     edit.emit("Identity", [value], node.output)
     return None
 
@@ -103,8 +113,9 @@ def _is_usual(
 
 
 def _matrix(
-    node: NodeProto, opset: int, length: int, wanted: int, factor: float | None, region: Any
-) -> Array:
+    node: NodeProto, opset: int, length: int, wanted: int, factor: float | None, region: Any,
+    beyond: float,
+) -> Array:  # fmt: skip
     """[wanted, length]: ONNX Runtime's Resize of the unit vectors, along the last of two axes."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -125,7 +136,7 @@ def _matrix(
     copy.attribute.extend(item for item in node.attribute if item.name not in dropped)
     outside = attribute(copy, "extrapolation_value")
     if outside is not None:
-        outside.f = 0.0
+        outside.f = beyond
     graph = helper.make_graph([copy], "resize", [unit], [result], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     return run(model, {"unit": np.eye(length, dtype=np.float32)})["y"].T

@@ -7,17 +7,13 @@ cut short, and half of what is left again, until the first node remains with whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mobileq.errors import ToolError, UnsupportedOperatorError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from onnx import ModelProto, NodeProto
-
-    Constants = Mapping[str, npt.NDArray[np.generic]]
 
 _LETS_ALL_PASS = 1e-6
 _REMEDY = "Export the model without it, cut the graph before it, or use another target."
@@ -25,34 +21,45 @@ _REMEDY = "Export the model without it, cut the graph before it, or use another 
 
 def refuse_known(model: ModelProto) -> None:
     """Raise UnsupportedOperatorError for what MNN converts without a word, and wrongly."""
-    from mobileq.graph.outline import all_nodes, constants, node_label
+    from mobileq.graph.outline import all_nodes, node_label
 
-    known = constants(model.graph)
+    facts = _Facts(model)
     for node in all_nodes(model):
         fault = _FAULTS.get(node.op_type)
-        said = fault(node, known) if fault else None
+        said = fault(node, facts) if fault else None
         if said:
             raise UnsupportedOperatorError(
                 f"MNN {said.format(f'{node.op_type} ({node_label(node)})')}.", _REMEDY
             )
 
 
-def _suppression(node: NodeProto, known: Constants) -> str | None:
+class _Facts:
+    """What of a graph makes MNN be wrong about a node."""
+
+    def __init__(self, model: ModelProto) -> None:
+        from mobileq.graph.rewrites.rule import Editing
+
+        known = Editing(model)
+        self.value, self.rank, self.dtype = known.value, known.rank, known.dtype
+        self.makers = {name: node.op_type for node in model.graph.node for name in node.output}
+
+
+def _suppression(node: NodeProto, facts: _Facts) -> str | None:
     """MNN 3.6.1 gives the largest number of rows for each class, whatever is found; the missing
     ones are the index -1, which a Gather behind reads as the last box. None is missing where the
     score threshold lets all boxes pass, as in TensorFlow's SSDs."""
-    threshold = known.get(node.input[4]) if len(node.input) > 4 else None
+    threshold = facts.value(node.input[4]) if len(node.input) > 4 else None
     if threshold is not None and float(threshold.reshape(-1)[0]) <= _LETS_ALL_PASS:
         return None
     return "fills up what {} finds with copies of a box"
 
 
-def _determinant(node: NodeProto, known: Constants) -> str | None:
+def _determinant(node: NodeProto, facts: _Facts) -> str | None:
     """MNN 3.6.1 swaps rows to find a pivot, and does not change the sign."""
     return "gives {} with the wrong sign"
 
 
-def _sampling(node: NodeProto, known: Constants) -> str | None:
+def _sampling(node: NodeProto, facts: _Facts) -> str | None:
     """MNN 3.6.1 takes halves to other neighbours, and reflects about other points."""
     from mobileq.graph.outline import attribute
 
@@ -64,28 +71,43 @@ def _sampling(node: NodeProto, known: Constants) -> str | None:
     return None
 
 
-def _loss(node: NodeProto, known: Constants) -> str | None:
-    """MNN 3.6.1 counts what is to be ignored when it takes the mean."""
-    from mobileq.graph.outline import attribute
-
-    reduction = attribute(node, "reduction")
-    mean = reduction is None or reduction.s == b"mean"
-    if attribute(node, "ignore_index") is None or not mean or len(node.input) > 2:
-        return None
-    return "counts what is to be ignored in {}"
-
-
-def _control_flow(node: NodeProto, known: Constants) -> str | None:
+def _control_flow(node: NodeProto, facts: _Facts) -> str | None:
     """What MNN 3.6.1 makes of a branch or a loop runs by its Module interface, not in sessions."""
     return "has no branches and loops in its sessions, as {} is"
 
 
-_FAULTS = {
+def _transposed(node: NodeProto, facts: _Facts) -> str | None:
+    """MNN 3.6.1 gives a tensor whose last axis is of length 0."""
+    return "gives {} over three axes no values" if facts.rank(node.input[0]) == 5 else None
+
+
+def _ranking(node: NodeProto, facts: _Facts) -> str | None:
+    """MNN 3.6.1 gives equal values in another order, and whole numbers are often equal."""
+    return (
+        "orders equal numbers otherwise in {}" if facts.dtype(node.input[0]).kind in "iu" else None
+    )
+
+
+def _difference(node: NodeProto, facts: _Facts) -> str | None:
+    """MNN 3.6.1 holds all whole numbers in 32 bits with a sign, from which nothing wraps around."""
+    return "goes below zero in {} of uint64" if facts.dtype(node.output[0]) == "uint64" else None
+
+
+def _narrowed(node: NodeProto, facts: _Facts) -> str | None:
+    """As above; bits that are fewer are cut off, these are not."""
+    below = facts.makers.get(node.input[0]) in ("Sub", "Neg")
+    unsigned = facts.dtype(node.output[0]) in ("uint32", "uint64")
+    return "does not wrap what is below zero around in {}" if below and unsigned else None
+
+
+_FAULTS: dict[str, Callable[[NodeProto, _Facts], str | None]] = {
     "NonMaxSuppression": _suppression,
     "Det": _determinant,
     "GridSample": _sampling,
-    "NegativeLogLikelihoodLoss": _loss,
-    "SoftmaxCrossEntropyLoss": _loss,
+    "ConvTranspose": _transposed,
+    "TopK": _ranking,
+    "Sub": _difference,
+    "Cast": _narrowed,
     "If": _control_flow,
     "Loop": _control_flow,
     "Scan": _control_flow,

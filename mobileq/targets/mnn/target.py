@@ -146,7 +146,7 @@ class MnnTarget:
         try:
             if job.recipe.precision in _DIRECT:
                 _from_onnx(self._child, job, job.output, *_DIRECT[job.recipe.precision])
-                self._child.request("trial", {"path": str(job.output)})
+                _run_once(self._child, job.model, job.output)
                 return (), self._child.request("outline", {"path": str(job.output)})[0]
             return _through_json(self._child, job)
         except ToolError as error:
@@ -182,7 +182,21 @@ def _try(job: ConversionJob, model: ModelProto) -> None:
     part_job = dataclasses.replace(job, model=part)
     with _child(job) as child:
         _from_onnx(child, part_job, part.with_suffix(".mnn"))
-        child.request("trial", {"path": str(part.with_suffix(".mnn"))})
+        _run_once(child, part, part.with_suffix(".mnn"))
+
+
+def _run_once(child: Child, model: Path, file: Path) -> None:
+    """On zeros, but where the model can't take them."""
+    import onnx
+
+    from mobileq.graph.input_domains import input_domains
+    from mobileq.graph.trial_run import random_inputs
+
+    read = onnx.load(model, load_external_data=False)
+    domains = input_domains(read)
+    given = random_inputs(read, 0) if domains else {}
+    arrays = {name: each for name, each in given.items() if name in domains}
+    child.request("trial", {"path": str(file)}, arrays)
 
 
 def _child(

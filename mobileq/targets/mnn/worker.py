@@ -37,16 +37,16 @@ class MnnWorker:
         return _session_tensors(fields["path"]), {}
 
     def trial(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Run a file once, on zeros, for it to crash here."""
+        """Run a file once, on zeros or the arrays for its inputs, for it to crash here."""
         import MNN
         import numpy as np
 
         interpreter = MNN.Interpreter(native_path(fields["path"]))
         session = interpreter.createSession()
-        for tensor in interpreter.getSessionInputAll(session).values():
+        for name, tensor in interpreter.getSessionInputAll(session).items():
             shape, kind = tuple(tensor.getShape()), tensor.getDataType()
-            zeros, order = np.zeros(shape, dtype_name(kind)), tensor.getDimensionType()
-            tensor.copyFrom(MNN.Tensor(shape, kind, zeros, order))
+            given = arrays.get(name, np.zeros(shape)).astype(dtype_name(kind))
+            tensor.copyFrom(MNN.Tensor(shape, kind, given, tensor.getDimensionType()))
         interpreter.runSession(session)
         return {}, {}
 

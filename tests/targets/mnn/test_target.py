@@ -458,6 +458,13 @@ def test_suppressed_boxes_that_would_be_filled_up_are_refused(monkeypatch, tmp_p
     ("text", "said"),
     [
         ("d = Det(n) y = Add(d, d)", "gives Det .* the wrong sign"),
+        ("k = Cast<to=6>(n) v, i = TopK(k, eights) y = Cast<to=1>(v)", "equal numbers .* in TopK"),
+        ("k = Cast<to=13>(n) d = Sub(k, k) y = Cast<to=1>(d)", "below zero in Sub"),
+        ("k = Cast<to=7>(n) d = Sub(k, k) u = Cast<to=12>(d) y = Cast<to=1>(u)", "around in Cast"),
+        (
+            "c = Reshape(n, cube) d = ConvTranspose(c, cube_weights) y = Reshape(d, rows)",
+            "three axes",
+        ),
         ("h = HannWindow(eight) k = Add(n, h) y = Relu(k)", "no counterpart of HannWindow"),
         ("i = Cast<to=3>(n) j = Add(i, i) y = Cast<to=1>(j)", "crashes on Add"),
     ],
@@ -465,9 +472,13 @@ def test_suppressed_boxes_that_would_be_filled_up_are_refused(monkeypatch, tmp_p
 def test_operator_that_mnn_fails_on_is_named(monkeypatch, tmp_path, text, said):
     out = "1" if "Det" in text else "1,8,8"
     graph = f"g (float[1,8,8] x) => (float[{out}] y) {{ m = Relu(x) n = Sigmoid(m) {text} }}"
+    constants = {
+        "eight": np.array(8), "eights": np.array([8]), "cube": np.array([1, 1, 4, 4, 4]),
+        "rows": np.array([1, 8, 8]), "cube_weights": weights(1, 1, 1, 1, 1),
+    }  # fmt: skip
     for precision in ("fp32", "w8"):
         with pytest.raises(UnsupportedOperatorError, match=said) as caught:
-            made(monkeypatch, tmp_path, graph, {"eight": np.array(8)}, precision)
+            made(monkeypatch, tmp_path, graph, constants, precision)
         assert "\n" not in caught.value.message
 
 
