@@ -1,0 +1,121 @@
+"""A task as small as one can be: which of four numbers is the largest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mobileq.spec import ModelSpec
+from mobileq.tasks.base import (
+    COUNT,
+    Answer,
+    Column,
+    Compared,
+    Figures,
+    Level,
+    Measure,
+    Outputs,
+    Truth,
+)
+from mobileq.tasks.tensors.noise import NoiseReference
+
+MEASURE = Measure(
+    key="top1",
+    name="top-1",
+    floors=dict.fromkeys(("dynamic", "w8", "int16x8", "int8", "int8-full"), 0.5),
+    enough=2,
+    unsure=1.0,
+    columns=(Column("top-1", "accuracy", "top1"), Column("alike", "agreement", "top1")),
+    error="noise of the probabilities",
+    answers="colours",
+    thing="colour",
+    wanted="colourful pictures",
+    nothing="names no colour",
+    little="names other colours than the ONNX model",
+)
+
+
+def bound(spec: ModelSpec) -> ToyTask | None:
+    return ToyTask(spec) if [each.shape for each in spec.outputs] == [(1, 4)] else None
+
+
+@dataclass(frozen=True)
+class ToyTruth:
+    colours: dict[str, int]
+    images: tuple[tuple[int, Path], ...]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> object:
+        return self.colours
+
+
+class ToyReference:
+    def __init__(self, task: ToyTask, outputs: Outputs, answers: bool) -> None:
+        self._task, self._answers = task, answers
+        self._noise = NoiseReference(task.probabilities(outputs))
+        self.answer = task.best(outputs) if answers else None
+
+    def compare(self, found: Outputs) -> Compared:
+        noise = self._noise.noise(self._task.probabilities(found))
+        return Compared(noise, noise, self._task.best(found) if self._answers else None)
+
+
+class ToyTask:
+    name = "toy"
+    measure = MEASURE
+    error_of = "probabilities"
+    sigmoids: tuple[str, ...] = ()
+    roles: Mapping[str, str] = {}
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._output = spec.outputs[0].name
+        self.squashed = {self._output: softmax}
+
+    def probabilities(self, outputs: Outputs) -> dict[str, Any]:
+        return {self._output: softmax(outputs[self._output])}
+
+    def best(self, outputs: Outputs) -> int:
+        return int(outputs[self._output][0].argmax())
+
+    def read(self, outputs: Outputs, sample: Any, level: Level) -> tuple[int, ...]:
+        return (self.best(outputs),) if sample.pictures else ()
+
+    def reference(self, outputs: Outputs, *, answers: bool = False) -> ToyReference:
+        return ToyReference(self, outputs, answers)
+
+    def row_scores(self, outputs: Outputs, axes: Mapping[str, int], count: int) -> None:
+        return None
+
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+        return {"top1": float(np.equal(reference, found).mean()), COUNT: len(reference)}
+
+    def count(self, answer: Answer) -> int:
+        return 1
+
+    def truth(self, annotations: Path, images: Path | None) -> ToyTruth:
+        colours = json.loads(annotations.read_text())
+        assert images is not None
+        return ToyTruth(colours, tuple(enumerate(images / name for name in sorted(colours))))
+
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+        assert isinstance(truth, ToyTruth)
+        names = dict(truth.images)
+        wanted = [truth.colours[names[key].name] for key in keys]
+        return {"top1": float(np.equal(wanted, answers).mean())}
+
+    def draw(self, image: Any, answer: Answer) -> Any:
+        return np.full_like(image, 60 * answer)
+
+    def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        return {"colours": list(answers)}
+
+
+def softmax(values: Any) -> Any:
+    raised = np.exp(values - values.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
