@@ -17,7 +17,14 @@ from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import tensor_specs
 from mobileq.preparation.labels import LabelSource, parse_names, read_labels, settle_labels
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
-from mobileq.tasks.recognition import Claim, ModelFacts, find_picture, per_picture, recognisers
+from mobileq.tasks.recognition import (
+    Claim,
+    ModelFacts,
+    Picture,
+    find_picture,
+    per_picture,
+    recognisers,
+)
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -139,17 +146,14 @@ def _unknown(spec: ModelSpec, facts: ModelFacts, reasons: Mapping[str, str]) -> 
             f"The file gives its task as '{facts.named_task}', which mobileq does not read: files "
             "are compared by the numbers of their outputs."
         )
-    guess = _guessed_preprocess(spec.inputs)
-    # Only where nothing else is fed, pictures are all that a person gives.
-    guessed = (guess_notice(guess),) if guess is not None and len(spec.inputs) == 1 else ()
+    guess = _guessed_preprocess(facts.picture)
+    notices = (told,) if guess is None else (told, guess_notice(guess))
     spec = msgspec.structs.replace(spec, labels=facts.names or (), preprocess=guess)
-    return Recognition(spec=spec, reasons=reasons, notices=(told, *guessed))
+    return Recognition(spec=spec, reasons=reasons, notices=notices)
 
 
-def _guessed_preprocess(inputs: tuple[TensorSpec, ...]) -> PreprocessSpec | None:
-    """What most exports expect, where the first input takes a picture, in color or gray, in float32
-    or uint8."""
-    picture = find_picture(inputs[:1])
+def _guessed_preprocess(picture: Picture | str) -> PreprocessSpec | None:
+    """What most exports expect, in color or gray, in float32 or uint8."""
     if isinstance(picture, str) or picture.dtype not in ("float32", "uint8"):
         return None
     return picture.preprocess()

@@ -66,9 +66,9 @@ class TestOtherModels:
         assert found.spec.preprocess is None
         assert len(found.notices) == 1
 
-    def test_of_several_inputs_pictures_are_not_told(self) -> None:
+    def test_of_several_inputs_none_is_fed_pictures(self) -> None:
         found = recognise_shapes(NCHW640 * 2, outputs_of((1, 1)), {})
-        assert found.spec.preprocess is not None
+        assert found.spec.preprocess is None
         assert "Pictures" not in " ".join(found.notices)
 
     @pytest.mark.parametrize(
