@@ -142,7 +142,8 @@ def convert(
     from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.request import ConvertOptions, Head
+    from mobileq.workflows.request import ConvertOptions
+    from mobileq.workflows.source import Head
 
     console = Console(json)
     options = ConvertOptions(

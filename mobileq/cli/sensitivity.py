@@ -47,8 +47,9 @@ def sensitivity(
     """Rank ops by what quantizing each alone costs."""
     from mobileq.console import Console
     from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME, Head
+    from mobileq.workflows.sensitivity import CHART_NAME, JSON_NAME
     from mobileq.workflows.sensitivity import sensitivity as run
+    from mobileq.workflows.source import Head
 
     console = Console(json)
     found = run(

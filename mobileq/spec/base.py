@@ -71,6 +71,11 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
         """How many classes want a name; None where there are none."""
         return None
 
+    @property
+    def is_raw(self) -> bool:
+        """The outputs are bare ones of the last convolutions, and the reader does the rest."""
+        return False
+
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """What does not fit together, or not to the model's outputs; fields are those within."""
         raise NotImplementedError

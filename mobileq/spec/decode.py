@@ -73,6 +73,11 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         """A name for each class."""
         return self.class_count
 
+    @property
+    def is_raw(self) -> bool:
+        """See `ReadingSpec`."""
+        return self.head == "raw"
+
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """See `ReadingSpec`."""
         known = [output.name for output in outputs]

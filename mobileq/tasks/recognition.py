@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -21,6 +21,8 @@ from mobileq.spec import (
 from mobileq.tasks.base import parts
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from mobileq.graph.index import GraphIndex
 
 
@@ -139,6 +141,12 @@ class Recogniser(Protocol):
     def misfit(self, spec: ModelSpec) -> str | None:
         """Why outputs of such shapes can't be read as `READING` says there."""
         ...
+
+
+RawHead = Callable[["ModelProto", ModelSpec], tuple["ModelProto", ModelSpec]]
+"""`raw_head` of the part of that name, in rooms whose models have an end that integers had better
+not compute: the rest of the model, and the spec that reads its outputs. Raises UsageError where
+this model has no such end."""
 
 
 def recognisers() -> Iterator[tuple[str, Recogniser]]:

@@ -14,7 +14,8 @@ from mobileq.workflows.opening import Overrides
 
 if TYPE_CHECKING:
     from mobileq.quantize.plan import Calibrator
-    from mobileq.workflows.request import ConvertOptions, Head
+    from mobileq.workflows.request import ConvertOptions
+    from mobileq.workflows.source import Head
 
 type Names = str | Sequence[str]
 """Several, as a sequence or with commas between them."""

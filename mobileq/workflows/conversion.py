@@ -31,8 +31,8 @@ from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_te
 from mobileq.workflows.judging import Judge
 from mobileq.workflows.making import Made, artifact_file, make_file
 from mobileq.workflows.planning import Planning
-from mobileq.workflows.request import File, Head, Request
-from mobileq.workflows.source import Source, cut_raw, prepare
+from mobileq.workflows.request import File, Request
+from mobileq.workflows.source import Source, prepare, with_head
 from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
@@ -150,29 +150,11 @@ class Conversion:
     def _source_for(self, file: File) -> Source:
         """With the head that the file gets."""
         head = self._request.head(file)
-        if self._source.info.given is not None:
-            return self._given_source(head)
-        is_detector = self._source.spec.decode is not None
-        wants_raw = head == "raw" or (head == "auto" and is_detector and file[1] in CALIBRATED)
-        if not wants_raw or self._source.head == "raw":
+        if head == "decoded" or (head == "auto" and file[1] not in CALIBRATED):
             return self._source
         if self._raw is None:
-            try:
-                self._raw = cut_raw(self._stages, self._source)
-            except UsageError as error:
-                if head == "raw":
-                    raise
-                self._progress.notice(f"{error.message} The decoding stays in the graph, in float.")
-                self._raw = self._source
+            self._raw = with_head(self._stages, self._source, head)
         return self._raw
-
-    def _given_source(self, head: Head) -> Source:
-        if head == "raw" and self._source.head != "raw":
-            raise UsageError(
-                "The model came quantized, decoding and all, and is kept as it is.",
-                "Leave out --head, or export it with a raw head.",
-            )
-        return self._source
 
     def _float_file(self, target: Target, source: Source, engine: Engine) -> Result:
         """The others are made from it, by the engine that got it right; where none did, they

@@ -13,7 +13,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.plan import QuantPlan
 from mobileq.regular_file import require_regular
-from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
+from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec, readings
 from mobileq.targets.base import ConversionJob, Converted, Target, Tensors
 from mobileq.workflows.source import Source
 from mobileq.workflows.stages import Stages
@@ -103,11 +103,12 @@ def make_file(
         inputs=built.inputs,
         outputs=built.outputs,
         recipe=recipe,
-        decode=source.spec.decode if source.is_cut else None,
         ops=built.ops,
         tool_versions=versions,
         notes=built.notes,
     )
+    if source.is_cut:
+        artifact = msgspec.structs.replace(artifact, **readings(source.spec))
     return Made(artifact, path, built.companions)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.preparation.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.regular_file import require_regular
-from mobileq.spec import Artifact, ModelSpec, TensorSpec
+from mobileq.spec import Artifact, ModelSpec, TensorSpec, readings
 from mobileq.targets.base import Runner, load_target
 
 SUFFIXES = (".onnx", ".tflite", ".mnn")
@@ -136,8 +136,8 @@ def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
     """An artifact of a bundle."""
     path = bundle / artifact.path
     _require_part(path)
-    if artifact.decode is not None:
-        spec = msgspec.structs.replace(spec, decode=artifact.decode, outputs=artifact.outputs)
+    if own := readings(artifact):
+        spec = msgspec.structs.replace(spec, outputs=artifact.outputs, **own)
     return OpenModel(
         name=artifact.name,
         path=path,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from mobileq.errors import UsageError
 from mobileq.quantize.given_plan import CALIBRATOR
@@ -29,8 +29,8 @@ from mobileq.spec import (
 from mobileq.targets.base import Target, load_target
 from mobileq.workflows.inputs import takes_pictures, wanted_tensors
 from mobileq.workflows.opening import Overrides
+from mobileq.workflows.source import Head
 
-Head = Literal["auto", "raw", "decoded"]
 File = tuple[str, Precision]
 """A file that is to be made: its target's name and its precision."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from mobileq.cache import ResultCache
 from mobileq.calibration.ranges import Method
@@ -25,7 +25,7 @@ from mobileq.workflows.inputs import open_calibration
 from mobileq.workflows.opening import Overrides
 from mobileq.workflows.planning import plan_given
 from mobileq.workflows.results import require_folder_place, written_whole
-from mobileq.workflows.source import Source, cut_raw, prepare
+from mobileq.workflows.source import Head, Source, prepare, with_head
 from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
     from mobileq.calibration.statistics import Statistics
 
-Head = Literal["auto", "raw", "decoded"]
 JSON_NAME = "sensitivity.json"
 CHART_NAME = "sensitivity.svg"
 _RANGES: Method = "mse"
@@ -110,22 +109,7 @@ def _source(
     source = prepare(stages, model, overrides)
     for notice in source.info.notices:
         progress.notice(notice)
-    if source.info.given is not None and head == "raw" and source.head != "raw":
-        raise UsageError(
-            "The model came quantized, decoding and all, and is kept as it is.",
-            "Leave out --head, or export it with a raw head.",
-        )
-    if head == "decoded" or source.head == "raw" or source.info.given is not None:
-        return source
-    if head == "auto" and source.spec.decode is None:
-        return source
-    try:
-        return cut_raw(stages, source)
-    except UsageError as error:
-        if head == "raw":
-            raise
-        progress.notice(f"{error.message} The decoding stays in the graph, in float.")
-        return source
+    return with_head(stages, source, head)
 
 
 def _ranked(source: Source, pictures: SampleSet, samples: int, progress: Progress) -> Sensitivity:

@@ -6,15 +6,21 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from mobileq.errors import UsageError
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
-from mobileq.spec import HeadKind, ModelSpec, Spec
+from mobileq.spec import HeadKind, ModelSpec, Spec, readings
+from mobileq.tasks.base import parts
+from mobileq.tasks.recognition import RawHead
 from mobileq.workflows.opening import Overrides, prepared_by
 from mobileq.workflows.stages import Stages
+
+Head = Literal["auto", "raw", "decoded"]
 
 
 class PreparedInfo(Spec, frozen=True, kw_only=True):
@@ -50,7 +56,8 @@ class Source:
     @property
     def head(self) -> HeadKind:
         """What it ends in."""
-        return self.spec.decode.head if self.spec.decode else "decoded"
+        is_raw = any(reading.is_raw for reading in readings(self.spec).values())
+        return "raw" if is_raw else "decoded"
 
     def repaired(self, onnx: Path, sha256: str) -> Source:
         """The same function, easier to quantize."""
@@ -83,14 +90,46 @@ def prepare(stages: Stages, model: Path, overrides: Overrides) -> Source:
     return source
 
 
-def cut_raw(stages: Stages, source: Source) -> Source:
-    """The model up to its last convolutions. Raises as `raw_head`."""
+def with_head(stages: Stages, source: Source, head: Head) -> Source:
+    """The model with the head that is wanted: "auto" is raw where its task can cut one off.
+
+    Raises:
+        UsageError: A raw head is wanted, and there is none.
+    """
+    if head == "decoded" or source.head == "raw":
+        return source
+    if source.info.given is not None:
+        if head == "raw":
+            raise UsageError(
+                "The model came quantized, decoding and all, and is kept as it is.",
+                "Leave out --head, or export it with a raw head.",
+            )
+        return source
+    raw_head = dict(parts("raw_head")).get(source.spec.task)
+    if raw_head is None:
+        if head == "raw":
+            raise UsageError(
+                f"{source.spec.name} has no head that can be cut off: nobody would know how to "
+                "read the outputs of the rest.",
+                "Leave out --head.",
+            )
+        return source
+    try:
+        return _raw(stages, source, raw_head.raw_head)
+    except UsageError as error:
+        if head == "raw":
+            raise
+        stages.progress.notice(f"{error.message} The decoding stays in the graph, in float.")
+        return source
+
+
+def _raw(stages: Stages, source: Source, raw_head: RawHead) -> Source:
     folder = stages.folder("raw")
     with stages.progress.stage("Cutting at the last convolutions"):
         stages.fill(
             folder,
             "raw",
-            lambda into: _cut(source, into),
+            lambda into: _cut(source, raw_head, into),
             _read_source,
             model=source.sha256,
             spec=source.spec,
@@ -116,10 +155,8 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))
 
 
-def _cut(source: Source, folder: Path) -> None:
+def _cut(source: Source, raw_head: RawHead, folder: Path) -> None:
     import onnx
-
-    from mobileq.tasks.detect.raw_head import raw_head
 
     model, spec = raw_head(onnx.load(source.onnx), source.spec)
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
