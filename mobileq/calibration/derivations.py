@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-SAME_VALUES = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Ops whose output holds the values of the first input in another shape or order."""
-
-SAME_SHAPE = frozenset({"Dropout", "Identity"})
-"""Ops whose (first) output is the first input."""
-
 
 @dataclass(frozen=True)
 class Pointwise:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.derivations import (
-    SAME_SHAPE,
-    SAME_VALUES,
     Derivation,
     Joined,
     Same,
     pointwise,
 )
 from mobileq.errors import InputError
+from mobileq.graph.op_facts import REARRANGING, UNCHANGING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -290,9 +289,9 @@ def _derivation(
 ) -> Derivation | None:
     if not node.input:
         return None
-    if node.op_type in SAME_SHAPE:
+    if node.op_type in UNCHANGING:
         return Same(node.input[0])
-    if node.op_type in SAME_VALUES:
+    if node.op_type in REARRANGING:
         return None if _has_channels(shapes[name]) else Same(node.input[0])
     if node.op_type == "Concat":
         axis = next((item.i for item in node.attribute if item.name == "axis"), 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
 from mobileq.graph.index import GraphIndex
+from mobileq.graph.op_facts import WEIGHTY
 from mobileq.graph.outline import (
     DYNAMIC,
     consumers,
@@ -22,8 +23,6 @@ from mobileq.graph.shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
-_WEIGHTS_AT = {"ConvTranspose": 1, "Conv": 1, "ConvInteger": 1, "Gemm": 1, "QLinearConv": 3}
-"""Op type -> which input holds the weights. Of a MatMul it may be either."""
 _ONLY_SIZES = frozenset({"Shape", "Size"})
 _QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -62,8 +61,7 @@ def _is_weighty(index: GraphIndex, node: NodeProto) -> bool:
         return False
     if node.op_type == "MatMul":
         return any(index.constant_value(name) is not None for name in node.input)
-    at = _WEIGHTS_AT.get(node.op_type)
-    return at is not None and index.constant_value(node.input[at]) is not None
+    return node.op_type in WEIGHTY and index.constant_value(node.input[1]) is not None
 
 
 def behind_quantizers(model: ModelProto, names: Sequence[str]) -> tuple[str, ...]:

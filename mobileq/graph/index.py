@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from mobileq.graph.op_facts import WEIGHTY
 from mobileq.graph.outline import attribute, constants, dims, dtype_name, producers
 from mobileq.graph.shapes import infer_shapes
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from onnx import ModelProto, NodeProto
 
-_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "Gemm"})
+_CONVOLUTIONS = WEIGHTY - {"MatMul"}
+"""A matrix product is one of two activations as often."""
 _EXPECTATIONS = frozenset({"Conv", "Gemm", "MatMul", "Mul"})
 _CARRYING = frozenset({"Transpose", "Reshape", "QuantizeLinear", "DequantizeLinear"})
-"""What may stand between a distribution and its mean."""
+"""What may stand between a distribution and its mean; behind a Flatten the product is over all
+places, as in a classifier that pools by attention."""
 
 
 class GraphIndex:

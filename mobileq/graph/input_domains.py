@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.op_facts import REARRANGING
 from mobileq.graph.outline import attribute, dims
 from mobileq.spec import TensorSpec
 
@@ -34,7 +35,7 @@ def input_domains(model: ModelProto) -> dict[str, Draw]:
     for value in (*model.graph.value_info, *model.graph.input):
         shapes[value.name] = dims(value) or ()
     for node in model.graph.node:
-        if node.op_type in ("Cast", "Identity", "Reshape"):
+        if node.op_type in REARRANGING or node.op_type == "Cast":
             sources[node.output[0]] = sources.get(node.input[0], node.input[0])
         domain = _DOMAINS.get(node.op_type)
         if domain is not None and len(node.input) > 1:

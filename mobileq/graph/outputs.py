@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobileq.graph.index import GraphIndex
+from mobileq.graph.op_facts import REARRANGING
 from mobileq.graph.outline import DYNAMIC, attribute
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-_SPREADING = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
-"""Operators that only rearrange values, so a piece can be followed through them."""
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Exp", "Pow"})
 _FUNCTIONS = _ARITHMETIC | {"Sigmoid", "Softmax"}
 
@@ -60,7 +59,7 @@ def last_function(index: GraphIndex, name: str) -> str | None:
 def end_of(index: GraphIndex, name: str) -> NodeProto | None:
     """The node that gives an output's values, whatever rearranges them after it."""
     node = index.made_by.get(name)
-    while node is not None and (node.op_type in _SPREADING or node.op_type == "Cast"):
+    while node is not None and (node.op_type in REARRANGING or node.op_type == "Cast"):
         node = index.made_by.get(node.input[0])
     return node
 
@@ -84,7 +83,7 @@ def pieces_of(index: GraphIndex, name: str) -> dict[int, tuple[Piece, ...]]:
                     Piece(channels=part, ops=_ops_behind(index, item))
                     for part, item in zip(parts, node.input, strict=True)
                 )
-        elif node.op_type not in _SPREADING:
+        elif node.op_type not in REARRANGING:  # through which a piece can be followed
             break
         name = node.input[0]
     return found

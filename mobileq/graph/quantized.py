@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import InputError
 from mobileq.graph.given_quantization import GivenQuantization
+from mobileq.graph.op_facts import WEIGHTY, only_moves
 from mobileq.graph.outline import all_graphs, all_nodes, subgraphs
 from mobileq.graph.pair_parameters import (
     DEQUANTIZE,
@@ -34,14 +35,7 @@ if TYPE_CHECKING:
 _INTEGER_PREFIXES = ("QLinear", "QGemm", "QAttention", "QEmbed")
 _INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat"})
 _DYNAMIC_OPS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul"})
-_MOVING = frozenset(
-    {"Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity"}
-    | {"MaxPool", "Gather", "Expand", "DepthToSpace", "SpaceToDepth", "Tile"}
-)
-"""Operators that give the values they take, so that it makes no difference whether they work on
-the integers or on what these stand for."""
 _INT8_BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
-_WEIGHTY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _AS_PAIRS = (
     "Export it with QuantizeLinear and DequantizeLinear pairs"
     " (quantize_static(..., quant_format=QuantFormat.QDQ)), or give the float model."
@@ -130,7 +124,7 @@ def _unquantized(model: ModelProto, folded: Collection[str]) -> tuple[str, ...]:
     for node in model.graph.node:
         if not of_pairs.isdisjoint(node.input) and node.output[0] in fixed:
             of_pairs.update(node.output)  # a transposed weight
-        elif node.op_type in _WEIGHTY and node.input[1] in fixed.difference(of_pairs):
+        elif node.op_type in WEIGHTY and node.input[1] in fixed.difference(of_pairs):
             found.append(node.output[0])
     return tuple(found)
 
@@ -152,7 +146,7 @@ def _sources(graph: GraphProto, pairs: Collection[str]) -> dict[str, str]:
             if node.op_type == QUANTIZE:
                 integers.add(node.output[0])
         elif not integers.isdisjoint(node.input):
-            if node.op_type not in _MOVING or integers.intersection(node.input) != {taken}:
+            if not only_moves(node) or integers.intersection(node.input) != {taken}:
                 raise _not_paired(node)
             integers.update(node.output)
     for value in graph.output:

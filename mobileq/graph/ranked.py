@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mobileq.graph.op_facts import ORDERING
 from mobileq.graph.outline import all_graphs, dims
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_RANKS = frozenset({"TopK", "NonMaxSuppression"})
 _ANY = -1
 """Of a dimension that only a run tells."""
 
@@ -31,7 +31,7 @@ def ranked_outputs(model: ModelProto) -> dict[str, int]:
     }
     for node in model.graph.node:
         found = frozenset[int]().union(*(lengths.get(name, ()) for name in node.input))
-        if node.op_type in _RANKS:
+        if node.op_type in ORDERING:
             shape = shapes.get(node.output[0])
             found |= {max(shape) if shape and node.op_type == "TopK" else _ANY}
         if found:

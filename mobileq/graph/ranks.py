@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
+from mobileq.graph.op_facts import Fact, only_moves, ops_with
 from mobileq.graph.outline import all_graphs, attribute, dims
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
 _WEIGHTED = frozenset({"Conv", "ConvTranspose"})
 _POOLS = frozenset({"MaxPool", "AveragePool", "LpPool", "MaxUnpool"})
-_ELEMENTWISE = frozenset(
-    {"Identity", "Cast", "Transpose", "Pad", "Clip", "Relu", "Sigmoid", "LeakyRelu", "Add", "Sub"}
-    | {"Mul", "Div", "BatchNormalization"}
-)
+_HIGHEST_RANK = ops_with(Fact.ELEMENTWISE | Fact.KEEPS_RANK)
 """Operators whose output has the highest rank among their inputs."""
 
 
@@ -62,10 +60,11 @@ def _follow(node: NodeProto, ranks: dict[str, int]) -> None:
                 "Give the input as many dimensions as the model was made for, or export it again.",
             )
         ranks[node.output[0]] = needed
-    elif node.op_type in _ELEMENTWISE:
+    elif node.op_type in _HIGHEST_RANK:
         known = [ranks[name] for name in node.input if name in ranks]
         if given is not None or (known and len(known) == len(node.input)):
-            ranks[node.output[0]] = max(known)
+            names = node.output if only_moves(node) else node.output[:1]
+            ranks.update(dict.fromkeys(names, max(known)))
 
 
 _SPATIAL_LISTS = frozenset({"kernel_shape", "strides", "dilations", "output_padding"})

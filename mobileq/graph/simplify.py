@@ -13,6 +13,7 @@ from mobileq.errors import InputError
 from mobileq.graph.attention import weights_first
 from mobileq.graph.batch_normalization import as_depthwise
 from mobileq.graph.hard_functions import rewrite_hard_functions
+from mobileq.graph.op_facts import ORDERING
 from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.rewrites import rewritten_graph
 from mobileq.graph.rewrites.opset import raised
@@ -170,7 +171,7 @@ def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:
     """Inputs of both signs and the model's outputs, which numbers from 0 to 1 alone may never
     reach. None where the model can't take them, nor where it ranks: of noise every rank is close.
     """
-    if any(node.op_type in ("TopK", "NonMaxSuppression") for node in model.graph.node):
+    if any(node.op_type in ORDERING for node in model.graph.node):
         return
     inputs = random_inputs(model, _SEED + 1, signed=True)
     with suppress(InputError):

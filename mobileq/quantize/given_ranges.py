@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
+from mobileq.graph.op_facts import MOVING
 from mobileq.graph.outline import consumers
 from mobileq.spec import TensorRange
 
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
     Ranges = Mapping[str, TensorRange]
 
-_MOVING = frozenset(
-    {"Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity"}
-    | {"MaxPool", "Gather", "Expand", "Resize", "DepthToSpace", "SpaceToDepth", "Tile"}
-)
-_SAME = _MOVING | {"Relu", "Clip", "Concat"}
-"""What they take, as far as it shows in their result, lies within the range of that."""
+_WITHIN = MOVING | {"Resize", "Upsample"}
+"""What they give lies within the range of what they take."""
+_SAME = _WITHIN | {"Relu", "Clip", "Concat", "Pad"}
+"""What they take, as far as it shows in their result, lies within the range of that. It doesn't
+where values are averaged (AveragePool)."""
 _SIGMOID_RANGE = TensorRange(min=0.0, max=255 / 256)
 """The one that TFLite's kernel insists on."""
 _STEPS = 255
@@ -48,7 +48,7 @@ def ranges_between(
     readers = consumers(model.graph)
     outputs = {value.name for value in model.graph.output}
     for node in model.graph.node:
-        if node.op_type in _MOVING and node.input[0] in ranges:
+        if node.op_type in _WITHIN and node.input[0] in ranges:
             for name in node.output:
                 ranges.setdefault(name, ranges[node.input[0]])
     for node in reversed(model.graph.node):

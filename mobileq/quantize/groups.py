@@ -13,20 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mobileq.graph.op_facts import ACTIVATIONS, MOVING, WEIGHTY, Fact, ops_with
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 GroupKind = Literal["convolution", "activation", "arithmetic"]
 
-_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_ACTIVATIONS = frozenset(
-    {"Sigmoid", "Relu", "LeakyRelu", "PRelu", "Clip", "HardSigmoid", "HardSwish", "Tanh", "Elu"}
-    | {"Softplus", "Mish", "Erf", "Gelu", "Softmax"}
-)
-_TRANSPARENT = frozenset(
-    {"Reshape", "Transpose", "Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity"}
-    | {"MaxPool", "Gather", "Expand", "Pad", "DepthToSpace", "SpaceToDepth", "Dropout", "Tile"}
-)
+_TRANSPARENT = MOVING | ops_with(Fact.PADS)
+"""Not Resize, which only moves values where it takes the nearest: it is judged like arithmetic,
+in any mode."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def touched_tensors(model: ModelProto, groups: Iterable[OpGroup]) -> dict[str, t
 
 def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | None:
     """Name of the constant weights of a weighty op; arithmetic in disguise (a DFL) has few."""
-    if node.op_type not in _CONVOLUTIONS or len(node.input) < 2:
+    if node.op_type not in WEIGHTY or len(node.input) < 2:
         return None
     name = node.input[1]
     if name not in constants:
@@ -169,7 +165,7 @@ def _with_activations(
 
 
 def _is_activation(graph: GraphProto, nodes: tuple[int, ...]) -> bool:
-    return graph.node[nodes[0]].op_type in _ACTIVATIONS
+    return graph.node[nodes[0]].op_type in ACTIVATIONS
 
 
 def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> OpGroup:
@@ -187,7 +183,7 @@ def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> Op
     kind: GroupKind = "arithmetic"
     if weights:
         kind = "convolution"
-    elif first.op_type in _ACTIVATIONS:
+    elif first.op_type in ACTIVATIONS:
         kind = "activation"
     return OpGroup(
         name=members[-1].output[0],

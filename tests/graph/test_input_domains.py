@@ -29,6 +29,14 @@ def test_divisor_behind_a_cast_is_not_zero():
     assert run(model(text), feeds)["y"].dtype == np.int32
 
 
+@pytest.mark.parametrize("moved", ["Flatten(b)", "Transpose(b)", "Squeeze(b)"])
+def test_divisor_in_another_shape_or_order_is_not_zero(moved):
+    text = f"m (int32[40,1] a, int32[1,40] b) => (int32 y) {{ c = {moved} y = Div(a, c) }}"
+    feeds = random_inputs(model(text), 1)
+    assert np.all(feeds["b"] > 0)
+    assert not np.all(feeds["a"] > 0)
+
+
 def test_shift_is_narrower_than_its_type():
     text = 'm (uint8[90] a, uint8[90] b) => (uint8[90] y) { y = BitShift<direction="LEFT">(a, b) }'
     feeds = random_inputs(model(text), 1)

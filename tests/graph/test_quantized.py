@@ -210,6 +210,21 @@ def test_tensors_moved_as_integers_have_the_range_too():
     assert run(stripped, {"x": x})["y"] == pytest.approx(run(model, {"x": x})["y"], abs=0.005)
 
 
+def test_pictures_enlarged_as_integers_have_the_range_too():
+    model = model_of(
+        """g (float[1,1,2,2] x) => (float[1,1,4,4] y) {
+            xq = QuantizeLinear(x, x_s, x_z)
+            twice = Constant<value_floats=[1.0,1.0,2.0,2.0]>()
+            large = Resize<mode="nearest">(xq, , twice)
+            d = DequantizeLinear(large, x_s, x_z)
+            y = Relu(d)
+        }""",
+        parameters("x", 0.01, np.uint8(0)),
+    )
+    _, found, _ = strip_quantizers(model)
+    assert found.ranges["large"] == found.ranges["x"]
+
+
 def test_first_of_several_scales_is_taken_and_named():
     model = model_of(
         """g (float[1,4] x) => (float[1,4] y) {

@@ -101,3 +101,14 @@ def test_excluded_and_known_tensors_are_left_alone():
     known = {**KNOWN, "v": KNOWN["u"]}
     assert ranges_between(model(body), known) == {"t": KNOWN["u"]}
     assert ranges_between(model(body), known, {"t"}) == {}
+
+
+def test_what_is_padded_lies_within_the_range_of_the_result():
+    found = ranges_between(model("p = Constant<value_ints=[0,0,1,1,0,0,1,1]>() t = Neg(x)"
+                                 " o = Pad(t, p)"), KNOWN)  # fmt: skip
+    assert found["t"] == KNOWN["o"]
+
+
+def test_what_is_averaged_may_lie_beyond_the_range_of_the_result():
+    found = ranges_between(model("t = Neg(x) o = AveragePool<kernel_shape=[2,2]>(t)"), KNOWN)
+    assert "t" not in found

@@ -62,3 +62,33 @@ def test_sigmoid_that_is_used_twice_is_not_fused() -> None:
 def test_ops_that_move_values_have_no_group(groups: tuple[OpGroup, ...]) -> None:
     types = {group.op_type for group in groups}
     assert not types & {"Reshape", "Transpose", "Slice", "Split", "MaxPool"}
+
+
+def test_activation_functions_are_joined_to_their_convolution() -> None:
+    weights = ",".join(["0.5"] * 64)
+    for function in ("Relu", "Selu", "Celu", "Softsign", "ThresholdedRelu", "LogSoftmax"):
+        model = _model(
+            f"""g (float[1,8,4,4] x) => (float[1,8,4,4] y)
+            <float[8,8,1,1] w = {{{weights}}}, float[8,8,1,1] v = {{{weights}}}> {{
+                c = Conv(x, w)
+                a = {function}(c)
+                y = Conv(a, v)
+            }}"""
+        )
+        assert [group.op_type for group in find_groups(model)] == [f"Conv + {function}", "Conv"]
+
+
+def test_ops_that_select_values_have_no_group() -> None:
+    weights = ",".join(["0.5"] * 64)
+    model = _model(
+        f"""g (float[1,8,4,4] x) => (float[1,8,1,1] y)
+        <float[8,8,1,1] w = {{{weights}}}, float[8,8,1,1] v = {{{weights}}},
+         int64[1,3] at = {{0, 1, 2}}> {{
+            c = Conv(x, w)
+            m = GlobalMaxPool(c)
+            n = GatherND(c, at)
+            o = Add(m, n)
+            y = Conv(o, v)
+        }}"""
+    )
+    assert [group.op_type for group in find_groups(model)] == ["Conv", "Add", "Conv"]

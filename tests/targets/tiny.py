@@ -104,6 +104,22 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 3, 3), "b": weights(8)},
     ),
+    "volume": (
+        "g (float[1,3,4,6,10] x) => (float[1,8,4,6,10] y) { y = Conv<pads=[1,1,1,1,1,1]>(x, w) }",
+        {"w": weights(8, 3, 3, 3, 3)},
+    ),
+    "mirrored": (
+        """g (float[1,3,8,8] x) => (float[1,4,6,6] y) {
+            c = Conv(x, w)
+            p = Pad<mode="reflect">(c, pads)
+            y = Conv(p, v)
+        }""",
+        {
+            "w": weights(4, 3, 3, 3),
+            "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+            "v": weights(4, 4, 3, 3),
+        },
+    ),
     # MatMul and Gemm as there are: the constant in front and behind, one matrix and several, axes
     # turned, weights shared between ops, channels of uneven weights, and no constant at all.
     "products": (

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.op_facts import Fact, ops_with
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,10 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-_HOMOGENEOUS = frozenset(
-    {"Relu", "LeakyRelu", "PRelu", "Identity", "MaxPool", "AveragePool", "GlobalAveragePool"}
-    | {"Resize"}
-)
+_HOMOGENEOUS = ops_with(Fact.HOMOGENEOUS)
 _GATES = frozenset({"Sigmoid", "HardSigmoid"})
 _UNSCALED = "/unscaled"
 

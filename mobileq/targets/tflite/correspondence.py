@@ -8,29 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import contents, interface
+from mobileq.targets.tflite.op_facts import CHOOSING, MOVING
 
 Range = tuple[float, float]
 
 REPORT_SUFFIX = ".correspondence.json"
 """Beside a float file: which of its tensors is which of the ONNX model's."""
-
-_MOVING = frozenset(
-    {
-        "PAD",
-        "PADV2",
-        "TRANSPOSE",
-        "RESHAPE",
-        "STRIDED_SLICE",
-        "SLICE",
-        "MAX_POOL_2D",
-        "SPLIT",
-        "SQUEEZE",
-    }
-    | {"EXPAND_DIMS", "GATHER", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
-)
-"""Ops that give the values they take: one scale for both, and the precision of their neighbours."""
-_CHOOSING = frozenset({"STRIDED_SLICE", "SLICE", "MAX_POOL_2D", "SPLIT", "GATHER"})
-"""Of these, those whose results need not span the range of what they take."""
 
 
 def read_correspondence(
@@ -80,7 +63,7 @@ def file_ranges(
     for kind, sources, results in reversed(moving):
         # The other way round for what the model's output was before its axes were put in order.
         known = next((found[name] for name in results if name in found), None)
-        if known is not None and sources and kind not in _CHOOSING:
+        if known is not None and sources and kind not in CHOOSING:
             found.setdefault(sources[0], known)
     for _, sources, results in moving:
         known = next((found[name] for name in sources if name in found), None)
@@ -133,7 +116,7 @@ def _moving_ops(model: Any) -> Iterator[tuple[str, list[str], list[str]]]:
     activations = contents.activation_indices(model)
     for op in graph.operators:
         kind = contents.op_name(model, op)
-        if kind in _MOVING:
+        if kind in MOVING:
             taken = [index for index in op.inputs if int(index) in activations]
             yield kind, _tensor_names(model, taken), _tensor_names(model, op.outputs)
 

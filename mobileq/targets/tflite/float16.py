@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import contents, editing, flatbuffer
+from mobileq.targets.tflite.op_facts import WEIGHTY
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _LARGEST = 65504.0
 """The largest float16. A tensor with more in it stays float32, with its op's other constants."""
 
@@ -29,7 +29,7 @@ def halve_constants(model: Any) -> None:
     graph = model.subgraphs[0]
     halved: set[int] = set()
     for op in list(graph.operators):
-        if contents.op_name(model, op) not in _WEIGHTED:
+        if contents.op_name(model, op) not in WEIGHTY:
             continue
         constants = [i for i in map(int, op.inputs) if _is_float_constant(model, graph, i)]
         if int(op.inputs[1]) not in constants:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from mobileq.targets.tflite.contents import op_name, tensor_name
+from mobileq.targets.tflite.op_facts import WEIGHTY
 
-_WEIGHTY = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
 _FEWEST_WEIGHTS = 64
 """A convolution with fewer weights is arithmetic in disguise: a DFL's sum over 16 bins."""
 
@@ -47,9 +47,8 @@ def _weight_count(graph: Any, op: Any) -> int:
 
 
 def _is_weighty(model: Any, graph: Any, op: Any) -> bool:
-    if op_name(model, op) not in _WEIGHTY:
+    if op_name(model, op) not in WEIGHTY:
         return False
-    # In all of them the weights come second; TRANSPOSE_CONV starts with the output's shape.
     if len(op.inputs) < 2 or op.inputs[1] < 0:
         return False
     if graph.tensors[op.inputs[1]].shape is None:

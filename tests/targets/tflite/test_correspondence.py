@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from mobileq.targets.tflite import contents, editing, flatbuffer
-from mobileq.targets.tflite.correspondence import float_outputs
+from mobileq.targets.tflite.correspondence import file_ranges, float_outputs
 
 
 def test_inside_of_a_loop_stays_float(convert):
@@ -16,3 +16,12 @@ def test_inside_of_a_loop_stays_float(convert):
     inside = model.subgraphs[1]
     given = {contents.tensor_name(inside.tensors[int(op.outputs[0])]) for op in inside.operators}
     assert float_outputs(model, (), known) == given
+
+
+def test_what_an_op_moves_has_the_range_of_what_it_takes(convert):
+    model = flatbuffer.read_model(convert("mirrored", "fp32").path)
+    graph = model.subgraphs[0]
+    (op,) = (op for op in graph.operators if contents.op_name(model, op) == "MIRROR_PAD")
+    taken, given = (contents.tensor_name(graph.tensors[at]) for at in (op.inputs[0], op.outputs[0]))
+    found = file_ranges(model, {"c": taken}, {"c": (-1.0, 2.0)})
+    assert found[given] == (-1.0, 2.0)

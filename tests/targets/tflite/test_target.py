@@ -170,6 +170,11 @@ def test_weights_get_smaller_with_the_precision(convert):
     assert files["fp32"].path.stat().st_size > files["fp16"].path.stat().st_size
 
 
+def test_weights_of_three_dimensions_are_halved_too(convert):
+    ops = convert("volume", "fp16").converted.ops
+    assert (ops["CONV_3D float32"], ops["DEQUANTIZE float32"]) == (1, 2)  # and its bias
+
+
 def test_slow_precision_comes_with_a_note(convert):
     assert convert("conv", "int16x8").converted.notes == (REFERENCE_KERNELS_NOTE,)
     assert convert("conv", "int8").converted.notes == ()
