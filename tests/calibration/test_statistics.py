@@ -1,118 +1,19 @@
 """The statistics pass: what it finds is what numpy finds in the activations themselves."""
 
-import gc
-import threading
-import time
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from onnx import numpy_helper, parser
+from onnx import numpy_helper
 
 from mobileq.calibration.ranges import estimate, quantization_noise
 from mobileq.calibration.samples import open_samples
-from mobileq.calibration.statistics import Statistics, collect
-from mobileq.calibration.taps import flat_step, strides
+from mobileq.calibration.taps import strides
 from mobileq.errors import InputError
-from mobileq.progress import Silent
 from mobileq.spec import PreprocessSpec, TensorSpec
 
-ACTIVATIONS = """
-    s = Sigmoid(c)
-    silu = Mul(c, s)
-    silu2 = Mul(s, c)
-    t = Tanh(c)
-    r = Relu(c)
-    l = LeakyRelu<alpha = 0.1>(c)
-    six = Clip(c, zero, half)
-    h = HardSigmoid<alpha = 0.1666667, beta = 0.5>(c)
-    swish = Mul(c, h)
-    pool = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(silu)
-    sum = Add(pool, r)
-    joined = Concat<axis = 1>(silu, t, sum)
-    stacked = Concat<axis = 2>(silu, t)
-    same = Identity(silu)
-    turned = Transpose<perm = [0, 2, 3, 1]>(silu)
-    flat = Reshape(joined, shape)
-    logits = Sigmoid(flat)
-    cut = Slice(logits, from, to)
-    mean = ReduceMean(cut)
-    y = Add(mean, one)
-"""
-DERIVED = {"s", "t", "r", "l", "six", "h", "silu", "silu2", "swish", "joined", "same", "flat"}
-
-
-def model_of(
-    body: str,
-    side: int = 0,
-    opset: int = 13,
-    *,
-    inputs: str = "",
-    output: str = "float y",
-    **weights: np.ndarray,
-) -> bytes:
-    inputs = inputs or f"float[1, 3, {side}, {side}] x"
-    model = parser.parse_model(
-        f'<ir_version: 8, opset_import: ["" : {opset}]> g ({inputs}) => ({output}) {{ {body} }}'
-    )
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")  # the parser takes `float y` for a scalar
-    for name, array in weights.items():
-        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
-    data: bytes = model.SerializeToString()
-    return data
-
-
-def network(side: int, opset: int = 13) -> bytes:
-    random = np.random.default_rng(0)
-    return model_of(
-        "c = Conv<pads = [1, 1, 1, 1]>(x, w) " + ACTIVATIONS,
-        side,
-        opset,
-        w=random.normal(0, 1, (16, 3, 3, 3)).astype(np.float32),
-        zero=np.float32(0),
-        half=np.float32(0.5),
-        one=np.float32(1),
-        shape=np.array([1, -1]),
-        **{"from": np.array([0, 1]), "to": np.array([1, 40])},
-    )
-
-
-def pictures(count: int, *shape: int, seed: int = 1) -> list[dict[str, np.ndarray]]:
-    random = np.random.default_rng(seed)
-    return [{"x": random.normal(size=shape).astype(np.float32)} for _ in range(count)]
-
-
-def everything(model: bytes, feeds: list[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:
-    """Each float activation of each sample, as outputs of a model that is not optimised."""
-    copy = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(model))
-    fed = {value.name for value in copy.graph.input}
-    names = [n for node in copy.graph.node for n in node.output if node.op_type != "Constant"]
-    del copy.graph.output[:]
-    copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(copy.SerializeToString(), options)
-    found: dict[str, list[np.ndarray]] = {}
-    for each in feeds:
-        outputs = dict(zip(names, session.run(names, each), strict=True))
-        for name, array in (each | outputs).items():
-            if array.dtype == np.float32 and (name in outputs or name in fed):
-                found.setdefault(name, []).append(array)
-    return found
-
-
-def run(model: bytes, feeds: Any, names: list[str] | None = None) -> Statistics:
-    return collect(model, names, feeds, Silent())
+from .networks import DERIVED, everything, model_of, network, pictures, run
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18, 21])
@@ -238,30 +139,6 @@ def test_subsample_has_the_positions_it_is_said_to_have() -> None:
     np.testing.assert_allclose(found.channels.mean, part.mean(axis=(0, 1, 3, 4)), atol=1e-6)
 
 
-@given(st.integers(1, 1024), st.integers(1, 700), st.integers(1, 700))
-def test_strides_are_odd_and_leave_enough_positions(channels: int, height: int, width: int) -> None:
-    steps = strides((1, channels, height, width))
-    assert steps is not None
-    rows, columns = steps
-    assert rows % 2 == columns % 2 == 1
-    count = -(-height // rows) * -(-width // columns)
-    assert count >= min(height * width, 8)
-    assert count >= 0.4 * (height * width) ** 0.5
-    assert count * channels >= min(height * width * channels, 256)
-
-
-@given(st.lists(st.integers(1, 90), min_size=1, max_size=4))
-def test_flat_step_visits_every_index_of_every_axis(shape: list[int]) -> None:
-    size = int(np.prod(shape))
-    step = flat_step(size, shape)
-    assert -(-size // step) <= 2048
-    if size < 40 * 2048:
-        taken = np.unravel_index(np.arange(0, size, step), shape)
-        for indices, length in zip(taken, shape, strict=True):
-            if len(indices) > 4 * length:
-                assert len(np.unique(indices)) == length
-
-
 def test_upsampled_phases_are_all_sampled() -> None:
     # Every other row and column is 1, the rest 0: with even steps the mean would be 0 or 1.
     array = np.zeros((1, 1, 128, 128), np.float32)
@@ -383,79 +260,6 @@ def test_given_model_is_not_changed() -> None:
     model = network(8)
     run(model, pictures(1, 1, 3, 8, 8))
     assert model == network(8)
-
-
-class Listener(Silent):
-    """Counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[tuple[str, int | None]] = []
-        self.advanced = 0
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None) -> Iterator[Any]:
-        self.told.append((name, total))
-        yield self._advance
-
-    def _advance(self) -> None:
-        self.advanced += 1
-
-
-def test_progress_is_told_of_every_sample() -> None:
-    listener = Listener()
-    collect(network(8), None, iter(pictures(19, 1, 3, 8, 8)), listener, 19)
-    assert listener.told == [("Collecting statistics", 19)]
-    assert listener.advanced == 19
-
-
-def test_few_samples_are_in_memory_at_a_time() -> None:
-    alive, most = 0, 0
-
-    class Tracked(dict[str, np.ndarray]):
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def feeds() -> Iterator[Tracked]:
-        nonlocal alive, most
-        for each in pictures(30, 1, 3, 8, 8):
-            alive += 1
-            most = max(most, alive)
-            yield Tracked(each)
-            del each
-
-    run(network(8), feeds())
-    assert most <= 8
-
-
-def test_memory_does_not_grow_with_the_samples() -> None:
-    model = network(24)
-
-    def feeds(count: int) -> Iterator[dict[str, np.ndarray]]:
-        random = np.random.default_rng(0)
-        for _ in range(count):
-            yield {"x": random.normal(size=(1, 3, 24, 24)).astype(np.float32)}
-
-    def peak(count: int) -> int:
-        gc.collect()
-        tracemalloc.start()
-        run(model, feeds(count))
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
-
-    peak(20)
-    few, many = peak(40), peak(200)
-    assert many < few * 1.05 + 50_000
-
-
-def test_threads_end_with_the_pass() -> None:
-    run(network(8), pictures(4, 1, 3, 8, 8))
-    deadline = time.monotonic() + 5
-    while threading.active_count() > 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
 
 
 @pytest.mark.real_model
