@@ -12,6 +12,7 @@ from onnx import numpy_helper, parser
 
 from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import collect
+from mobileq.graph.shapes import infer_shapes
 from mobileq.progress import Silent
 from mobileq.spec import (
     CALIBRATED,
@@ -350,7 +351,7 @@ def make(name: str, folder: Path) -> TinyModel:
         model.graph.initializer.append(numpy_helper.from_array(array, key))
     onnx.checker.check_model(model, full_check=True)
     path = folder / f"{name}.onnx"
-    onnx.save(model, path)
+    onnx.save(infer_shapes(model), path)  # as models come to a target
     inputs = tuple(_tensor(value) for value in model.graph.input)
     outputs = tuple(_tensor(value) for value in model.graph.output)
     spec = ModelSpec(name=name, task="unknown", family=None, inputs=inputs, outputs=outputs)
