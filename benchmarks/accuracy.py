@@ -10,10 +10,8 @@ README of this folder says what the columns mean.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -24,132 +22,34 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
+from accuracy_rows import ALWAYS, ROWS, Result, Row, as_text, set_sqnr, write
+from accuracy_runs import THREADS, answers_of, opened_with_threads, side_by_side
 
 from mobileq.bundle import read_bundle
 from mobileq.calibration.samples import SampleSet
 from mobileq.errors import MobileqError
 from mobileq.evaluate.numeric import OutputComparison
 from mobileq.evaluate.report import Report
-from mobileq.evaluate.runs import run_each
 from mobileq.evaluate.scores import Answers
 from mobileq.evaluate.verify import run_reference, verify
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
-from mobileq.targets.hosted import HostedRunner
-from mobileq.tasks.base import figure, task_of
+from mobileq.tasks.base import figure
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.vision.preprocess import feed_picture, read_image
 from mobileq.workflows.comparing import VERIFY_COUNT
-from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.inputs import open_calibration, verification_samples
 from mobileq.workflows.opening import OpenModel, of_artifact
 
 COUNT = 64
 """Pictures to calibrate on, and as many others to evaluate on."""
-THREADS = 2
-RUNS_A_TURN = 3
-PAUSE_SECONDS = 0.02
-"""Before each turn: the thread pools of the file before spin for some milliseconds."""
-RUNNERS = {
-    "onnxruntime": "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner",
-    "tflite": "mobileq.targets.tflite.interpreter:TfliteRunner",
-    "mnn": "mobileq.targets.mnn.interpreter:MnnRunner",
-}
 PACKAGES = ("mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "tensorflow", "mnn")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A file to measure. `arguments` are for `mobileq convert`; None: made otherwise."""
-
-    key: str
-    title: str
-    target: str
-    arguments: tuple[str, ...] | None = None
-    base: str = "fp32"
-    """The row that its size is held against."""
-
-
-def _mnn(key: str, title: str, precision: str, *arguments: str) -> Row:
-    arguments = ("--target", "mnn", "--precision", precision, *arguments)
-    return Row(f"mnn-{key}", title, "mnn", arguments, base="mnn-fp32")
-
-
-def _mnn_own(method: str) -> Row:
-    title = f"MNN's quantizer, {method}"
-    return _mnn(method.lower(), title, "int8", "--mnn-method", method)
-
-
-TENSORFLOW = ("--engine", "tensorflow", "--precision", "int8", "--head", "decoded")
-ROWS = (
-    Row("onnx", "float, ONNX Runtime", "onnxruntime", base="onnx"),
-    Row("fp32", "float, TFLite", "tflite", ("--precision", "fp32")),
-    Row("int8", "mobileq int8", "tflite", ("--precision", "int8")),
-    Row("int8-full", "mobileq int8-full", "tflite", ("--precision", "int8-full")),
-    Row("no-search", "mobileq int8, no search", "tflite", ("--precision", "int8", "--no-search")),
-    Row("tfliteconverter", "onnx2tf + TFLiteConverter int8", "tflite", TENSORFLOW),
-    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", base="onnx"),
-    _mnn("fp32", "MNN float", "fp32"),
-    _mnn("fp16", "MNN fp16", "fp16"),
-    _mnn("w8", "mobileq MNN w8", "w8"),
-    _mnn("int8", "mobileq MNN int8", "int8"),
-    *(_mnn_own(method) for method in ("KL", "ADMM", "EMA")),
-)
-ALWAYS = ("onnx", "fp32")
-"""What the others are held against."""
-
-
-@dataclass(kw_only=True)
-class Result:
-    """One row of the table; None where it was not measured, `note` says why."""
-
-    model: str
-    row: str
-    title: str
-    map50_95: float | None = None
-    difference: float | None = None
-    map50: float | None = None
-    agreement: float | None = None
-    size_mb: float | None = None
-    size_ratio: float | None = None
-    latency_ms: float | None = None
-    latency_ratio: float | None = None
-    seconds: float | None = None
-    mean_sqnr_db: float | None = None
-    min_sqnr_db: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """How a field of `Result` is shown."""
-
-    title: str
-    field: str
-    form: str
-
-
-COLUMNS = (
-    Column("mAP50-95", "map50_95", ".4f"),
-    Column("diff", "difference", "+.4f"),
-    Column("mAP50", "map50", ".4f"),
-    Column("agreement", "agreement", ".4f"),
-    Column("MB", "size_mb", ".2f"),
-    Column("x", "size_ratio", ".2f"),
-    Column("ms", "latency_ms", ".2f"),
-    Column("x TFLite float", "latency_ratio", ".2f"),
-    Column("convert s", "seconds", ".1f"),
-    Column("SQNR mean", "mean_sqnr_db", ".1f"),
-    Column("min", "min_sqnr_db", ".1f"),
-)
 
 
 class RowError(Exception):
@@ -423,46 +323,6 @@ def timed(command: list[str], variables: dict[str, str]) -> float:
     return seconds
 
 
-def opened_with_threads(model: OpenModel) -> Runner:
-    """In a process of its own, with as many threads as all others."""
-    options: dict[str, Any] = {"threads": THREADS}
-    return HostedRunner(
-        RUNNERS[model.target], model.path, model.inputs, model.outputs, tool=model.target, **options
-    )
-
-
-def set_sqnr(result: Result, outputs: Sequence[OutputComparison]) -> None:
-    """Mean and lowest SQNR of the outputs that differ at all."""
-    values = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
-    if values:
-        result.mean_sqnr_db, result.min_sqnr_db = statistics.mean(values), min(values)
-
-
-def answers_of(spec: ModelSpec, runner: Runner, pictures: Sequence[tuple[int, Path]]) -> Answers:
-    """Run one file over all pictures."""
-    found = Answers(task_of(spec))
-    for sample, outputs in run_each(runner, picture_samples(spec, (path for _, path in pictures))):
-        found.update(sample, outputs)
-    return found
-
-
-def side_by_side(
-    runners: dict[str, Runner], feeds: dict[str, Any], rounds: int
-) -> dict[str, list[float]]:
-    """Milliseconds of each file, one figure a round.
-
-    All files take turns, so that whatever else the machine does meets all of them alike. A turn is
-    one run to warm up and the median of a few.
-    """
-    measured: dict[str, list[float]] = {key: [] for key in runners}
-    for _ in range(rounds):
-        for key, runner in runners.items():
-            time.sleep(PAUSE_SECONDS)
-            seconds = runner.latency(feeds, RUNS_A_TURN, 1)
-            measured[key].append(statistics.median(seconds) * 1000.0)
-    return measured
-
-
 def heading(options: argparse.Namespace) -> str:
     """What the figures were measured with."""
     versions = []
@@ -478,46 +338,6 @@ def heading(options: argparse.Namespace) -> str:
         f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {THREADS} threads, "
         f"median of {options.rounds} rounds. {', '.join(versions)}."
     )
-
-
-def cells(result: Result) -> list[str]:
-    """A row's text, without its title."""
-    values = [(getattr(result, column.field), column.form) for column in COLUMNS]
-    return ["-" if value is None else format(value, form) for value, form in values]
-
-
-def as_text(results: Sequence[Result]) -> str:
-    """A model's table for a terminal."""
-    table = [[results[0].model, *(column.title for column in COLUMNS)]]
-    table += [[result.title, *cells(result)] for result in results]
-    widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
-    lines = []
-    for row, result in zip(table, [None, *results], strict=True):
-        padded = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-        lines.append("  ".join(padded) + (f"  {result.note}" if result and result.note else ""))
-    return "\n" + "\n".join(lines)
-
-
-def as_markdown(title: str, results: Sequence[Result]) -> str:
-    """All tables."""
-    lines = [title]
-    for model in dict.fromkeys(result.model for result in results):
-        lines += ["", f"## {model}", ""]
-        titles = ["", *(column.title for column in COLUMNS), "note"]
-        lines.append(f"| {' | '.join(titles)} |")
-        lines.append(f"|{' --- |'}{' ---: |' * len(COLUMNS)} --- |")
-        for result in results:
-            if result.model == model:
-                note = result.note.replace("|", "\\|")
-                lines.append(f"| {' | '.join([result.title, *cells(result), note])} |")
-    return "\n".join(lines) + "\n"
-
-
-def write(folder: Path, title: str, results: Sequence[Result]) -> None:
-    """accuracy.json and accuracy.md."""
-    document = {"about": title, "results": [dataclasses.asdict(result) for result in results]}
-    (folder / "accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
-    (folder / "accuracy.md").write_text(as_markdown(title, results))
 
 
 if __name__ == "__main__":
