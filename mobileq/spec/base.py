@@ -76,6 +76,11 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
         """The outputs are bare ones of the last convolutions, and the reader does the rest."""
         return False
 
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        raise NotImplementedError
+
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """What does not fit together, or not to the model's outputs; fields are those within."""
         raise NotImplementedError

@@ -78,6 +78,17 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         """See `ReadingSpec`."""
         return self.head == "raw"
 
+    @property
+    def summary(self) -> str:
+        """See `ReadingSpec`."""
+        parts = [f"{self.kind}, {self.class_count} classes"]
+        if self.strides:
+            parts.append(f"strides {'/'.join(map(str, self.strides))}")
+        if self.reg_max:
+            parts.append(f"{self.reg_max} bins a side")
+        parts.append(f"boxes {self.box_format} in {self.box_unit} units")
+        return f"Decoding: {', '.join(parts)}"
+
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """See `ReadingSpec`."""
         known = [output.name for output in outputs]

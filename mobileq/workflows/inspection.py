@@ -6,7 +6,7 @@ from typing import Literal
 
 from mobileq.manifest import BundleManifest
 from mobileq.page import Page, Told, megabytes, most_first, span
-from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec
+from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec, readings
 
 _LABELS_SHOWN = 8
 _TENSORS_SHOWN = 20
@@ -102,8 +102,8 @@ def _tell_model(page: Page, model: ModelSpec) -> None:
     page.line(f"Family: {model.family or 'not known'}; task: {model.task}")
     if model.preprocess:
         page.line(f"Preprocessing: {_preprocessing(model.preprocess)}")
-    if model.decode:
-        page.line(f"Decoding: {_decoding(model.decode)}")
+    for reading in readings(model).values():
+        page.line(reading.summary)
     if model.labels:
         page.line(f"Labels: {_shortened(model.labels)}")
 
@@ -158,13 +158,3 @@ def _preprocessing(spec: PreprocessSpec) -> str:
         f"{resize} to {spec.width}x{spec.height}{padding}, {spec.channel_order}, "
         f"(pixel * {spec.rescale_factor:.6g} - [{mean}]) / [{std}], {spec.layout}"
     )
-
-
-def _decoding(spec: DecodeSpec) -> str:
-    parts = [f"{spec.kind}, {spec.class_count} classes"]
-    if spec.strides:
-        parts.append(f"strides {'/'.join(map(str, spec.strides))}")
-    if spec.reg_max:
-        parts.append(f"{spec.reg_max} bins a side")
-    parts.append(f"boxes {spec.box_format} in {spec.box_unit} units")
-    return ", ".join(parts)

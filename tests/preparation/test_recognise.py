@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from mobileq import tasks
 from mobileq.errors import InputError, UsageError
 from mobileq.preparation.recognise import families, recognise, recognise_shapes
+from mobileq.tasks import base
 from tests.graph.builders import (
     NAMES4,
     NCHW640,
@@ -104,6 +107,37 @@ class TestOtherModels:
     def test_two_inputs_are_the_reason(self) -> None:
         found = recognise_shapes(NCHW640 * 2, outputs_of((1, 84, 8400)), {})
         assert "2 inputs" in found.reasons["yolov8"]
+
+
+class TestNewTask:
+    @pytest.fixture(autouse=True)
+    def toy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A room that nobody here names but by its place in the list."""
+        rooms = Path(__file__).resolve().parents[1] / "tasks" / "rooms"
+        monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(rooms)])
+        monkeypatch.setattr(base, "ROOMS", ("toy", *base.ROOMS))
+
+    def test_its_models_families_and_labels_are_known(self) -> None:
+        found = recognise_shapes(NCHW640, outputs_of((1, 4)), {}, labels="paints")
+        assert (found.spec.task, found.spec.family) == ("toy", "colours")
+        assert found.spec.labels == ("red", "green", "blue", "white")
+        assert found.notices == ()
+        assert "colours" in families()
+
+    def test_others_are_left_to_the_next_room(self) -> None:
+        assert recognise(yolov8()).spec.task == "detect"
+
+    def test_its_family_can_be_insisted_on(self) -> None:
+        with pytest.raises(UsageError, match="of the family colours: it does not give four"):
+            recognise(yolov8(), family="colours")
+
+    def test_its_name_in_a_file_is_one_that_is_read(self) -> None:
+        found = recognise_shapes(NCHW640, outputs_of((1, 5)), {"task": "toy"})
+        assert "which mobileq does not read" not in " ".join(found.notices)
+
+    def test_its_labels_are_told_where_names_are_missing(self) -> None:
+        notices = recognise(yolov8()).notices
+        assert "paints or coco80 or coco91" in notices[0]
 
 
 class TestForcedFamily:
