@@ -8,6 +8,7 @@ import pytest
 from mobileq.evaluate.numeric import OutputComparison, RoleComparison
 from mobileq.evaluate.report import ArtifactScores, Report, Validation
 from mobileq.evaluate.verify import Verification
+from mobileq.manifest import from_json, to_json
 from mobileq.tasks.base import Figures, measure_of
 
 
@@ -99,6 +100,25 @@ def test_file_without_labels_has_a_latency_but_no_accuracy(report):
     validation = msgspec.structs.replace(report.validation, scores=(scores("tflite-fp32"),))
     found = msgspec.structs.replace(report, validation=validation)
     assert found.measurements("tflite-fp32", BOXES) == {"cosine": 1.0, "latency_ms": 2.346}
+
+
+def test_figures_of_boxes_are_written_as_they_have_always_been(report):
+    """Whole numbers stay whole: an older mobileq reads them strictly."""
+    agreement = {
+        **{"map50_95": 1.0, "map50": 0.75, "recall": 1.0, "precision": 0.5, "mean_iou": 0.0},
+        **{"max_box_difference": 0.25, "max_score_difference": 0.0},
+        **{"reference_count": 12, "candidate_count": 12, "matched_count": 0},
+    }
+    accuracy = {
+        **{"map50_95": 0.0, "map50": 0.0, "map75": 0.0, "image_count": 128},
+        "per_class": {"1": 0.25, "90": 0.0},
+    }
+    fields = {"name": "onnx", "interpreter": "it", "size_bytes": 10, "latency_ms": 2.5}
+    written = {**fields, "accuracy": accuracy, "agreement": agreement}
+    document = to_json(written)
+    found = from_json(document, ArtifactScores, "report.json")
+    assert set(msgspec.json.decode(to_json(found))) == {*written, "cosine", "sqnr_db"}
+    assert to_json([found.accuracy, found.agreement]) == to_json([accuracy, agreement])
 
 
 def test_file_that_is_not_in_the_report_is_a_key_error(report):
