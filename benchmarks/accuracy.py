@@ -40,6 +40,7 @@ from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
+from mobileq.targets.registry import TARGETS
 from mobileq.tasks.base import figure
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.vision.preprocess import feed_picture, read_image
@@ -49,6 +50,8 @@ from mobileq.workflows.opening import OpenModel, of_artifact
 
 COUNT = 64
 """Pictures to calibrate on, and as many others to evaluate on."""
+INT8 = TARGETS["tflite"].precision("int8")
+"""Measured, and held to nothing."""
 PACKAGES = ("mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "tensorflow", "mnn")
 
 
@@ -269,7 +272,7 @@ class Benchmark:
             wanted = run_reference(reference, self._spec, feeds, Silent())
             runner = opened_with_threads(model)
             name = reference.interpreter
-            return verify(runner, name, wanted, self._spec, "int8", Silent()).outputs
+            return verify(runner, name, wanted, self._spec, INT8, Silent()).outputs
         finally:
             reference.close()
             if runner is not None:

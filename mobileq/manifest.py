@@ -23,11 +23,11 @@ from mobileq.errors import InputError, unreadable
 from mobileq.field_errors import field_error
 from mobileq.page import Page, Told, megabytes, number
 from mobileq.regular_file import read_regular
-from mobileq.spec import Artifact, Bytes, ModelSpec, Precision, Sha256, Spec
+from mobileq.spec import Artifact, Bytes, ModelSpec, Precision, QuantRecipe, Sha256, Spec
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 2
-"""2 has `failures`; 1 is read as having none."""
+SCHEMA_VERSION = 3
+"""2 has `failures`; 1 is read as having none. 3 has the options of its target apart in a recipe."""
 
 _UNHASHED = ("run", "failures", "content_sha256")
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
@@ -121,7 +121,7 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
     calibration: CalibrationInfo | None = None
     tool_versions: dict[str, str] = msgspec.field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     content_sha256: str = ""
 
     def tell(self, page: Page) -> None:
@@ -239,11 +239,40 @@ def read_manifest(path: Path) -> BundleManifest:
     except OSError as error:
         raise unreadable(path, error) from error
     _check_version(data, path)
+    data = with_options_apart(data, "artifacts", SCHEMA_VERSION)
     manifest = from_json(data, BundleManifest, str(path), _REMAKE)
     problem = _contradiction(manifest)
     if problem:
         raise InputError(f"{path} cannot be used: {problem}.", _REMAKE)
     return manifest
+
+
+def with_options_apart(data: bytes, field: str, version: int) -> bytes:
+    """JSON of before that `version` as if it were of it: with a target's options apart in a recipe.
+
+    They stood among the recipe's other fields, named for the target (`mnn_method`), and null in the
+    files of the others.
+
+    Args:
+        field: The list whose members have a `target` and a `recipe` each.
+    """
+    try:
+        read = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
+        if read.get("schema_version", 1) >= version:
+            return data
+        for each in read[field]:
+            recipe, prefix = each["recipe"], f"{each['target']}_"
+            others = [name for name in recipe if name not in QuantRecipe.__struct_fields__]
+            for name in others:
+                if recipe[name] is None:
+                    del recipe[name]
+                elif name.startswith(prefix):
+                    recipe.setdefault("options", {})[name] = recipe.pop(name)
+        return msgspec.json.encode(read)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return data  # strict reading says what is wrong
+    except (AttributeError, KeyError, TypeError):
+        return data
 
 
 def path_problem(text: str) -> str | None:

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto
 
 _ERRORS_ONLY: Final = 3
+_FATAL_ONLY: Final = 4
 _WRONG_OPTIMIZERS: Final = ["Pad_Fusion"]
 """It makes zeros around a max pooling the pooling's own padding, which is no value at all (1.26,
 1.31). Behind a SiLU, where all values may be negative, YOLOv3-tiny's boxes were 49 pixels off."""
@@ -22,19 +23,36 @@ _WRONG_OPTIMIZERS: Final = ["Pad_Fusion"]
 _PATIENCE_S: Final = 1.0
 
 
-def session_options(threads: int = 0, *, keep_pairs: bool = False) -> Any:
-    """`SessionOptions` that log errors only, for callers to add to.
+def session_options(
+    threads: int = 0,
+    *,
+    keep_pairs: bool = False,
+    optimization: Literal["all", "basic", "none"] = "all",
+    readers_first: bool = False,
+    fatal_only: bool = False,
+) -> Any:
+    """`SessionOptions` that log errors only.
 
     Args:
         threads: For one op; 0 for all.
         keep_pairs: Of QuantizeLinear and DequantizeLinear no integer ops are made, whose roundings
             are others.
+        optimization: "none": other kernels, which take sums in another order.
+        readers_first: Cheap ops run right after what they read, which is still in the cache then.
+        fatal_only: Where the caller says itself what is wrong.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY if fatal_only else _ERRORS_ONLY
     options.intra_op_num_threads = threads
+    if optimization != "all":
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = (
+            levels.ORT_ENABLE_BASIC if optimization == "basic" else levels.ORT_DISABLE_ALL
+        )
+    if readers_first:
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     if keep_pairs:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     return options

@@ -11,9 +11,9 @@ import pytest
 from mobileq.calibration.data_yaml import read_data_yaml
 from mobileq.preparation.labels import read_labels as read_names
 from mobileq.preparation.spec_file import read_spec_file
-from mobileq.quantize.recipe import read_recipes
 from mobileq.tasks.detect.labels.coco_annotations import read_coco
 from mobileq.tasks.detect.labels.yolo_labels import read_labels
+from mobileq.workflows.recipe_file import read_recipes
 
 COCO = """{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "cat"}],
 "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 3]}]}"""

@@ -201,7 +201,7 @@ def changed_json(**changes: Any) -> bytes:
         (changed_json(surprise=1), "unknown field `surprise`"),
         (changed_json(source={"file_name": "m.onnx"}), "`source`: object missing required field"),
         (changed_json(tool_versions={"onnx": 1}), "`tool_versions[...]`: expected `str`"),
-        (changed_json(schema_version=3), "newer mobileq (schema 3"),
+        (changed_json(schema_version=4), "newer mobileq (schema 4"),
         (changed_json(schema_version=0), "`schema_version`"),
         (changed_json(files={}), "'models/m-int8.tflite' is not in `files`"),
         (
@@ -324,4 +324,24 @@ def test_manifest_of_the_first_version_is_read_and_written_as_this_one(tmp_path:
     read = read_manifest(path)
     assert read.failures == ()
     assert read.content_sha256 == content_hash(json.loads(path.read_bytes()))
-    assert write_manifest(read, path).schema_version == 2
+    assert write_manifest(read, path).schema_version == 3
+
+
+def test_options_of_a_target_stood_among_the_fields_of_a_recipe(tmp_path: Path) -> None:
+    second = json.loads(to_json(seal(example_manifest())))
+    second["schema_version"] = 2
+    recipe = second["artifacts"][0]["recipe"]
+    del recipe["options"]
+    recipe.update(mnn_method=None, mnn_weights=None)
+    path = tmp_path / "manifest.json"
+    path.write_bytes(to_json(second))
+    assert read_manifest(path).artifacts[0].recipe.options == {}
+    second["artifacts"][0]["target"] = "mnn"
+    recipe.update(mnn_method="KL", mnn_weights="MAX_ABS")
+    path.write_bytes(to_json(second))
+    options = read_manifest(path).artifacts[0].recipe.options
+    assert options == {"mnn_method": "KL", "mnn_weights": "MAX_ABS"}
+    recipe["colour"] = "red"
+    path.write_bytes(to_json(second))
+    with pytest.raises(InputError, match="unknown field `colour`"):
+        read_manifest(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from mobileq.android.runtimes import chosen_runtimes
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 
 _ELF_MACHINE = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
 _LOAD = 1
 _PAGE = 0x4000
-_MNN_NEEDED = ("libMNN.so", "libmnncore.so", "libc++_shared.so")
 
 
 def library_problems(jni_libs: Path, abis: tuple[str, ...], runtimes: tuple[str, ...]) -> list[str]:
@@ -22,12 +22,15 @@ def library_problems(jni_libs: Path, abis: tuple[str, ...], runtimes: tuple[str,
             problem = _problem(path, abi)
             if problem:
                 problems.append(f"{abi}/{path.name} {problem}.")
-        missing = [name for name in _MNN_NEEDED if not (folder / name).is_file()]
-        if "mnn" in runtimes and missing and abi != "x86_64":  # MNN publishes none for x86_64
-            problems.append(
-                f"MNN needs {', '.join(missing)} in {abi}/; the project's README says where "
-                "they come from."
-            )
+        for runtime in chosen_runtimes(runtimes):
+            if (native := runtime.native) is None or abi in native.missing_abis:
+                continue
+            missing = [name for name in native.needed if not (folder / name).is_file()]
+            if missing:
+                problems.append(
+                    f"{runtime.title} needs {', '.join(missing)} in {abi}/; the project's README "
+                    "says where they come from."
+                )
     return problems
 
 

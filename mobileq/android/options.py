@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 
+from mobileq.android.runtimes import RUNTIMES, RuntimeOptions, check_releases
 from mobileq.errors import UsageError
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 DELEGATES = ("cpu", "gpu", "nnapi")
-RUNTIMES = ("tflite", "mnn")
 TASK_VIEWS = {
     "detect": "mobileq.app.detect.BoxesView",
     "classify": "mobileq.app.classify.ClassesView",
@@ -38,7 +39,7 @@ _JAVA_KEYWORDS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class AndroidOptions:
+class AndroidOptions(RuntimeOptions):
     """A project's options.
 
     Raises:
@@ -61,10 +62,6 @@ class AndroidOptions:
         metadata={"help": f"of {', '.join(RUNTIMES)}; left out, what the bundle has files for"}
     )
     camerax_version: str = field(default="1.6.2", metadata={"help": "a release of CameraX"})
-    litert_version: str = field(
-        default="1.4.2",
-        metadata={"help": "a 1.x release: 2.x has no interpreter with delegates in Java"},
-    )
 
     def __post_init__(self) -> None:
         _check_application_id(self.application_id)
@@ -78,32 +75,31 @@ class AndroidOptions:
         _check_choice("--delegate", (self.delegate,), DELEGATES)
         _check_choice("--abi", self.abis, ABIS)
         _check_choice("--runtime", self.runtimes, RUNTIMES)
-        for option, version in (
-            ("--camerax-version", self.camerax_version),
-            ("--litert-version", self.litert_version),
-        ):
+        for name in ("camerax_version", *(each.name for each in fields(RuntimeOptions))):
+            version = getattr(self, name)
             if not _VERSION.fullmatch(version):
-                raise UsageError(f"{option} {version!r} is no version.", "Give one like 1.6.2.")
-        if not self.litert_version.startswith("1."):
-            raise UsageError(
-                f"LiteRT {self.litert_version} has no interpreter with delegates in Java.",
-                "Give --litert-version 1.4.2.",
-            )
+                raise UsageError(
+                    f"{_option(name)} {version!r} is no version.", "Give one like 1.6.2."
+                )
+        check_releases(self)
 
 
 def listed_options() -> list[tuple[str, str, str]]:
     """(option, default, meaning) of each, for `--list-options`."""
-    names = {"abis": "abi", "runtimes": "runtime"}
     rows = []
-    for item in fields(AndroidOptions):
+    brought = {each.name for each in fields(RuntimeOptions)}
+    for item in sorted(fields(AndroidOptions), key=lambda each: each.name in brought):
         default = item.default if isinstance(item.default, str | int | tuple) else ""
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
-        option = "--" + names.get(item.name, item.name).replace("_", "-")
-        rows.append((option, shown, item.metadata["help"]))
+        rows.append((_option(item.name), shown, item.metadata["help"]))
     return rows
 
 
-def _check_choice(option: str, chosen: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+def _option(name: str) -> str:
+    return "--" + {"abis": "abi", "runtimes": "runtime"}.get(name, name).replace("_", "-")
+
+
+def _check_choice(option: str, chosen: tuple[str, ...], allowed: Collection[str]) -> None:
     unknown = [value for value in chosen if value not in allowed]
     if unknown or not chosen:
         given = repr(unknown[0]) if unknown else "nothing"

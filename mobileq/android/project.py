@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobileq.android.native_libraries import library_problems
-from mobileq.android.options import RUNTIMES, TASK_VIEWS, AndroidOptions
+from mobileq.android.options import TASK_VIEWS, AndroidOptions
+from mobileq.android.runtimes import RUNTIMES
 from mobileq.android.template import rendered_files
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError

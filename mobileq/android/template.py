@@ -6,14 +6,11 @@ from pathlib import Path
 
 from mobileq.android.options import COMPILE_SDK, TASK_VIEWS, AndroidOptions
 from mobileq.android.resource_text import android_text
+from mobileq.android.runtimes import RUNTIMES, chosen_runtimes
 
 _SUFFIX = ".jinja"
-_ONLY_WITH = {
-    "app/src/main/java/mobileq/app/tflite/": "tflite",
-    "app/src/main/java/mobileq/app/mnn/": "mnn",
-    "app/src/main/java/com/taobao/": "mnn",
-}
-"""Folders that a project without the runtime has no use for, and could not compile."""
+_PARTS = "parts/"
+"""Templates that others include."""
 
 
 def template_folder() -> Path:
@@ -39,7 +36,13 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
         autoescape=False,  # each file has its own rules; `android_text` knows those of resources
     )
     environment.filters["android_text"] = android_text
-    values = {**vars(options), "compile_sdk": COMPILE_SDK, "task_views": TASK_VIEWS}
+    values = {
+        **vars(options),
+        "compile_sdk": COMPILE_SDK,
+        "task_views": TASK_VIEWS,
+        "runtimes": chosen_runtimes(options.runtimes),
+        "options": vars(options),
+    }
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -54,7 +57,5 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
 
 
 def _left_out(name: str, runtimes: tuple[str, ...]) -> bool:
-    return any(
-        name.startswith(folder) and runtime not in runtimes
-        for folder, runtime in _ONLY_WITH.items()
-    )
+    others = [each.folders for each in RUNTIMES.values() if each.target not in runtimes]
+    return name.startswith((_PARTS, *(folder for folders in others for folder in folders)))

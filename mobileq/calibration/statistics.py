@@ -107,11 +107,7 @@ class _Session:
     """
 
     def __init__(self, model: ModelProto) -> None:
-        import onnxruntime
-
-        options = session_options(1)
-        # Reductions come right after what they reduce, which is still in the cache then.
-        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+        options = session_options(1, readers_first=True)  # reductions, of what they reduce
         try:
             self._session = open_session(model, options)
         except Exception as error:  # its error types derive from Exception, one per status code

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from mobileq.android.runtimes import RUNTIMES
+from mobileq.cli.added_options import options_of_runtimes, with_options
 from mobileq.cli.options import Json, split_list
 
 
+@with_options(options_of_runtimes(after="camerax_version"))
 def android(
     bundle: Annotated[
         Path | None, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")
@@ -31,15 +34,17 @@ def android(
     ] = "arm64-v8a,armeabi-v7a,x86_64",
     runtime: Annotated[
         str | None,
-        typer.Option(help="tflite, mnn or both; by default those that the bundle has files for."),
+        typer.Option(
+            help=f"Of {', '.join(RUNTIMES)}; by default those that the bundle has files for."
+        ),
     ] = None,
     camerax_version: Annotated[str, typer.Option(help="Release of CameraX.")] = "1.6.2",
-    litert_version: Annotated[str, typer.Option(help="Release of LiteRT 1.x.")] = "1.4.2",
     force: Annotated[bool, typer.Option("--force", help="Replace files that you changed.")] = False,
     list_options: Annotated[
         bool, typer.Option("--list-options", help="Show all options and their defaults.")
     ] = False,
     json: Json = False,
+    **runtime_options: str,
 ) -> None:
     """Render an Android app around a bundle: live camera, boxes."""
     from mobileq.android.options import AndroidOptions, listed_options
@@ -73,7 +78,7 @@ def android(
         abis=split_list(abi),
         runtimes=runtimes or bundle_runtimes(opened.manifest),
         camerax_version=camerax_version,
-        litert_version=litert_version,
+        **runtime_options,
     )
     done = render_project(bundle, output, options, force=force)
     if json:

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from mobileq.cli.added_options import options_of_targets, precision_help, with_options
 from mobileq.cli.options import (
     Family,
     InputShape,
@@ -18,34 +19,21 @@ from mobileq.cli.options import (
     SpecFile,
     split_list,
 )
+from mobileq.targets.registry import TARGETS, default_target
 
 
+@with_options(options_of_targets())
 def convert(
     model: Annotated[Path, typer.Argument(help="The ONNX file.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
     target: Annotated[
-        str, typer.Option(help="Runtimes to convert for: tflite, mnn.", metavar="NAMES")
-    ] = "tflite",
+        str,
+        typer.Option(help=f"Runtimes to convert for: {', '.join(TARGETS)}.", metavar="NAMES"),
+    ] = default_target().name,
     precision: Annotated[
         str | None,
-        typer.Option(
-            help="Of fp32, fp16, int8, for tflite dynamic, int8-full, int16x8, for mnn w8; "
-            "separated by commas. Default: fp32, fp16 and dynamic or w8.",
-            metavar="LIST",
-        ),
+        typer.Option(help=precision_help(), metavar="LIST"),
     ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            help="direct (seconds), or tensorflow (minutes; needs the extra).", metavar="NAME"
-        ),
-    ] = "direct",
-    io: Annotated[
-        str,
-        typer.Option(
-            help="Type of an int8 file's inputs and outputs: float32, int8, uint8.", metavar="TYPE"
-        ),
-    ] = "float32",
     calib: Annotated[
         Path | None,
         typer.Option(
@@ -112,17 +100,6 @@ def convert(
             help="Tensors whose ops stay float in int8 files. Can be repeated.", metavar="REGEX"
         ),
     ] = None,
-    mnn_method: Annotated[
-        str,
-        typer.Option(
-            help="Who makes int8 .mnn files: mobileq, or MNN's own KL, ADMM or EMA.",
-            metavar="NAME",
-        ),
-    ] = "mobileq",
-    mnn_weights: Annotated[
-        str,
-        typer.Option(help="Weights of MNN's own methods: MAX_ABS or ADMM.", metavar="NAME"),
-    ] = "MAX_ABS",
     strict: Annotated[
         bool,
         typer.Option("--strict", help="All files or none: write no bundle where one file fails."),
@@ -130,6 +107,7 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     no_cache: NoCache = False,
     json: Json = False,
+    **target_options: str,
 ) -> None:
     """Convert an ONNX model and verify every file that comes out.
 
@@ -139,7 +117,8 @@ def convert(
     from mobileq.errors import EXIT_FAILED, MobileqError
     from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
-    from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
+    from mobileq.spec import Precision
+    from mobileq.workflows.choices import chosen_target_options
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.request import ConvertOptions
@@ -152,8 +131,7 @@ def convert(
         precisions=None
         if precision is None
         else cast(tuple[Precision, ...], split_list(precision)),
-        engine=cast(Engine, engine),
-        io=cast(IoDtype, io),
+        target_options=chosen_target_options(target_options),
         calib=calib,
         calib_count=calib_count,
         seed=seed,
@@ -168,8 +146,6 @@ def convert(
         eval_images=eval_images,
         annotations=annotations,
         recipe=recipe,
-        mnn_method=cast(MnnMethod, mnn_method),
-        mnn_weights=cast(MnnWeights, mnn_weights),
         overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
         strict=strict,
     )

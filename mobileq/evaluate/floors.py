@@ -27,7 +27,7 @@ FLOORS: dict[Precision, Floor] = {
     "int8": Floor(sqnr_db=6.0, good_db=15.0),
     "int8-full": Floor(sqnr_db=6.0, good_db=15.0),
 }
-"""By the integer precisions; the float ones have tolerances (`numeric.TOLERANCES`).
+"""By the integer precisions; the float ones have tolerances (`PrecisionInfo.tolerance`).
 
 An output that is all zeros has 0 dB, one that is negated -6, a file that was made of wrong ranges
 or zero-points 1 to 3. 6 dB is an error half as large as the signal: a cosine of 0.87. Eight bits of

@@ -6,44 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mobileq.spec import Precision, Spec
+from mobileq.spec import Spec
+from mobileq.targets.info import Tolerance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Tolerance(Spec, frozen=True, kw_only=True):
-    """What counts as the same: `|candidate - reference| <= atol * range + rtol * |reference|` for
-    every element, and at least `sqnr_db` of signal over all of them. None: not required.
-
-    The range is the output's own, see `value_range`: outputs reach from 1e-3 to 1e4, and what is
-    rounding in one is everything in another.
-
-    `rounding`: how often the reference's own rounding is added to `atol`, and `rounding_db`: how
-    far the SQNR may lie under that of the reference's own rounding; see `disagreement`.
-    """
-
-    atol: float | None = None
-    rtol: float | None = None
-    sqnr_db: float | None = None
-    rounding: float = 0.0
-    rounding_db: float | None = None
-
-
-TOLERANCES: dict[Precision, Tolerance] = {
-    # Float32 differs by the order of summation only: 1e-6 relative is usual, 60 dB is 1e-3.
-    "fp32": Tolerance(atol=1e-3, rtol=1e-3, sqnr_db=60.0, rounding=8.0),
-    # Half precision weights have 11 bits; an error of 2^-12 in each is 72 dB in a layer. Of five
-    # trained detectors fp16 files had 31 to 75 dB, 60 to 71 less than their float32 files.
-    "fp16": Tolerance(sqnr_db=30.0, rounding_db=75.0),
-}
-"""Float precisions that must agree; the integer ones are measured and reported."""
-_BY_TARGET: dict[tuple[str, Precision], Tolerance] = {
-    # MNN 3.6.1 computes 3x3 convolutions by Winograd's method, exact to 1e-5 of a tensor's largest
-    # values only; squared in yolov5's boxes that was 0.3 pixels on an 85 pixel box. Where weights
-    # magnify rounding (YOLO11, 12, 26 untrained), it came to 30 times what another order gives.
-    ("mnn", "fp32"): Tolerance(atol=3e-3, rtol=1e-2, sqnr_db=60.0, rounding=64.0),
-}
 _LEAST_WITH_ROUNDING_DB = 10.0
 """Less is noise, whatever the reason."""
 _LEAST_SLICE = 64
@@ -189,11 +158,6 @@ class OutputComparer:
         if self._signal == 0.0:
             return -200.0
         return 10.0 * (math.log10(self._signal) - math.log10(self._noise))
-
-
-def tolerance_of(target: str, precision: Precision) -> Tolerance | None:
-    """What a target's files must agree to; None for the integer precisions."""
-    return _BY_TARGET.get((target, precision), TOLERANCES.get(precision))
 
 
 def value_range(samples: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -11,20 +11,18 @@ import msgspec
 
 from mobileq.evaluate.floors import below_floor
 from mobileq.evaluate.numeric import (
-    TOLERANCES,
     OutputComparer,
     OutputComparison,
     RoleComparison,
-    Tolerance,
     disagreement,
-    tolerance_of,
     value_range,
 )
 from mobileq.evaluate.ranked import aligned
 from mobileq.evaluate.runs import run_each
 from mobileq.progress import Progress, tracked
-from mobileq.spec import ModelSpec, Precision, Spec
+from mobileq.spec import ModelSpec, Spec
 from mobileq.targets.base import Runner, Tensors
+from mobileq.targets.info import FLOAT32, PrecisionInfo, Tolerance
 from mobileq.tasks.base import Answer, Figures, Task, task_of
 
 if TYPE_CHECKING:
@@ -108,10 +106,9 @@ def verify(
     reference_name: str,
     reference: Sequence[ReferenceSample],
     spec: ModelSpec,
-    precision: Precision,
+    precision: PrecisionInfo,
     progress: Progress,
     reopen: Callable[[], Runner] | None = None,
-    target: str = "tflite",
     other_order: Callable[[], Runner] | None = None,
     ranked: Mapping[str, int] | None = None,
 ) -> Verification:
@@ -122,12 +119,13 @@ def verify(
             first sample is run once more: a file that reads memory which was never written, or
             whose ops depend on where it lies, gives the same numbers for as long as one process
             lives, and often in the next.
-        target: Whose file it is.
+        precision: What the file's target says of it. Without a tolerance the file is held to the
+            precision's floor.
         other_order: Opens the reference, with sums in another order. Run where an output is out of
             tolerance, to see whether the model itself is that uncertain.
         ranked: The axis of each output whose rows the graph has ranked.
     """
-    tolerance, task = tolerance_of(target, precision), task_of(spec)
+    tolerance, task = precision.tolerance, task_of(spec)
     comparison = _Comparison(spec, task, tolerance, reference, ranked or {})
     found: list[Answer] = []
     problems = [] if reference else ["there was no sample to compare it on"]
@@ -154,7 +152,7 @@ def verify(
             rounding = _rounding(other_order, spec, task, reference, ranked or {})
             problems = _out_of_tolerance(tolerance, compared, rounding)
         if tolerance is None and not problems:
-            low = below_floor(precision, roles or compared, task.measure, agreed)
+            low = below_floor(precision.name, roles or compared, task.measure, agreed)
             problems = [low] if low else []
     return Verification(
         reference=reference_name,
@@ -220,7 +218,7 @@ def _rounding(
     ranked: Mapping[str, int],
 ) -> dict[str, OutputComparison]:
     """By output: the reference itself, with its sums in another order."""
-    comparison = _Comparison(spec, task, TOLERANCES["fp32"], reference, ranked)
+    comparison = _Comparison(spec, task, FLOAT32, reference, ranked)
     with closing(other_order()) as runner:
         for wanted in reference:
             comparison.update(wanted.outputs, runner.run(wanted.sample.feeds))

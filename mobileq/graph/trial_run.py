@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.generic]
     Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
-_FATAL = 4
-"""ONNX Runtime's log severity: it writes lower ones to the terminal by itself."""
 _THREADS = 2
 
 
@@ -81,11 +79,8 @@ def open_run(model: ModelProto) -> Run:
         InputError: ONNX Runtime refuses the model. The function raises it where a run fails.
     """
     import numpy as np
-    import onnxruntime as ort
 
-    options = session_options(_THREADS)
-    options.log_severity_level = _FATAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options = session_options(_THREADS, optimization="basic", fatal_only=True)
     with _as_input_error():
         session = open_session(model, options)
     names = session.output_names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from mobileq.calibration.purposes import purposes
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from mobileq.calibration.statistics import Statistics
 
+FixedRanges = Mapping[str, tuple[float, float]]
 Calibrator = Literal["auto", Method]
 TRIED: Final[tuple[Method, ...]] = (
     *("mse", "percentile", "min_max"),
     *("moving_average", "admm", "entropy"),
 )
 """What `auto` chooses from, the first of those that are about equal."""
-_SIGMOID = TensorRange(min=0.0, max=255 / 256)
 
 
 class QuantPlan(Spec, frozen=True, kw_only=True):
@@ -53,15 +53,26 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
 
 
 def model_ranges(
-    model: ModelProto, spec: ModelSpec, statistics: Statistics, method: Method, bits: int = 8
+    model: ModelProto,
+    spec: ModelSpec,
+    statistics: Statistics,
+    method: Method,
+    bits: int = 8,
+    fixed: FixedRanges | None = None,
 ) -> TensorRanges:
-    """Ranges of all tensors by one method, errors counted where they matter."""
+    """Ranges of all tensors by one method, errors counted where they matter.
+
+    Args:
+        fixed: By op type: the range of what it gives, in 8 bits, that whoever runs it insists on.
+    """
     # 16 bits have levels enough for what no one looks at.
     known = purposes(model, task_of(spec).sigmoids) if bits == 8 else {}
     found = estimate(statistics, method, bits, known)
-    # TFLite's kernel insists on it, and no other range holds all values with finer steps.
-    sigmoids = (node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
-    found.update((name, _SIGMOID) for name in sigmoids if name in found and bits == 8)
+    if bits == 8 and fixed:
+        for node in model.graph.node:
+            if node.op_type in fixed and node.output[0] in found:
+                low, high = fixed[node.op_type]
+                found[node.output[0]] = TensorRange(min=low, max=high)
     return found
 
 

@@ -12,7 +12,7 @@ from mobileq.errors import ToolError, VerificationError
 from mobileq.logfile import logger
 from mobileq.progress import Progress
 from mobileq.quantize.options import QuantOptions
-from mobileq.quantize.plan import TRIED, QuantPlan, matching_groups, tensors_of
+from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups, tensors_of
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import INPUT_SCALING
 from mobileq.quantize.search import FloatSearch, Trial, best
@@ -60,6 +60,7 @@ class Planner:
     Args:
         variants: What it can be made of; shared with the model's other files.
         trials: Of the target, the precision and its types.
+        fixed: Ranges that the target's ops insist on; see `model_ranges`.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Planner:
         trials: Trials,
         precision: Precision,
         options: QuantOptions,
+        fixed: FixedRanges,
         progress: Progress,
     ) -> None:
+        self._fixed = fixed
         self._variants, self._trials = variants, trials
         self._precision, self._options, self._progress = precision, options, progress
         self._bits = 16 if precision == "int16x8" else 8
@@ -96,7 +99,7 @@ class Planner:
         kept = matching_groups(variant.groups, options.keep_float)
         if self._bits == 16 or not options.search:
             if options.repairs is not None:
-                variant = self._variants.repaired(repairs, self._first, kept, variant)
+                variant = self._variants.repaired(repairs, self._first, kept, variant, self._fixed)
             return self._planned(variant, self._first, kept), variant
         if options.budget is not None:
             self._trials.require_measure(options.budget)
@@ -131,7 +134,7 @@ class Planner:
         """As few float ops as it takes."""
         budget = self._options.budget
         feeds = self._trials.feeds(_RANKED_SAMPLES)
-        errors = self._variants.errors(variant, self._first, feeds)
+        errors = self._variants.errors(variant, self._first, feeds, self._fixed)
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
         levels = float_levels(variant.model, variant.groups, errors, kept, most)
         found = FloatSearch(lambda at: self._tried(variant, self._first, levels[at]), len(levels))
@@ -154,7 +157,9 @@ class Planner:
         # Which ranges suit weights as they are says little about those that are fitted to them.
         kept, method = plan.keep_float, self._first
         with self._progress.stage("Fitting weights"):
-            fitted = self._variants.repaired((*variant.repairs, *late), method, kept, variant)
+            fitted = self._variants.repaired(
+                (*variant.repairs, *late), method, kept, variant, self._fixed
+            )
             before = self._tried(variant, cast(Method, plan.calibrator), kept)
             after = self._tried(fitted, method, kept)
         if asked is None and best((after, before), lambda each: each) is not after:
@@ -189,7 +194,7 @@ class Planner:
     def _planned(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
         return QuantPlan(
             calibrator=method,
-            ranges=self._variants.ranges(variant, method, self._bits),
+            ranges=self._variants.ranges(variant, method, self._bits, self._fixed),
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),

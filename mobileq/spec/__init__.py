@@ -46,13 +46,10 @@ __all__ = [
     "ChannelOrder",
     "DecodeKind",
     "DecodeSpec",
-    "Engine",
     "HeadKind",
     "HeadOutput",
     "IoDtype",
     "Layout",
-    "MnnMethod",
-    "MnnWeights",
     "ModelSpec",
     "OutputRole",
     "Precision",
@@ -78,9 +75,6 @@ Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "
 CALIBRATED: tuple[Precision, ...] = ("int8", "int8-full", "int16x8")
 """Whose activations are integers, with ranges that come from pictures or from the model."""
 IoDtype = Literal["float32", "int8", "uint8"]
-Engine = Literal["direct", "tensorflow"]
-MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]
-MnnWeights = Literal["MAX_ABS", "ADMM"]
 
 
 class PreprocessSpec(Spec, frozen=True, kw_only=True):
@@ -156,21 +150,23 @@ class QuantRecipe(Spec, frozen=True, kw_only=True):
 
     `keep_float` names, for each group of ops that stays float, the tensor that it gives; `repairs`
     the steps that prepared the weights (see `mobileq.quantize.repairs`), in order. `per_channel`:
-    weights have a scale for each output channel, as all files that mobileq makes.
+    weights have a scale for each output channel, as all files that mobileq makes. `options` are the
+    target's own (see `mobileq.targets.info.TargetOption`), where they are not the default.
     """
 
     precision: Precision
-    engine: Engine = "direct"
+    engine: Name = "direct"
     calibrator: str | None = None
     per_channel: bool = True
     keep_float: tuple[Name, ...] = ()
     repairs: tuple[str, ...] = ()
     head: HeadKind = "decoded"
     io: IoDtype = "float32"
-    mnn_method: MnnMethod | None = None
-    """Who quantizes an int8 .mnn file: mobileq, or MNN's own quantizer by one of its methods."""
-    mnn_weights: MnnWeights | None = None
-    """Of MNN's own quantizer."""
+    options: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def option(self, name: str) -> str | None:
+        """The value of an option of the target, if there is one: most have `engine` and `io`."""
+        return {"engine": self.engine, "io": self.io, **self.options}.get(name)
 
 
 class TensorRange(Spec, frozen=True, kw_only=True):

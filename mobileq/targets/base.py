@@ -1,17 +1,17 @@
-"""What every target offers, and how a target is found."""
+"""What every target offers."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mobileq.errors import UsageError
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.progress import Progress
-from mobileq.spec import Engine, ModelSpec, Precision, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.targets.info import TargetInfo
+from mobileq.targets.model_file import ModelFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,16 +97,12 @@ class Converted:
 
 
 class Target(Protocol):
-    """A runtime: converts to its files, and opens them for running."""
+    """A runtime: converts to its files, reads them, and opens them for running."""
 
+    info: TargetInfo
     name: str
     suffix: str
-    precisions: tuple[Precision, ...]
-    """What it converts to; anything else is refused before any work."""
-    default_precisions: tuple[Precision, ...]
-    """What it converts to when nobody says."""
-    engines: tuple[Engine, ...]
-    """Which it has, the first by default."""
+    """Both as in `info`."""
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """Name and version of the packages that `convert` uses for the recipe."""
@@ -123,6 +119,25 @@ class Target(Protocol):
             ToolError: A tool failed or crashed.
             VerificationError: What it wrote cannot be this model.
             MissingDependencyError: A package the recipe's engine needs is not installed.
+        """
+        ...
+
+    def read(self, path: Path) -> ModelFile:
+        """What a file of the target's takes, gives, is made of and says of itself.
+
+        Raises:
+            InputError: It is none, or what it says of itself is wrong.
+            ToolError: The reader crashed on it.
+        """
+        ...
+
+    def matched(
+        self, model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+    ) -> tuple[TensorSpec, ...]:
+        """A file's inputs or outputs under the model's names, as `open` takes them.
+
+        Raises:
+            VerificationError: Their number or shapes can't correspond.
         """
         ...
 
@@ -160,24 +175,3 @@ class LayerTarget(Protocol):
         A tensor's `quant` is set where the file keeps it in integers.
         """
         ...
-
-
-_TARGETS = {
-    "tflite": "mobileq.targets.tflite.target:TfliteTarget",
-    "mnn": "mobileq.targets.mnn.target:MnnTarget",
-}
-
-
-def target_names() -> tuple[str, ...]:
-    """Names `load_target` knows."""
-    return tuple(_TARGETS)
-
-
-def load_target(name: str) -> Target:
-    """The target of that name. Raises UsageError for a name that is none."""
-    if name not in _TARGETS:
-        known = ", ".join(_TARGETS)
-        raise UsageError(f"There is no target {name!r}.", f"Choose one of: {known}.")
-    module, _, attribute = _TARGETS[name].partition(":")
-    target: Target = getattr(importlib.import_module(module), attribute)()
-    return target

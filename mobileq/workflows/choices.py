@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath, optional_path
-from mobileq.spec import Engine, IoDtype, MnnMethod, MnnWeights, Precision
+from mobileq.spec import Precision
+from mobileq.targets.registry import TargetChoices, target_options
 from mobileq.workflows.opening import Overrides
 
 if TYPE_CHECKING:
@@ -31,13 +32,11 @@ class ModelChoices(TypedDict, total=False):
     set: str | Sequence[str]
 
 
-class ConvertChoices(ModelChoices, total=False):
+class ConvertChoices(ModelChoices, TargetChoices, total=False):
     """What `convert` can be told; `mobileq convert --help` explains each."""
 
     target: Names
     precision: Names | None
-    engine: Engine
-    io: IoDtype
     calib: StrPath | None
     calib_count: int | None
     seed: int
@@ -50,8 +49,6 @@ class ConvertChoices(ModelChoices, total=False):
     repair: Names | None
     recipe: StrPath | None
     keep_float: str | Sequence[str]
-    mnn_method: MnnMethod
-    mnn_weights: MnnWeights
     strict: bool
 
 
@@ -102,8 +99,7 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
     return ConvertOptions(
         targets=_names(choices.get("target", default.targets)),
         precisions=None if precision is None else cast(tuple[Precision, ...], _names(precision)),
-        engine=choices.get("engine", default.engine),
-        io=choices.get("io", default.io),
+        target_options=chosen_target_options(choices),
         calib=optional_path(choices.get("calib")),
         calib_count=choices.get("calib_count"),
         seed=choices.get("seed", default.seed),
@@ -118,11 +114,16 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
         eval_images=optional_path(choices.get("eval_images")),
         annotations=optional_path(choices.get("annotations")),
         recipe=optional_path(choices.get("recipe")),
-        mnn_method=choices.get("mnn_method", default.mnn_method),
-        mnn_weights=choices.get("mnn_weights", default.mnn_weights),
         strict=choices.get("strict", default.strict),
         overrides=_overrides(choices),
     )
+
+
+def chosen_target_options(choices: Mapping[str, Any]) -> dict[str, str]:
+    """Of the targets' options those that are not to be the default."""
+    known = target_options().items()
+    given = {name: choices.get(name, option.default) for name, option in known}
+    return {name: given[name] for name, option in known if given[name] != option.default}
 
 
 def _overrides(choices: Mapping[str, Any]) -> Overrides:

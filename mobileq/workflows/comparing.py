@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mobileq.evaluate.layers import LayerNoise
-from mobileq.evaluate.numeric import TOLERANCES
 from mobileq.evaluate.verify import Verification, run_reference, verify
 from mobileq.hashing import file_digest
 from mobileq.progress import Silent
 from mobileq.spec import Precision
 from mobileq.targets.base import LayerTarget, Runner, Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import reference_name, reference_runner
 from mobileq.workflows.inputs import verification_count, verification_samples
 from mobileq.workflows.making import Made
 from mobileq.workflows.probes import probe_samples
 from mobileq.workflows.source import Source
-from mobileq.workflows.stages import Stages, reference_name
+from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample, SampleSet
@@ -78,7 +77,8 @@ class Comparer:
         Of files whose ranges are not ours: why they are as they are. Nothing where the target
         can't look into its files.
         """
-        if made.artifact.recipe.mnn_method is None or not isinstance(target, LayerTarget):
+        is_ours = target.info.calibrated_by(made.artifact.recipe) is None
+        if is_ours or not isinstance(target, LayerTarget):
             return ()
         folder = self._stages.folder(made.path.parent.name + "-layers")
 
@@ -109,7 +109,8 @@ class Comparer:
     ) -> Verification:
         spec, artifact = source.spec, made.artifact
         wanted = self._reference_samples(source, reference)
-        if artifact.precision in TOLERANCES:
+        precision = target.info.precision(artifact.precision)
+        if precision.tolerance is not None:
             # Integer files have ranges for what is typical; of other inputs they may make anything.
             wanted = [*wanted, *self._probes(source, reference)]
         ranked = _ranked(source.onnx)
@@ -118,7 +119,7 @@ class Comparer:
             return target.open(made.path, artifact.inputs, artifact.outputs, disturbed=True)
 
         def other_order() -> Runner:
-            return OnnxRuntimeRunner(reference, spec.inputs, spec.outputs, optimized=False)
+            return reference_runner(reference, spec.inputs, spec.outputs, optimized=False)
 
         with closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner:
             return verify(
@@ -126,10 +127,9 @@ class Comparer:
                 reference_name(),
                 wanted,
                 spec,
-                artifact.precision,
+                precision,
                 self._stages.progress,
                 reopen=reopen,
-                target=target.name,
                 other_order=other_order,
                 ranked=ranked,
             )
@@ -141,7 +141,7 @@ class Comparer:
     def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
         if model not in self._references:
             spec = source.spec
-            runner = OnnxRuntimeRunner(model, spec.inputs, spec.outputs)
+            runner = reference_runner(model, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed, model)
             count = verification_count(self._samples, VERIFY_COUNT)
             self._references[model] = run_reference(
@@ -154,7 +154,7 @@ class Comparer:
         if model not in self._known_probes:
             spec = source.spec
             found = self._known_probes[model] = []
-            with closing(OnnxRuntimeRunner(model, spec.inputs, spec.outputs)) as runner:
+            with closing(reference_runner(model, spec.inputs, spec.outputs)) as runner:
                 for sample in probe_samples(spec, self._seed, model):
                     # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
                     # raises a dozen exception types without a common base.
@@ -183,7 +183,7 @@ def _layer_noise(
         target.open_layers(made.path, made.artifact.inputs, tensor_names(model))
     ) as candidate:
         opened = with_outputs(model, (spec.name for spec in candidate.outputs))
-        with closing(OnnxRuntimeRunner(opened, source.spec.inputs, candidate.outputs)) as reference:
+        with closing(reference_runner(opened, source.spec.inputs, candidate.outputs)) as reference:
             return layer_noise(model, reference, candidate, samples)
 
 

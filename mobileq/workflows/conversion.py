@@ -21,7 +21,7 @@ from mobileq.evaluate.verify import Verification
 from mobileq.manifest import Failure
 from mobileq.quantize.options import check_keep_float
 from mobileq.quantize.plan import QuantPlan
-from mobileq.spec import CALIBRATED, Artifact, Engine, QuantRecipe
+from mobileq.spec import CALIBRATED, Artifact, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.tasks.base import COUNT, task_of
 from mobileq.workflows.budget import lost_on, open_truth
@@ -86,7 +86,7 @@ class Conversion:
         self._comparer = Comparer(stages, self._samples, self._options.seed)
         self._judge = Judge(self._task.measure, self._samples is None, self._progress)
         self._failures = Failures(request.options.strict)
-        self._float_files: dict[tuple[str, str, Engine], Result | Exception] = {}
+        self._float_files: dict[tuple[str, str, str], Result | Exception] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +156,7 @@ class Conversion:
             self._raw = with_head(self._stages, self._source, head)
         return self._raw
 
-    def _float_file(self, target: Target, source: Source, engine: Engine) -> Result:
+    def _float_file(self, target: Target, source: Source, engine: str) -> Result:
         """The others are made from it, by the engine that got it right; where none did, they
         fail for the same reason."""
         key = target.name, source.sha256, engine
@@ -170,30 +170,30 @@ class Conversion:
             raise known
         return known
 
-    def _float_with_fallback(self, target: Target, source: Source, engine: Engine) -> Result:
+    def _float_with_fallback(self, target: Target, source: Source, engine: str) -> Result:
         try:
             return self._made(
                 target, source, self._request.recipe((target.name, "fp32"), source.head, engine)
             )
         except (VerificationError, ToolError) as error:
-            other = engine == "direct" and "tensorflow" in target.engines
+            others = target.info.engines[target.info.engines.index(engine) + 1 :]
             # Another engine makes another file than the one that a recipe is of.
-            if not other or self._request.is_settled(target.name):
+            if not others or self._request.is_settled(target.name):
                 raise
             first = error
         require_disk_space()
         unheeded = ", ".join(self._request.own_options())
         also = f" and knows nothing of {unheeded}" if unheeded else ""
         self._progress.notice(
-            f"The direct engine failed ({first.message.rstrip('.')}); trying the engine "
-            f"`tensorflow`, which takes minutes{also}."
+            f"The {engine} engine failed ({first.message.rstrip('.')}); trying the engine "
+            f"`{others[0]}`, which takes minutes{also}."
         )
         try:
-            return self._float_file(target, source, "tensorflow")
+            return self._float_file(target, source, others[0])
         except MissingDependencyError as second:
             raise first from second
         except (VerificationError, ToolError) as second:
-            # Which operator is at fault says more than what TensorFlow makes of it.
+            # Which operator is at fault says more than what the other engine makes of it.
             if isinstance(first, UnsupportedOperatorError):
                 raise first from second
             raise
@@ -207,7 +207,7 @@ class Conversion:
             return float_file
         recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
         plan, made_of = None, source
-        if self._is_planned(recipe):
+        if self._is_planned(target, recipe):
             with self._failures.at("quantize"):
                 options = self._request.quantization(file)
                 plan, made_of = self._planning.plan(source, target, recipe, options)
@@ -242,10 +242,9 @@ class Conversion:
         self._judge.tell(target, recipe, made.path.name, found)
         return Result(made, found, plan, layers)
 
-    def _is_planned(self, recipe: QuantRecipe) -> bool:
-        """TensorFlow's converter and MNN's own quantizer calibrate by themselves."""
-        own = recipe.mnn_method is not None
-        return recipe.precision in CALIBRATED and recipe.engine == "direct" and not own
+    def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
+        """Other tools than mobileq calibrate by themselves."""
+        return recipe.precision in CALIBRATED and target.info.calibrated_by(recipe) is None
 
     def _budget_report(self, file: File, result: Result) -> BudgetReport:
         """What the file loses on pictures that decided nothing."""

@@ -22,7 +22,6 @@ from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import CALIBRATED
 from mobileq.staging import temporary_folder
 from mobileq.tasks.base import Measure, task_of
@@ -30,6 +29,7 @@ from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import verification_samples
+from mobileq.workflows.recipe_file import RecipeFile, TargetRecipe
 from mobileq.workflows.request import ConvertOptions, Request
 from mobileq.workflows.stages import Stages
 

@@ -21,6 +21,7 @@ from mobileq.bundle import BundleWriter
 from mobileq.calibration.samples import Picture, Sample
 from mobileq.manifest import to_json
 from mobileq.spec import ModelSpec, Spec
+from mobileq.targets.reference import reference_runner
 from mobileq.tasks.base import task_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ class Golden(Spec, frozen=True, kw_only=True):
 
 def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample) -> None:
     """Add the golden vectors of one sample; a picture is made smaller first."""
-    from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
     from mobileq.vision.preprocess import feed_picture
 
     image = sample.pictures[0].image if sample.pictures else None
@@ -65,7 +65,7 @@ def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample
         bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
         height, width = frame.shape[:2]
         golden = msgspec.structs.replace(golden, width=width, height=height, frame="frame.rgba.gz")
-    runner = OnnxRuntimeRunner(onnx, spec.inputs, spec.outputs)
+    runner = reference_runner(onnx, spec.inputs, spec.outputs)
     outputs = runner.run(shown.feeds)
     runner.close()
     golden = msgspec.structs.replace(

@@ -9,8 +9,15 @@ from typing import Unpack
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
-from mobileq.workflows.inspection import BundleInspection, Inspection, QuantizedTensor
-from mobileq.workflows.opening import OpenModel, Overrides, file_kind, prepared_by, require_settable
+from mobileq.workflows.inspection import BundleInspection, Inspection
+from mobileq.workflows.opening import (
+    SOURCE_SUFFIX,
+    Overrides,
+    file_kind,
+    open_model,
+    prepared_by,
+    require_settable,
+)
 
 
 @takes(ModelChoices)
@@ -20,7 +27,7 @@ def inspect(
     """Read a model file, or a bundle's manifest; nothing of it is run.
 
     Args:
-        path: A .onnx, .tflite or .mnn file, or a bundle's folder.
+        path: An ONNX file, one of a target's, or a bundle's folder.
         overrides, choices: What a file does not say itself, see `detect`.
 
     Raises:
@@ -30,10 +37,9 @@ def inspect(
     path, said = Path(path), chosen_overrides(overrides, choices)
     if path.is_dir():
         return _bundle(path, said)
-    readers = {".onnx": _onnx, ".tflite": _tflite, ".mnn": _mnn}
     kind = file_kind(path)
     require_settable(path, kind, said)
-    return readers[kind](path, said)
+    return _onnx(path, said) if kind == SOURCE_SUFFIX else _converted(path, said)
 
 
 def _bundle(path: Path, overrides: Overrides) -> BundleInspection:
@@ -66,63 +72,20 @@ def _onnx(path: Path, overrides: Overrides) -> Inspection:
     )
 
 
-def _tflite(path: Path, overrides: Overrides) -> Inspection:
-    from mobileq.targets.tflite import counting, flatbuffer
-    from mobileq.targets.tflite.tensors import code_limits, file_tensors, quantized_activations
-    from mobileq.workflows.opening import open_model
-
-    graph = flatbuffer.read_model(path)
-    inputs, outputs = file_tensors(graph)
-    opened: OpenModel = open_model(path, None, overrides)
+def _converted(path: Path, overrides: Overrides) -> Inspection:
+    opened = open_model(path, None, overrides)
+    assert opened.file is not None
+    assert opened.target is not None
     return Inspection(
         path=str(path),
-        format="tflite",
+        format=opened.target,
         size_bytes=path.stat().st_size,
         opset=None,
-        inputs=inputs,
-        outputs=outputs,
-        ops=counting.op_counts(graph),
-        tensor_types=counting.tensor_types(graph),
-        quantized=tuple(
-            _quantized(name, dtype, quant.scale[0], quant.zero_point[0], *code_limits(dtype))
-            for name, dtype, quant in quantized_activations(graph)
-        ),
+        inputs=opened.file.inputs,
+        outputs=opened.file.outputs,
+        ops=dict(opened.file.ops),
+        tensor_types=dict(opened.file.tensor_types),
+        quantized=opened.file.quantized,
         model=opened.spec,
         notices=opened.notices,
-    )
-
-
-def _mnn(path: Path, overrides: Overrides) -> Inspection:
-    from mobileq.targets.mnn.metadata import embedded_spec
-    from mobileq.targets.mnn.outline import read_outline
-
-    outline = read_outline(path)
-    spec = embedded_spec(path)
-    return Inspection(
-        path=str(path),
-        format="mnn",
-        size_bytes=path.stat().st_size,
-        opset=None,
-        inputs=outline.inputs,
-        outputs=outline.outputs,
-        ops=outline.ops,
-        tensor_types=outline.weight_types,
-        quantized=tuple(
-            _quantized(name, "int8", *found) for name, found in outline.quantized.items()
-        ),
-        model=spec,
-        notices=() if spec else ("This file does not say how its input is prepared.",),
-    )
-
-
-def _quantized(
-    name: str, dtype: str, scale: float, zero_point: int, lowest: int, highest: int
-) -> QuantizedTensor:
-    return QuantizedTensor(
-        name=name,
-        dtype=dtype,
-        scale=scale,
-        zero_point=zero_point,
-        min=scale * (lowest - zero_point),
-        max=scale * (highest - zero_point),
     )

@@ -7,23 +7,10 @@ from typing import Literal
 from mobileq.manifest import BundleManifest
 from mobileq.page import Page, Told, megabytes, most_first, span
 from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec, readings
+from mobileq.targets.model_file import QuantizedTensor
 
 _LABELS_SHOWN = 8
 _TENSORS_SHOWN = 20
-
-
-class QuantizedTensor(Spec, frozen=True, kw_only=True):
-    """An activation that a file keeps in integers: real = scale * (code - zero_point).
-
-    `min` and `max` are the real values of its lowest and highest code.
-    """
-
-    name: str
-    dtype: str
-    scale: float
-    zero_point: int
-    min: float
-    max: float
 
 
 class Inspection(Told, Spec, frozen=True, kw_only=True):

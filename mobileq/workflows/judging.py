@@ -6,19 +6,13 @@ from mobileq.errors import VerificationError
 from mobileq.evaluate.floors import is_grey
 from mobileq.evaluate.verify import Verification
 from mobileq.progress import Progress
-from mobileq.spec import Artifact, Precision, QuantRecipe
+from mobileq.spec import Artifact, QuantRecipe
 from mobileq.targets.base import Target
+from mobileq.targets.info import TargetInfo
 from mobileq.tasks.base import COUNT, Measure, figure
 
 LOST_AGREEMENT = 0.5
 """Below this the person is told that a precision costs more than it is worth."""
-_GENTLER: dict[Precision, Precision] = {
-    "int8-full": "int8",
-    "int16x8": "fp16",
-    "dynamic": "fp16",
-    "w8": "fp16",
-    "fp16": "fp32",
-}
 
 
 class Judge:
@@ -37,10 +31,12 @@ class Judge:
         """Raises VerificationError where the file is wrong."""
         if found.problems:
             name = artifact.path.rpartition("/")[2]
-            hint = _sentence(remedy(target.name, artifact.recipe))
+            hint = _sentence(remedy(target.info, artifact.recipe))
             if found.tolerance is not None:
                 engines = (
-                    "Try the other --engine, or report" if len(target.engines) > 1 else "Report"
+                    "Try the other --engine, or report"
+                    if len(target.info.engines) > 1
+                    else "Report"
                 )
                 hint = f"{engines} the model."
             raise VerificationError(
@@ -64,12 +60,12 @@ class Judge:
             elif agreed < LOST_AGREEMENT:
                 self._progress.notice(
                     f"{name} {measure.little} (agreement {agreed:.2f}): "
-                    f"don't ship it; {remedy(target.name, recipe)}."
+                    f"don't ship it; {remedy(target.info, recipe)}."
                 )
         if is_grey(recipe.precision, found.roles or found.outputs, found.agreement):
             self._progress.notice(
                 f"{name} has only {found.worst_sqnr_db:.1f} dB SQNR in its worst output: "
-                f"look at what it gives before you ship it, or {remedy(target.name, recipe)}."
+                f"look at what it gives before you ship it, or {remedy(target.info, recipe)}."
             )
 
     def _note_empty(self, measure: Measure) -> None:
@@ -82,16 +78,17 @@ class Judge:
             )
 
 
-def remedy(target: str, recipe: QuantRecipe) -> str:
+def remedy(info: TargetInfo, recipe: QuantRecipe) -> str:
     """What to try where a file finds little."""
-    if recipe.mnn_method is not None:
-        return "use --mnn-method mobileq"
-    if recipe.precision == "int8":
-        smaller = "w8" if target == "mnn" else "dynamic"
-        return f"keep sensitive ops in float with --keep-float, or use {smaller}"
-    if recipe.precision == "fp32":
+    foreign = info.calibrated_by(recipe)
+    if foreign is not None and foreign.precisions is not None:
+        return f"use {foreign.flag} {foreign.default}"
+    gentler = info.precision(recipe.precision).gentler
+    if gentler is None:
         return "use another --target"
-    return f"use {_GENTLER[recipe.precision]}"
+    if recipe.precision == "int8" and foreign is None:
+        return f"keep sensitive ops in float with --keep-float, or use {gentler}"
+    return f"use {gentler}"
 
 
 def _sentence(text: str) -> str:

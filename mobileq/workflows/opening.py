@@ -1,4 +1,4 @@
-"""Open whatever a person points at: a bundle, or a lone .onnx, .tflite or .mnn file."""
+"""Open whatever a person points at: a bundle, or a lone file, ONNX or of one of the targets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.preparation.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec, readings
-from mobileq.targets.base import Runner, load_target
+from mobileq.targets.base import Runner
+from mobileq.targets.model_file import ModelFile
+from mobileq.targets.reference import reference_runner
+from mobileq.targets.registry import TARGETS, load_target
 
-SUFFIXES = (".onnx", ".tflite", ".mnn")
+SOURCE_SUFFIX = ".onnx"
+"""Of models that are converted, and that everything is compared with."""
 
 
 @dataclass(frozen=True)
@@ -24,30 +28,28 @@ class OpenModel:
 
     name: str
     path: Path
-    target: str
+    target: str | None
+    """Whose file it is; None of an ONNX model, which the reference runs."""
     spec: ModelSpec
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     notices: tuple[str, ...] = ()
     interpreter: str = "auto"
-    """Of .tflite files: `ai_edge_litert`, `tensorflow`, or whichever is installed."""
+    """Which one, where the target has several."""
     threads: int = 0
     """0: one for each processor."""
     is_verified: bool = True
     """Whether its outputs are known to be the same from one process to the next."""
     onnx: bytes | None = None
     """The prepared model, where `path` is an ONNX file."""
+    file: ModelFile | None = None
+    """What the target read, where `path` is a lone file of one."""
 
     def open(self, *, disturbed: bool = False) -> Runner:
         """A runner; close it. `disturbed`: see `Target.open`."""
-        if self.target == "onnxruntime":
-            from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
-
-            return OnnxRuntimeRunner(
-                self.onnx or self.path, self.inputs, self.outputs, self.threads
-            )
-        target = load_target(self.target)
-        return target.open(
+        if self.target is None:
+            return reference_runner(self.onnx or self.path, self.inputs, self.outputs, self.threads)
+        return load_target(self.target).open(
             self.path,
             self.inputs,
             self.outputs,
@@ -81,20 +83,24 @@ def file_kind(path: Path) -> str:
         raise UsageError(
             f"{path} is a folder.", "Give a file; those of a bundle are in its folder `models`."
         )
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    suffix, known = path.suffix.lower(), (SOURCE_SUFFIX, *_targets_by_suffix())
+    if suffix not in known:
         raise UsageError(
             f"{path} is no model that mobileq knows.",
-            f"Give a file that ends in {', '.join(SUFFIXES)}.",
+            f"Give a file that ends in {', '.join(known)}.",
         )
     if empty:
         raise InputError(f"{path} is empty (0 bytes).", "Export or download the model again.")
     return suffix
 
 
+def _targets_by_suffix() -> dict[str, str]:
+    return {info.suffix: name for name, info in TARGETS.items()}
+
+
 def require_settable(path: Path, kind: str, overrides: Overrides) -> None:
     """Raise UsageError where inputs are to become constants in a file that is converted already."""
-    if overrides.set_inputs and kind != ".onnx":
+    if overrides.set_inputs and kind != SOURCE_SUFFIX:
         raise UsageError(
             f"--set is for ONNX models, and {path} is none.",
             "Set the input where the model is converted.",
@@ -125,11 +131,9 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         raise UsageError(f"{path} is a lone file.", "Leave out --artifact.")
     kind = file_kind(path)
     require_settable(path, kind, overrides)
-    if kind == ".onnx":
+    if kind == SOURCE_SUFFIX:
         return _onnx(path, overrides)
-    if kind == ".tflite":
-        return _tflite(path, overrides)
-    return _mnn(path, overrides)
+    return _converted(path, _targets_by_suffix()[kind], overrides)
 
 
 def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
@@ -153,9 +157,8 @@ def reference_of(bundle: Path, spec: ModelSpec) -> OpenModel:
     path = bundle / "reference" / f"{spec.name}.onnx"
     _require_part(path)
     return OpenModel(
-        name="onnx", path=path, target="onnxruntime", spec=spec, inputs=spec.inputs,
-        outputs=spec.outputs,
-    )  # fmt: skip
+        name="onnx", path=path, target=None, spec=spec, inputs=spec.inputs, outputs=spec.outputs
+    )
 
 
 def _require_part(path: Path) -> None:
@@ -197,7 +200,7 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
     return OpenModel(
         name=path.name,
         path=path,
-        target="onnxruntime",
+        target=None,
         spec=prepared.spec,
         inputs=prepared.spec.inputs,
         outputs=prepared.spec.outputs,
@@ -206,46 +209,22 @@ def _onnx(path: Path, overrides: Overrides) -> OpenModel:
     )
 
 
-def _tflite(path: Path, overrides: Overrides) -> OpenModel:
-    from mobileq.targets.tflite.flatbuffer import read_model
-    from mobileq.targets.tflite.metadata import embedded_spec, read_foreign_metadata
-    from mobileq.targets.tflite.tensors import file_tensors, match_tensors
-
-    inputs, outputs = file_tensors(read_model(path))
-    spec = embedded_spec(path)
-    notices: tuple[str, ...] = ()
+def _converted(path: Path, name: str, overrides: Overrides) -> OpenModel:
+    target = load_target(name)
+    file = target.read(path)
+    spec, notices = file.spec, tuple[str, ...]()
     if spec is None:
-        metadata = read_foreign_metadata(path)
-        spec, notices = _recognised(path, inputs, outputs, metadata, overrides)
+        spec, notices = _recognised(path, file.inputs, file.outputs, file.metadata, overrides)
     return OpenModel(
         name=path.name,
         path=path,
-        target="tflite",
+        target=name,
         spec=spec,
-        inputs=match_tensors(spec.inputs, inputs),
-        outputs=match_tensors(spec.outputs, outputs),
+        inputs=target.matched(spec.inputs, file.inputs),
+        outputs=target.matched(spec.outputs, file.outputs),
         notices=notices,
         is_verified=False,
-    )
-
-
-def _mnn(path: Path, overrides: Overrides) -> OpenModel:
-    from mobileq.targets.mnn.metadata import embedded_spec
-    from mobileq.targets.mnn.outline import read_outline
-
-    outline = read_outline(path)
-    spec = embedded_spec(path)
-    notices: tuple[str, ...] = ()
-    if spec is None:
-        spec, notices = _recognised(path, outline.inputs, outline.outputs, {}, overrides)
-    return OpenModel(
-        name=path.name,
-        path=path,
-        target="mnn",
-        spec=spec,
-        inputs=spec.inputs,
-        outputs=spec.outputs,
-        notices=notices,
+        file=file,
     )
 
 

@@ -21,12 +21,12 @@ from mobileq.quantize.planner import Planner
 from mobileq.quantize.variants import Variants
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import reference_name, reference_runner
 from mobileq.tasks.base import Truth, task_of
 from mobileq.workflows.comparing import VERIFY_COUNT
 from mobileq.workflows.decision import UNLABELLED, Decision, Pictures, split_labelled
 from mobileq.workflows.source import Source
-from mobileq.workflows.stages import Stages, reference_name
+from mobileq.workflows.stages import Stages
 from mobileq.workflows.trials import FileTrials
 
 if TYPE_CHECKING:
@@ -126,7 +126,14 @@ class Planning:
             shared.decision,
             decide.description,
         )
-        planner = Planner(shared.variants, trials, recipe.precision, options, self._stages.progress)
+        planner = Planner(
+            shared.variants,
+            trials,
+            recipe.precision,
+            options,
+            target.info.fixed_ranges,
+            self._stages.progress,
+        )
         plan, variant = planner.plan()
         return plan, variant.onnx
 
@@ -143,7 +150,7 @@ class Planning:
     def _decided(self, source: Source, pictures: Pictures) -> Decision:
         """The float model's results on the decision pictures."""
         spec, progress = source.spec, self._stages.progress
-        with closing(OnnxRuntimeRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
+        with closing(reference_runner(source.onnx, spec.inputs, spec.outputs)) as runner:
             decision = Decision(runner, spec, pictures, progress)
         measure = task_of(spec).measure
         if measure is not None and decision.is_little:

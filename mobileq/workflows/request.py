@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from mobileq.errors import UsageError
 from mobileq.quantize.given_plan import CALIBRATOR
 from mobileq.quantize.options import QuantOptions, as_options
 from mobileq.quantize.plan import Calibrator
-from mobileq.quantize.recipe import Recipes, read_recipes
 from mobileq.quantize.repairs.registry import REPAIRS
 from mobileq.spec import (
     CALIBRATED,
-    Engine,
     HeadKind,
     IoDtype,
-    MnnMethod,
-    MnnWeights,
     ModelSpec,
     Precision,
     QuantRecipe,
 )
-from mobileq.targets.base import Target, load_target
+from mobileq.targets.base import Target
+from mobileq.targets.info import TargetInfo, TargetOption
+from mobileq.targets.registry import TARGETS, default_target, load_target, target_options
 from mobileq.workflows.inputs import takes_pictures, wanted_tensors
 from mobileq.workflows.opening import Overrides
+from mobileq.workflows.recipe_file import Recipes, read_recipes
 from mobileq.workflows.source import Head
 
 File = tuple[str, Precision]
@@ -36,19 +35,17 @@ File = tuple[str, Precision]
 
 _SEARCHED: tuple[Precision, ...] = ("int8", "int8-full")
 """Of which several files are tried."""
-_INTEGER_ENDS: tuple[Precision, ...] = ("int8", "int8-full")
-"""Whose inputs and outputs can be 8-bit integers."""
 
 
 @dataclass(frozen=True)
 class ConvertOptions:
     """What `convert` can be told; see `mobileq convert --help`."""
 
-    targets: tuple[str, ...] = ("tflite",)
+    targets: tuple[str, ...] = (default_target().name,)
     precisions: tuple[Precision, ...] | None = None
     """For every target; None: each target's own defaults."""
-    engine: Engine = "direct"
-    io: IoDtype = "float32"
+    target_options: Mapping[str, str] = field(default_factory=dict)
+    """Of those that the targets have (`TargetInfo.options`) what is not to be the default."""
     calib: Path | None = None
     calib_count: int | None = None
     """None: 64, or as many as there are."""
@@ -60,8 +57,6 @@ class ConvertOptions:
     annotations: Path | None = None
     """Labelled pictures to hold the budget on: half of them to decide, half to report."""
     recipe: Path | None = None
-    mnn_method: MnnMethod = "mobileq"
-    mnn_weights: MnnWeights = "MAX_ABS"
     overrides: Overrides = field(default_factory=Overrides)
     strict: bool = False
     """All files or nothing: the first that can't be made right is an error."""
@@ -103,52 +98,52 @@ class Request:
     def _precisions(self, target: Target) -> tuple[Precision, ...]:
         if self.options.precisions is None and self._recipes:
             return tuple(each for name, each in self._recipes if name == target.name)
-        return self.options.precisions or target.default_precisions
+        return self.options.precisions or tuple(
+            each.name for each in target.info.precisions if each.is_default
+        )
 
     def head(self, file: File) -> Head:
         """The one that is wanted; a model that came quantized may have no choice."""
         known = self._recipes.get(file)
         return known.head if known else self.options.head
 
-    def engine(self, file: File) -> Engine:
+    def engine(self, file: File) -> str:
         """The one that the file is to be made by."""
-        known, engines = self._recipes.get(file), self.targets[file[0]].engines
-        asked = known.engine if known else self.options.engine
-        return asked if asked in engines else engines[0]
+        return self._chosen(file).get("engine", self._info(file).engines[0])
 
     def quantization(self, file: File) -> QuantOptions:
         """How ranges and float ops are chosen."""
         known = self._recipes.get(file)
         return as_options(known) if known else self.options.quantization
 
-    def recipe(self, file: File, head: HeadKind, engine: Engine) -> QuantRecipe:
+    def recipe(self, file: File, head: HeadKind, engine: str) -> QuantRecipe:
         """The file's recipe, as far as it is known before anything is measured."""
-        name, precision = file
-        io, method, weights = self.options.io, self.options.mnn_method, self.options.mnn_weights
-        if known := self._recipes.get(file):
-            io = known.io
-            method, weights = known.mnn_method or "mobileq", known.mnn_weights or "MAX_ABS"
-        if precision not in _INTEGER_ENDS or name != "tflite":
-            io = "float32"
-        elif precision == "int8-full" and io == "float32":
+        options = self._chosen(file)
+        options.pop("engine", None)
+        io = cast(IoDtype, options.pop("io", "float32"))
+        if file[1] == "int8-full" and io == "float32":
             io = "int8"
-        own = precision == "int8" and name == "mnn" and method != "mobileq"
-        return QuantRecipe(
-            precision=precision,
-            engine=engine,
-            head=head,
-            io=io,
-            mnn_method=method if own else None,
-            mnn_weights=weights if own else None,
-        )
+        return QuantRecipe(precision=file[1], engine=engine, head=head, io=io, options=options)
+
+    def _chosen(self, file: File) -> dict[str, str]:
+        """Options of its target that are not the default and change the file."""
+        info, known = self._info(file), self._recipes.get(file)
+        given = self.options.target_options
+        if known:
+            given = {each.name: known.option(each.name) or each.default for each in info.options}
+        return info.chosen(given, file[1])
+
+    def _info(self, file: File) -> TargetInfo:
+        return self.targets[file[0]].info
 
     def is_settled(self, target: str) -> bool:
-        """Whether a recipe says that a file of the target is by the direct engine."""
+        """Whether a recipe says that a file of the target is by its first engine."""
         known = [self._recipes.get(file) for file in self.files if file[0] == target]
-        return any(each is not None and each.engine == "direct" for each in known)
+        first = self.targets[target].info.engines[0]
+        return any(each is not None and each.engine == first for each in known)
 
     def require_ranges(self, has_scales: bool, spec: ModelSpec) -> None:
-        """Samples to calibrate on, or scales in the model, which only the direct engine can take.
+        """Samples to calibrate on, or scales in the model, which no other tool can take.
 
         Raises:
             UsageError: There are neither.
@@ -164,7 +159,7 @@ class Request:
                 )
         if not calibrated or self.options.calib is not None:
             return
-        if not has_scales or any(self.engine(file) != "direct" for file in calibrated):
+        if not has_scales or any(self._is_foreign(file) for file in calibrated):
             if takes_pictures(spec):
                 raise UsageError(
                     f"{calibrated[0][1]} needs pictures to calibrate on.",
@@ -180,6 +175,11 @@ class Request:
         """Options that were given and are for mobileq's own quantization only."""
         return tuple(choice.option for choice in _choices(self.options) if choice.is_ours)
 
+    def _is_foreign(self, file: File) -> bool:
+        """Whether another tool than mobileq calibrates a file."""
+        recipe = self.recipe(file, "decoded", self.engine(file))
+        return self._info(file).calibrated_by(recipe) is not None
+
     def notices(self) -> Iterator[str]:
         """Of options that change nothing, or not all that they are for.
 
@@ -193,7 +193,8 @@ class Request:
         for choice in _choices(self.options):
             concerned = [file for file in self.files if choice.concerns(file)]
             settled = _listed([file for file in concerned if file in recipes])
-            others = [file for file in concerned if self._is_others(file)]
+            # Where there is a recipe it settles all.
+            others = [f for f in concerned if f not in recipes and self._is_foreign(f)]
             if choice.is_ours and others:
                 yield (
                     f"{choice.option} does not change {_listed(others)}, which mobileq does not "
@@ -209,27 +210,15 @@ class Request:
             elif settled:
                 yield f"{choice.option} does not change {settled}, for which there is a recipe."
 
-    def _is_others(self, file: File) -> bool:
-        """Whether TensorFlow's converter or MNN's own quantizer calibrates a file, by itself."""
-        if file in self._recipes:
-            return False  # it is the recipe then that settles all
-        own = file == ("mnn", "int8") and self.options.mnn_method != "mobileq"
-        return own or self.engine(file) != "direct"
-
     def _check_recipes(self, path: Path) -> None:
         """That there is something to make, and that all of it can be."""
         asked = {file: each for file, each in self._recipes.items() if file[0] in self.targets}
         for (name, precision), recipe in asked.items():
             target = self.targets[name]
-            if precision not in target.precisions:
+            if precision not in target.info.precision_names:
                 raise UsageError(
                     f"The target {name} has no {precision}, for which {path} has a recipe.",
-                    f"Choose of: {', '.join(target.precisions)}.",
-                )
-            if recipe.engine not in target.engines:
-                raise UsageError(
-                    f"The target {name} has no engine {recipe.engine}, which {path} names.",
-                    f"Choose of: {', '.join(target.engines)}.",
+                    f"Choose of: {', '.join(target.info.precision_names)}.",
                 )
             if not recipe.per_channel:
                 raise UsageError(
@@ -261,61 +250,70 @@ class _Choice:
     """An option that was given and is for some files only."""
 
     option: str
-    precisions: tuple[Precision, ...]
     kinds: str
-    target: str | None = None
+    concerns: Callable[[File], bool]
+    """Whether a file is made by it."""
     is_ours: bool = False
     """Whether it is for mobileq's own quantization only."""
-
-    def concerns(self, file: File) -> bool:
-        """Whether a file is made by it."""
-        return file[1] in self.precisions and self.target in (None, file[0])
 
 
 def _choices(options: ConvertOptions) -> list[_Choice]:
     """Of what a recipe holds, what the command line says too."""
     asked = options.quantization
-    integer, mnn = "int8 and int16x8", "int8 of MNN"
+
+    def ours(option: str, precisions: tuple[Precision, ...], kinds: str) -> _Choice:
+        return _Choice(option, kinds, lambda file: file[1] in precisions, is_ours=True)
+
+    integer = "int8 and int16x8"
     known = [
-        (options.engine != "direct", _Choice("--engine", get_args(Precision), "TFLite", "tflite")),
-        (options.head != "auto", _Choice("--head", get_args(Precision), "all files")),
-        (options.io != "float32", _Choice("--io", _INTEGER_ENDS, "int8 of TFLite", "tflite")),
-        (bool(asked.keep_float), _Choice("--keep-float", CALIBRATED, integer, is_ours=True)),
-        (asked.calibrator != "auto", _Choice("--calibrator", CALIBRATED, integer, is_ours=True)),
-        (asked.repairs is not None, _Choice("--repair", CALIBRATED, integer, is_ours=True)),
-        (asked.budget is not None, _Choice("--budget", _SEARCHED, "int8", is_ours=True)),
-        (not asked.search, _Choice("--no-search", _SEARCHED, "int8", is_ours=True)),
-        (options.mnn_method != "mobileq", _Choice("--mnn-method", ("int8",), mnn, "mnn")),
-        (options.mnn_weights != "MAX_ABS", _Choice("--mnn-weights", ("int8",), mnn, "mnn")),
+        (options.head != "auto", _Choice("--head", "all files", lambda file: True)),
+        (bool(asked.keep_float), ours("--keep-float", CALIBRATED, integer)),
+        (asked.calibrator != "auto", ours("--calibrator", CALIBRATED, integer)),
+        (asked.repairs is not None, ours("--repair", CALIBRATED, integer)),
+        (asked.budget is not None, ours("--budget", _SEARCHED, "int8")),
+        (not asked.search, ours("--no-search", _SEARCHED, "int8")),
     ]
-    return [choice for is_given, choice in known if is_given]
+    return [choice for is_given, choice in known if is_given] + [
+        _of_targets(option, options.target_options)
+        for name, option in target_options().items()
+        if options.target_options.get(name, option.default) != option.default
+    ]
+
+
+def _of_targets(option: TargetOption, given: Mapping[str, str]) -> _Choice:
+    return _Choice(
+        option.flag,
+        option.concerns,
+        lambda file: option.name in TARGETS[file[0]].chosen(given, file[1]),
+    )
 
 
 def _check_names(options: ConvertOptions) -> None:
-    for value, kind, option in (
-        *((precision, Precision, "--precision") for precision in options.precisions or ()),
-        (options.engine, Engine, "--engine"),
-        (options.io, IoDtype, "--io"),
-        (options.head, Head, "--head"),
-        (options.quantization.calibrator, Calibrator, "--calibrator"),
-        (options.mnn_method, MnnMethod, "--mnn-method"),
-        (options.mnn_weights, MnnWeights, "--mnn-weights"),
+    known, given = target_options(), options.target_options
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise UsageError(f"No target has {unknown[0]!r}.", f"There are: {', '.join(known)}.")
+    for value, choices, option in (
+        *((each, get_args(Precision), "--precision") for each in options.precisions or ()),
+        *((value, known[name].choices, known[name].flag) for name, value in given.items()),
+        (options.head, get_args(Head), "--head"),
+        (options.quantization.calibrator, get_args(Calibrator), "--calibrator"),
     ):
-        if value not in get_args(kind):
-            known = ", ".join(get_args(kind))
-            raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {known}.")
+        if value not in choices:
+            raise UsageError(f"{option} can't be {value!r}.", f"Choose of: {', '.join(choices)}.")
     if options.precisions == ():
         raise UsageError("No precision was given.", "Add --precision fp32,fp16.")
     if not options.targets:
-        raise UsageError("No target was given.", "Add --target tflite.")
+        raise UsageError("No target was given.", f"Add --target {default_target().name}.")
 
 
 def _check_target(target: Target, options: ConvertOptions) -> None:
-    missing = [each for each in options.precisions or () if each not in target.precisions]
+    names = target.info.precision_names
+    missing = [each for each in options.precisions or () if each not in names]
     if missing:
         raise UsageError(
             f"The target {target.name} has no {missing[0]}.",
-            f"Choose of: {', '.join(target.precisions)}.",
+            f"Choose of: {', '.join(names)}.",
         )
 
 

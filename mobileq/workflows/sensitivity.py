@@ -19,6 +19,7 @@ from mobileq.quantize.sensitivities import Sensitivity
 from mobileq.quantize.sensitivity import rank_groups
 from mobileq.spec import TensorRanges
 from mobileq.staging import temporary_folder
+from mobileq.targets.registry import default_target
 from mobileq.tasks.base import task_of
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inputs import open_calibration
@@ -154,7 +155,8 @@ def _ranges(source: Source, model: ModelProto, statistics: Statistics) -> tuple[
     given = plan_given(source, ())
     if given is not None:
         return given.ranges, given.calibrator
-    return model_ranges(model, source.spec, statistics, _RANGES), _RANGES
+    fixed = default_target().fixed_ranges
+    return model_ranges(model, source.spec, statistics, _RANGES, fixed=fixed), _RANGES
 
 
 def _write(found: Sensitivity, folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 from mobileq.cache import ResultCache
@@ -49,11 +48,6 @@ class Stages:
         folder = self._scratch / sha256[:16]
         folder.mkdir(exist_ok=True)
         return folder
-
-
-def reference_name() -> str:
-    """The runtime every file is compared with, and its version."""
-    return f"onnxruntime {version('onnxruntime')}"
 
 
 @functools.cache

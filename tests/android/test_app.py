@@ -19,7 +19,7 @@ import onnx.parser
 import pytest
 
 from mobileq.bundle import read_bundle
-from mobileq.targets.base import load_target
+from mobileq.targets.registry import load_target
 from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
@@ -194,7 +194,7 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         "no axis holds the 9 values",
     ),
     "schema": (
-        lambda m: m.replace('"schema_version": 2', '"schema_version": 3'),
+        lambda m: m.replace('"schema_version": 3', '"schema_version": 4'),
         "make the app again",
     ),
     "field": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,10 +10,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from mobileq.evaluate.numeric import TOLERANCES, Tolerance
-from mobileq.spec import QuantRecipe
-from mobileq.targets.base import load_target, target_names
-from mobileq.workflows.judging import remedy
+from mobileq.targets.info import Tolerance
+from mobileq.targets.tflite.target import TfliteTarget
 
 from . import models
 from .commands import Cli, Result, fingerprint, names_in
@@ -318,17 +317,10 @@ def test_model_that_magnifies_rounding_is_noted(
 ) -> None:
     # Held to the last bit, every model does.
     exact = Tolerance(atol=0.0, rtol=0.0, rounding=1e4)
-    monkeypatch.setitem(TOLERANCES, "fp32", exact)
+    fp32 = dataclasses.replace(TfliteTarget.info.precision("fp32"), tolerance=exact)
+    others = TfliteTarget.info.precisions[1:]
+    held = dataclasses.replace(TfliteTarget.info, precisions=(fp32, *others))
+    monkeypatch.setattr(TfliteTarget, "info", held)
     result = convert("--no-cache")
     assert result.code == 0
     assert "Note: The model magnifies rounding, as untrained weights do: with sums" in result.err
-
-
-@pytest.mark.parametrize("name", target_names())
-def test_remedy_for_a_file_that_finds_little_is_one_that_there_is(name: str) -> None:
-    target = load_target(name)
-    for precision in target.precisions:
-        instead = remedy(name, QuantRecipe(precision=precision)).split()[-1]
-        assert instead in (*target.precisions, "--target")
-        assert instead != precision
-    assert remedy(name, QuantRecipe(precision="int8", mnn_method="KL")).endswith("mobileq")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def test_files_of_a_target_that_fails_share_its_reason_and_the_other_target_stay
         raise ToolError("The converter crashed.", "See the log file.")
 
     monkeypatch.setattr(TfliteTarget, "convert", crash)
-    monkeypatch.setattr(TfliteTarget, "engines", ("direct",))
+    one_engine = dataclasses.replace(TfliteTarget.info, options=())
+    monkeypatch.setattr(TfliteTarget, "info", one_engine)
     options = ("--precision", "fp32,fp16", "--target", "tflite,mnn", "--no-cache")
     output = tmp_path / "out"
     result = cli(*_arguments(demo, output, *options))

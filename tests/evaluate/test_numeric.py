@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from mobileq.evaluate.numeric import (
-    TOLERANCES,
     OutputComparer,
     OutputComparison,
-    Tolerance,
     disagreement,
     value_range,
 )
+from mobileq.targets.info import FLOAT16, FLOAT32, Tolerance
 
 VALUES = st.floats(-1e4, 1e4, width=32)
 SHAPES = arrays_of.array_shapes(min_dims=0, max_dims=3, max_side=6)
@@ -144,7 +143,7 @@ def test_arrays_of_different_shapes_are_refused(shape):
 def test_empty_arrays_agree():
     found = compared((np.zeros((0, 4)), np.zeros((0, 4))))
     assert (found.shape, found.sqnr_db, found.cosine) == ((0, 4), None, 1.0)
-    assert disagreement(found, TOLERANCES["fp32"]) is None
+    assert disagreement(found, FLOAT32) is None
 
 
 BAD = (np.nan, np.inf, -np.inf)
@@ -202,7 +201,7 @@ def test_error_without_signal_is_worse_than_any():
     found = compared(([0.0, 0.0], [1e-9, 0.0]))
     assert found.sqnr_db == -200.0
     assert found.cosine == 0.0
-    assert "SQNR" in str(disagreement(found, TOLERANCES["fp16"]))
+    assert "SQNR" in str(disagreement(found, FLOAT16))
 
 
 @given(pairs())
@@ -288,5 +287,5 @@ def test_disagreement_tells_of_values_that_are_no_numbers():
 @pytest.mark.parametrize(("error", "agrees"), [(1e-7, True), (1e-4, True), (2e-3, False)])
 def test_float_files_may_differ_by_rounding_only(error, agrees):
     wanted = np.linspace(0.1, 1, 100, dtype=np.float32)
-    found = compared((wanted, wanted * np.float32(1 + error)), rtol=TOLERANCES["fp32"].rtol or 0)
-    assert (disagreement(found, TOLERANCES["fp32"]) is None) == agrees
+    found = compared((wanted, wanted * np.float32(1 + error)), rtol=FLOAT32.rtol or 0)
+    assert (disagreement(found, FLOAT32) is None) == agrees

@@ -18,8 +18,10 @@ from mobileq.evaluate.verify import (
 )
 from mobileq.progress import Silent
 from mobileq.spec import DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.targets.registry import TARGETS
 from mobileq.vision.letterbox import LetterboxTransform
 
+TFLITE = TARGETS["tflite"]
 SPEC = ModelSpec(
     name="model",
     task="unknown",
@@ -78,7 +80,7 @@ def reference():
 
 
 def verified(runner, reference, precision="fp32", spec=SPEC) -> Verification:
-    return verify(runner, "onnxruntime 1.0", reference, spec, precision, Silent())
+    return verify(runner, "onnxruntime 1.0", reference, spec, TFLITE.precision(precision), Silent())
 
 
 def test_right_file_has_no_problems(reference):
@@ -151,7 +153,13 @@ def test_output_that_depends_on_the_process_is_a_problem(reference, precision):
 
     def found_with(change):
         return verify(
-            Right(), "reference", reference, SPEC, precision, Silent(), lambda: reopen(change)
+            Right(),
+            "reference",
+            reference,
+            SPEC,
+            TFLITE.precision(precision),
+            Silent(),
+            lambda: reopen(change),
         ).problems
 
     assert found_with(lambda array, _: array) == ()
@@ -178,7 +186,13 @@ def test_fp32_file_is_held_to_no_more_than_the_models_own_rounding(reference, un
     def found_with(error, precision="fp32"):
         runner = _off_once(error)
         return verify(
-            runner, "reference", reference, SPEC, precision, Silent(), other_order=other_order
+            runner,
+            "reference",
+            reference,
+            SPEC,
+            TFLITE.precision(precision),
+            Silent(),
+            other_order=other_order,
         )
 
     found = found_with(0.01)
@@ -240,7 +254,7 @@ def test_progress_hears_of_every_sample(reference):
             heard.append((name, total))
             yield lambda: heard.append("piece")
 
-    verify(Right(), "reference", reference, SPEC, "fp32", Listener())
+    verify(Right(), "reference", reference, SPEC, TFLITE.precision("fp32"), Listener())
     assert heard == [("Verifying", 3), "piece", "piece", "piece"]
 
 
@@ -296,7 +310,9 @@ def test_answers_are_those_of_the_outputs():
 def ranked(rows, precision="fp32", reference=None):
     reference = reference or detector_reference()
     runner = Detector(rows)
-    return verify(runner, "ort", reference, DETECTOR, precision, Silent(), ranked={"y": 1})
+    return verify(
+        runner, "ort", reference, DETECTOR, TFLITE.precision(precision), Silent(), ranked={"y": 1}
+    )
 
 
 def test_sorted_rows_that_swap_places_still_agree():
@@ -329,7 +345,13 @@ def test_empty_rows_that_became_copies_of_a_box_are_heard():
     )
     for precision in ("fp32", "fp16", "int8"):
         found = verify(
-            Detector(copies), "ort", reference, DETECTOR, precision, Silent(), ranked={"y": 1}
+            Detector(copies),
+            "ort",
+            reference,
+            DETECTOR,
+            TFLITE.precision(precision),
+            Silent(),
+            ranked={"y": 1},
         )
         assert len(found.problems) == 1, precision
     quiet = padded.copy()
@@ -470,7 +492,7 @@ def test_published_file_of_garbage_is_found_out(data_folder: Path):
         with closing(opened()) as first, closing(opened()) as second:
             reference = run_reference(first, spec, noise, Silent())
             problems = verify(
-                second, "itself", reference, spec, "int8", Silent(), reopen=opened
+                second, "itself", reference, spec, TFLITE.precision("int8"), Silent(), reopen=opened
             ).problems
     except MobileqError as error:
         problems = (error.message,)

@@ -144,9 +144,11 @@ def _work(case: Case, target: str, writer: Connection, log: Path, alone: bool) -
 
 def _one_engine() -> None:
     """Without the second engine, an extra that takes minutes where the first one fails."""
+    import dataclasses
+
     from mobileq.targets.tflite.target import TfliteTarget
 
-    TfliteTarget.engines = ("direct",)
+    TfliteTarget.info = dataclasses.replace(TfliteTarget.info, options=())
 
 
 def _keep_in_process() -> None:

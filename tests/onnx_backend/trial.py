@@ -89,7 +89,7 @@ def _runtime_problem(case: Case, loaded: Loaded) -> str:
 
 def _converted(model: Path, target_name: str, loaded: Loaded) -> dict[str, NDArray[Any]]:
     """The outputs of the file that mobileq makes, on the test's inputs."""
-    from mobileq.targets.base import load_target
+    from mobileq.targets.registry import load_target
     from mobileq.workflows.convert import convert
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.request import ConvertOptions

@@ -27,12 +27,17 @@ def statistics(raw: tuple[Any, Any], samples: list[dict[str, Any]]) -> Statistic
     return collect(raw[0].SerializeToString(), None, samples, Silent())
 
 
-def test_sigmoids_get_the_range_of_the_kernels(
+def test_ops_get_the_range_that_whoever_runs_them_insists_on(
     raw: tuple[Any, Any], statistics: Statistics
 ) -> None:
-    found = model_ranges(*raw, statistics, "mse")
+    found = model_ranges(*raw, statistics, "mse", fixed={"Sigmoid": (0.0, 255 / 256)})
     sigmoids = [node.output[0] for node in raw[0].graph.node if node.op_type == "Sigmoid"]
     assert {found[name] for name in sigmoids} == {TensorRange(min=0.0, max=255 / 256)}
+    free = model_ranges(*raw, statistics, "mse")
+    assert len({free[name] for name in sigmoids}) > 1
+    assert {name: free[name] for name in free if name not in sigmoids} == {
+        name: found[name] for name in found if name not in sigmoids
+    }
 
 
 def test_logits_are_cut_below_in_8_bits_only(raw: tuple[Any, Any], statistics: Statistics) -> None:

@@ -12,11 +12,13 @@ from mobileq.evaluate.verify import Verification, run_reference, verify
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.registry import TARGETS
 from mobileq.workflows.inputs import verification_samples
 from mobileq.workflows.probes import probe_samples, signed
 
 X = TensorSpec(name="x", shape=(3, 40, 5), dtype="float32")
 Y = TensorSpec(name="y", shape=(3, 40, 5), dtype="float32")
+FP32 = TARGETS["tflite"].precision("fp32")
 SPEC = ModelSpec(name="m", task="unknown", family=None, inputs=(X,), outputs=(Y,))
 
 
@@ -33,7 +35,7 @@ def _compared(folder: Path, wanted: str, found: str, probed: bool) -> Verificati
     if probed:
         samples += probe_samples(SPEC, 0, model)
     reference = run_reference(runner, SPEC, samples, Silent())
-    return verify(_runner(folder / "b.onnx", found), "a", reference, SPEC, "fp32", Silent())
+    return verify(_runner(folder / "b.onnx", found), "a", reference, SPEC, FP32, Silent())
 
 
 def test_another_alpha_of_an_elu_is_seen_on_negative_numbers_only(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from mobileq.errors import UsageError
 from mobileq.manifest import to_json
 from mobileq.quantize.options import QuantOptions
-from mobileq.quantize.recipe import RecipeFile, TargetRecipe
 from mobileq.spec import ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec
+from mobileq.workflows.recipe_file import RecipeFile, TargetRecipe
 from mobileq.workflows.request import ConvertOptions, Request
 
 
@@ -41,7 +41,8 @@ def test_files_are_the_precisions_of_each_target_in_order() -> None:
         ({"precisions": ()}, "No precision was given"),
         ({"targets": ()}, "No target was given"),
         ({"targets": ("mnn",), "precisions": ("int16x8",)}, "The target mnn has no int16x8"),
-        ({"engine": "tvm"}, "--engine can't be 'tvm'"),
+        ({"target_options": {"engine": "tvm"}}, "--engine can't be 'tvm'"),
+        ({"target_options": {"colour": "red"}}, "No target has 'colour'"),
         ({"calib_count": 0}, "--calib-count must be at least 1"),
         ({"annotations": Path("a.json")}, "--annotations is for a budget"),
         ({"quantization": QuantOptions(budget=1.5)}, "--budget can't be 1.5"),
@@ -75,27 +76,30 @@ def test_calibrated_precisions_need_samples_or_scales() -> None:
         request(precisions=("int8",)).require_ranges(False, pictures)
     with pytest.raises(UsageError, match="int8 needs samples"):
         request(precisions=("int8",)).require_ranges(False, numbers)
+    tensorflow = {"engine": "tensorflow"}
     with pytest.raises(UsageError, match="int8 needs pictures"):
-        request(precisions=("int8",), engine="tensorflow").require_ranges(True, pictures)
+        request(precisions=("int8",), target_options=tensorflow).require_ranges(True, pictures)
 
 
 def test_edges_are_integers_where_all_is_and_float_where_nothing_is() -> None:
     asked = request(precisions=("fp32", "int8", "int8-full"))
     edges = [asked.recipe(file, "raw", "direct").io for file in asked.files]
     assert edges == ["float32", "float32", "int8"]
-    asked = request(precisions=("fp32", "int8", "int8-full"), io="uint8")
+    asked = request(precisions=("fp32", "int8", "int8-full"), target_options={"io": "uint8"})
     edges = [asked.recipe(file, "raw", "direct").io for file in asked.files]
     assert edges == ["float32", "uint8", "uint8"]
 
 
 def test_an_engine_that_a_target_lacks_is_its_own() -> None:
-    asked = request(targets=("tflite", "mnn"), precisions=("fp32",), engine="tensorflow")
+    asked = request(
+        targets=("tflite", "mnn"), precisions=("fp32",), target_options={"engine": "tensorflow"}
+    )
     assert [asked.engine(file) for file in asked.files] == ["tensorflow", "direct"]
 
 
 def test_options_that_change_nothing_are_told() -> None:
     assert list(request().notices()) == []
-    told = list(request(precisions=("fp32",), io="int8").notices())
+    told = list(request(precisions=("fp32",), target_options={"io": "int8"}).notices())
     assert told == ["--io is for int8 of TFLite and changes nothing here."]
 
 

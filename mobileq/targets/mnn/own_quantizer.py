@@ -12,6 +12,7 @@ from mobileq.external.child import Child
 from mobileq.external.framing import Fields
 from mobileq.progress import tracked
 from mobileq.targets.base import ConversionJob
+from mobileq.targets.mnn.info import METHOD, WEIGHTS
 from mobileq.targets.mnn.preprocess_config import (
     CONFIG_NAME,
     PICTURES,
@@ -68,17 +69,16 @@ def quantize_by_mnn(
         UsageError: There are no pictures, or the model does not take one.
         VerificationError: MNN quantized no features.
     """
-    method, folder = job.recipe.mnn_method, job.output.parent
+    method, folder = job.recipe.options[METHOD], job.output.parent
     preprocess = _preprocess(job)
     assert job.samples is not None
-    assert method is not None
     used = min(job.sample_count, _MOST_PICTURES.get(method, job.sample_count))
     pictures = folder / PICTURES
     pictures.mkdir(exist_ok=True)
     samples = tracked(islice(job.samples(), used), job.progress, "Writing pictures for MNN", used)
     name = job.spec.inputs[0].name
     write_pictures(preprocess, (feeds[name] for feeds in samples), pictures)
-    weights = job.recipe.mnn_weights or "MAX_ABS"
+    weights = job.recipe.options.get(WEIGHTS, "MAX_ABS")
     config = preprocess_config(preprocess, used, method, weights, job.recipe.keep_float)
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=1) + "\n")
     fields = {"source": str(source), "output": str(job.output), "config": str(folder / CONFIG_NAME)}

@@ -15,12 +15,13 @@ import msgspec
 from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
-from mobileq.spec import Engine, Precision, QuantRecipe, TensorSpec
+from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.culprit import refuse_known, unsupported
 from mobileq.targets.mnn.graph import MnnGraph
+from mobileq.targets.mnn.info import INFO, METHOD
 from mobileq.targets.mnn.int8 import quantize_convolutions
 from mobileq.targets.mnn.metadata import forget_uuid, metadata_text
 from mobileq.targets.mnn.outline import MnnOutline, outline_of, read_outline
@@ -30,8 +31,10 @@ from mobileq.targets.mnn.own_quantizer import (
     quantize_by_mnn,
     with_read_input,
 )
+from mobileq.targets.mnn.reading import read_file
 from mobileq.targets.mnn.rewrites import rewritten_for_mnn
 from mobileq.targets.mnn.weights import store_asymmetric
+from mobileq.targets.model_file import ModelFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,11 +49,8 @@ _FUSED = ("Relu", "Clip")
 class MnnTarget:
     """See `mobileq.targets.base.Target`."""
 
-    name = "mnn"
-    suffix = ".mnn"
-    precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8", "int8")
-    default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "w8")
-    engines: tuple[Engine, ...] = ("direct",)
+    info = INFO
+    name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
         self._children = ExitStack()
@@ -103,6 +103,16 @@ class MnnTarget:
             inside=True,
         )
 
+    def read(self, path: Path) -> ModelFile:
+        """See `Target.read`."""
+        return read_file(path)
+
+    def matched(
+        self, model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+    ) -> tuple[TensorSpec, ...]:
+        """See `Target.matched`. MNN keeps names and axes."""
+        return model
+
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """See `Target.tool_versions`."""
         return {"mnn": version("mnn")}
@@ -112,7 +122,7 @@ class MnnTarget:
         import onnx
 
         precision = job.recipe.precision
-        own = precision == "int8" and job.recipe.mnn_method not in (None, "mobileq")
+        own = self.info.calibrated_by(job.recipe) is not None
         if precision == "int8" and not own and not job.ranges:
             raise UsageError(
                 "int8 needs pictures to calibrate on.",
@@ -224,8 +234,9 @@ def _blocked(child: Child, job: ConversionJob) -> Path:
     """The float model as the quantizer must have it."""
     import onnx
 
-    source = job.scratch / f"mnn-{job.recipe.mnn_method}.mnn"
-    if job.recipe.mnn_method == "KL":
+    method = job.recipe.options[METHOD]
+    source = job.scratch / f"mnn-{method}.mnn"
+    if method == "KL":
         model = source.with_suffix(".onnx")
         onnx.save(with_read_input(onnx.load(job.model)), model)
         job = dataclasses.replace(job, model=model)
@@ -249,16 +260,32 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[tuple[str, ...], Fi
         count = quantize_convolutions(graph, job.ranges, kept)
         notes = (f"{count} of {len(graph.convolutions)} convolutions are in int8.",)
         if not count:
-            raise VerificationError(
-                f"None of the convolutions of {job.spec.name} can be int8.",
-                "Keep fewer ops in float, or use w8.",
-            )
+            raise _nothing_in_int8(job, len(graph.convolutions))
     text = job.scratch / f"mnn-{job.recipe.precision}.json"
     text.write_bytes(graph.to_json())
     fields = {"framework": "JSON", "source": str(text), "output": str(job.output), "options": []}
     child.request("convert", fields)
     found = child.request("session", {"path": str(job.output)})[0]
     return notes, {**contents(graph.described), **found}
+
+
+def _nothing_in_int8(job: ConversionJob, convolutions: int) -> VerificationError:
+    name = job.spec.name
+    if not convolutions:
+        return VerificationError(
+            f"{name} has no convolution, and nothing else can be int8 in MNN.", "Use w8."
+        )
+    if job.keep_float:
+        return VerificationError(
+            f"None of the {convolutions} convolutions of {name} can be int8 with these ops in "
+            "float.",
+            "Keep fewer ops in float, or use w8.",
+        )
+    return VerificationError(
+        f"None of the {convolutions} convolutions of {name} can be int8: what they take or give "
+        "has no range, or goes through a pooling.",
+        "Use w8.",
+    )
 
 
 def _read_base(child: Child, job: ConversionJob, model: ModelProto) -> MnnGraph:

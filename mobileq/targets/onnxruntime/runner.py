@@ -29,9 +29,7 @@ class OnnxRuntimeRunner:
     ) -> None:
         import onnxruntime
 
-        options = session_options(threads)
-        if not optimized:  # other kernels, which take sums in another order
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options = session_options(threads, optimization="all" if optimized else "none")
         try:
             self._session = open_session(model, options)
         except Exception as error:  # its error types derive from Exception, one per status code

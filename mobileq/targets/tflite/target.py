@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,9 +21,10 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import CALIBRATED, Engine, Precision, QuantRecipe, TensorSpec
+from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import (
@@ -33,10 +34,12 @@ from mobileq.targets.tflite.correspondence import (
     read_correspondence,
 )
 from mobileq.targets.tflite.edges import pixel_casts, require_io, require_ranges
+from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
+from mobileq.targets.tflite.reading import read_file
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
     edge_orders,
@@ -46,9 +49,6 @@ from mobileq.targets.tflite.tensors import (
     restore_shapes,
 )
 from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
-
-if TYPE_CHECKING:
-    pass
 
 _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
@@ -61,14 +61,8 @@ _SEED = 20240229
 class TfliteTarget:
     """See `mobileq.targets.base.Target`."""
 
-    name = "tflite"
-    suffix = ".tflite"
-    precisions: tuple[Precision, ...] = (
-        *("fp32", "fp16", "dynamic"),
-        *("int8", "int8-full", "int16x8"),
-    )
-    default_precisions: tuple[Precision, ...] = ("fp32", "fp16", "dynamic")
-    engines: tuple[Engine, ...] = ("direct", "tensorflow")
+    info = INFO
+    name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
         self._quantizers = ExitStack()
@@ -100,6 +94,16 @@ class TfliteTarget:
             interpreter=interpreter,
             disturbed=disturbed,
         )
+
+    def read(self, path: Path) -> ModelFile:
+        """See `Target.read`."""
+        return read_file(path)
+
+    def matched(
+        self, model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+    ) -> tuple[TensorSpec, ...]:
+        """See `Target.matched`."""
+        return match_tensors(model, file)
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """See `Target.tool_versions`."""

@@ -114,7 +114,7 @@ def reference(model: TinyModel) -> dict[str, np.ndarray]:
 
 
 def own_job(model: TinyModel, folder: Path, method: str, weights: str = "MAX_ABS"):
-    recipe = QuantRecipe(precision="int8", mnn_method=method, mnn_weights=weights)
+    recipe = QuantRecipe(precision="int8", options={"mnn_method": method, "mnn_weights": weights})
     job = model.job(folder, "int8")
     return dataclasses.replace(job, recipe=recipe, ranges={}, output=folder / "x.mnn")
 

@@ -300,8 +300,15 @@ def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, 
 
 def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
     job = tiny("conv").job(tmp_path, "int8", keep_float=("c",))
-    with pytest.raises(VerificationError, match="None of the convolutions"):
-        convert_once(dataclasses.replace(job, output=tmp_path / "x.mnn"), MnnTarget)
+    job = dataclasses.replace(job, output=tmp_path / "x.mnn")
+    with pytest.raises(VerificationError, match="None of the 1 convolutions") as caught:
+        convert_once(job, MnnTarget)
+    assert caught.value.hint == "Keep fewer ops in float, or use w8."
+    name = job.spec.inputs[0].name
+    without_range = dataclasses.replace(job, keep_float=(), ranges={name: job.ranges[name]})
+    with pytest.raises(VerificationError, match="has no range") as caught:
+        convert_once(without_range, MnnTarget)
+    assert caught.value.hint == "Use w8.", "nobody kept any op in float"
 
 
 def test_int8_without_pictures_is_refused(tiny, tmp_path):

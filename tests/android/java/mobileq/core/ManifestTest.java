@@ -58,7 +58,7 @@ class ManifestTest {
                 "\"height\": 64, | \"height\": 2000000000, | width",
                 "\"resize_mode\": \" | \"resize_mode\": \"un | resize_mode",
                 "\"pad_value\": 114 | \"pad_value\": 256 | pad_value",
-                "\"schema_version\": 2 | \"schema_version\": 3 | newer mobileq",
+                "\"schema_version\": 3 | \"schema_version\": 4 | newer mobileq",
                 "\"opset\": 17 | \"opset\": 17, \"ir\": 3 | source.ir",
                 "\"role\": \"class_logits\" | \"role\": \"classes_logits\" | role",
                 "\"models/golden-int8.tflite\": { | \"models/other.tflite\": { | not in `files`",

@@ -18,9 +18,9 @@ public record Manifest(ModelSpec model, List<Artifact> artifacts, Map<String, Fi
     /** Its place in a bundle. */
     public static final String FILE_NAME = "manifest.json";
 
-    private static final int SCHEMA_VERSION = 2;
+    private static final int SCHEMA_VERSION = 3;
 
-    /** Without {@code failures}, which the app has no use for. */
+    /** Without {@code failures}, and with other recipes: the app has no use for either. */
     private static final int OLDEST_VERSION = 1;
 
     /**

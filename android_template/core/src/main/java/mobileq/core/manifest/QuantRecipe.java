@@ -1,6 +1,7 @@
 package mobileq.core.manifest;
 
 import java.util.List;
+import java.util.Map;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
 
@@ -15,8 +16,7 @@ import mobileq.core.json.Fields;
  * @param repairs What prepared the weights.
  * @param head Where the graph ends.
  * @param io The type of inputs and outputs.
- * @param mnnMethod Of MNN's own quantizer; null where that was not used.
- * @param mnnWeights Of MNN's own quantizer; null where that was not used.
+ * @param options Of the runtime that the file is for, by their names.
  */
 public record QuantRecipe(
         String precision,
@@ -27,9 +27,11 @@ public record QuantRecipe(
         List<String> repairs,
         HeadKind head,
         String io,
-        String mnnMethod,
-        String mnnWeights) {
+        Map<String, Object> options) {
     static QuantRecipe read(Fields fields) throws BundleException {
+        // Before schema 3 the options of the one runtime that had any stood here.
+        fields.textOrNull("mnn_method");
+        fields.textOrNull("mnn_weights");
         return new QuantRecipe(
                 fields.text("precision"),
                 fields.text("engine", "direct"),
@@ -39,7 +41,6 @@ public record QuantRecipe(
                 fields.texts("repairs"),
                 fields.constant("head", HeadKind.class, HeadKind.DECODED),
                 fields.text("io", "float32"),
-                fields.textOrNull("mnn_method"),
-                fields.textOrNull("mnn_weights"));
+                fields.plain("options"));
     }
 }

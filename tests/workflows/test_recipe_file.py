@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import to_json
-from mobileq.quantize.recipe import RecipeFile, TargetRecipe, read_recipes
 from mobileq.quantize.repairs import REPAIRS
-from mobileq.spec import Engine, HeadKind, IoDtype, MnnMethod, MnnWeights, Precision, QuantRecipe
+from mobileq.spec import HeadKind, IoDtype, Precision, QuantRecipe
+from mobileq.targets.mnn.info import MnnMethod, MnnWeights
+from mobileq.workflows.recipe_file import RecipeFile, TargetRecipe, read_recipes
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), max_size=4).map(
@@ -29,7 +30,6 @@ def one_of(kind: Any) -> st.SearchStrategy[Any]:
 RECIPES = st.builds(
     QuantRecipe,
     precision=one_of(Precision),
-    engine=one_of(Engine),
     calibrator=st.none() | st.sampled_from(["mse", "model"]),
     keep_float=NAMES,
     repairs=st.lists(st.sampled_from(REPAIRS)).map(tuple),
@@ -39,8 +39,9 @@ RECIPES = st.builds(
 BY_MNN = st.builds(
     QuantRecipe,
     precision=st.just("int8"),
-    mnn_method=one_of(MnnMethod),
-    mnn_weights=st.none() | one_of(MnnWeights),
+    options=st.fixed_dictionaries(
+        {"mnn_method": one_of(MnnMethod)}, optional={"mnn_weights": one_of(MnnWeights)}
+    ),
 )
 FILES = st.lists(
     st.builds(TargetRecipe, target=st.sampled_from(["tflite", "mnn"]), recipe=RECIPES)
@@ -118,7 +119,7 @@ def test_enormous_file_is_not_read(path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"recipes": None},
         {"recipes": {}},
         {"recipes": [{}]},
@@ -143,9 +144,9 @@ def test_wrong_field_is_named(path: Path, change: dict[str, Any]) -> None:
     [
         ({"calibrator": "best"}, "there is no 'best'; choose of min_max"),
         ({"repairs": ["glue"]}, "there is no 'glue'; choose of"),
-        ({"mnn_method": "KL", "precision": "int8"}, "for MNN in int8 only"),
+        ({"options": {"mnn_method": "KL"}}, "TFLite has no option 'mnn_method'"),
         ({"keep_float": [""]}, "expected `str` of length >= 1"),
-        ({"engine": "onnx2tf"}, "choose of direct, tensorflow"),
+        ({"engine": "onnx2tf"}, "TFLite has no 'onnx2tf'; choose of direct, tensorflow"),
     ],
 )
 def test_recipe_that_nothing_can_follow_is_refused(
@@ -156,6 +157,34 @@ def test_recipe_that_nothing_can_follow_is_refused(
     message = refused(path)
     assert part in message
     assert "field `recipes[0].recipe." in message or "`recipes[...].recipe." in message
+
+
+@pytest.mark.parametrize(
+    ("options", "precision", "part"),
+    [
+        ({"mnn_method": "KL"}, "w8", "options.mnn_method`: it is for int8 of MNN only"),
+        ({"mnn_method": "kl"}, "int8", "options.mnn_method`: there is no 'kl'; choose of mobileq"),
+        ({"mnn_method": 1}, "int8", "expected `str`"),
+        ({"io": "int8"}, "int8", "MNN has no option 'io'"),
+    ],
+)
+def test_options_are_those_of_the_target(
+    path: Path, options: dict[str, Any], precision: str, part: str
+) -> None:
+    recipe = {"precision": precision, "options": options}
+    path.write_text(json.dumps({"recipes": [{"target": "mnn", "recipe": recipe}]}))
+    assert part in refused(path)
+
+
+def test_options_of_the_first_version_stood_among_the_fields(path: Path) -> None:
+    nothing = {"precision": "int8", "mnn_method": None, "mnn_weights": None}
+    by_mnn = {"precision": "int8", "mnn_method": "EMA", "mnn_weights": "ADMM"}
+    members = [{"target": "tflite", "recipe": nothing}, {"target": "mnn", "recipe": by_mnn}]
+    path.write_text(json.dumps({"schema_version": 1, "recipes": members}))
+    found = read_recipes(path)[0]
+    assert found["tflite", "int8"] == QuantRecipe(precision="int8")
+    options = {"mnn_method": "EMA", "mnn_weights": "ADMM"}
+    assert found["mnn", "int8"] == QuantRecipe(precision="int8", options=options)
 
 
 @settings(SHARED_FOLDER, max_examples=300)

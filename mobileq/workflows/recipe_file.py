@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
 from mobileq.calibration.ranges import Method
 from mobileq.errors import InputError, UsageError, unreadable
-from mobileq.manifest import from_json
+from mobileq.manifest import from_json, with_options_apart
 from mobileq.quantize.given_plan import CALIBRATOR
 from mobileq.quantize.repairs import REPAIRS
 from mobileq.regular_file import read_regular
 from mobileq.spec import Precision, QuantRecipe, Spec
+from mobileq.targets.info import TargetInfo
+from mobileq.targets.registry import TARGETS
 
 _HINT = "Take the recipe.json of a bundle as an example."
 _MAX_BYTES = 16 * 1024 * 1024
-_BY_MNN: Final = ("mnn", "int8")
-"""The only files that MNN's own quantizer makes."""
+_VERSION: Literal[2] = 2
+"""2 has the options of its target apart in a recipe."""
 
 
 Recipes = dict[tuple[str, Precision], QuantRecipe]
@@ -38,7 +40,7 @@ class RecipeFile(Spec, frozen=True, kw_only=True):
     `set_inputs` are the inputs that were made constants, with their values as `--set` takes them.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = _VERSION
     recipes: tuple[TargetRecipe, ...]
     set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -57,6 +59,7 @@ def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
         raise UsageError(f"There is no file {path}.", "Check the path of --recipe.") from error
     except OSError as error:
         raise unreadable(path, error) from error
+    data = with_options_apart(data, "recipes", _VERSION)
     file = from_json(data, RecipeFile, str(path), _HINT)
     recipes = file.recipes
     if not recipes:
@@ -82,6 +85,23 @@ def _contradiction(made: TargetRecipe) -> str | None:
     unknown = [name for name in recipe.repairs if name not in REPAIRS]
     if unknown:
         return f"recipe.repairs`: there is no {unknown[0]!r}; choose of {', '.join(REPAIRS)}"
-    if (recipe.mnn_method or recipe.mnn_weights) and (made.target, recipe.precision) != _BY_MNN:
-        return "recipe.mnn_method`: it is for MNN in int8 only"
+    info = TARGETS.get(made.target)
+    return _wrong_option(info, recipe) if info else None
+
+
+def _wrong_option(info: TargetInfo, recipe: QuantRecipe) -> str | None:
+    if recipe.engine not in info.engines:
+        return (
+            f"recipe.engine`: {info.title} has no {recipe.engine!r}; "
+            f"choose of {', '.join(info.engines)}"
+        )
+    known = {option.name: option for option in info.options}
+    for name, value in recipe.options.items():
+        if name not in known:
+            return f"recipe.options`: {info.title} has no option {name!r}"
+        if value not in known[name].choices:
+            choices = ", ".join(known[name].choices)
+            return f"recipe.options.{name}`: there is no {value!r}; choose of {choices}"
+        if not known[name].is_for(recipe.precision):
+            return f"recipe.options.{name}`: it is for {known[name].concerns} only"
     return None
