@@ -266,7 +266,7 @@ class Benchmark:
 
     def _verified(self, model: OpenModel, samples: SampleSet) -> tuple[OutputComparison, ...]:
         """Its outputs held against the float model's, on the pictures that `convert` takes."""
-        feeds = verification_samples(self._spec, samples, VERIFY_COUNT, 0)
+        feeds = verification_samples(self._spec, samples, VERIFY_COUNT, 0, self._onnx)
         reference, runner = opened_with_threads(self._opened_onnx(self._onnx)), None
         try:
             wanted = run_reference(reference, self._spec, feeds, Silent())

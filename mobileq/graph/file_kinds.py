@@ -21,11 +21,9 @@ _EXPORT_FROM_PYTORCH = (
     "Export it first: for Ultralytics `yolo export model=FILE format=onnx`, else torch.onnx.export."
 )
 _FROM_SOURCE = "Give the ONNX model it was made from."
-_TFLITE = FileKind("a TFLite model", "It is converted already; give the ONNX model it came from.")
 _ZIP = FileKind("a zip archive", "Unpack it and give the .onnx file in it.")
 
 _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
-    (4, b"TFL3", _TFLITE),
     (4, b"ORTM", FileKind("a model in ONNX Runtime's own .ort format", _FROM_SOURCE)),
     (0, b"\x89HDF\r\n\x1a\n", FileKind("a Keras HDF5 file", "Convert it with tf2onnx first.")),
     (0, b"\x1f\x8b", FileKind("a gzip archive", "Unpack it and give the .onnx file in it.")),
@@ -44,8 +42,6 @@ _MAGIC: tuple[tuple[int, bytes, FileKind], ...] = (
 )
 
 _SUFFIXES = {
-    ".mnn": FileKind("an MNN model", _FROM_SOURCE),
-    ".tflite": _TFLITE,
     ".pt": FileKind("a PyTorch file", _EXPORT_FROM_PYTORCH),
     ".pth": FileKind("a PyTorch file", _EXPORT_FROM_PYTORCH),
 }
@@ -64,5 +60,5 @@ def foreign_kind(data: bytes, path: Path) -> FileKind | None:
 
 
 def kind_by_suffix(path: Path) -> FileKind | None:
-    """What the file's name promises: for formats without an identifier (MNN), if parsing failed."""
+    """What the file's name promises: where it can't be parsed."""
     return _SUFFIXES.get(path.suffix.lower())

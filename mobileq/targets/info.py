@@ -114,6 +114,7 @@ class TargetInfo:
         name: On the command line and in manifests.
         title: In sentences.
         suffix: Of its files.
+        mark: Where an identifier stands in its files, and which; None of a format without one.
         implementation: `module:Class` of the `mobileq.targets.base.Target`.
         fixed_ranges: By ONNX op: the only range that what it gives may have in 8 bits.
         float_kinds: Of groups of ops that can stay float or not (`mobileq.quantize.groups`); what
@@ -126,6 +127,7 @@ class TargetInfo:
     implementation: str
     precisions: tuple[PrecisionInfo, ...]
     float_kinds: tuple[str, ...]
+    mark: tuple[int, bytes] | None = None
     options: tuple[TargetOption, ...] = ()
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from mobileq.targets.model_file import ModelFile
 from mobileq.targets.reference import reference_runner
 from mobileq.targets.registry import TARGETS, load_target
 
+_START = 64
+_ONNX_START = b"\x08"
+"""Every exporter writes field 1, the IR version, first."""
 SOURCE_SUFFIX = ".onnx"
 """Of models that are converted, and that everything is compared with."""
 
@@ -180,8 +184,26 @@ def _chosen(artifacts: tuple[Artifact, ...], name: str | None, bundle: Path) -> 
     raise UsageError(f"{bundle} has no artifact {name!r}.", f"Choose of: {known}.")
 
 
+def _require_source(path: Path) -> None:
+    """Raise InputError for a target's file. Contents come before the name."""
+    if not path.is_file():
+        return
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(_START)
+        for info in TARGETS.values():
+            at, mark = info.mark or (0, b"")
+            is_marked = mark and start[at:].startswith(mark)
+            is_named = path.suffix.lower() == info.suffix and not start.startswith(_ONNX_START)
+            if start and (is_marked or is_named):
+                raise InputError(
+                    f"{path} is a model for {info.title}, not an ONNX model.",
+                    "It is converted already; give the ONNX model it came from.",
+                )
+
+
 def prepared_by(path: Path, overrides: Overrides, folder: Path) -> PreparedFile:
     """An ONNX file as the overrides want it. Arguments and errors as `prepare_file`'s."""
+    _require_source(path)
     return prepare_file(
         folder,
         path,

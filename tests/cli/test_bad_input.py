@@ -27,7 +27,7 @@ def _commands(path: Path, demo: Path, output: Path) -> list[tuple[object, ...]]:
         ("text", "is not an ONNX model. Try: Give a file that was exported as ONNX."),
         ("zero", "is empty (0 bytes). Try: Export or download the model again."),
         ("without data", "keeps its weights in 'weights.bin', which is missing. Try: Put 'weigh"),
-        ("tflite", "is a TFLite model, not an ONNX model."),
+        ("tflite", "is a model for TFLite, not an ONNX model."),
         ("torch", "is a PyTorch file, not an ONNX model."),
         ("custom", "the custom operator mmcv::RoiAlign (node 'align')"),
     ],

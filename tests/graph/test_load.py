@@ -79,7 +79,6 @@ def test_file_cut_before_the_opset_is_called_damaged(file: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"\x1c\0\0\0TFL3" + bytes(40), "a TFLite model"),
         (b"PK\x03\x04" + bytes(22) + b"yolo/data.pkl", "a PyTorch file"),
         (b"PK\x03\x04" + bytes(22) + b"model.xml", "a zip archive"),
         (b"\x80\x02}q\0.", "a PyTorch (pickle) file"),
@@ -90,10 +89,6 @@ def test_file_cut_before_the_opset_is_called_damaged(file: Path) -> None:
 )
 def test_other_formats_are_recognised_by_contents(file: Path, data: bytes, what: str) -> None:
     assert f"is {what}" in refused(file, data).message
-
-
-def test_mnn_model_is_recognised_by_its_name(tmp_path: Path) -> None:
-    assert "is an MNN model" in refused(tmp_path / "m.mnn", b"\x18\0\0\0" + bytes(30)).message
 
 
 def test_pytorch_zip_without_a_visible_pickle_is_recognised_by_its_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from mobileq.errors import InputError, UsageError
-from mobileq.workflows.opening import Overrides, file_kind, open_model
+from mobileq.workflows.opening import Overrides, file_kind, open_model, prepared_by
 
 
 def test_the_suffix_tells_the_kind_in_either_case(model: Path) -> None:
@@ -48,6 +48,29 @@ def test_a_lone_onnx_file_runs_and_gives_what_it_says(model: Path) -> None:
     assert outputs["y"].shape == opened.outputs[0].shape == (1, 4, 8, 8)
     weights = numpy_helper.to_array(onnx.load(model).graph.initializer[0])
     np.testing.assert_allclose(outputs["y"][0, :, 0, 0], weights.sum(axis=(1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "title"),
+    [
+        ("m.onnx", b"\x1c\0\0\0TFL3" + bytes(40), "TFLite"),
+        ("m.tflite", bytes(8), "TFLite"),
+        ("m.mnn", b"\x18\0\0\0" + bytes(30), "MNN"),
+    ],
+)
+def test_files_of_targets_are_no_sources(
+    tmp_path: Path, name: str, data: bytes, title: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=f"is a model for {title}, not an ONNX model") as caught:
+        prepared_by(tmp_path / name, Overrides(), tmp_path)
+    assert caught.value.hint.startswith("It is converted already")
+
+
+def test_an_onnx_model_is_a_source_whatever_its_name(model: Path, tmp_path: Path) -> None:
+    named = tmp_path / "m.tflite"
+    named.write_bytes(model.read_bytes())
+    assert prepared_by(named, Overrides(), tmp_path).spec.outputs
 
 
 def test_artifacts_are_of_bundles(model: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ INFO = TargetInfo(
     name="tflite",
     title="TFLite",
     suffix=".tflite",
+    mark=(4, b"TFL3"),
     implementation="mobileq.targets.tflite.target:TfliteTarget",
     precisions=(
         PrecisionInfo(name="fp32", gentler=None, tolerance=FLOAT32, is_default=True),
