@@ -31,7 +31,7 @@ SCHEMA_VERSION = 3
 
 _UNHASHED = ("run", "failures", "content_sha256")
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
-_AGREEMENT = "agreement_"
+AGREEMENT = "agreement_"
 """Begins the key of a measurement, before the task's measure: `agreement_map50_95`."""
 _REMAKE = "Make the bundle again with `mobileq convert`."
 
@@ -130,7 +130,7 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
         measures: set[str] = set()
         for artifact in self.artifacts:
             measured = self.measurements.get(artifact.name, {})
-            agreed = {key: each for key, each in measured.items() if key.startswith(_AGREEMENT)}
+            agreed = {key: each for key, each in measured.items() if key.startswith(AGREEMENT)}
             measures |= agreed.keys()
             rows.append(
                 (
@@ -147,7 +147,7 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
         page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
         for measure in sorted(measures):
             page.line(
-                f"agreement: {measure.removeprefix(_AGREEMENT)} of the file's answers, the ONNX "
+                f"agreement: {measure.removeprefix(AGREEMENT)} of the file's answers, the ONNX "
                 "model's taken for the truth.",
                 "quiet",
             )

@@ -113,8 +113,11 @@ def convert(
 
     Files that can't be made right are named and left out of the bundle (exit code 1).
     """
+    from msgspec import structs
+
     from mobileq.console import Console, print_error
     from mobileq.errors import EXIT_FAILED, MobileqError
+    from mobileq.evaluate.ship import of_manifest
     from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Precision
@@ -158,10 +161,12 @@ def convert(
         command=("mobileq", *sys.argv[1:]),
         progress=console,
     )
+    ship = of_manifest(manifest)
     if json:
-        console.document(manifest)
+        console.document({**structs.asdict(manifest), "ship": ship})
     else:
         manifest.tell(console)
+        ship.tell(console)
         console.line(f"Bundle: {output}", "strong")
     if manifest.failures:
         names = ", ".join(each.file_name for each in manifest.failures)

@@ -42,6 +42,8 @@ def validate(
 
     Files that do not load or run are named in the table (exit code 1).
     """
+    from msgspec import structs
+
     from mobileq.console import Console, print_error
     from mobileq.workflows.validate import validate as run
 
@@ -59,7 +61,7 @@ def validate(
         progress=console,
     )
     if json:
-        console.document(found)
+        console.document({**structs.asdict(found), "ship": found.ship})
     else:
         found.tell(console)
     if found.failures:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
 from mobileq.evaluate.layers import LayerNoise
+from mobileq.evaluate.ship import Candidate, Ship, which_to_ship
 from mobileq.evaluate.verify import Verification
-from mobileq.manifest import Failure, tell_failures
+from mobileq.manifest import AGREEMENT, Failure, tell_failures
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
-from mobileq.spec import Spec
-from mobileq.tasks.base import Figures, Measure, figure, measure_of
+from mobileq.spec import Precision, Spec
+from mobileq.tasks.base import COUNT, Figures, Measure, figure, measure_of
 
 Row = tuple[str, ...]
 
@@ -75,10 +77,40 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
         if measure is None:
             page.line("SQNR and cosine: of the worst output, against the ONNX model.", "quiet")
         tell_failures(page, self.failures)
+        self.ship.tell(page)
+
+    @property
+    def ship(self) -> Ship:
+        """Which of the files to ship, by what was measured."""
+        measure = measure_of(self.task)
+        reference, *files = self.scores
+        return which_to_ship([_candidate(each, reference, measure) for each in files])
 
     def __repr__(self) -> str:
         files = ", ".join(scores.name for scores in self.scores)
         return f"<Validation on {self.images} images: {files}>"
+
+
+def _candidate(
+    scores: ArtifactScores, reference: ArtifactScores, measure: Measure | None
+) -> Candidate:
+    target, _, precision = scores.name.partition("-")
+    accuracy = agreement = None
+    if measure is not None and scores.accuracy and reference.accuracy:
+        own = measure.value(reference.accuracy)
+        accuracy = measure.value(scores.accuracy) / own if own > 0.0 else None
+    if measure is not None and scores.agreement and scores.agreement[COUNT]:
+        agreement = measure.value(scores.agreement)
+    return Candidate(
+        name=scores.name,
+        target=target,
+        precision=cast(Precision, precision),
+        size_bytes=scores.size_bytes,
+        accuracy=accuracy,
+        agreement=agreement,
+        sqnr_db=scores.sqnr_db,
+        latency_ms=scores.latency_ms,
+    )
 
 
 def _of_numbers(scores: Sequence[ArtifactScores]) -> tuple[Row, list[Row]]:
@@ -140,9 +172,10 @@ class Report(Spec, frozen=True, kw_only=True):
         if verification.worst_sqnr_db is not None:
             found["sqnr_db"] = round(verification.worst_sqnr_db, 2)
         found["cosine"] = round(verification.worst_cosine, 6)
-        if measure is not None and verification.agreement:
+        # Where the ONNX model has no answer there is nothing to agree with.
+        if measure is not None and verification.agreement and verification.agreement[COUNT]:
             agreed = measure.value(verification.agreement)
-            found[f"agreement_{measure.key}"] = round(agreed, 4)
+            found[AGREEMENT + measure.key] = round(agreed, 4)
         budget = self.budgets.get(artifact)
         if measure is not None and budget and budget.reported_lost is not None:
             found[f"lost_{measure.key}"] = round(budget.reported_lost, 4)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from mobileq.errors import VerificationError
 from mobileq.evaluate.floors import is_grey
+from mobileq.evaluate.ship import LOST_AGREEMENT
 from mobileq.evaluate.verify import Verification
 from mobileq.progress import Progress
 from mobileq.spec import Artifact, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.info import TargetInfo
 from mobileq.tasks.base import COUNT, Measure, figure
-
-LOST_AGREEMENT = 0.5
-"""Below this the person is told that a precision costs more than it is worth."""
 
 
 class Judge:

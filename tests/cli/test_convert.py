@@ -62,6 +62,8 @@ def test_a_bundle_is_made_and_described(convert: Convert, demo: Path) -> None:
     assert "demo: compared with ONNX Runtime" in result.out
     assert "│ demo-fp32.tflite │ 1." in result.out
     assert f"Bundle: {convert.output}\n" in result.out
+    assert "Ship demo-fp32.tflite: it is the only file (1.59 MB, agreement " in result.out
+    assert "Speed was not measured: see `mobileq validate`." in result.out
     assert convert.cli("verify", convert.output).code == 0
     assert set(names_in(convert.output.parent)) <= {"logs", "out"}
 
@@ -74,6 +76,7 @@ def test_json_is_one_document_also_where_there_are_notes(convert: Convert) -> No
     (notice,) = result.document["notices"]
     assert notice.startswith("Without --calib the files are verified on drawn pictures only")
     assert [each["path"] for each in result.document["artifacts"]] == ["models/demo-fp32.tflite"]
+    assert result.document["ship"]["file"] == "demo-fp32.tflite"
 
 
 def test_missing_calibration_is_noted(convert: Convert) -> None:

@@ -49,6 +49,8 @@ def test_json_is_one_document(cli: Cli, bundle: Path, images: Path, demo: Path) 
     assert result.code == 0
     names = [score["name"] for score in result.document["scores"]]
     assert names == ["onnx", "tflite-fp32", "tflite-fp16", "tflite-dynamic"]
+    assert result.document["ship"]["file"] in names[1:]
+    assert "Times are of this machine, not of a phone." in result.document["ship"]["why"]
 
 
 def test_output_leaves_the_bundle_alone(

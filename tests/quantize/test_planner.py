@@ -1,0 +1,235 @@
+"""Plans of integer files: what is tried, what is chosen, and when nothing is tried at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper, parser
+
+from mobileq.calibration.samples import open_samples
+from mobileq.errors import ToolError, UsageError, VerificationError
+from mobileq.preparation.prepare import prepare
+from mobileq.progress import Silent
+from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
+from mobileq.quantize.plan import TRIED, QuantPlan
+from mobileq.quantize.planner import Planner
+from mobileq.quantize.search import Trial
+from mobileq.quantize.variants import Variant, Variants
+from mobileq.spec import Precision, QuantRecipe
+
+CHAIN = 12
+
+
+class Trials:
+    """Costs of files by a formula in place of running them; what was asked for is kept."""
+
+    decided_on = "4 calibration pictures"
+
+    def __init__(
+        self,
+        error: Callable[[QuantPlan], float] = lambda plan: 0.1,
+        *,
+        lost: Callable[[QuantPlan], float] | None = None,
+        is_convertible: bool = True,
+        problem: str | None = None,
+    ) -> None:
+        self._error, self._lost, self._is_convertible = error, lost, is_convertible
+        self._problem = problem
+        self.plans: list[tuple[str, QuantPlan]] = []
+        self.floats: list[Variant] = []
+        self.budgets: list[float] = []
+
+    def convert_float(self, variant: Variant) -> None:
+        self.floats.append(variant)
+        if not self._is_convertible:
+            raise ToolError("The converter crashed.", "See the log file.")
+
+    def require_measure(self, budget: float) -> None:
+        self.budgets.append(budget)
+
+    def feeds(self, count: int) -> list[dict[str, Any]]:
+        numbers = np.random.default_rng(1)
+        return [{"x": _picture(numbers)} for _ in range(count)]
+
+    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+        self.plans.append((variant.sha256, plan))
+        return Trial(
+            calibrator=plan.calibrator,
+            repairs=plan.repairs,
+            float_groups=len(plan.keep_float),
+            error=None if self._problem else self._error(plan),
+            lost=self._lost(plan) if self._lost else None,
+            problem=self._problem,
+        )
+
+
+def _picture(numbers: np.random.Generator) -> np.ndarray[Any, Any]:
+    return numbers.normal(0.0, 1.0, (1, 8, 4, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Convolutions with a Relu behind each; some channels are much larger than others."""
+    names = ["x", *(f"c{at}" for at in range(CHAIN))]
+    body = "\n".join(
+        f"{after}_sum = Conv({before}, w_{after}) {after} = Relu({after}_sum)"
+        for before, after in pairwise(names)
+    )
+    made = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": 17]> g (float[1,8,4,4] x) => (float[1,8,4,4] '
+        f"{names[-1]}) {{ {body} }}"
+    )
+    numbers = np.random.default_rng(0)
+    for name in names[1:]:
+        weights = (
+            numbers.normal(0.1, 0.4, (8, 8, 1, 1)) * np.linspace(0.1, 2.0, 8)[:, None, None, None]
+        )
+        made.graph.initializer.append(
+            numpy_helper.from_array(weights.astype(np.float32), f"w_{name}")
+        )
+    path = tmp_path_factory.mktemp("model") / "chain.onnx"
+    onnx.save(made, path)
+    return path
+
+
+@pytest.fixture
+def variants(model: Path, tmp_path: Path) -> Variants:
+    prepared = prepare(model)
+    path = tmp_path / "prepared.onnx"
+    onnx.save(prepared.model, path)
+    numbers = np.random.default_rng(2)
+    (tmp_path / "samples").mkdir()
+    for at in range(4):
+        np.save(tmp_path / "samples" / f"{at}.npy", _picture(numbers))
+    samples = open_samples(tmp_path / "samples", None, prepared.spec.inputs)
+    (tmp_path / "repaired").mkdir()
+    return Variants(path, prepared.spec, samples, tmp_path / "repaired", Silent())
+
+
+def _plan(
+    variants: Variants,
+    trials: Trials,
+    precision: Precision = "int8",
+    options: QuantOptions | None = None,
+) -> tuple[QuantPlan, Variant]:
+    return Planner(variants, trials, precision, options or QuantOptions(), Silent()).plan()
+
+
+def test_without_a_search_nothing_is_tried(variants: Variants) -> None:
+    trials = Trials()
+    plan, variant = _plan(variants, trials, options=QuantOptions(search=False))
+    assert trials.plans == []
+    assert trials.floats == [variants.scaled]
+    assert (plan.calibrator, plan.repairs, plan.keep_float) == ("mse", ("input-scaling",), ())
+    assert variant == variants.scaled
+    assert {"x", "c0", f"c{CHAIN - 1}"} <= plan.ranges.keys()
+
+
+def test_repair_that_a_converter_fails_at_is_left_out_unless_it_was_asked_for(
+    variants: Variants,
+) -> None:
+    trials = Trials(is_convertible=False)
+    plan, variant = _plan(variants, trials, options=QuantOptions(search=False))
+    assert (plan.repairs, variant) == ((), variants.given)
+    asked = QuantOptions(search=False, repairs=("input-scaling",))
+    plan, variant = _plan(variants, trials, options=asked)
+    assert (plan.repairs, variant) == (("input-scaling",), variants.scaled)
+
+
+def test_sixteen_bits_take_all_that_was_seen_and_no_repair(variants: Variants) -> None:
+    trials = Trials()
+    plan, variant = _plan(variants, trials, "int16x8")
+    assert (plan.calibrator, plan.repairs, variant) == ("min_max", (), variants.given)
+    assert trials.plans == []
+
+
+def test_calibrator_whose_file_is_best_is_taken_and_each_file_is_made_once(
+    variants: Variants,
+) -> None:
+    trials = Trials(lambda plan: 0.1 if plan.calibrator == "admm" else 0.2)
+    plan, _ = _plan(variants, trials)
+    assert plan.calibrator == "admm"
+    assert {each.calibrator for _, each in trials.plans} == set(TRIED)
+    made = [(sha256, each.calibrator, each.keep_float) for sha256, each in trials.plans]
+    assert len(made) == len(set(made)) == len(plan.trials)
+    assert plan.decided_on == trials.decided_on
+    assert (plan.budget_met, plan.decided_lost) == (None, None)
+
+
+def test_calibrator_that_was_asked_for_is_not_questioned(variants: Variants) -> None:
+    trials = Trials()
+    plan, _ = _plan(variants, trials, options=QuantOptions(calibrator="entropy"))
+    assert {each.calibrator for _, each in trials.plans} == {"entropy"} == {plan.calibrator}
+
+
+def test_budget_is_held_with_as_few_float_ops_as_it_takes(variants: Variants) -> None:
+    trials = Trials(lost=lambda plan: 0.2 if len(plan.keep_float) < 2 else 0.01)
+    plan, _ = _plan(variants, trials, options=QuantOptions(calibrator="mse", budget=0.02))
+    assert trials.budgets == [0.02]
+    assert (plan.budget_met, plan.decided_lost) == (True, 0.01)
+    fewer = [len(each.keep_float) for _, each in trials.plans if len(each.keep_float) >= 2]
+    assert len(plan.keep_float) == min(fewer)
+    assert set(plan.keep_float) < set(plan.float_tensors)
+
+
+def test_budget_that_is_missed_leaves_the_best_that_was_found(variants: Variants) -> None:
+    trials = Trials(lost=lambda plan: 0.3 - 0.01 * len(plan.keep_float))
+    plan, _ = _plan(variants, trials, options=QuantOptions(calibrator="mse", budget=0.02))
+    assert plan.budget_met is False
+    assert plan.decided_lost == min(0.3 - 0.01 * each.float_groups for each in plan.trials)
+
+
+@pytest.mark.parametrize(("fitted", "expected"), [(0.1, True), (0.3, False)])
+def test_whole_integer_files_keep_no_op_and_weights_are_fitted_where_that_helps(
+    variants: Variants, fitted: float, expected: bool
+) -> None:
+    trials = Trials(lambda plan: fitted if "weight-rounding" in plan.repairs else 0.2)
+    plan, variant = _plan(variants, trials, "int8-full", QuantOptions(calibrator="mse"))
+    assert plan.keep_float == ()
+    assert ("weight-rounding" in plan.repairs) is expected
+    assert variant.repairs == plan.repairs
+    assert variant.onnx.is_file()
+
+
+def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Variants) -> None:
+    asked = QuantOptions(
+        calibrator="mse", search=False, repairs=("input-scaling", "weight-rounding")
+    )
+    plan, variant = _plan(variants, Trials(), options=asked)
+    assert variant.sha256 != variants.scaled.sha256
+    assert plan.ranges == variants.ranges(variants.scaled, "mse")
+
+
+def test_where_no_file_works_the_reason_is_told(variants: Variants) -> None:
+    with pytest.raises(VerificationError, match=r"None of the files .* works: It did not load\."):
+        _plan(variants, Trials(problem="It did not load."))
+
+
+def test_pattern_without_a_match_is_refused_before_anything_is_tried(variants: Variants) -> None:
+    trials = Trials()
+    with pytest.raises(UsageError, match="matches no op's output"):
+        _plan(variants, trials, options=QuantOptions(keep_float=("no-such",)))
+    assert trials.plans == []
+    with pytest.raises(UsageError, match="matches no op's output"):
+        check_keep_float(variants.given.model, "int8", QuantOptions(keep_float=("no-such",)))
+    check_keep_float(variants.given.model, "int8", QuantOptions(keep_float=("^c3$",)))
+
+
+def test_recipe_of_a_file_settles_its_plan(variants: Variants) -> None:
+    recipe = QuantRecipe(
+        precision="int8", calibrator="percentile", keep_float=("c3",), repairs=("input-scaling",)
+    )
+    trials = Trials()
+    plan, _ = _plan(variants, trials, options=as_options(recipe))
+    assert trials.plans == []
+    assert (plan.calibrator, plan.keep_float, plan.repairs) == (
+        "percentile",
+        ("c3",),
+        ("input-scaling",),
+    )
