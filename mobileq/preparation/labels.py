@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.regular_file import read_regular
-from mobileq.tasks.recognition import recognisers
+from mobileq.tasks.recognition import Questions, recognisers
 
 _MAX_BYTES = 1 << 20
 _MAX_CLASSES = 10_000
@@ -171,7 +171,7 @@ def default_labels(count: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(count))
 
 
-def unnamed_notice(count: int) -> str:
+def _unnamed_notice(count: int) -> str:
     """What to tell where a model's classes have no names."""
     known = " or ".join(built_in_labels())
     return (
@@ -195,8 +195,8 @@ def require_count(labels: Sequence[str], count: int) -> None:
 
 def settle_labels(
     named: tuple[str, ...] | None, count: int, strict: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """As many labels as there are classes, and the notices.
+) -> tuple[tuple[str, ...], Questions]:
+    """As many labels as there are classes, and what to tell of those that have no names.
 
     Args:
         named: The names there are, if any.
@@ -208,12 +208,12 @@ def settle_labels(
         InputError: The numbers differ and `strict` is set.
     """
     if named is None:
-        return default_labels(count), (unnamed_notice(count),)
+        return default_labels(count), {"labels": _unnamed_notice(count)}
     if strict:
         require_count(named, count)
     if len(named) != count:
-        return default_labels(count), (
-            f"The file names {len(named)} classes but the model has {count}: the names are not"
-            " used. Give the right ones with --labels.",
-        )
-    return named, ()
+        return default_labels(count), {
+            "labels": f"The file names {len(named)} classes but the model has {count}: the names "
+            "are not used. Give the right ones with --labels."
+        }
+    return named, {}

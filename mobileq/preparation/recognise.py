@@ -21,6 +21,7 @@ from mobileq.tasks.recognition import (
     Claim,
     ModelFacts,
     Picture,
+    Questions,
     find_picture,
     per_picture,
     recognisers,
@@ -29,23 +30,24 @@ from mobileq.tasks.recognition import (
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-UNKNOWN_NOTICE = (
-    "What its outputs mean is not known, so files are compared by their numbers; --spec FILE can "
-    "say how they are read, --family NAME why it is not of that family."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recognition:
     """What was found out about a model.
 
-    `reasons`: family -> why it does not fit, where none does. `notices`: assumptions a person
-    should know of; the first of a model that no task reads says so.
+    `reasons`: family -> why it does not fit, where none does. `stated`: assumptions a person should
+    know of; `questions`: those that a person can answer.
     """
 
     spec: ModelSpec
     reasons: Mapping[str, str] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
+    questions: Questions = field(default_factory=dict)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """All that a person is told."""
+        return (*self.stated, *self.questions.values())
 
 
 def families() -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def _claimed(
 ) -> Recognition:
     if named is not None and claim.has_background and len(named) == claim.class_count - 1:
         named = ("background", *named)
-    labels, notices = settle_labels(named, claim.class_count, strict=is_given)
+    labels, unnamed = settle_labels(named, claim.class_count, strict=is_given)
     spec = msgspec.structs.replace(
         spec,
         task=claim.task,
@@ -136,20 +138,27 @@ def _claimed(
         labels=labels,
         **({claim.reading.section: claim.reading} if claim.reading is not None else {}),
     )
-    return Recognition(spec=spec, notices=(*claim.notices, *notices))
+    questions = {**claim.questions, **unnamed}
+    return Recognition(spec=spec, stated=claim.notices, questions=questions)
 
 
 def _unknown(spec: ModelSpec, facts: ModelFacts, reasons: Mapping[str, str]) -> Recognition:
-    told = UNKNOWN_NOTICE
+    guess = _guessed_preprocess(facts.picture)
+    spec = msgspec.structs.replace(spec, labels=facts.names or (), preprocess=guess)
+    questions = {"reading": _unread(facts), **_as_most(guess)}
+    return Recognition(spec=spec, reasons=reasons, questions=questions)
+
+
+def _unread(facts: ModelFacts) -> str:
     if facts.named_task and facts.named_task not in dict(recognisers()):
-        told = (
+        return (
             f"The file gives its task as '{facts.named_task}', which mobileq does not read: files "
             "are compared by the numbers of their outputs."
         )
-    guess = _guessed_preprocess(facts.picture)
-    notices = (told,) if guess is None else (told, guess_notice(guess))
-    spec = msgspec.structs.replace(spec, labels=facts.names or (), preprocess=guess)
-    return Recognition(spec=spec, reasons=reasons, notices=notices)
+    return (
+        "What its outputs mean is not known, so files are compared by their numbers; --spec FILE "
+        "can say how they are read, --family NAME why it is not of that family."
+    )
 
 
 def _guessed_preprocess(picture: Picture | str) -> PreprocessSpec | None:
@@ -159,10 +168,11 @@ def _guessed_preprocess(picture: Picture | str) -> PreprocessSpec | None:
     return picture.preprocess()
 
 
-def guess_notice(guess: PreprocessSpec) -> str:
-    """What to tell where nothing says how a picture is to be fed."""
+def _as_most(guess: PreprocessSpec | None) -> Questions:
+    if guess is None:
+        return {}
     scaled = "divided by 255, " if guess.rescale_factor != 1.0 else ""
-    return (
-        f"Pictures are fed as {guess.channel_order}, {scaled}letterboxed, since nothing says how "
-        "the model wants them; say otherwise with --spec."
-    )
+    return {
+        "preprocess": f"Pictures are fed as {guess.channel_order}, {scaled}letterboxed, since "
+        "nothing says how the model wants them; say otherwise with --spec."
+    }

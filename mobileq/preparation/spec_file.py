@@ -28,12 +28,11 @@ from mobileq.preparation.labels import (
     LabelSource,
     built_in_labels,
     settle_labels,
-    unnamed_notice,
 )
-from mobileq.preparation.recognise import Recognition, guess_notice
+from mobileq.preparation.recognise import Recognition
 from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec, Spec, TensorSpec, readings
-from mobileq.tasks.recognition import assumed_classes_notice, find_picture, recognisers
+from mobileq.tasks.recognition import Questions, find_picture, recognisers
 
 _MAX_BYTES = 1 << 20
 _CORRECT = "Correct the spec file."
@@ -172,18 +171,19 @@ def apply_overrides(
     if not overrides.preprocess and not overrides.readings:
         return recognition
     spec = _merged(recognition.spec, overrides)
-    notices = _unanswered(recognition, overrides, names is not None)
+    questions = _unanswered(recognition, overrides, names is not None)
     count = next((reading.label_count for reading in readings(spec).values()), None)
     if count is not None and (names is not None or len(spec.labels) != count):
-        labels, more = settle_labels(names, count, strict=names is not None)
+        labels, unnamed = settle_labels(names, count, strict=names is not None)
         spec = msgspec.structs.replace(spec, labels=labels)
-        notices = (*notices, *more)
+        questions = {**questions, **unnamed}
     if problem := contradiction(spec) or _misfit(spec):
         raise _refused(overrides.path, problem)
+    stated = recognition.stated
     if overrides.preprocess and spec.preprocess and spec.inputs[0].dtype.startswith("float"):
         absurd = absurd_range(spec.preprocess)
-        notices = (*notices, absurd) if absurd else notices
-    return replace(recognition, spec=spec, notices=notices)
+        stated = (*stated, absurd) if absurd else stated
+    return replace(recognition, spec=spec, stated=stated, questions=questions)
 
 
 def _merged(spec: ModelSpec, overrides: SpecOverrides) -> ModelSpec:
@@ -207,16 +207,15 @@ def _misfit(spec: ModelSpec) -> str | None:
     return None
 
 
-def _unanswered(recognition: Recognition, overrides: SpecOverrides, named: bool) -> tuple[str, ...]:
-    """The notices of the recognition, without the questions that the file has answered."""
-    spec, notices, answered = recognition.spec, recognition.notices, set[str]()
-    if spec.task == "unknown" and overrides.readings:
-        notices = notices[1:]  # the first, that no task reads it
-    if spec.preprocess is not None and overrides.preprocess:
-        answered |= {guess_notice(spec.preprocess)}
+def _unanswered(recognition: Recognition, overrides: SpecOverrides, named: bool) -> Questions:
+    answered: set[str] = set()
+    if overrides.preprocess:
+        answered |= {"preprocess"}
+    if overrides.readings:
+        answered |= {"reading"}
     if named or overrides.sets_class_count:
-        answered |= {unnamed_notice(len(spec.labels)), assumed_classes_notice(len(spec.labels))}
-    return tuple(notice for notice in notices if notice not in answered)
+        answered |= {"class_count", "labels"}
+    return {name: text for name, text in recognition.questions.items() if name not in answered}
 
 
 def _size_of(inputs: tuple[TensorSpec, ...]) -> dict[str, object]:

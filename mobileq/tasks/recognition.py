@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import msgspec
 
@@ -95,6 +95,10 @@ class ModelFacts:
         return None if task is None else task.strip().lower()[:30]
 
 
+Questions = Mapping[Literal["preprocess", "reading", "class_count", "labels"], str]
+"""By the part of a spec file that answers one: a sentence. `--labels` answers as well."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A task's answer that a model is its own: how to feed it and how to read it.
@@ -105,7 +109,8 @@ class Claim:
         reading: None where shapes say all.
         class_count: How many labels it has.
         has_background: Class 0 stands for none of them, and names may start at class 1.
-        notices: Assumptions a person should know of.
+        notices: Assumptions a person should know of, and
+        questions: those that a person can answer: what with -> what to tell until then.
     """
 
     task: Task
@@ -115,6 +120,7 @@ class Claim:
     class_count: int
     has_background: bool = False
     notices: tuple[str, ...] = ()
+    questions: Questions = field(default_factory=dict)
 
 
 Reasons = Mapping[str, str]
@@ -192,12 +198,12 @@ def per_picture(outputs: tuple[TensorSpec, ...], batch: int) -> tuple[TensorSpec
     )
 
 
-def assumed_classes_notice(count: int) -> str:
+def assumed_classes(count: int) -> Questions:
     """What to tell where a final output does not show how many classes there are."""
-    return (
-        f"The file does not say how many classes there are; {count} are assumed, as in COCO."
-        " Give their names with --labels."
-    )
+    return {
+        "class_count": f"The file does not say how many classes there are; {count} are assumed, as "
+        "in COCO. Give their names with --labels."
+    }
 
 
 def shape_text(output: TensorSpec) -> str:

@@ -252,3 +252,32 @@ def test_class_count_answers_the_notice_that_it_is_assumed(spec: Path, tmp_path:
     spec.write_text("[decode]\nclass_count = 2")
     notices = prepare(path, spec_file=spec, labels=["cat", "dog"]).notices
     assert not any("assumed" in notice or "--labels" in notice for notice in notices)
+
+
+def test_each_table_answers_its_own_question(spec: Path, unknown: Path) -> None:
+    reading, feeding = prepare(unknown).notices
+    assert ("outputs mean" in reading, "Pictures are fed" in feeding) == (True, True)
+    spec.write_text('[preprocess]\nchannel_order = "BGR"')
+    assert prepare(unknown, spec_file=spec).notices == (reading,)
+    spec.write_text(
+        'labels = ["a", "b", "c", "d"]\n[decode]\nkind = "yolov5"\nclass_count = 4\n'
+        'box_format = "xyxy"\noutputs = [{ name = "rows", role = "predictions" }]'
+    )
+    assert prepare(unknown, spec_file=spec).notices == (feeding,)
+
+
+def test_described_preprocessing_of_a_classifier_is_no_assumption(
+    spec: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "classes.onnx"
+    model = model_of(
+        """g (float[1,3,8,8] x) => (float[1,3] y) {
+            p = GlobalAveragePool(x) f = Flatten(p) y = Softmax(f)
+        }""",
+        metadata={"names": "['a', 'b', 'c']"},
+    )
+    onnx.save(model, path)
+    (assumed,) = prepare(path).notices
+    assert "assumed" in assumed
+    spec.write_text('[preprocess]\nchannel_order = "BGR"')
+    assert prepare(path, spec_file=spec).notices == ()

@@ -35,8 +35,13 @@ def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
         return {}
     if isinstance(facts.picture, str):
         return Claim(task="classify", class_count=count)
-    preprocess, notice = _preprocess(facts.picture, from_ultralytics=facts.named_task is not None)
-    return Claim(task="classify", preprocess=preprocess, class_count=count, notices=(notice,))
+    preprocess, assumed = _preprocess(facts.picture, from_ultralytics=facts.named_task is not None)
+    return Claim(
+        task="classify",
+        preprocess=preprocess,
+        class_count=count,
+        questions={"preprocess": assumed},
+    )
 
 
 def misfit(spec: ModelSpec) -> str | None:

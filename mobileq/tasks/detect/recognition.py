@@ -86,6 +86,7 @@ def _claim(match: Match, family: str | None) -> Claim:
         class_count=match.decode.class_count,
         has_background=match.background_label,
         notices=match.notices,
+        questions=match.questions,
     )
 
 

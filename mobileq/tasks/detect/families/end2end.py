@@ -14,7 +14,7 @@ from mobileq.tasks.detect.families.facts import (
     Match,
     box_unit_of,
 )
-from mobileq.tasks.recognition import assumed_classes_notice, shape_text
+from mobileq.tasks.recognition import Questions, assumed_classes, shape_text
 
 _NAMED = ("yolov10", "yolo26")
 _COCO_CLASSES = 80
@@ -29,7 +29,7 @@ def match_end2end(facts: Facts) -> Answer:
     about = facts.about(output)
     bins = _USUAL_BINS if about is None else about.softmax_bins
     family, origin = _family(facts, bins)
-    class_count, notices = _class_count(facts)
+    class_count, questions = _class_count(facts)
     return Match(
         family=family,
         preprocess=facts.preprocess("letterbox", rescale_factor=1.0 / 255.0),
@@ -42,7 +42,8 @@ def match_end2end(facts: Facts) -> Answer:
             box_format="xyxy",
             box_unit=box_unit_of(output),
         ),
-        notices=(*origin, *notices),
+        notices=origin,
+        questions=questions,
     )
 
 
@@ -54,7 +55,7 @@ def match_rtdetr(facts: Facts) -> Answer:
     about = facts.about(output)
     if not facts.forced and (about is None or not about.starts_squashed):
         return "no sigmoid keeps its boxes in 0..1"
-    class_count, notices = _class_count(facts)
+    class_count, questions = _class_count(facts)
     return Match(
         family="rtdetr",
         preprocess=facts.preprocess("stretch", rescale_factor=1.0 / 255.0),
@@ -65,7 +66,7 @@ def match_rtdetr(facts: Facts) -> Answer:
             box_format="cxcywh",
             box_unit="normalized",
         ),
-        notices=notices,
+        questions=questions,
     )
 
 
@@ -81,12 +82,12 @@ def _final_rows(facts: Facts) -> TensorSpec | str:
     return mask_reason(facts) or rows[0]
 
 
-def _class_count(facts: Facts) -> tuple[int, tuple[str, ...]]:
+def _class_count(facts: Facts) -> tuple[int, Questions]:
     if facts.evidence is not None and facts.evidence.class_count is not None:
-        return facts.evidence.class_count, ()
+        return facts.evidence.class_count, {}
     if facts.names is not None:
-        return len(facts.names), ()
-    return _COCO_CLASSES, (assumed_classes_notice(_COCO_CLASSES),)
+        return len(facts.names), {}
+    return _COCO_CLASSES, assumed_classes(_COCO_CLASSES)
 
 
 def _family(facts: Facts, bins: int) -> tuple[str, tuple[str, ...]]:

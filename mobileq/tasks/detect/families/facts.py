@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mobileq.spec import BoxUnit, DecodeSpec, PreprocessSpec, ResizeMode, TensorSpec
 from mobileq.tasks.detect.evidence import Evidence, OutputEvidence
-from mobileq.tasks.recognition import Picture
+from mobileq.tasks.recognition import Picture, Questions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,7 @@ class Match:
     preprocess: PreprocessSpec
     decode: DecodeSpec
     notices: tuple[str, ...] = ()
+    questions: Questions = field(default_factory=dict)
     background_label: bool = False
 
 

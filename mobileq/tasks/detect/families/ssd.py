@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec, TensorSpec
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
-from mobileq.tasks.recognition import assumed_classes_notice
+from mobileq.tasks.recognition import Questions, assumed_classes
 
 _COCO_CLASSES = 90
 _TF_NAMES = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
@@ -30,10 +30,10 @@ def match_ssd(facts: Facts) -> Answer:
     if isinstance(found, str):
         return found
     outputs, notices = _tell_scores(facts, found)
-    class_count, count_notices = _class_count(facts)
+    class_count, count_questions = _class_count(facts)
     about = facts.about(outputs.classes)
     from_one = about is not None and about.adds_one
-    preprocess, preprocess_notices = _preprocess(facts)
+    preprocess, preprocess_questions = _preprocess(facts)
     return Match(
         family="ssd",
         preprocess=preprocess,
@@ -49,7 +49,8 @@ def match_ssd(facts: Facts) -> Answer:
             box_format="yxyx",
             box_unit="normalized",
         ),
-        notices=(*notices, *count_notices, *preprocess_notices),
+        notices=notices,
+        questions={**count_questions, **preprocess_questions},
         background_label=from_one,
     )
 
@@ -100,19 +101,19 @@ def _tell_scores(facts: Facts, found: _Outputs) -> tuple[_Outputs, tuple[str, ..
     )
 
 
-def _class_count(facts: Facts) -> tuple[int, tuple[str, ...]]:
+def _class_count(facts: Facts) -> tuple[int, Questions]:
     if facts.evidence is not None and facts.evidence.class_count is not None:
-        return facts.evidence.class_count, ()
+        return facts.evidence.class_count, {}
     if facts.names is not None:
-        return len(facts.names), ()
-    return _COCO_CLASSES, (assumed_classes_notice(_COCO_CLASSES),)
+        return len(facts.names), {}
+    return _COCO_CLASSES, assumed_classes(_COCO_CLASSES)
 
 
-def _preprocess(facts: Facts) -> tuple[PreprocessSpec, tuple[str, ...]]:
+def _preprocess(facts: Facts) -> tuple[PreprocessSpec, Questions]:
     if facts.picture.dtype in ("uint8", "int8"):
-        return facts.preprocess("stretch"), ()
+        return facts.preprocess("stretch"), {}
     half = (127.5, 127.5, 127.5)
-    return facts.preprocess("stretch", mean=half, std=half), (
-        "SSD models with a float input want -1..1, 0..1 or 0..255; -1..1 is assumed."
-        " A --spec file can say otherwise.",
-    )
+    return facts.preprocess("stretch", mean=half, std=half), {
+        "preprocess": "SSD models with a float input want -1..1, 0..1 or 0..255; -1..1 is assumed."
+        " A --spec file can say otherwise."
+    }
