@@ -23,7 +23,7 @@ from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Spec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.targets.info import FLOAT32, PrecisionInfo, Tolerance
-from mobileq.tasks.base import Answer, Figures, Task, task_of
+from mobileq.tasks.base import Answer, Figures, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,9 +116,8 @@ def verify(
 
     Args:
         reopen: Opens the same file in another process with another environment and heap, where the
-            first sample is run once more: a file that reads memory which was never written, or
-            whose ops depend on where it lies, gives the same numbers for as long as one process
-            lives, and often in the next.
+            first sample is run once more: a file that reads memory which was never written gives
+            the same numbers for as long as one process lives, and often in the next.
         precision: What the file's target says of it. Without a tolerance the file is held to the
             precision's floor.
         other_order: Opens the reference, with sums in another order. Run where an output is out of
@@ -126,7 +125,7 @@ def verify(
         ranked: The axis of each output whose rows the graph has ranked.
     """
     tolerance, task = precision.tolerance, task_of(spec)
-    comparison = _Comparison(spec, task, tolerance, reference, ranked or {})
+    comparison = _Comparison(spec, tolerance, reference, ranked or {})
     found: list[Answer] = []
     problems = [] if reference else ["there was no sample to compare it on"]
     first: dict[str, NDArray[Any]] = {}
@@ -135,8 +134,7 @@ def verify(
         for wanted, (sample, outputs) in tracked(done, progress, "Verifying", len(reference)):
             first = first or outputs
             for name in (output.name for output in spec.outputs):
-                problem = _shape_problem(name, wanted.outputs[name], outputs[name])
-                if problem:
+                if problem := _shape_problem(name, wanted.outputs[name], outputs[name]):
                     return _stopped(runner, reference_name, problem)
             comparison.update(wanted.outputs, outputs)
             found += task.read(outputs, sample, "shown")
@@ -145,15 +143,12 @@ def verify(
     compared, roles = comparison.results(), tuple(comparison.roles())
     answers = [answer for wanted in reference for answer in wanted.answers]
     agreed = task.agreement(answers, found) if answers else None
-    rounding: dict[str, OutputComparison] = {}
+    rounding: dict[str, float] = {}
     if not problems:
-        problems = _out_of_tolerance(tolerance, compared, rounding)
-        if problems and other_order is not None and tolerance:
-            rounding = _rounding(other_order, spec, task, reference, ranked or {})
-            problems = _out_of_tolerance(tolerance, compared, rounding)
-        if tolerance is None and not problems:
-            low = below_floor(precision.name, roles or compared, task.measure, agreed)
-            problems = [low] if low else []
+        problems, rounding = comparison.problems(other_order)
+    if not problems and tolerance is None:
+        low = below_floor(precision.name, roles or compared, task.measure, agreed)
+        problems = [low] if low else []
     return Verification(
         reference=reference_name,
         interpreter=runner.interpreter,
@@ -163,7 +158,7 @@ def verify(
         roles=roles,
         agreement=agreed,
         problems=tuple(problems),
-        rounding={name: each.largest_excess for name, each in rounding.items()},
+        rounding=rounding,
     )
 
 
@@ -173,12 +168,12 @@ class _Comparison:
     def __init__(
         self,
         spec: ModelSpec,
-        task: Task,
         tolerance: Tolerance | None,
         reference: Sequence[ReferenceSample],
         ranked: Mapping[str, int],
     ) -> None:
-        self._task, self._ranked = task, ranked
+        self._spec, self._task, self._tolerance = spec, task_of(spec), tolerance
+        self._reference, self._ranked = reference, ranked
         self._excused = _EXCUSED_ROWS if tolerance and tolerance.atol else _EXCUSED_ROWS_ROUGH
         rtol = tolerance.rtol if tolerance and tolerance.rtol else 0.0
         self._comparers = {
@@ -188,7 +183,7 @@ class _Comparison:
             for output in spec.outputs
         }
         # Integer files clip where the function that follows is flat: there they are the same.
-        self._squashed = task.squashed if tolerance is None else {}
+        self._squashed = self._task.squashed if tolerance is None else {}
 
     def update(self, wanted: Tensors, found: Tensors) -> None:
         """One sample's outputs, of the same shapes."""
@@ -209,20 +204,29 @@ class _Comparison:
         """Of outputs of one role together."""
         return _roles(self._task.roles, self._comparers, self._squashed)
 
+    def problems(
+        self, other_order: Callable[[], Runner] | None
+    ) -> tuple[list[str], dict[str, float]]:
+        """Outputs out of tolerance, and the model's own rounding where it had to be looked at."""
+        # The integer precisions: measured, but numbers they must be.
+        held, compared = self._tolerance or Tolerance(), self.results()
+        found = [text for each in compared if (text := disagreement(each, held))]
+        if not found or other_order is None or self._tolerance is None:
+            return found, {}
+        rounding = self._rounding(other_order)
+        allowed = [disagreement(each, held, rounding[each.name]) for each in compared]
+        return (
+            [text for text in allowed if text],
+            {name: each.largest_excess for name, each in rounding.items()},
+        )
 
-def _rounding(
-    other_order: Callable[[], Runner],
-    spec: ModelSpec,
-    task: Task,
-    reference: Sequence[ReferenceSample],
-    ranked: Mapping[str, int],
-) -> dict[str, OutputComparison]:
-    """By output: the reference itself, with its sums in another order."""
-    comparison = _Comparison(spec, task, FLOAT32, reference, ranked)
-    with closing(other_order()) as runner:
-        for wanted in reference:
-            comparison.update(wanted.outputs, runner.run(wanted.sample.feeds))
-    return {each.name: each for each in comparison.results()}
+    def _rounding(self, other_order: Callable[[], Runner]) -> dict[str, OutputComparison]:
+        """By output: the reference itself, with its sums in another order."""
+        comparison = _Comparison(self._spec, FLOAT32, self._reference, self._ranked)
+        with closing(other_order()) as runner:
+            for wanted in self._reference:
+                comparison.update(wanted.outputs, runner.run(wanted.sample.feeds))
+        return {each.name: each for each in comparison.results()}
 
 
 def _roles(
@@ -287,14 +291,3 @@ def _same(first: Tensors, second: Tensors) -> bool:
     import numpy as np
 
     return all(np.array_equal(first[name], second[name], equal_nan=True) for name in first)
-
-
-def _out_of_tolerance(
-    tolerance: Tolerance | None,
-    compared: Sequence[OutputComparison],
-    rounding: Mapping[str, OutputComparison],
-) -> list[str]:
-    # The integer precisions: measured, but numbers they must be.
-    held = tolerance or Tolerance()
-    found = [disagreement(output, held, rounding.get(output.name)) for output in compared]
-    return [text for text in found if text]

@@ -69,8 +69,7 @@ def validate(
     Args:
         bundle: A bundle's folder.
         images: Whatever `convert --calib` takes; with labels, the folder of their pictures.
-        annotations: Their labels (of boxes, COCO json or a data.yaml); without them there is no
-            accuracy, only agreement.
+        annotations: Labels (of boxes, COCO json or a data.yaml); without, agreement only.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
         count: How many of the pictures, spread evenly over them; None: all.
@@ -84,8 +83,7 @@ def validate(
 
     Raises:
         UsageError: Labels are given for a model that has none, or there is nothing at a path.
-        InputError: No picture of the annotations is in the folder, or a file is damaged, or the
-            bundle is not as it was written.
+        InputError: No labelled picture is in the folder, or the bundle is not as it was written.
         MobileqError: As `Runner.run` of the ONNX model, or of the first file where none runs.
     """
     progress = listener(progress)
@@ -93,31 +91,20 @@ def validate(
     opened = read_bundle(Path(bundle))
     require_artifacts(opened)
     _require_whole(opened)
-    report = optional_path(output)
-    if report is not None:
+    if report := optional_path(output):
         require_file_place(report, "--output")
-    spec = opened.manifest.model
-    samples = _samples(spec, Path(images), optional_path(annotations), count, progress)
-
-    def opened_as(model: OpenModel) -> OpenModel:
-        return dataclasses.replace(model, interpreter=interpreter, threads=threads)
-
-    measuring = _Measuring(opened_as(reference_of(opened.path, spec)), samples, runs, progress)
-    scores = [measuring.reference_scores()]
+    labels = optional_path(annotations)
+    samples = _samples(opened.manifest.model, Path(images), labels, count, progress)
+    measuring = _Measuring(opened, samples, runs, interpreter, threads, progress)
     failures = Failures(strict)
-    for artifact in opened.manifest.artifacts:
-        attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
-        with failures.of(attempt), failures.at("run"):
-            scores.append(measuring.scores(opened_as(of_artifact(opened.path, spec, artifact))))
-    if len(scores) == 1:
-        failures.raise_first()
+    scores = measuring.all(failures)
     validation = Validation(
         images=samples.count,
-        annotations=Path(annotations).name if annotations else None,
+        annotations=labels.name if labels else None,
         machine=f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}",
         threads=threads,
         task=measuring.task,
-        scores=tuple(scores),
+        scores=scores,
         failures=tuple(failures.found),
     )
     _write(opened, validation, report)
@@ -181,20 +168,43 @@ class _Measuring:
     """
 
     def __init__(
-        self, reference: OpenModel, samples: _Samples, runs: int | None, progress: Progress
+        self,
+        bundle: Bundle,
+        samples: _Samples,
+        runs: int | None,
+        interpreter: str,
+        threads: int,
+        progress: Progress,
     ) -> None:
-        self._reference, self._samples = reference, samples
+        self._bundle, self._samples = bundle, samples
         self._runs, self._progress = runs, progress
-        self._has_answers = task_of(reference.spec).measure is not None
+        self._interpreter, self._threads = interpreter, threads
+        self._reference = self._as_asked(reference_of(bundle.path, bundle.manifest.model))
+        self._has_answers = task_of(bundle.manifest.model).measure is not None
         self._wanted: Answers | None = None
+
+    def _as_asked(self, model: OpenModel) -> OpenModel:
+        return dataclasses.replace(model, interpreter=self._interpreter, threads=self._threads)
+
+    def all(self, failures: Failures) -> tuple[ArtifactScores, ...]:
+        """Of the ONNX model and all files that run; where none does, the first error is raised."""
+        manifest = self._bundle.manifest
+        scores = [self._reference_scores()]
+        for artifact in manifest.artifacts:
+            attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
+            with failures.of(attempt), failures.at("run"):
+                model = of_artifact(self._bundle.path, manifest.model, artifact)
+                scores.append(self._scores(self._as_asked(model)))
+        if len(scores) == 1:
+            failures.raise_first()
+        return tuple(scores)
 
     @property
     def task(self) -> str:
         """Whose figures the scores have."""
         return task_of(self._reference.spec).name if self._has_answers else "tensors"
 
-    def reference_scores(self) -> ArtifactScores:
-        """Of the ONNX model."""
+    def _reference_scores(self) -> ArtifactScores:
         answers = Answers(task_of(self._reference.spec))
         found = self._run(self._reference, answers.update)
         if not self._has_answers:
@@ -202,8 +212,7 @@ class _Measuring:
         self._wanted = answers
         return msgspec.structs.replace(found, accuracy=self._accuracy(found.name, answers))
 
-    def scores(self, model: OpenModel) -> ArtifactScores:
-        """Of a file. Raises whatever opening and running it does."""
+    def _scores(self, model: OpenModel) -> ArtifactScores:
         if self._wanted is None:
             with closing(self._reference.open()) as beside:
                 numbers = Numbers(model.name, beside)
