@@ -299,8 +299,12 @@ public class MainActivityTest {
     @Test
     public void withoutThePermissionASentenceAndAButtonAreShown() throws Exception {
         app = new AppUnderTest(false);
-        assertTrue(app.isVisible(R.id.allow));
-        assertTrue(app.text(R.id.message).contains("may not use the camera"));
+        for (String model : new String[] {"tflite-fp32", "tflite-int8"}) {
+            app.choose(R.id.models, model);
+            assertTrue(app.isVisible(R.id.allow));
+            assertTrue(app.isVisible(R.id.message));
+            assertTrue(app.text(R.id.message).contains("may not use the camera"));
+        }
         app.screenshot("refused");
     }
 

@@ -206,6 +206,12 @@ public final class MainActivity extends ComponentActivity
         startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
     }
 
+    /** Why there is no picture to look at; null where there is one. */
+    @Nullable
+    private String refusal() {
+        return photo == null && !isAllowed() ? getString(R.string.camera_refused) : null;
+    }
+
     /** Camera or photo, whichever is chosen; a sentence where there is no camera to show. */
     private void showPicture() {
         if (isDestroyed()) { // whoever posted this, a photo's reader or a layout, comes too late
@@ -215,14 +221,14 @@ public final class MainActivity extends ComponentActivity
         boolean isCamera = shown == null;
         screen.photo.setVisibility(isCamera ? View.GONE : View.VISIBLE);
         screen.pickPhoto.setText(isCamera ? R.string.pick_photo : R.string.leave_photo);
-        boolean wantsPermission = isCamera && !isAllowed();
-        screen.allow.setVisibility(wantsPermission ? View.VISIBLE : View.GONE);
-        screen.say(wantsPermission ? getString(R.string.camera_refused) : null);
+        String refusal = refusal();
+        screen.allow.setVisibility(refusal == null ? View.GONE : View.VISIBLE);
+        screen.say(refusal);
         if (isCamera) {
             screen.photo.setImageDrawable(null);
             answer.setProjection(screen.preview::getSensorToViewTransform);
         }
-        if (isCamera && !wantsPermission) {
+        if (isCamera && refusal == null) {
             camera.bind(choices.isFront(), screen.isFullScreen());
         } else {
             camera.unbind();
@@ -310,7 +316,7 @@ public final class MainActivity extends ComponentActivity
     }
 
     private void onModelChanged() {
-        screen.say(null);
+        screen.say(refusal());
         answer.clear();
         statusDue = 0;
         analysePhoto();
