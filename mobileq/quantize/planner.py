@@ -16,7 +16,7 @@ from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import INPUT_SCALING
 from mobileq.quantize.search import FloatSearch, Trial, best
-from mobileq.quantize.variants import Variant, Variants
+from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ class Trials(Protocol):
 
     decided_on: str
     """What these pictures are, for reports."""
+    remedy: str
+    """What to try where no file works, one sentence."""
+    fixed_ranges: FixedRanges
+    """That the target's ops insist on; see `model_ranges`."""
 
     def convert_float(self, variant: Variant) -> None:
         """The float file that the integer ones build on. Raises as `Target.convert`."""
@@ -60,7 +64,6 @@ class Planner:
     Args:
         variants: What it can be made of; shared with the model's other files.
         trials: Of the target, the precision and its types.
-        fixed: Ranges that the target's ops insist on; see `model_ranges`.
     """
 
     def __init__(
@@ -69,10 +72,9 @@ class Planner:
         trials: Trials,
         precision: Precision,
         options: QuantOptions,
-        fixed: FixedRanges,
         progress: Progress,
     ) -> None:
-        self._fixed = fixed
+        self._fixed = tuple(sorted(trials.fixed_ranges.items()))
         self._variants, self._trials = variants, trials
         self._precision, self._options, self._progress = precision, options, progress
         self._bits = 16 if precision == "int16x8" else 8
@@ -99,7 +101,9 @@ class Planner:
         kept = matching_groups(variant.groups, options.keep_float)
         if self._bits == 16 or not options.search:
             if options.repairs is not None:
-                variant = self._variants.repaired(repairs, self._first, kept, variant, self._fixed)
+                variant = self._variants.repaired(
+                    repairs, self._ranging(self._first), kept, variant
+                )
             return self._planned(variant, self._first, kept), variant
         if options.budget is not None:
             self._trials.require_measure(options.budget)
@@ -134,7 +138,7 @@ class Planner:
         """As few float ops as it takes."""
         budget = self._options.budget
         feeds = self._trials.feeds(_RANKED_SAMPLES)
-        errors = self._variants.errors(variant, self._first, feeds, self._fixed)
+        errors = self._variants.errors(variant, self._ranging(self._first), feeds)
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
         levels = float_levels(variant.model, variant.groups, errors, kept, most)
         found = FloatSearch(lambda at: self._tried(variant, self._first, levels[at]), len(levels))
@@ -158,7 +162,7 @@ class Planner:
         kept, method = plan.keep_float, self._first
         with self._progress.stage("Fitting weights"):
             fitted = self._variants.repaired(
-                (*variant.repairs, *late), method, kept, variant, self._fixed
+                (*variant.repairs, *late), self._ranging(method), kept, variant
             )
             before = self._tried(variant, cast(Method, plan.calibrator), kept)
             after = self._tried(fitted, method, kept)
@@ -183,7 +187,7 @@ class Planner:
         if trial.problem is not None:
             raise VerificationError(
                 f"None of the files that were tried works: {trial.problem.rstrip('.')}.",
-                "Keep ops in float with --keep-float, or use another precision.",
+                self._trials.remedy,
             )
         return msgspec.structs.replace(
             self._planned(variant, method, kept),
@@ -194,8 +198,11 @@ class Planner:
     def _planned(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
         return QuantPlan(
             calibrator=method,
-            ranges=self._variants.ranges(variant, method, self._bits, self._fixed),
+            ranges=self._variants.ranges(variant, self._ranging(method)),
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),
         )
+
+    def _ranging(self, method: Method) -> Ranging:
+        return Ranging(method, self._bits, self._fixed)

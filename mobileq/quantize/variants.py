@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.plan import FixedRanges, model_ranges
+from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, TensorRanges
@@ -55,6 +55,15 @@ class Variant:
         return find_groups(self.model)
 
 
+@dataclass(frozen=True)
+class Ranging:
+    """How ranges are chosen; see `model_ranges`."""
+
+    method: Method
+    bits: int = 8
+    fixed: tuple[tuple[str, tuple[float, float]], ...] = ()
+
+
 class Variants:
     """All that the integer files of one model can be made of.
 
@@ -72,8 +81,8 @@ class Variants:
         self._progress = progress
         self.given = Variant(onnx, (), file_digest(onnx))
         self._statistics: dict[str, Statistics] = {}
-        self._ranges: dict[tuple[Hashable, ...], TensorRanges] = {}
-        self._errors: dict[tuple[Hashable, ...], dict[str, float]] = {}
+        self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
+        self._errors: dict[tuple[str, Ranging], dict[str, float]] = {}
 
     @cached_property
     def scaled(self) -> Variant:
@@ -90,18 +99,16 @@ class Variants:
     def repaired(
         self,
         names: Sequence[str],
-        method: Method,
+        ranging: Ranging,
         kept: Sequence[str],
         scaled: Variant | None = None,
-        fixed: FixedRanges | None = None,
     ) -> Variant:
         """The model after these repairs.
 
         Args:
-            method: Gives the ranges that weights are fitted to.
+            ranging: Gives the ranges that weights are fitted to.
             kept: Names of the groups that stay float.
             scaled: The model after the first repair, where that is known.
-            fixed: See `model_ranges`.
         """
         if scaled is None:
             scaled = self.scaled if INPUT_SCALING in names else self.given
@@ -112,47 +119,43 @@ class Variants:
             scaled.model,
             late,
             lambda: self._few_feeds(_REPAIR_SAMPLES),
-            lambda _: self._measured(scaled, method, fixed=fixed),
+            lambda _: self._measured(scaled, ranging),
             self._progress,
             kept,
         )
         return self._written(model, tuple(names))
 
-    def ranges(
-        self, variant: Variant, method: Method, bits: int = 8, fixed: FixedRanges | None = None
-    ) -> TensorRanges:
+    def ranges(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
         if any(name != INPUT_SCALING for name in variant.repairs):
             variant = self.scaled if INPUT_SCALING in variant.repairs else self.given
-        return self._measured(variant, method, bits, fixed)
+        return self._measured(variant, ranging)
 
-    def errors(
-        self,
-        variant: Variant,
-        method: Method,
-        feeds: list[Feeds],
-        fixed: FixedRanges | None = None,
-    ) -> dict[str, float]:
+    def errors(self, variant: Variant, ranging: Ranging, feeds: list[Feeds]) -> dict[str, float]:
         """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`."""
-        key = variant.sha256, method, _listed(fixed)
+        key = variant.sha256, ranging
         if key not in self._errors:
             self._errors[key] = part_errors(
                 variant.model,
                 variant.groups,
-                self._measured(variant, method, fixed=fixed),
+                self._measured(variant, ranging),
                 feeds,
                 self._spec,
                 self._progress,
             )
         return self._errors[key]
 
-    def _measured(
-        self, variant: Variant, method: Method, bits: int = 8, fixed: FixedRanges | None = None
-    ) -> TensorRanges:
-        key = variant.sha256, method, bits, _listed(fixed)
+    def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
+        key = variant.sha256, ranging
         if key not in self._ranges:
+            statistics = self._statistics_of(variant)
             self._ranges[key] = model_ranges(
-                variant.model, self._spec, self._statistics_of(variant), method, bits, fixed
+                variant.model,
+                self._spec,
+                statistics,
+                ranging.method,
+                ranging.bits,
+                dict(ranging.fixed),
             )
         return self._ranges[key]
 
@@ -180,7 +183,3 @@ class Variants:
         total = len(self._samples)
         for sample in self._samples.between(max(0, total - count), total):
             yield sample.feeds
-
-
-def _listed(fixed: FixedRanges | None) -> Hashable:
-    return tuple(sorted((fixed or {}).items()))

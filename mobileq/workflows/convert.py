@@ -110,33 +110,13 @@ def _write(
     from mobileq.calibration.samples import calibration_info
 
     source, spec = results.source, results.source.spec
-    for result in results.files:
-        made = result.made
-        bundle.add_file(made.artifact.path, made.path)
-        for name in made.companions:
-            bundle.add_file(name, made.path.parent / name)
-    bundle.add_file(f"reference/{spec.name}.onnx", source.onnx)
-    if source.quantized is not None:
-        bundle.add_file(f"reference/{spec.name}-quantized.onnx", source.quantized)
+    _add_models(bundle, results)
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
     with progress.stage("Writing golden vectors"):
         sample = next(verification_samples(spec, results.samples, 1, options.seed, source.onnx))
         add_golden(bundle, spec, source.onnx, sample)
-    report = Report(
-        verifications={r.artifact.name: r.verification for r in results.files},
-        plans={r.artifact.name: _reported(r.plan) for r in results.files if r.plan},
-        budgets=results.budgets,
-        layers={r.artifact.name: r.layers for r in results.files if r.layers},
-    )
-    recipes = [
-        TargetRecipe(target=each.artifact.target, recipe=each.artifact.recipe)
-        for each in results.files
-        if each.artifact.precision in CALIBRATED
-    ]
-    if recipes:
-        recipe_file = RecipeFile(recipes=tuple(recipes), set_inputs=source.info.set_inputs)
-        bundle.add_bytes("recipe.json", to_json(recipe_file))
+    report = _report(results)
     bundle.add_bytes("report.json", to_json(report))
     calibration = None
     if results.samples is not None and options.calib is not None:
@@ -160,6 +140,36 @@ def _write(
         tool_versions={"mobileq": __version__, "python": sys.version.split()[0]},
     )
     return bundle.finish(manifest).manifest
+
+
+def _add_models(bundle: BundleWriter, results: Results) -> None:
+    """The files, what belongs with them, what they were compared with, and how to make them."""
+    source, name = results.source, results.source.spec.name
+    for result in results.files:
+        made = result.made
+        bundle.add_file(made.artifact.path, made.path)
+        for companion in made.companions:
+            bundle.add_file(companion, made.path.parent / companion)
+    bundle.add_file(f"reference/{name}.onnx", source.onnx)
+    if source.quantized is not None:
+        bundle.add_file(f"reference/{name}-quantized.onnx", source.quantized)
+    recipes = tuple(
+        TargetRecipe(target=each.artifact.target, recipe=each.artifact.recipe)
+        for each in results.files
+        if each.artifact.precision in CALIBRATED
+    )
+    if recipes:
+        recipe_file = RecipeFile(recipes=recipes, set_inputs=source.info.set_inputs)
+        bundle.add_bytes("recipe.json", to_json(recipe_file))
+
+
+def _report(results: Results) -> Report:
+    return Report(
+        verifications={r.artifact.name: r.verification for r in results.files},
+        plans={r.artifact.name: _reported(r.plan) for r in results.files if r.plan},
+        budgets=results.budgets,
+        layers={r.artifact.name: r.layers for r in results.files if r.layers},
+    )
 
 
 def _reported(plan: QuantPlan) -> QuantPlan:

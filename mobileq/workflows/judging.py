@@ -29,7 +29,7 @@ class Judge:
         """Raises VerificationError where the file is wrong."""
         if found.problems:
             name = artifact.path.rpartition("/")[2]
-            hint = _sentence(remedy(target.info, artifact.recipe))
+            hint = sentence(remedy(target.info, artifact.recipe))
             if found.tolerance is not None:
                 engines = (
                     "Try the other --engine, or report"
@@ -89,5 +89,6 @@ def remedy(info: TargetInfo, recipe: QuantRecipe) -> str:
     return f"use {gentler}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Of what `remedy` gives."""
     return f"{text[:1].upper()}{text[1:]}."

@@ -13,7 +13,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.plan import QuantPlan
 from mobileq.regular_file import require_regular
-from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec, readings
+from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Target, Tensors
 from mobileq.workflows.source import Source
 from mobileq.workflows.stages import Stages
@@ -62,7 +62,6 @@ def make_file(
     """
     folder = stages.folder(f"{target.name}-{recipe.engine}-{recipe.precision}-{source.head}")
     path = folder / artifact_file(source.spec, recipe.precision, target.suffix)
-    versions = target.tool_versions(recipe)
 
     def make(folder: Path) -> None:
         done = write_file(stages, source, target, recipe, path, plan, samples, stages.progress)
@@ -91,10 +90,16 @@ def make_file(
         plan=plan,
         given=source.info.given,
         samples=samples.fingerprint() if samples else None,
-        versions=versions,
+        versions=target.tool_versions(recipe),
     )
     built = read(folder)
-    artifact = Artifact(
+    return Made(_artifact(source, target, recipe, path, built), path, built.companions)
+
+
+def _artifact(
+    source: Source, target: Target, recipe: QuantRecipe, path: Path, built: _Built
+) -> Artifact:
+    return Artifact(
         target=target.name,
         precision=recipe.precision,
         path=f"models/{path.name}",
@@ -103,13 +108,11 @@ def make_file(
         inputs=built.inputs,
         outputs=built.outputs,
         recipe=recipe,
+        decode=source.spec.decode if source.is_cut else None,
         ops=built.ops,
-        tool_versions=versions,
+        tool_versions=target.tool_versions(recipe),
         notes=built.notes,
     )
-    if source.is_cut:
-        artifact = msgspec.structs.replace(artifact, **readings(source.spec))
-    return Made(artifact, path, built.companions)
 
 
 def write_file(

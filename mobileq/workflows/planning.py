@@ -131,7 +131,6 @@ class Planning:
             trials,
             recipe.precision,
             options,
-            target.info.fixed_ranges,
             self._stages.progress,
         )
         plan, variant = planner.plan()

@@ -23,6 +23,7 @@ from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.tasks.base import task_of
 from mobileq.workflows.decision import Decision, Score
+from mobileq.workflows.judging import remedy, sentence
 from mobileq.workflows.making import write_file
 from mobileq.workflows.source import Source
 from mobileq.workflows.stages import Stages
@@ -57,6 +58,8 @@ class FileTrials:
         self._stages, self._source = stages, source
         self._target, self._recipe = target, recipe
         self._samples, self._decision, self.decided_on = samples, decision, decided_on
+        self.fixed_ranges = target.info.fixed_ranges
+        self.remedy = sentence(remedy(target.info, recipe))
 
     def convert_float(self, variant: Variant) -> None:
         """The float file that the integer ones build on. Raises as `Target.convert`."""

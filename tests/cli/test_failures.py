@@ -148,3 +148,5 @@ def test_file_of_which_no_candidate_works_fails_alone(
     assert result.code == 1
     assert names_in(tmp_path / "out" / "models") == ["demo-fp32.tflite"]
     assert "None of the files that were tried works: It does not load." in result.out
+    (failed,) = _manifest(tmp_path / "out")["failures"]
+    assert failed["hint"] == "Keep sensitive ops in float with --keep-float, or use dynamic."

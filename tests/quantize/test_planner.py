@@ -17,19 +17,21 @@ from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
-from mobileq.quantize.plan import TRIED, QuantPlan
+from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
 from mobileq.quantize.search import Trial
-from mobileq.quantize.variants import Variant, Variants
+from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 
 CHAIN = 12
+FIXED = (("Relu", (0.0, 6.0)),)
 
 
 class Trials:
     """Costs of files by a formula in place of running them; what was asked for is kept."""
 
     decided_on = "4 calibration pictures"
+    remedy = "Use dynamic."
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Trials:
     ) -> None:
         self._error, self._lost, self._is_convertible = error, lost, is_convertible
         self._problem = problem
+        self.fixed_ranges: FixedRanges = dict(FIXED)
         self.plans: list[tuple[str, QuantPlan]] = []
         self.floats: list[Variant] = []
         self.budgets: list[float] = []
@@ -203,12 +206,13 @@ def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Vari
     )
     plan, variant = _plan(variants, Trials(), options=asked)
     assert variant.sha256 != variants.scaled.sha256
-    assert plan.ranges == variants.ranges(variants.scaled, "mse")
+    assert plan.ranges == variants.ranges(variants.scaled, Ranging("mse", 8, FIXED))
 
 
 def test_where_no_file_works_the_reason_is_told(variants: Variants) -> None:
-    with pytest.raises(VerificationError, match=r"None of the files .* works: It did not load\."):
+    with pytest.raises(VerificationError, match=r"None of .* works: It did not load\.") as caught:
         _plan(variants, Trials(problem="It did not load."))
+    assert caught.value.hint == "Use dynamic."
 
 
 def test_pattern_without_a_match_is_refused_before_anything_is_tried(variants: Variants) -> None:

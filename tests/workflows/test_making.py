@@ -1,0 +1,166 @@
+"""Files of a model of one convolution: final ones, tried ones and their float base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobileq.cache import ResultCache
+from mobileq.calibration.samples import SampleSet, open_samples
+from mobileq.errors import ToolError, UnsupportedOperatorError, UsageError
+from mobileq.progress import Silent
+from mobileq.quantize.options import QuantOptions
+from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.variants import Ranging, Variants
+from mobileq.spec import QuantRecipe
+from mobileq.targets.base import ConversionJob, Target
+from mobileq.targets.reference import reference_runner
+from mobileq.targets.registry import load_target
+from mobileq.targets.tflite.target import TfliteTarget
+from mobileq.workflows.decision import Decision
+from mobileq.workflows.making import make_file
+from mobileq.workflows.opening import Overrides
+from mobileq.workflows.planning import Planning, unlabelled
+from mobileq.workflows.source import Source, prepare
+from mobileq.workflows.stages import Stages
+from mobileq.workflows.trials import FileTrials
+
+INT8 = QuantRecipe(precision="int8")
+
+
+@dataclass
+class Run:
+    """A run of `convert`, up to the prepared model."""
+
+    stages: Stages
+    source: Source
+    samples: SampleSet
+    target: Target
+
+    def trials(self) -> FileTrials:
+        decide = unlabelled(self.samples, 1)
+
+        def decision() -> Decision:
+            spec = self.source.spec
+            with closing(reference_runner(self.source.onnx, spec.inputs, spec.outputs)) as runner:
+                return Decision(runner, spec, decide, Silent())
+
+        return FileTrials(
+            *(self.stages, self.source, self.target, INT8, self.samples),
+            cache(decision),
+            decide.description,
+        )
+
+    def variants(self) -> Variants:
+        folder = self.stages.folder("repaired")
+        return Variants(self.source.onnx, self.source.spec, self.samples, folder, Silent())
+
+
+@pytest.fixture
+def run(model: Path, tmp_path: Path) -> Iterator[Run]:
+    numbers = np.random.default_rng(0)
+    (tmp_path / "samples").mkdir()
+    for at in range(4):
+        values = numbers.normal(0.0, 1.0, (1, 3, 8, 8)).astype(np.float32)
+        np.save(tmp_path / "samples" / f"{at}.npy", values)
+    (tmp_path / "scratch").mkdir()
+    with ResultCache(tmp_path / "cache") as store:
+        stages = Stages(store, tmp_path / "scratch", Silent())
+        source = prepare(stages, model, Overrides())
+        samples = open_samples(tmp_path / "samples", None, source.spec.inputs)
+        with closing(load_target("tflite")) as target:
+            yield Run(stages, source, samples, target)
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[ConversionJob]:
+    """What the target is asked for, besides doing it."""
+    found, convert = list[ConversionJob](), TfliteTarget.convert
+
+    def kept(self: TfliteTarget, job: ConversionJob) -> Any:
+        found.append(job)
+        return convert(self, job)
+
+    monkeypatch.setattr(TfliteTarget, "convert", kept)
+    return found
+
+
+def test_a_file_is_made_once_for_all_runs_with_the_same_inputs(
+    run: Run, jobs: list[ConversionJob], tmp_path: Path
+) -> None:
+    target, recipe = run.target, QuantRecipe(precision="fp32")
+    made = make_file(run.stages, run.source, target, recipe, None, None)
+    assert made.path.name == "Model-fp32.tflite"
+    assert made.artifact.path == "models/Model-fp32.tflite"
+    assert made.artifact.size_bytes == made.path.stat().st_size
+    assert [spec.name for spec in made.artifact.outputs] == ["y"]
+    (tmp_path / "other").mkdir()
+    again = Stages(run.stages._store, tmp_path / "other", Silent())
+    assert make_file(again, run.source, target, recipe, None, None).artifact == made.artifact
+    assert len(jobs) == 1
+
+
+def test_tried_files_their_float_base_and_the_final_one_are_asked_for_alike(
+    run: Run, jobs: list[ConversionJob]
+) -> None:
+    trials, variants = run.trials(), run.variants()
+    plan = QuantPlan(calibrator="mse", ranges=dict(variants.ranges(variants.given, Ranging("mse"))))
+    trials.convert_float(variants.given)
+    tried = trials.run(variants.given, plan)
+    made = make_file(run.stages, run.source, run.target, INT8, plan, run.samples)
+    base, trial, final = jobs
+    assert (base.recipe.precision, base.ranges, base.sample_count) == ("fp32", {}, 0)
+    assert trial.ranges == final.ranges == plan.ranges
+    assert base.scratch == trial.scratch == final.scratch
+    assert tried.error is not None
+    assert tried.error < 0.1
+    assert tried.lost is None, "nobody knows what the outputs mean"
+    assert tried.size_bytes == made.artifact.size_bytes
+
+
+def test_a_tried_file_that_does_not_work_says_why(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials, variants = run.trials(), run.variants()
+    plan = QuantPlan(calibrator="mse", ranges=dict(variants.ranges(variants.given, Ranging("mse"))))
+
+    def fails(error: Exception) -> None:
+        def convert(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(TfliteTarget, "convert", convert)
+
+    fails(ToolError("It crashed.", "See the log file."))
+    tried = trials.run(variants.given, plan)
+    assert (tried.problem, tried.error) == ("It crashed.", None)
+    fails(UnsupportedOperatorError("There is no Foo.", ""))
+    with pytest.raises(UnsupportedOperatorError):
+        trials.run(variants.given, plan)
+    assert trials.remedy == "Keep sensitive ops in float with --keep-float, or use dynamic."
+
+
+def test_a_budget_needs_outputs_whose_meaning_is_known(run: Run) -> None:
+    with pytest.raises(UsageError, match="--budget is of a task's measure"):
+        run.trials().require_measure(0.01)
+
+
+def test_a_plan_is_found_once_for_all_runs_with_the_same_pictures(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, options = run.target, QuantOptions(search=False)
+    plan, made_of = Planning(run.stages, run.samples, None).plan(run.source, target, INT8, options)
+    assert plan.repairs == ("input-scaling",)
+    assert {"x", "y"} <= plan.ranges.keys()
+    (tmp_path / "other").mkdir()
+    again = Stages(run.stages._store, tmp_path / "other", Silent())
+    monkeypatch.setattr(TfliteTarget, "convert", None)
+    planning = Planning(again, run.samples, None)
+    found, same = planning.plan(run.source, target, INT8, options)
+    assert (found, same.sha256) == (plan, made_of.sha256)
