@@ -56,7 +56,7 @@ def main() -> int:
             print(f"{outcome.kind:8} {name}: {outcome.reason[:230]}")
     if not options.only and not options.sample:
         _tell_changes(options.target, found)
-        write_results(options.target, found)
+        write_results(options.target, found, len({kept[case.id].code for case in chosen}))
         write_table()
         print(f"Written: {RESULTS / options.target}.json, {TABLE}")
     counts = Counter(outcome.kind for outcome in found.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from tests.onnx_backend.cases import cases
 from tests.onnx_backend.trial import KINDS, Outcome
 
 RESULTS = Path(__file__).parent / "results"
+STATES = RESULTS / "states.json"
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "onnx-ops.md"
 _TARGETS = {"tflite": "TFLite", "mnn": "MNN"}
 _LONGEST = 160
@@ -25,14 +27,23 @@ def read_results(target: str) -> dict[str, Outcome]:
     return msgspec.json.decode(file.read_bytes(), type=dict[str, Outcome])
 
 
-def write_results(target: str, found: dict[str, Outcome]) -> None:
-    """One line for each test, so that a change shows as such."""
+def write_results(target: str, found: dict[str, Outcome], states: int) -> None:
+    """One line for each test, so that a change shows as such.
+
+    Args:
+        states: Of how many states of the code the outcomes are.
+    """
     RESULTS.mkdir(exist_ok=True)
+    STATES.write_text(msgspec.json.encode({**_states(), target: states}).decode() + "\n")
     lines = [
         f"{msgspec.json.encode(name).decode()}: {msgspec.json.encode(found[name]).decode()}"
         for name in sorted(found)
     ]
     (RESULTS / f"{target}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _states() -> dict[str, int]:
+    return msgspec.json.decode(STATES.read_bytes()) if STATES.exists() else {}
 
 
 def write_table() -> None:
@@ -47,8 +58,7 @@ def write_table() -> None:
         "Made by `python -m tests.onnx_backend --target tflite` (and `mnn`) from the node,"
         " pytorch-converted and pytorch-operator tests of the installed `onnx` package: each is"
         " converted in fp32 as `mobileq convert` does, and run on the test's own inputs."
-        " What was right before is run again with `--again` only, so that rows can be of different"
-        " states of the code.",
+        f" {' '.join(_told_states())}",
         "",
         *(f"- **{kind}**: {meaning}." for kind, meaning in KINDS.items()),
         "",
@@ -66,6 +76,13 @@ def write_table() -> None:
         ]
         lines.append(f"| {op} | {len(ops[op])} | {' | '.join(cells)} |")
     TABLE.write_text("\n".join(lines) + "\n")
+
+
+def _told_states() -> Iterator[str]:
+    """Without `--again`, what was right stays as it was, and `--only` runs a part."""
+    for target, states in _states().items():
+        whole = "one run over the same code" if states == 1 else f"{states} states of the code"
+        yield f"The column of {_TARGETS[target]} is of {whole}."
 
 
 def _totals(results: dict[str, dict[str, Outcome]]) -> list[str]:

@@ -14,7 +14,14 @@ from mobileq.graph.shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-OPS = ("Attention", "GroupNormalization", "RMSNormalization", "RotaryEmbedding", "Swish")
+OPS = (
+    "Attention",
+    "CenterCropPad",
+    "GroupNormalization",
+    "RMSNormalization",
+    "RotaryEmbedding",
+    "Swish",
+)
 """Newer than the converters: onnx2tf 2.6.9 and MNN 3.6.1 don't know them, or only forms of other
 programs under the same name. GroupNormalization onnx2tf knows, but not behind every shape."""
 

@@ -17,6 +17,7 @@ from mobileq.graph.rewrites import (
     explicit_axis,
     explicit_pads,
     fixed_loop,
+    fixed_scan,
     flat_loss,
     fractional_mod,
     gelu_tanh,
@@ -46,6 +47,7 @@ RULES = tuple(
     for module in (
         constant_branch,
         fixed_loop,
+        fixed_scan,
         one_input,
         bitwise_not,
         narrow_integers,

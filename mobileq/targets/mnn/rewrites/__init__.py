@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _WITH_BODIES = (
-    *("CenterCropPad", "GroupNormalization"),
+    "GroupNormalization",
     *("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"),
 )
-"""Operators that the standard defines by others. MNN 3.6.1 has no counterpart of the first ones; of
-the losses it gives no second output, and counts what is to be ignored when it takes the mean."""
+"""Operators that the standard defines by others. MNN 3.6.1 has no counterpart of the first; of the
+losses it gives no second output, and counts what is to be ignored when it takes the mean."""
 
 
 def rewritten_for_mnn(model: ModelProto) -> ModelProto:
