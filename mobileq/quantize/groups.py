@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from mobileq.graph.op_facts import ACTIVATIONS, MOVING, WEIGHTY, Fact, ops_with
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 GroupKind = Literal["convolution", "activation", "arithmetic"]
+GROUP_KINDS: Final[tuple[GroupKind, ...]] = get_args(GroupKind)
 
 _TRANSPARENT = MOVING | ops_with(Fact.PADS)
 """Not Resize, which only moves values where it takes the nearest: it is judged like arithmetic,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
@@ -39,6 +39,8 @@ class Trials(Protocol):
     """What to try where no file works, one sentence."""
     fixed_ranges: FixedRanges
     """That the target's ops insist on; see `model_ranges`."""
+    float_kinds: Collection[str]
+    """Of groups that can stay float there or not; see `float_levels`."""
 
     def convert_float(self, variant: Variant) -> None:
         """The float file that the integer ones build on. Raises as `Target.convert`."""
@@ -140,7 +142,8 @@ class Planner:
         feeds = self._trials.feeds(_RANKED_SAMPLES)
         errors = self._variants.errors(variant, self._ranging(self._first), feeds)
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
-        levels = float_levels(variant.model, variant.groups, errors, kept, most)
+        kinds = self._trials.float_kinds
+        levels = float_levels(variant.model, variant.groups, errors, kept, most, kinds)
         found = FloatSearch(lambda at: self._tried(variant, self._first, levels[at]), len(levels))
         with self._progress.stage("Looking for the ops that must stay float"):
             level = found.worthwhile() if budget is None else found.within(budget)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mobileq.graph.shapes import value_counts
-from mobileq.quantize.groups import OpGroup, touched_tensors
+from mobileq.quantize.groups import GROUP_KINDS, OpGroup, touched_tensors
 from mobileq.quantize.simulate import inside
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def float_levels(
     errors: Mapping[str, float],
     kept: Collection[str] = (),
     most: float = MOST_FLOAT,
+    kinds: Collection[str] = GROUP_KINDS,
 ) -> tuple[tuple[str, ...], ...]:
     """Names of float groups, each level within twice the work of the one before.
 
@@ -47,6 +48,8 @@ def float_levels(
             alone; see `sensitivity.part_errors`.
         kept: Names of groups that are float in any case.
         most: Share of the work that others may be.
+        kinds: Of groups that are integer or float as whoever runs the file is told. Levels that
+            differ in others alone, which are float there in any case, are one and the same file.
     """
     work = relative_work(model, groups)
     neighbourhood = _Neighbourhood(touched_tensors(model, groups), errors, work)
@@ -55,7 +58,8 @@ def float_levels(
         limits.insert(1, limit)
         limit /= 2
     sets = [neighbourhood.chosen(kept, limit) for limit in limits]
-    found = [tuple(group.name for group in groups if group.name in names) for names in sets]
+    told = {group.name for group in groups if group.kind in kinds}.union(kept)
+    found = [tuple(group.name for group in groups if group.name in names & told) for names in sets]
     return tuple(dict.fromkeys(found))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class FileTrials:
         self._target, self._recipe = target, recipe
         self._samples, self._decision, self.decided_on = samples, decision, decided_on
         self.fixed_ranges = target.info.fixed_ranges
+        self.float_kinds: Collection[str] = target.info.float_kinds
         self.remedy = sentence(remedy(target.info, recipe))
 
     def convert_float(self, variant: Variant) -> None:

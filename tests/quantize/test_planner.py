@@ -16,6 +16,7 @@ from mobileq.calibration.samples import open_samples
 from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
+from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
@@ -44,6 +45,7 @@ class Trials:
         self._error, self._lost, self._is_convertible = error, lost, is_convertible
         self._problem = problem
         self.fixed_ranges: FixedRanges = dict(FIXED)
+        self.float_kinds = GROUP_KINDS
         self.plans: list[tuple[str, QuantPlan]] = []
         self.floats: list[Variant] = []
         self.budgets: list[float] = []

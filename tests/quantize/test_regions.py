@@ -89,6 +89,21 @@ def test_levels_keep_what_is_asked_and_stay_within_their_limit(
     assert list(levels[-1]) == sorted(levels[-1], key=order.index)
 
 
+def test_levels_that_are_one_file_where_nothing_but_convolutions_is_told_are_one(
+    demo: PreparedModel, groups: tuple[OpGroup, ...]
+) -> None:
+    errors = {group.name: float(at) for at, group in enumerate(groups)}
+    arithmetic = next(group.name for group in groups if group.kind == "arithmetic")
+    every = float_levels(demo.model, groups, errors, most=0.8)
+    told = float_levels(demo.model, groups, errors, (arithmetic,), 0.8, ("convolution",))
+    kinds = {group.name: group.kind for group in groups}
+    assert {kinds[name] for level in every for name in level} > {"convolution"}
+    assert {name for level in told for name in level if kinds[name] != "convolution"} == {
+        arithmetic
+    }, "which was asked for"
+    assert len(set(told)) == len(told) > 2
+
+
 def test_a_convolution_is_more_work_than_an_addition(
     demo: PreparedModel, groups: tuple[OpGroup, ...]
 ) -> None:
