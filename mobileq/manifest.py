@@ -126,26 +126,24 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
 
     def tell(self, page: Page) -> None:
         """The files, and how far each is from the ONNX model."""
-        rows: list[tuple[str, ...]] = []
-        measures: set[str] = set()
-        for artifact in self.artifacts:
-            measured = self.measurements.get(artifact.name, {})
-            agreed = {key: each for key, each in measured.items() if key.startswith(AGREEMENT)}
-            measures |= agreed.keys()
-            rows.append(
-                (
-                    Path(artifact.path).name,
-                    megabytes(artifact.size_bytes),
-                    number(measured.get("sqnr_db"), ".1f", "exact"),
-                    number(measured.get("cosine"), ".6f"),
-                    number(next(iter(agreed.values()), None), ".3f"),
-                    artifact.recipe.engine,
-                )
+        measured = [self.measurements.get(artifact.name, {}) for artifact in self.artifacts]
+        measures = sorted({key for each in measured for key in each if key.startswith(AGREEMENT)})
+        rows: list[tuple[str, ...]] = [
+            (
+                Path(artifact.path).name,
+                megabytes(artifact.size_bytes),
+                number(figures.get("sqnr_db"), ".1f", "exact"),
+                number(figures.get("cosine"), ".6f"),
+                *(number(figures.get(measure), ".3f") for measure in measures),
+                artifact.recipe.engine,
             )
-        rows += [(each.file_name, "FAILED", "-", "-", "-", "-") for each in self.failures]
-        columns = ("file", "size", "SQNR dB", "cosine", "agreement", "engine")
+            for artifact, figures in zip(self.artifacts, measured, strict=True)
+        ]
+        columns = ("file", "size", "SQNR dB", "cosine", *("agreement",) * len(measures), "engine")
+        without = ("-",) * (len(columns) - 2)
+        rows += [(each.file_name, "FAILED", *without) for each in self.failures]
         page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
-        for measure in sorted(measures):
+        for measure in measures:
             page.line(
                 f"agreement: {measure.removeprefix(AGREEMENT)} of the file's answers, the ONNX "
                 "model's taken for the truth.",

@@ -68,13 +68,16 @@ def convert(
     ] = "auto",
     budget: Annotated[
         float | None,
-        typer.Option(help="mAP50-95 that int8 may lose, such as 0.005; exit code 3 if it can't."),
+        typer.Option(
+            help="What int8 may lose of the task's measure (of boxes mAP50-95), such as 0.005; "
+            "exit code 3 if it can't."
+        ),
     ] = None,
     annotations: Annotated[
         Path | None,
         typer.Option(
-            help="Labels to hold the budget on: COCO json or data.yaml. Half the pictures "
-            "decide, half are reported on."
+            help="Labels to hold the budget on; of boxes, COCO json or data.yaml. Half the "
+            "pictures decide, half are reported on."
         ),
     ] = None,
     eval_images: Annotated[

@@ -23,7 +23,8 @@ class QuantOptions:
     Attributes:
         search: Try files on the decision pictures; without, ranges are by mean squared error and
             no op is looked at.
-        budget: mAP50-95 that may be lost; None for "until more float ops bring little".
+        budget: Of the task's measure (mAP50-95 of boxes), what may be lost; None for "until more
+            float ops bring little".
         keep_float: Regular expressions on tensor names.
         repairs: Of `mobileq.quantize.repairs`; None for those that help where they were tried.
     """

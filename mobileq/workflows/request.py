@@ -323,7 +323,7 @@ def _check_quantization(options: ConvertOptions) -> None:
     budget = options.quantization.budget
     if budget is not None and not 0.0 <= budget < 1.0:
         raise UsageError(
-            f"--budget can't be {budget:g}.", "Give the mAP that may be lost, such as 0.005."
+            f"--budget can't be {budget:g}.", "Give what may be lost, such as 0.005 of mAP50-95."
         )
     if budget is not None and not options.quantization.search:
         raise UsageError("--budget needs a search.", "Leave out --no-search.")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mobileq
+from mobileq.page import HtmlPage
 
 
 def test_a_model_of_no_family_becomes_a_bundle_that_can_be_inspected(
@@ -18,6 +19,10 @@ def test_a_model_of_no_family_becomes_a_bundle_that_can_be_inspected(
     manifest = mobileq.convert(str(model), str(output), precision="fp32", progress=heard)
     assert [artifact.name for artifact in manifest.artifacts] == ["tflite-fp32"]
     assert manifest.failures == ()
+    page = HtmlPage()
+    manifest.tell(page)
+    assert "SQNR" in page.html
+    assert "agreement" not in page.html, "with what nobody can read"
     assert heard.notices, "that the family is not known, and what the file was compared on"
     bundle = mobileq.read_bundle(str(output))
     assert bundle.manifest == manifest
