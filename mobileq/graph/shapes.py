@@ -220,7 +220,8 @@ def infer_shapes(model: ModelProto) -> ModelProto:
 
     require_tensors(model)
     require_ranks(model)
-    light = _without_weights(model)
+    light = without_weights(model)
+    del light.graph.value_info[:]
     declared = {value.name: dims(value) for value in model.graph.output}
     for value in light.graph.output:
         value.type.tensor_type.ClearField("shape")
@@ -239,8 +240,8 @@ def infer_shapes(model: ModelProto) -> ModelProto:
     return inferred
 
 
-def _without_weights(model: ModelProto) -> ModelProto:
-    """A copy without value_info, in which large initializers have a type and a shape only.
+def without_weights(model: ModelProto) -> ModelProto:
+    """A copy in which large initializers have a type and a shape only.
 
     Inference takes the model through two more copies and two byte strings, and looks at the values
     of shapes, axes and the like alone.
@@ -249,7 +250,7 @@ def _without_weights(model: ModelProto) -> ModelProto:
 
     light = onnx.ModelProto()
     _copy_fields(model, light, ("graph",))
-    _copy_fields(model.graph, light.graph, ("initializer", "value_info"))
+    _copy_fields(model.graph, light.graph, ("initializer",))
     for tensor in model.graph.initializer:
         if math.prod(tensor.dims) <= _MOST_LOOKED_AT:
             light.graph.initializer.append(tensor)

@@ -52,9 +52,11 @@ def _weight_types(graph: Mapping[str, Any]) -> dict[str, int]:
     for op in graph["oplists"]:
         main = op.get("main", {})
         packed, plain = main.get("quanParameter") or {}, main.get("weight")
+        # Those of a graph that was described without its large constants.
+        elsewhere = main.get("external") if op["main_type"] == "Convolution2D" else None
         if packed.get("type"):
             kinds[_PACKING.get(packed["type"], f"packing {packed['type']}")] += 1
-        elif plain is not None and len(plain):
+        elif elsewhere or (plain is not None and len(plain)):
             kinds["float32"] += 1
     return dict(kinds)
 

@@ -29,7 +29,7 @@ class MnnWorker:
 
     def outline(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Inputs, outputs and ops of a .mnn file."""
-        graph = _dumped(fields["path"])
+        graph = _described(fields["path"])
         return {**contents(graph), **_session_tensors(fields["path"])}, {}
 
     def session(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
@@ -75,19 +75,31 @@ class MnnWorker:
         _tools.mnnquant(["mnnquant", fields["source"], str(output), str(config)])
         if not output.exists() or output.stat().st_size == 0:
             raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
-        graph = _dumped(str(output))
+        graph = _described(str(output))
         pooled = pooled_tensors(graph)
         described = {**affines(graph), **dict.fromkeys(pooled)}
         describe_as_float(output, pooled | contested(graph["oplists"], described))
         return {}, {}
 
     def graph(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """A .mnn file's graph in MNN's JSON form."""
+        """A .mnn file's graph in MNN's JSON form, with all constants that it holds itself."""
         return {"graph": _dumped(fields["path"])}, {}
 
 
-def _dumped(path: str) -> dict[str, Any]:
-    """The graph in MNN's JSON form."""
+def _described(path: str) -> dict[str, Any]:
+    """The graph in MNN's JSON form, without the large constants.
+
+    As text and Python's numbers they would take 12 times the file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / "model.mnn"
+        _mnnconvert("-f", "MNN", "--modelFile", native_path(path), "--MNNModel", str(bare),
+                    "--saveExternalData")  # fmt: skip
+        return _dumped(str(bare), named=path)
+
+
+def _dumped(path: str, named: str = "") -> dict[str, Any]:
+    """The graph in MNN's JSON form; `named` is its file for messages."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.json"
         _mnnconvert("-f", "MNN", "--modelFile", native_path(path), "--JsonFile", str(target))
@@ -95,7 +107,7 @@ def _dumped(path: str) -> dict[str, Any]:
             graph: dict[str, Any] = json.loads(_finite(target.read_text(errors="replace")))
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{path} is not an MNN file, or a damaged one.", "Convert the model again."
+                f"{named or path} is not an MNN file, or a damaged one.", "Convert the model again."
             ) from error
     return graph
 

@@ -16,6 +16,7 @@ from mobileq.errors import ToolError
 from mobileq.external.framing import Arrays, Fields
 from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
+from mobileq.targets.tflite.frugal import only_float32
 from mobileq.targets.tflite.layout import file_order
 from mobileq.targets.tflite.refusals import reasons_told
 
@@ -27,7 +28,7 @@ class TfliteWorker:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
         inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
         with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
-            with reasons_told(fields["model"]):
+            with reasons_told(fields["model"]), only_float32():
                 _onnx2tf(fields["model"], folder, inputs, tflite_backend="flatbuffer_direct")
             written = sorted(Path(folder).glob("*_float32.tflite"))
             if not written:
