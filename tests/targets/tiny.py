@@ -164,6 +164,21 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "k_columns": weights(7, 9, seed=7),
         },
     ),
+    # What TFLite computes in steps of its own, and what it has in float only.
+    "normed": (
+        """g (float[1,4,16] x) => (float[1,4,8] y) {
+            h = LayerNormalization<axis = -1>(x, gamma, beta)
+            y = MatMul(h, w)
+        }""",
+        {"gamma": 1 + weights(16), "beta": weights(16, seed=1), "w": weights(16, 8, seed=2)},
+    ),
+    "cosine": (
+        """g (float[1,4,16] x) => (float[1,4,8] y) {
+            h = Cos(x)
+            y = MatMul(h, w)
+        }""",
+        {"w": weights(16, 8)},
+    ),
     # Blocks as FastViT has them: two convolutions and a batch normalization take the same tensor.
     "branches": (
         """g (float[1,8,16,16] x) => (float[1,8,16,16] y) {

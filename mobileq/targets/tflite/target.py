@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
+from mobileq.targets.tflite.all_integer import float_reason
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import (
     REPORT_SUFFIX,
@@ -164,7 +165,7 @@ class TfliteTarget:
                 self.close()  # it may have crashed
                 raise
         if job.recipe.precision == "int8-full":
-            _require_integers(job)
+            _require_integers(job, base, fields["ranges"])
         return notes
 
 
@@ -195,14 +196,14 @@ def _is_raw(job: ConversionJob) -> bool:
     return job.spec.decode is not None and job.spec.decode.head == "raw"
 
 
-def _require_integers(job: ConversionJob) -> None:
+def _require_integers(job: ConversionJob, base: Path, ranges: Collection[str]) -> None:
     """Nothing that an integer-only accelerator would refuse."""
     model = flatbuffer.read_model(job.output)
     floats = counting.float_ops(model)
     if floats:
+        reason = float_reason(model, base, job.model, ranges) or ", ".join(floats[:3])
         raise VerificationError(
-            f"{job.spec.name} can't be all integer: TFLite has no integer kernel, or there is no "
-            f"range, for {', '.join(floats[:3])}.",
+            f"{job.spec.name} can't be all integer: {reason}.",
             "Use int8, which keeps such ops in float, or --head raw.",
         )
 

@@ -1,0 +1,67 @@
+"""What keeps a file from being all integer, told by the ONNX model's ops."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobileq.graph.outline import node_label
+from mobileq.targets.tflite import contents
+from mobileq.targets.tflite.correspondence import REPORT_SUFFIX, read_correspondence
+from mobileq.targets.tflite.flatbuffer import read_model
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+_EDGES = ("QUANTIZE", "DEQUANTIZE")
+
+
+def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -> str | None:
+    """Half a sentence on the first op that is in float; None where none is.
+
+    Args:
+        model: The quantized file (a schema `ModelT`).
+        base: The float file that it was made of, its correspondence beside it.
+        source: The ONNX model's file.
+        known: Tensors of `base` that have a range.
+    """
+    made_from = read_model(base)
+    graph = made_from.subgraphs[0]
+    nodes = _nodes(source, base, made_from)
+    floats = {
+        contents.tensor_name(tensor)
+        for tensor in model.subgraphs[0].tensors
+        if contents.dtype_name(tensor).startswith("float")
+    }
+    activations = contents.activation_indices(made_from)
+    names = [contents.tensor_name(tensor) for tensor in graph.tensors]
+    kind, lacks = "", False
+    for op in graph.operators:
+        given, op_name = (
+            [names[int(index)] for index in op.outputs],
+            contents.op_name(made_from, op),
+        )
+        if not kind and op_name not in _EDGES and not floats.isdisjoint(given):
+            kind = op_name
+            touched = (*op.inputs, *op.outputs)
+            lacks = any(names[int(i)] not in known for i in touched if int(i) in activations)
+        # onnx2tf writes what it makes of a node in one piece, which ends with what the node gives.
+        node = next((nodes[name] for name in given if name in nodes), None)
+        if kind and node is not None:
+            what = f"{kind}, a part of {node.op_type} ({node_label(node)})"
+            if lacks:
+                return f"{what}, takes or gives values of which no range is known"
+            return f"TFLite has no integer kernel for {what}"
+    return f"{kind} is in float" if kind else None
+
+
+def _nodes(source: Path, base: Path, made_from: Any) -> Mapping[str, NodeProto]:
+    """The ONNX model's nodes, by the TFLite tensor that has what they give."""
+    import onnx
+
+    graph = onnx.load(source, load_external_data=False).graph
+    nodes = {name: node for node in graph.node for name in node.output}
+    takers = {node.name: node.input[0] for node in graph.node if node.name and node.input}
+    names = read_correspondence(base.with_suffix(REPORT_SUFFIX), made_from, nodes, takers)
+    return {names[name]: node for name, node in nodes.items() if name in names}
