@@ -23,7 +23,7 @@ from mobileq.errors import (
     MobileqError,
     UsageError,
 )
-from mobileq.logfile import own_stderr
+from mobileq.interruption import is_done_whole
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 _REPEATED_S = 2.0
 """A second Ctrl-C within this time is impatience; obeying it would leave the tidying half done."""
-_IMPORTING_S = 0.02
-"""How long a Ctrl-C waits before it looks again whether an import is over."""
+_WAITING_S = 0.02
+"""How long a Ctrl-C waits before it looks again whether an import or the tidying is over."""
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _stopped_by: int | None = None
 """The first of them that came."""
@@ -191,8 +191,8 @@ def _obey_once() -> None:
         global _stopped_by
         if number != signal.SIGALRM:
             _stopped_by = _stopped_by or number
-        if _imports(frame):
-            signal.setitimer(signal.ITIMER_REAL, _IMPORTING_S)
+        if _imports(frame) or is_done_whole(frame):
+            signal.setitimer(signal.ITIMER_REAL, _WAITING_S)
             return
         before, last = last, time.monotonic()
         if last - before > _REPEATED_S:
@@ -238,15 +238,24 @@ def _log_warnings() -> None:
         warnings.showwarning = log
 
 
-def run() -> None:
-    """Entry point of the console script."""
+def _prepare_process() -> None:
+    from mobileq.logfile import own_stderr
+
     _open_standard_streams()
     own_stderr()
     # Fitting weights is many small products, which OpenBLAS's threads make twice as slow.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _obey_once()
     _log_warnings()
-    code = main()
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    _obey_once()
+    try:
+        _prepare_process()
+        code = main()
+    except KeyboardInterrupt as error:
+        code = _report(error, "--json" in sys.argv)
     # All is said and done: Python's own end is not to be cut off with another exit code.
     for number in (*_STOPS, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)

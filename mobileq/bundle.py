@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from mobileq.errors import InputError, MobileqError, UsageError, unreadable
+from mobileq.interruption import done_whole
 from mobileq.manifest import (
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
@@ -35,7 +36,7 @@ from mobileq.manifest import (
 from mobileq.page import Page, Told
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
-from mobileq.staging import abandoned, is_full_disk, staging_path
+from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ class BundleWriter:
         traceback: TracebackType | None,
     ) -> None:
         """Remove what is not in place."""
-        shutil.rmtree(self._staging, ignore_errors=True)
+        remove(self._staging)
         if self._old.exists() and self.output.exists():
-            shutil.rmtree(self._old, ignore_errors=True)
+            remove(self._old)
 
     def add_bytes(self, path: str, data: bytes) -> None:
         """Write one file.
@@ -189,7 +190,7 @@ class BundleWriter:
             self._swap()
         except OSError as error:
             raise self._not_writable(error) from error
-        shutil.rmtree(self._old, ignore_errors=True)
+        remove(self._old)
         return Bundle(self.output, sealed)
 
     def _create(self, path: str) -> BinaryIO:
@@ -229,6 +230,7 @@ class BundleWriter:
         if not self._force:
             raise UsageError(f"{output} exists already.", "Replace it with --force.")
 
+    @done_whole
     def _swap(self) -> None:
         """Two renames: no system that Python runs on can exchange folders portably."""
         try:
@@ -246,14 +248,14 @@ class BundleWriter:
                 path.rename(self.output)  # killed between the two renames
                 self._check_output()
             else:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
 
     def _write_failed(self, error: OSError, needed: int) -> MobileqError:
         folder = self.output.parent
         if not is_full_disk(error):
             return self._not_writable(error)
         # What was written of this bundle goes anyway, and counts as free again.
-        shutil.rmtree(self._staging, ignore_errors=True)
+        remove(self._staging)
         needed += self._added_bytes
         free = "an unknown number"
         with suppress(OSError):

@@ -22,7 +22,7 @@ import msgspec
 
 from mobileq.errors import UsageError
 from mobileq.regular_file import open_regular, read_regular
-from mobileq.staging import abandoned, staging_path, temporary_folder
+from mobileq.staging import abandoned, remove, staging_path, temporary_folder
 
 SCHEMA_VERSION = 1
 DEFAULT_MAX_BYTES = 2 * 1024**3
@@ -147,7 +147,7 @@ class ResultCache:
             yield staging / _FILES_NAME
             self._publish(staging, place)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            remove(staging)
 
     def fetch(
         self,
@@ -188,7 +188,7 @@ class ResultCache:
         except OSError as error:  # shutil.Error is one too
             self._turn_off(error)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            remove(staging)
         return False
 
     def _place(self, key: str) -> Path:
@@ -203,7 +203,7 @@ class ResultCache:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             for left in abandoned(self._entries / "put"):
-                shutil.rmtree(left, ignore_errors=True)
+                remove(left)
             (staging / _FILES_NAME).mkdir(parents=True)
         except OSError as error:
             self._turn_off(error)
@@ -257,13 +257,13 @@ class ResultCache:
             lock = _lock(place / _INDEX_NAME, shared=False)
             if lock is None and (place / _INDEX_NAME).exists():
                 return False
+        grave = staging_path(self._entries / "put")
         try:
-            grave = staging_path(self._entries / "put")
             place.rename(grave)
-            shutil.rmtree(grave, ignore_errors=True)
         except OSError:
             return False
         finally:
+            remove(grave)
             if lock is not None:
                 os.close(lock)
         return True

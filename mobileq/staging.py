@@ -1,11 +1,13 @@
-"""Folders that go again: beside a target, renamed when whole, or in the system's temporary folder.
+"""Files and folders that go again: beside a target, renamed when whole, or in the temporary folder.
 
 The name holds the machine and the process, so that what a killed process left behind can be told
-from what a running one is writing.
+from what a running one is writing. A name is noted before anything has it, and forgotten when
+nothing has it any more: whatever an interruption cuts off, the process's end makes up for it.
 """
 
 from __future__ import annotations
 
+import atexit
 import errno
 import functools
 import hashlib
@@ -15,17 +17,43 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from mobileq.interruption import done_whole
 
 _FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PROCESS = r"(\d+)-[0-9a-f]{8}(\.[^.]+)?"
+_TRIES, _PAUSE_S = 10, 0.05
+"""To remove a folder: a process that is just ending may still write into it."""
+_noted: set[Path] = set()
+"""Names of this process that something may have."""
 
 
-def staging_path(target: Path) -> Path:
-    """A hidden name beside `target` that no other process or thread uses; nothing is created."""
-    return target.with_name(_prefix(target) + _process())
+def staging_path(target: Path, suffix: str = "") -> Path:
+    """A hidden name beside `target` that no other process or thread uses; nothing is created.
+
+    Whatever has it in the end, for the caller to `remove`.
+    """
+    return _note(target.with_name(_prefix(target) + _process() + suffix))
+
+
+@done_whole
+def remove(path: Path) -> None:
+    """Remove a file or folder, if there is one; what can't be removed stays."""
+    for attempt in range(_TRIES):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+        if not os.path.lexists(path):
+            _noted.discard(path)
+            return
+        if attempt < _TRIES - 1:
+            time.sleep(_PAUSE_S)
 
 
 def abandoned(target: Path) -> Iterator[Path]:
@@ -40,17 +68,18 @@ def temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
+@done_whole
 def new_temporary_folder() -> Path:
-    """The same, for the caller to remove.
+    """The same, for the caller to `remove`.
 
     What processes left in $TMPDIR that were killed goes when the first is made.
     """
     place = Path(tempfile.gettempdir())
     _clear_once(place)
-    folder = place / f"mobileq-{_machine()}-{_process()}"
+    folder = _note(place / f"mobileq-{_machine()}-{_process()}")
     folder.mkdir(mode=0o700)
     return folder
 
@@ -59,6 +88,18 @@ def new_temporary_folder() -> Path:
 def _clear_once(place: Path) -> None:
     for left in _left_behind(place, f"mobileq-{_machine()}-"):
         shutil.rmtree(left, ignore_errors=True)  # another user's stays, in a shared folder
+
+
+def _note(path: Path) -> Path:
+    _noted.add(path)
+    return path
+
+
+@atexit.register
+def _remove_noted() -> None:
+    for path in tuple(_noted):
+        if f"-{os.getpid()}-" in path.name:  # not of the process that this one was forked from
+            remove(path)
 
 
 def is_full_disk(error: OSError) -> bool:

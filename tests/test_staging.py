@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -52,6 +56,62 @@ def test_folder_goes_with_the_block_whatever_it_holds(temporary):
     assert list(temporary.iterdir()) == []
 
 
+def use_one() -> None:
+    with temporary_folder() as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").touch()
+
+
+def interrupted_after(steps: int, work: Callable[[], None]) -> bool:
+    """Whether the work was still going on after so many lines of it and of what it calls."""
+
+    def trace(frame: FrameType, event: str, argument: object) -> object:
+        nonlocal steps
+        if event == "line":
+            steps -= 1
+            if steps == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def test_an_interruption_at_any_line_leaves_nothing_at_the_end(temporary):
+    use_one()
+    steps = 1
+    while interrupted_after(steps, use_one):
+        staging._remove_noted()
+        assert list(temporary.iterdir()) == [], steps
+        assert staging._noted == set()
+        steps += 1
+    assert steps > 50
+
+
+def test_what_is_written_while_a_folder_is_removed_goes_too(temporary, monkeypatch):
+    removed = shutil.rmtree
+
+    def slowly(path: Path, **options: object) -> None:
+        if writes:
+            (path / writes.pop()).touch()
+        monkeypatch.setattr("os.rmdir", refuse if writes else rmdir)
+        removed(path, **options)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    rmdir, writes = os.rmdir, ["a", "b"]
+    with temporary_folder() as folder:
+        monkeypatch.setattr("shutil.rmtree", slowly)
+    assert not folder.exists()
+
+
 def test_what_a_killed_process_left_goes_with_the_next(temporary):
     left = killed_process(LEAVES_ONE)
     assert left.parent == temporary
@@ -88,8 +148,9 @@ def test_what_was_left_beside_a_target_is_found_with_any_suffix(tmp_path):
         "place = staging_path(Path(sys.argv[1]))\n"
         "for suffix in ('', '.old', '.json'):\n"
         "    place.with_name(place.name + suffix).touch()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    subprocess.run([sys.executable, "-c", code, target], check=True)
+    subprocess.run([sys.executable, "-c", code, target])
     staging_path(target).touch()  # of a process that runs: this one
     assert len(list(tmp_path.iterdir())) == 4
     assert len(list(abandoned(target))) == 3

@@ -18,7 +18,7 @@ from mobileq.manifest import MAX_MANIFEST_BYTES, BundleManifest
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec
-from mobileq.staging import abandoned, is_full_disk, staging_path
+from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
 STATE_NAME = ".mobileq-android.json"
@@ -235,7 +235,7 @@ def _replace(target: Path, content: bytes) -> None:
         scratch.write_bytes(content)
         scratch.replace(target)
     finally:
-        scratch.unlink(missing_ok=True)
+        remove(scratch)
 
 
 def _not_writable(output: Path, error: OSError) -> MobileqError:

@@ -10,21 +10,22 @@ lives, whose methods take (fields, arrays) and return the same:
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mobileq import errors
 from mobileq.external.framing import Arrays, Closed, Fields, read_message, write_message
 from mobileq.external.pipes import Overdue, Patience, new_pipe, patient_reader, patient_writer
+from mobileq.interruption import done_whole
 from mobileq.logfile import log_path
-from mobileq.staging import new_temporary_folder
+from mobileq.staging import new_temporary_folder, remove
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +65,7 @@ class Child:
     ends the child with the thread that made it: make it in one that lives as long.
     """
 
+    @done_whole
     def __init__(
         self, handler: str, *, stage: str, tool: str, advice: str = "", disturbed: bool = False
     ) -> None:
@@ -71,10 +73,10 @@ class Child:
         self._is_killed = False
         self._patience = Patience(f"{tool} is {stage}")
         folder = new_temporary_folder()
+        self._tidy: weakref.finalize[..., Any] = weakref.finalize(self, remove, folder)
         environment = {**os.environ, **_QUIET, "TMPDIR": str(folder)}
         if disturbed:
             environment |= _DISTURBED
-        self._tidy = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         to_child, our_writer = new_pipe()
         our_reader, from_child = new_pipe()
         with log_path().open("ab") as log:
@@ -92,6 +94,8 @@ class Child:
                 # Ctrl-C is for the parent, which then ends the child: no second traceback.
                 start_new_session=True,
             )
+        self._tidy.detach()
+        self._tidy = weakref.finalize(self, _end, self._process, folder)
         os.close(to_child)
         os.close(from_child)
         self._writer = patient_writer(our_writer, self._patience)
@@ -164,6 +168,7 @@ class Child:
             with suppress(OSError):  # flushing into a pipe whose other end is gone
                 stream.close()
 
+    @done_whole
     def close(self) -> None:
         """End the child. Safe to call twice."""
         self._close_pipes()
@@ -193,6 +198,19 @@ class Child:
         if kind is not None and not issubclass(kind, Exception):
             self._kill()  # Ctrl-C does not wait for a conversion to end
         self.close()
+
+
+done_whole(weakref.finalize.__call__)
+
+
+@done_whole
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Of a child that nobody has closed, too: one that runs could still write into its folder."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    remove(folder)
 
 
 def _signal_name(number: int) -> str:

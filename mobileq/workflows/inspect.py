@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Unpack
 
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath
+from mobileq.staging import temporary_folder
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inspection import BundleInspection, Inspection
 from mobileq.workflows.opening import (
@@ -56,8 +56,8 @@ def _bundle(path: Path, overrides: Overrides) -> BundleInspection:
 
 
 def _onnx(path: Path, overrides: Overrides) -> Inspection:
-    with tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder:
-        prepared = prepared_by(path, overrides, Path(folder))
+    with temporary_folder() as folder:
+        prepared = prepared_by(path, overrides, folder)
     return Inspection(
         path=str(path),
         format="onnx",

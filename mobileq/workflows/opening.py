@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.preparation.prepared_file import MODEL_NAME, PreparedFile, prepare_file
 from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec, readings
+from mobileq.staging import temporary_folder
 from mobileq.targets.base import Runner
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.reference import reference_runner
@@ -216,9 +216,9 @@ def prepared_by(path: Path, overrides: Overrides, folder: Path) -> PreparedFile:
 
 
 def _onnx(path: Path, overrides: Overrides) -> OpenModel:
-    with tempfile.TemporaryDirectory(prefix="mobileq-", ignore_cleanup_errors=True) as folder:
-        prepared = prepared_by(path, overrides, Path(folder))
-        onnx = Path(folder, MODEL_NAME).read_bytes()
+    with temporary_folder() as folder:
+        prepared = prepared_by(path, overrides, folder)
+        onnx = (folder / MODEL_NAME).read_bytes()
     return OpenModel(
         name=path.name,
         path=path,

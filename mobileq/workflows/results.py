@@ -6,11 +6,11 @@ Bundles have `mobileq.bundle`; this is for single files (COCO results, drawings,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mobileq.errors import InputError, MobileqError, UsageError
-from mobileq.staging import abandoned, is_full_disk, staging_path
+from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 
 def require_file_place(path: Path, option: str) -> None:
@@ -52,8 +52,7 @@ def _try(path: Path, folder: Path, option: str) -> None:
     except OSError as error:
         raise _not_written(path, option, error) from error
     finally:
-        with suppress(OSError):
-            probe.unlink()
+        remove(probe)
 
 
 @contextmanager
@@ -74,13 +73,12 @@ def written_whole(path: Path, option: str) -> Iterator[Path]:
             return
         for left in abandoned(path):
             left.unlink(missing_ok=True)
-        staging = staging_path(path)
-        staging = staging.with_name(staging.name + path.suffix)
+        staging = staging_path(path, path.suffix)
         try:
             yield staging
             staging.replace(path)
         finally:
-            staging.unlink(missing_ok=True)
+            remove(staging)
     except OSError as error:
         raise _not_written(path, option, error) from error
 

@@ -99,6 +99,55 @@ def test_an_import_is_not_interrupted_but_what_follows_is(tmp_path: Path) -> Non
     assert "Error: Stopped; no file was left half-written." in done.stderr
 
 
+IN_THE_MIDDLE = {
+    "of making a folder": ("with temporary_folder(): pass", "os", "mkdir"),
+    "of removing one": ("with temporary_folder() as at: (at / 'file').touch()", "os", "unlink"),
+    "of starting a child": ("child().close()", "subprocess.Popen", "_execute_child"),
+    "of closing it": ("child().close()", "subprocess.Popen", "wait"),
+    "of leaving it behind": ("child()", "subprocess.Popen", "poll"),
+    "of noticing that": ("child()", "mobileq.external.child", "_end"),
+}
+
+
+@pytest.mark.parametrize("moment", IN_THE_MIDDLE)
+def test_an_interruption_in_the_middle_leaves_nothing(
+    tmp_path: Path, temporary: Path, moment: str
+) -> None:
+    work, owner, name = IN_THE_MIDDLE[moment]
+    (tmp_path / "command.py").write_text(
+        "import os, signal, subprocess, sys, time\n"
+        "import mobileq.__main__ as command, mobileq.external.child\n"
+        "from mobileq.external.child import Child\n"
+        "from mobileq.staging import temporary_folder\n"
+        "def child():\n"
+        "    made = Child('time:sleep', stage='trying', tool='a tool')\n"
+        "    print(made._process.pid, flush=True)\n"
+        "    return made\n"
+        f"as_it_is = {owner}.{name}\n"
+        "def interrupted(*arguments, **options):\n"
+        f"    {owner}.{name} = as_it_is\n"
+        "    try:\n"
+        "        return as_it_is(*arguments, **options)\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "def work(arguments):\n"
+        f"    {owner}.{name} = interrupted\n"
+        f"    {work}\n"
+        "    time.sleep(30)\n"
+        "command._run = work\n"
+        "command.run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "command.py"],
+        capture_output=True, text=True, timeout=20, env={**os.environ, "TMPDIR": str(temporary)},
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert "Error: Stopped; no file was left half-written." in done.stderr
+    assert "ignored" not in done.stderr
+    assert names_in(temporary) == []
+    assert not any(runs(int(pid)) for pid in done.stdout.split())
+
+
 @linux
 def test_impatience_does_not_stop_the_tidying(demo: Path, bundle: Path, temporary: Path) -> None:
     before = fingerprint(bundle)
@@ -155,12 +204,23 @@ def commands() -> Iterator[list[subprocess.Popen[str]]]:
         child.wait()
 
 
+def _until_signals_are_obeyed(child: subprocess.Popen[str]) -> None:
+    """Python itself catches SIGINT from its start, and SIGTERM never."""
+    status = Path(f"/proc/{child.pid}/status")
+    while child.poll() is None:
+        caught = next(line for line in status.read_text().splitlines() if "SigCgt" in line)
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.002)
+
+
+@linux
 @pytest.mark.slow
 def test_an_interruption_at_any_moment_leaves_nothing(
     demo: Path, bundle: Path, temporary: Path, commands: list[subprocess.Popen[str]]
 ) -> None:
     before = fingerprint(bundle)
-    for delay in (0.4, 0.9, 1.5):
+    for delay in (0.0, 0.4, 0.9, 1.5):
         child = subprocess.Popen(
             command_line("convert", demo / "demo.onnx", "-o", bundle, "--force", "--no-cache"),
             stdout=subprocess.PIPE,
@@ -169,6 +229,7 @@ def test_an_interruption_at_any_moment_leaves_nothing(
             env={**os.environ, "TMPDIR": str(temporary)},
         )
         commands.append(child)
+        _until_signals_are_obeyed(child)
         time.sleep(delay)
         assert child.poll() is None, "over before the signal: choose a shorter delay"
         child.send_signal(signal.SIGINT)
