@@ -18,7 +18,7 @@ from mobileq.quantize.partial_runs import Prefixes, suffixes
 from mobileq.quantize.simulate import Simulator, inside, weight_axis
 from mobileq.spec import ModelSpec, Spec, TensorRange
 from mobileq.tasks.base import COUNT, Answer, Compared, Outputs, Reference, task_of
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,7 +11,7 @@ from mobileq.tasks.detect.decode import Candidates, decode
 from mobileq.tasks.detect.decode.arrays import picture_outputs
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds, select
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""

@@ -17,7 +17,7 @@ from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.tasks.detect.reference import DetectReference, has_candidates
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

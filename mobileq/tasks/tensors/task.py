@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec
 from mobileq.tasks.base import Answer, Figures, Level, Outputs, Truth
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from mobileq.preparation.prepare import PreparedModel, prepare
 from mobileq.spec import ModelSpec
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.tasks.base import task_of
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 from mobileq.vision.preprocess import feed_picture, read_image
 
 DEMO = Path(__file__).resolve().parents[3] / "assets" / "demo"

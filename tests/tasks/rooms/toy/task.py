@@ -22,7 +22,7 @@ from mobileq.tasks.base import (
     Outputs,
     Truth,
 )
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 MEASURE = Measure(
     key="top1",

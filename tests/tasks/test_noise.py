@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobileq.tasks.tensors.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference
 
 
 def noise(reference: dict[str, Any], found: dict[str, Any]) -> float:
