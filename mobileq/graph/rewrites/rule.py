@@ -54,6 +54,7 @@ class Editing:
         self._shapes = {value.name: dims(value) for value in typed}
         self._types = {value.name: value.type.tensor_type.elem_type for value in typed}
         self._outputs = {value.name for value in graph.output}
+        self._makers = {name: node.op_type for node in graph.node for name in node.output}
         self._used = {name for node in graph.node for name in (*node.input, *node.output)}
         self._used |= {*self._types, *self._constants}
 
@@ -100,6 +101,10 @@ class Editing:
             return None
         value = self.value(node.input[position])
         return None if value is None else [int(each) for each in value.reshape(-1)]
+
+    def made_by(self, name: str) -> str | None:
+        """Type of the op that gave the tensor before; None of inputs and constants."""
+        return self._makers.get(name)
 
     def is_output(self, name: str) -> bool:
         """Whether it is an output of the graph."""
