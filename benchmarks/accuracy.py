@@ -44,8 +44,7 @@ from mobileq.targets.registry import TARGETS
 from mobileq.tasks.base import figure
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
 from mobileq.vision.preprocess import feed_picture, read_image
-from mobileq.workflows.comparing import VERIFY_COUNT
-from mobileq.workflows.inputs import open_calibration, verification_samples
+from mobileq.workflows.inputs import VERIFY_COUNT, open_calibration, verification_samples
 from mobileq.workflows.opening import OpenModel, of_artifact
 
 COUNT = 64

@@ -16,7 +16,7 @@ from mobileq.progress import Silent
 from mobileq.spec import Precision
 from mobileq.targets.base import LayerTarget, Runner, Target
 from mobileq.targets.reference import reference_name, reference_runner
-from mobileq.workflows.inputs import verification_count, verification_samples
+from mobileq.workflows.inputs import VERIFY_COUNT, verification_count, verification_samples
 from mobileq.workflows.making import Made
 from mobileq.workflows.probes import probe_samples
 from mobileq.workflows.source import Source
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample, SampleSet
     from mobileq.evaluate.verify import ReferenceSample
 
-VERIFY_COUNT = 8
-"""How many pictures every file is run on before the command succeeds."""
 LAYER_COUNT = 2
 """How many of them the layers of a file are compared on: all tensors of one are in memory."""
 

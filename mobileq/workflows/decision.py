@@ -80,6 +80,15 @@ def picture_samples(spec: ModelSpec, paths: Iterable[Path]) -> Iterator[Sample]:
         yield Sample(path.name, feeds, (Picture(None, transform, path),))
 
 
+def unlabelled(samples: SampleSet, reported: int) -> Pictures:
+    """Calibration pictures to decide on: those after the first, which results are reported on.
+
+    Where there are too few for both, the first are used as well.
+    """
+    start = reported if len(samples) >= 2 * reported else 0
+    return Pictures(samples, start, min(len(samples), start + UNLABELLED))
+
+
 def split_labelled(truth: Truth) -> tuple[Pictures, Pictures]:
     """Every other picture to decide on, the rest to report on."""
     halves = truth.images[0::2], truth.images[1::2]

@@ -72,11 +72,7 @@ def detect(
     """
     progress = listener(progress)
     pictures = Pictures(images)
-    results, folder = optional_path(coco), optional_path(draw_to)
-    if results is not None:
-        require_file_place(results, "--coco")
-    if folder is not None:
-        require_folder_place(folder, "--output")
+    results, folder = _places(coco, draw_to)
     opened = open_model(Path(model), artifact, chosen_overrides(overrides, choices))
     for notice in (*pictures.notices, *opened.notices):
         progress.notice(notice)
@@ -98,6 +94,16 @@ def detect(
         skipped=tuple(run.skipped),
         coco=str(results) if results else None,
     )
+
+
+def _places(coco: StrPath | None, draw_to: StrPath | None) -> tuple[Path | None, Path | None]:
+    """Where results can be written, before anything is run."""
+    results, folder = optional_path(coco), optional_path(draw_to)
+    if results is not None:
+        require_file_place(results, "--coco")
+    if folder is not None:
+        require_folder_place(folder, "--output")
+    return results, folder
 
 
 def _decoding(model: OpenModel) -> DecodeSpec:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample, SampleSet
 
 DEFAULT_COUNT = 64
+VERIFY_COUNT = 8
+"""How many pictures every file is run on before the command succeeds."""
 DRAWN_COUNT = 2
 
 

@@ -23,8 +23,8 @@ from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.reference import reference_name, reference_runner
 from mobileq.tasks.base import Truth, task_of
-from mobileq.workflows.comparing import VERIFY_COUNT
-from mobileq.workflows.decision import UNLABELLED, Decision, Pictures, split_labelled
+from mobileq.workflows.decision import Decision, Pictures, split_labelled, unlabelled
+from mobileq.workflows.inputs import VERIFY_COUNT
 from mobileq.workflows.source import Source
 from mobileq.workflows.stages import Stages
 from mobileq.workflows.trials import FileTrials
@@ -179,12 +179,3 @@ def plan_given(source: Source, patterns: tuple[str, ...]) -> QuantPlan | None:
     import onnx
 
     return given_plan(onnx.load(source.onnx), source.info.given, patterns)
-
-
-def unlabelled(samples: SampleSet, reported: int) -> Pictures:
-    """Calibration pictures to decide on: those after the first, which results are reported on.
-
-    Where there are too few for both, the first are used as well.
-    """
-    start = reported if len(samples) >= 2 * reported else 0
-    return Pictures(samples, start, min(len(samples), start + UNLABELLED))

@@ -24,10 +24,10 @@ from mobileq.targets.base import ConversionJob, Target
 from mobileq.targets.reference import reference_runner
 from mobileq.targets.registry import load_target
 from mobileq.targets.tflite.target import TfliteTarget
-from mobileq.workflows.decision import Decision
+from mobileq.workflows.decision import Decision, unlabelled
 from mobileq.workflows.making import make_file
 from mobileq.workflows.opening import Overrides
-from mobileq.workflows.planning import Planning, unlabelled
+from mobileq.workflows.planning import Planning
 from mobileq.workflows.source import Source, prepare
 from mobileq.workflows.stages import Stages
 from mobileq.workflows.trials import FileTrials
