@@ -171,12 +171,12 @@ def default_labels(count: int) -> tuple[str, ...]:
     return tuple(f"class {index}" for index in range(count))
 
 
-def _unnamed_notice(count: int) -> str:
-    """What to tell where a model's classes have no names."""
-    known = " or ".join(built_in_labels())
+def _unnamed_notice(count: int, task: str) -> str:
+    lists = " or ".join(dict(recognisers())[task].LABELS)
+    given = f"FILE (one per line, or a data.yaml){', ' if lists else ''}{lists}"
     return (
         f"The file does not name its {count} classes, so they are called 'class 0' and so on;"
-        f" name them with --labels FILE (one per line, or a data.yaml), {known}."
+        f" name them with --labels {given}."
     )
 
 
@@ -194,13 +194,14 @@ def require_count(labels: Sequence[str], count: int) -> None:
 
 
 def settle_labels(
-    named: tuple[str, ...] | None, count: int, strict: bool
+    named: tuple[str, ...] | None, count: int, task: str, *, strict: bool
 ) -> tuple[tuple[str, ...], Questions]:
     """As many labels as there are classes, and what to tell of those that have no names.
 
     Args:
         named: The names there are, if any.
         count: Of the model's classes.
+        task: Whose built-in lists may have them.
         strict: A different number is an error, since somebody gave these names for this model;
             otherwise the names (from the file) are dropped with a notice.
 
@@ -208,7 +209,7 @@ def settle_labels(
         InputError: The numbers differ and `strict` is set.
     """
     if named is None:
-        return default_labels(count), {"labels": _unnamed_notice(count)}
+        return default_labels(count), {"labels": _unnamed_notice(count, task)}
     if strict:
         require_count(named, count)
     if len(named) != count:

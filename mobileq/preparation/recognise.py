@@ -129,7 +129,7 @@ def _claimed(
 ) -> Recognition:
     if named is not None and claim.has_background and len(named) == claim.class_count - 1:
         named = ("background", *named)
-    labels, unnamed = settle_labels(named, claim.class_count, strict=is_given)
+    labels, unnamed = settle_labels(named, claim.class_count, claim.task, strict=is_given)
     spec = msgspec.structs.replace(
         spec,
         task=claim.task,

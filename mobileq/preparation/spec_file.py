@@ -174,7 +174,7 @@ def apply_overrides(
     questions = _unanswered(recognition, overrides, names is not None)
     count = next((reading.label_count for reading in readings(spec).values()), None)
     if count is not None and (names is not None or len(spec.labels) != count):
-        labels, unnamed = settle_labels(names, count, strict=names is not None)
+        labels, unnamed = settle_labels(names, count, spec.task, strict=names is not None)
         spec = msgspec.structs.replace(spec, labels=labels)
         questions = {**questions, **unnamed}
     if problem := contradiction(spec) or _misfit(spec):

@@ -144,6 +144,11 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
         """How many pictures it takes at a time."""
         return batch_of(self.inputs)
 
+    @property
+    def is_raw(self) -> bool:
+        """See `ReadingSpec`."""
+        return any(reading.is_raw for reading in readings(self).values())
+
 
 class QuantRecipe(Spec, frozen=True, kw_only=True):
     """How a file was made, enough to make it again from the same model and calibration samples.

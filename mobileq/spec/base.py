@@ -77,6 +77,11 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
         return False
 
     @property
+    def unfit_for_8_bits(self) -> str | None:
+        """Why a scale for all values of an output loses some, as the end of a sentence."""
+        return None
+
+    @property
     def summary(self) -> str:
         """One line for a person."""
         raise NotImplementedError

@@ -79,6 +79,13 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         return self.head == "raw"
 
     @property
+    def unfit_for_8_bits(self) -> str | None:
+        """See `ReadingSpec`."""
+        if self.is_raw:
+            return None
+        return "gives decoded detections, whose boxes and scores 8 bits can't hold"
+
+    @property
     def summary(self) -> str:
         """See `ReadingSpec`."""
         parts = [f"{self.kind}, {self.class_count} classes"]

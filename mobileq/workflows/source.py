@@ -14,7 +14,7 @@ from mobileq.errors import UsageError
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
-from mobileq.spec import HeadKind, ModelSpec, Spec, readings
+from mobileq.spec import HeadKind, ModelSpec, Spec
 from mobileq.tasks.base import parts
 from mobileq.tasks.recognition import RawHead
 from mobileq.workflows.opening import Overrides, prepared_by
@@ -56,8 +56,7 @@ class Source:
     @property
     def head(self) -> HeadKind:
         """What it ends in."""
-        is_raw = any(reading.is_raw for reading in readings(self.spec).values())
-        return "raw" if is_raw else "decoded"
+        return "raw" if self.spec.is_raw else "decoded"
 
     def repaired(self, onnx: Path, sha256: str) -> Source:
         """The same function, easier to quantize."""

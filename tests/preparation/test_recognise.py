@@ -135,9 +135,10 @@ class TestNewTask:
         found = recognise_shapes(NCHW640, outputs_of((1, 5)), {"task": "toy"})
         assert "which mobileq does not read" not in " ".join(found.notices)
 
-    def test_its_labels_are_told_where_names_are_missing(self) -> None:
-        notices = recognise(yolov8()).notices
-        assert "paints or coco80 or coco91" in notices[0]
+    def test_its_own_lists_are_told_where_names_are_missing(self) -> None:
+        (notice,) = recognise_shapes(NCHW640, outputs_of((1, 4)), {}).notices
+        assert notice.endswith("(one per line, or a data.yaml), paints.")
+        assert recognise(yolov8()).notices[0].endswith("coco80 or coco91.")
 
 
 class TestForcedFamily:

@@ -21,7 +21,7 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
+from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, readings
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.model_file import ModelFile
@@ -182,7 +182,7 @@ def _make_base(job: ConversionJob, base: Path) -> None:
         flatbuffer.write_model(model, base)
     _restore_copies(job, base)
     restore_shapes(base, job.spec.inputs, job.spec.outputs)
-    telling = job.spec.outputs if _is_raw(job) else ()
+    telling = job.spec.outputs if job.spec.is_raw else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
 
 
@@ -190,10 +190,6 @@ def _restore_copies(job: ConversionJob, base: Path) -> None:
     import onnx
 
     restore_copies(base, onnx.load(job.model, load_external_data=False).graph)
-
-
-def _is_raw(job: ConversionJob) -> bool:
-    return job.spec.decode is not None and job.spec.decode.head == "raw"
 
 
 def _require_integers(job: ConversionJob, base: Path, ranges: Collection[str]) -> None:
@@ -287,13 +283,13 @@ def _require_no_subgraphs(job: ConversionJob, model: Any) -> None:
 
 
 def _require_integer_ends(job: ConversionJob) -> None:
-    decode = job.spec.decode
-    if decode is not None and decode.head != "raw" and job.given is None:
-        raise UsageError(
-            f"--io {job.recipe.io} can't be obeyed: {job.spec.name} gives decoded detections, "
-            "whose boxes and scores 8 bits can't hold.",
-            "Use --head raw, or leave out --io.",
-        )
+    for reading in readings(job.spec).values():
+        if reading.unfit_for_8_bits and job.given is None:
+            raise UsageError(
+                f"--io {job.recipe.io} can't be obeyed: {job.spec.name} "
+                f"{reading.unfit_for_8_bits}.",
+                "Use --head raw, or leave out --io.",
+            )
 
 
 def _weight_scales(job: ConversionJob, model: Any) -> dict[str, WeightScales]:

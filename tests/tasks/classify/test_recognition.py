@@ -94,6 +94,8 @@ def test_without_a_graph_the_number_of_imagenets_classes_says_it(shape: tuple[in
     assert len(found.spec.labels) == max(shape)
     assert found.spec.preprocess is not None
     assert "ImageNet" in found.notices[0]
+    assert "name them with --labels FILE" in found.notices[1]
+    assert "coco" not in found.notices[1]
 
 
 def test_maps_and_several_outputs_are_none() -> None:
