@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mobileq.errors import ToolError, UnsupportedOperatorError
+from mobileq.graph.open_lengths import refuse_open_lengths
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -23,6 +24,7 @@ def refuse_known(model: ModelProto) -> None:
     """Raise UnsupportedOperatorError for what MNN converts without a word, and wrongly."""
     from mobileq.graph.outline import all_nodes, node_label
 
+    refuse_open_lengths(model)
     facts = _Facts(model)
     for node in all_nodes(model):
         fault = _FAULTS.get(node.op_type)
