@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mobileq.graph.foreign_ops import require_standard_ops
 from mobileq.graph.given_quantization import GivenQuantization, remaining
 from mobileq.graph.index import GraphIndex
+from mobileq.graph.integer_ends import end_ranges, write_integer_ends
 from mobileq.graph.load import load_with_notices
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
@@ -104,10 +107,13 @@ def prepare_loaded(
     model, told = set_inputs(model, values, shapes)
     model, fixed = fix_shapes(model, {name: shapes[name] for name in shapes if name not in told})
     quantized, given, stripped = None, None, tuple[str, ...]()
+    ends = end_ranges(model)
+    model = write_integer_ends(model)
     if has_quantizers(model):
         # Before simplifying: onnxslim knows no pairs, and would fold some constants into them.
         quantized = model
         model, given, stripped = strip_quantizers(model)
+        given = msgspec.structs.replace(given, ranges={**ends, **given.ranges})
     # The scales of a file are of the tensors that it has.
     model, simplified = simplify(model, rewrite=given is None)
     inputs, outputs = tensor_specs(model)
