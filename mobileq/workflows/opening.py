@@ -99,7 +99,8 @@ def file_kind(path: Path) -> str:
 
 
 def _targets_by_suffix() -> dict[str, str]:
-    return {info.suffix: name for name, info in TARGETS.items()}
+    """But for those whose files look like sources: what they are a bundle's manifest says."""
+    return {info.suffix: name for name, info in TARGETS.items() if info.suffix != SOURCE_SUFFIX}
 
 
 def require_settable(path: Path, kind: str, overrides: Overrides) -> None:
@@ -190,7 +191,8 @@ def _require_source(path: Path) -> None:
         return
     with suppress(OSError), path.open("rb") as file:
         start = file.read(_START)
-        for info in TARGETS.values():
+        for name in _targets_by_suffix().values():
+            info = TARGETS[name]
             at, mark = info.mark or (0, b"")
             is_marked = mark and start[at:].startswith(mark)
             is_named = path.suffix.lower() == info.suffix and not start.startswith(_ONNX_START)
