@@ -13,7 +13,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.plan import QuantPlan
 from mobileq.regular_file import require_regular
-from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec
+from mobileq.spec import Artifact, ModelSpec, Precision, QuantRecipe, Spec, TensorSpec, readings
 from mobileq.targets.base import ConversionJob, Converted, Target, Tensors
 from mobileq.workflows.source import Source
 from mobileq.workflows.stages import Stages
@@ -99,7 +99,7 @@ def make_file(
 def _artifact(
     source: Source, target: Target, recipe: QuantRecipe, path: Path, built: _Built
 ) -> Artifact:
-    return Artifact(
+    artifact = Artifact(
         target=target.name,
         precision=recipe.precision,
         path=f"models/{path.name}",
@@ -108,11 +108,13 @@ def _artifact(
         inputs=built.inputs,
         outputs=built.outputs,
         recipe=recipe,
-        decode=source.spec.decode if source.is_cut else None,
         ops=built.ops,
         tool_versions=target.tool_versions(recipe),
         notes=built.notes,
     )
+    if not source.is_cut:
+        return artifact
+    return msgspec.structs.replace(artifact, **readings(source.spec))
 
 
 def write_file(
