@@ -14,7 +14,8 @@ import onnx
 import pytest
 
 from mobileq.onnx_runtime import Session, open_session, session_options
-from tests.graph.builders import endless, model_of
+from tests.graph.builders import model_of
+from tests.graph.hostile import endless
 
 RUN = """
 import sys, time

@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.graph.builders import endless
+from tests.graph.hostile import endless
 
 from .commands import command_line, fingerprint, names_in
 from .processes import children, runs

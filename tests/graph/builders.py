@@ -34,29 +34,6 @@ def model_of(
     return model
 
 
-def endless(shape: str = "1") -> ModelProto:
-    """Runs for hours, in little memory."""
-    return model_of(
-        f"""g (float[{shape}] x) => (float[{shape}] y) {{
-            y = Loop (count, yes, x) <body = step (int64 i, bool going, float[{shape}] a)
-                => (bool on, float[{shape}] b) {{ on = Identity(going) b = Neg(a) }}>
-        }}""",
-        {"count": ints(2**40)[0], "yes": np.array(True)},
-    )
-
-
-def unfolding(values: int) -> ModelProto:
-    """A file of some bytes that computes on a tensor of so many values."""
-    return model_of(
-        """g (float[1,3,8,8] x) => (float[1,3,8,8] y) {
-            big = Expand(x, shape)
-            mean = ReduceMean<axes = [0], keepdims = 0>(big)
-            y = Add(x, mean)
-        }""",
-        {"shape": ints(values // 192, 3, 8, 8)},
-    )
-
-
 def conv_weights(channels: int, seed: int = 0) -> np.ndarray:
     """[channels, 3, 1, 1]."""
     return np.random.default_rng(seed).normal(0, 0.5, (channels, 3, 1, 1)).astype(np.float32)
@@ -70,9 +47,7 @@ def small_model(**options: object) -> ModelProto:
     """x [1, 3, 8, 8] -> y [1, 4, 8, 8]."""
     return model_of(
         """g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
-            c = Conv(x, w)
-            k = Constant<value = float[1] {3.0}>()
-            y = Mul(c, k)
+            k = Constant<value = float[1] {3.0}>() c = Conv(x, w) y = Mul(c, k)
         }""",
         {"w": conv_weights(4)},
         **options,  # type: ignore[arg-type]

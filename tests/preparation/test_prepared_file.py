@@ -13,7 +13,8 @@ import pytest
 from mobileq.errors import InputError, UsageError
 from mobileq.preparation.prepare import prepare
 from mobileq.preparation.prepared_file import MODEL_NAME, prepare_file
-from tests.graph.builders import model_of, unfolding, yolov8
+from tests.graph.builders import model_of, yolov8
+from tests.graph.hostile import unfolding
 
 
 @pytest.fixture

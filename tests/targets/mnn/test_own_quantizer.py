@@ -24,7 +24,8 @@ from mobileq.targets.mnn.target import MnnTarget
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 from mobileq.vision.preprocess import preprocess
 
-from ..tiny import MODELS, TinyModel, convert_once, make, sqnr_db, weights
+from ..tiny import TinyModel, convert_once, make, sqnr_db
+from ..tiny_models import MODELS, weights
 
 # What MNN's Helper::preprocessInput does with each picture.
 PREPARE = """

@@ -19,7 +19,7 @@ def conv_by_hand(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def test_outputs_are_those_of_the_arithmetic(tiny):
-    from ..tiny import MODELS
+    from ..tiny_models import MODELS
 
     model = tiny("upsampled")
     kernels = MODELS["upsampled"][1]

@@ -19,7 +19,8 @@ from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.tasks.detect.raw_head import raw_head
 
-from ..tiny import MODELS, TinyFile, convert_once, make, of_file, sqnr_db, weights
+from ..tiny import TinyFile, convert_once, make, of_file, sqnr_db
+from ..tiny_models import MODELS, weights
 
 LEAST_DB = {"fp32": 120, "fp16": 65, "dynamic": 40, "int8": 35, "int16x8": 40}
 """A float32 file differs by rounding only (140 dB); each of the others shows its own error."""
