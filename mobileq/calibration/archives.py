@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.arrays import Fitting, fitting, load_archive, load_array, shape_text
 from mobileq.calibration.image_files import IMAGE_SUFFIXES
@@ -179,13 +179,12 @@ class InputFolders:
         return found.take(array if found.count is None else array[0])
 
     def _picture(self, spec: TensorSpec, path: Path) -> tuple[Array, str]:
-        from mobileq.vision.preprocess import preprocess, read_image
+        from mobileq.vision.preprocess import preprocess_batch, read_image
 
         known = self._preprocess
         if known is None or known.tensor_shape() != spec.shape or spec.dtype[0] not in "fu":
             raise InputError(f"{path} is a picture, which {shape_text(spec)} does not take.")
-        dtype: Literal["uint8", "float32"] = "uint8" if spec.dtype == "uint8" else "float32"
-        return preprocess(read_image(path), known, dtype)[0], ""
+        return preprocess_batch([read_image(path)], known, spec)[0], ""
 
 
 def array_folder(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -20,6 +20,10 @@ from mobileq.cli.options import (
     split_list,
 )
 from mobileq.targets.registry import TARGETS, default_target
+
+if TYPE_CHECKING:
+    from mobileq.console import Console
+    from mobileq.manifest import BundleManifest
 
 
 @with_options(options_of_targets())
@@ -116,11 +120,7 @@ def convert(
 
     Files that can't be made right are named and left out of the bundle (exit code 1).
     """
-    from msgspec import structs
-
-    from mobileq.console import Console, print_error
-    from mobileq.errors import EXIT_FAILED, MobileqError
-    from mobileq.evaluate.ship import of_manifest
+    from mobileq.console import Console
     from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Precision
@@ -164,6 +164,17 @@ def convert(
         command=("mobileq", *sys.argv[1:]),
         progress=console,
     )
+    _tell(manifest, output, console, json)
+
+
+def _tell(manifest: BundleManifest, output: Path, console: Console, json: bool) -> None:
+    """What was made, which file to ship, and what failed, with the exit code that it has."""
+    from msgspec import structs
+
+    from mobileq.console import print_error
+    from mobileq.errors import EXIT_FAILED, MobileqError
+    from mobileq.evaluate.ship import of_manifest
+
     ship = of_manifest(manifest)
     if json:
         console.document({**structs.asdict(manifest), "ship": ship})

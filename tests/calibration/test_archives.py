@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from mobileq.calibration.samples import SampleSet, open_samples
 from mobileq.errors import InputError, UsageError
-from mobileq.spec import PreprocessSpec, TensorSpec
+from mobileq.spec import PreprocessSpec, QuantParams, TensorSpec
 from mobileq.vision.preprocess import preprocess, read_image
 
 PICTURE = TensorSpec(name="image", shape=(1, 3, 8, 16), dtype="float32", layout="NCHW")
@@ -100,6 +101,23 @@ def test_pictures_of_both_inputs_are_preprocessed(tmp_path: Path) -> None:
     (tmp_path / "other").rename(tmp_path / "ids")
     with pytest.raises(InputError, match=r"is a picture, which ids, int64 .* does not take"):
         open_samples(tmp_path, known, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("quant", "dtype"),
+    [(None, np.uint8), (QuantParams(scale=(0.1,), zero_point=(7,)), np.float32)],
+)
+def test_pixels_are_for_bytes_without_a_scale(tmp_path: Path, quant, dtype) -> None:
+    known = PreprocessSpec(width=16, height=8)
+    picture = TensorSpec(
+        name="image", shape=(1, 3, 8, 16), dtype="uint8", layout="NCHW", quant=quant
+    )
+    for name in ("image", "other"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "a.png"), np.full((8, 16, 3), 9, np.uint8))
+    inputs = (picture, msgspec.structs.replace(picture, name="other"))
+    (sample,) = open_samples(tmp_path, known, inputs)
+    assert sample.feeds["image"].dtype == dtype
 
 
 @pytest.mark.parametrize(
