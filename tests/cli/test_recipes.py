@@ -25,8 +25,8 @@ RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse
         (
             [{"target": "mnn", "recipe": {"precision": "int8", "engine": "tensorflow"}}],
             ("--target", "mnn"),
-            2,
-            "The target mnn has no engine tensorflow, which ",
+            1,
+            "field `recipes[0].recipe.engine`: MNN has no 'tensorflow'; choose of direct.",
         ),
         ([{**RECIPE, "recipe": {"precision": "int8", "per_channel": False}}], (), 2, "per_channel"),
         ([{**RECIPE, "recipe": {"precision": "int8", "calibrator": "magic"}}], (), 1, "'magic'"),
