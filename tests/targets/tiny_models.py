@@ -77,6 +77,14 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             "k_columns": weights(7, 9, seed=7),
         },
     ),
+    "upward": (
+        """g (float[1,8,8,8] x) => (float[1,4,16,16] y) {
+            [up] u = ConvTranspose<kernel_shape=[2,2], strides=[2,2]>(x, w, b)
+            j = Concat<axis = 1>(u, u)
+            y = Conv(j, v)
+        }""",
+        {"w": weights(8, 6, 2, 2), "b": 2 * weights(6, seed=1), "v": weights(4, 12, 1, 1, seed=2)},
+    ),
     # What TFLite computes in steps of its own, and what it has in float only.
     "normed": (
         """g (float[1,4,16] x) => (float[1,4,8] y) {

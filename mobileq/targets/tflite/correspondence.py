@@ -22,8 +22,9 @@ def read_correspondence(
     """{ONNX tensor: TFLite tensor} from the report that onnx2tf (2.6.9) writes beside its file.
 
     The report has colons replaced, calls tensors missing that are there under the name of their
-    op, and names the transposed copy of a convolution's output instead of the output. A tensor may
-    also be there under the name of the op that takes it.
+    op, and names the transposed copy of a convolution's output instead of the output. What a
+    transposed convolution gives has its bias added by an op of its own. A tensor may also be there
+    under the name of the op that takes it.
 
     Args:
         takers: {op: the first tensor it takes}, both as the ONNX model names them.
@@ -34,6 +35,7 @@ def read_correspondence(
     for record in json.loads(report.read_text())["records"]:
         written = record["onnx_output_name"]
         candidates = (
+            f"{record['onnx_op_name'] or None}_output_nhwc_bias",
             f"{record['onnx_op_name'] or None}_output_nhwc",
             record.get("resolved_tflite_tensor_name"),
             written,
@@ -59,6 +61,10 @@ def file_ranges(
         ranges: By ONNX name.
     """
     found = {names[name]: value for name, value in ranges.items() if name in names}
+    for taken, given, bias in _biased(model):
+        if given in found:
+            low, high = found[given]
+            found.setdefault(taken, (low - float(bias.max()), high - float(bias.min())))
     moving = list(_moving_ops(model))
     for kind, sources, results in reversed(moving):
         # The other way round for what the model's output was before its axes were put in order.
@@ -103,6 +109,19 @@ def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> 
                 wanted.add(given)
                 changed = True
     return wanted
+
+
+def _biased(model: Any) -> Iterator[tuple[str, str, Any]]:
+    """(what it takes, what it gives, the bias) of each op that adds a transposed convolution's."""
+    graph = model.subgraphs[0]
+    for op in graph.operators:
+        if contents.op_name(model, op) != "ADD":
+            continue
+        (given,) = _tensor_names(model, op.outputs)
+        if given.endswith("_output_nhwc_bias"):
+            bias = contents.float32_values(model, graph.tensors[int(op.inputs[1])])
+            if bias is not None:
+                yield _tensor_names(model, op.inputs)[0], given, bias
 
 
 def _tensor_names(model: Any, indices: Any) -> list[str]:
