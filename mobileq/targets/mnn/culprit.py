@@ -84,10 +84,11 @@ def _transposed(node: NodeProto, facts: _Facts) -> str | None:
 
 
 def _ranking(node: NodeProto, facts: _Facts) -> str | None:
-    """MNN 3.6.1 gives equal values in another order, and whole numbers are often equal."""
-    return (
-        "orders equal numbers otherwise in {}" if facts.dtype(node.input[0]).kind in "iu" else None
-    )
+    """MNN 3.6.1 gives equal values of several rows in another order, and whole numbers are often
+    equal."""
+    if facts.dtype(node.input[0]).kind not in "iu" or facts.rank(node.input[0]) == 1:
+        return None
+    return "orders equal numbers otherwise in {}"
 
 
 def _difference(node: NodeProto, facts: _Facts) -> str | None:
@@ -96,9 +97,12 @@ def _difference(node: NodeProto, facts: _Facts) -> str | None:
 
 
 def _narrowed(node: NodeProto, facts: _Facts) -> str | None:
-    """As above; bits that are fewer are cut off, these are not."""
-    below = facts.makers.get(node.input[0]) in ("Sub", "Neg")
-    unsigned = facts.dtype(node.output[0]) in ("uint32", "uint64")
+    """As above; bits that are fewer are cut off, these are not. Its powers fall short of whole
+    numbers in the last bit, 1 among them, and the rest is cut off."""
+    maker, given = facts.makers.get(node.input[0]), facts.dtype(node.output[0])
+    if maker == "Pow" and given.kind in "iu":
+        return "cuts the power off below the whole number in {}"
+    below, unsigned = maker in ("Sub", "Neg"), given in ("uint32", "uint64")
     return "does not wrap what is below zero around in {}" if below and unsigned else None
 
 
