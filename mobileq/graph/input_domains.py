@@ -1,7 +1,8 @@
 """What a graph's whole inputs may hold: drawn at random, they would break the nodes' own terms.
 
-A divisor is not 0, a shift is narrower than its type, and indices at which something is put come
-once (ONNX operator schemas, Div, Mod, BitShift, ScatterElements, ScatterND, MaxUnpool).
+A divisor is not 0, nor is what has a negative power; a shift is narrower than its type, and indices
+at which something is put come once (ONNX operator schemas, Div, Mod, Pow, BitShift,
+ScatterElements, ScatterND, MaxUnpool).
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ def input_domains(model: ModelProto) -> dict[str, Draw]:
         if node.op_type in REARRANGING or node.op_type == "Cast":
             sources[node.output[0]] = sources.get(node.input[0], node.input[0])
         domain = _DOMAINS.get(node.op_type)
-        if domain is not None and len(node.input) > 1:
+        at = _POSITIONS.get(node.op_type, 1)
+        if domain is not None and at < len(node.input):
             draw = domain(node, shapes)
             if draw is not None:
-                name = node.input[1]
+                name = node.input[at]
                 found[sources.get(name, name)] = _reshaped(draw, shapes.get(name, ()))
     return found
 
@@ -125,9 +127,12 @@ def _unpooled(node: NodeProto, shapes: Shapes) -> Draw | None:
     return draw
 
 
+_POSITIONS = {"Pow": 0}
+"""Of the input that is not free, where it is not the second."""
 _DOMAINS: dict[str, Callable[[NodeProto, Shapes], Draw | None]] = {
     "Div": lambda node, shapes: _divisor,
     "Mod": lambda node, shapes: _divisor,
+    "Pow": lambda node, shapes: _divisor,
     "BitShift": lambda node, shapes: _shift,
     "Scatter": _along_axis,
     "ScatterElements": _along_axis,

@@ -37,6 +37,11 @@ def test_divisor_in_another_shape_or_order_is_not_zero(moved):
     assert not np.all(feeds["a"] > 0)
 
 
+def test_whole_base_of_a_power_is_not_zero():
+    text = "m (int64[40] a, float[40] b) => (int64[40] y) { y = Pow(a, b) }"
+    assert np.all(random_inputs(model(text), 1)["a"] > 0)
+
+
 def test_shift_is_narrower_than_its_type():
     text = 'm (uint8[90] a, uint8[90] b) => (uint8[90] y) { y = BitShift<direction="LEFT">(a, b) }'
     feeds = random_inputs(model(text), 1)

@@ -81,7 +81,11 @@ def write_table() -> None:
 def _told_states() -> Iterator[str]:
     """Without `--again`, what was right stays as it was, and `--only` runs a part."""
     for target, states in _states().items():
-        whole = "one run over the same code" if states == 1 else f"{states} states of the code"
+        whole = (
+            "one run over the same code"
+            if states == 1
+            else f"{states} states of the code, what was right not run again for each"
+        )
         yield f"The column of {_TARGETS[target]} is of {whole}."
 
 

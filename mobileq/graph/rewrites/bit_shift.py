@@ -23,6 +23,11 @@ _COUNTS = 256
 
 
 def _apply(node: NodeProto, edit: Editing) -> str | None:
+    return write(node, edit) if attributes(node)["direction"] == "LEFT" else "converters know it"
+
+
+def write(node: NodeProto, edit: Editing) -> str | None:
+    """To either side."""
     kind = edit.dtype(node.input[0])
     if kind.kind != "u" or kind.itemsize > 4:
         return "no wider type holds it"

@@ -97,12 +97,9 @@ def _difference(node: NodeProto, facts: _Facts) -> str | None:
 
 
 def _narrowed(node: NodeProto, facts: _Facts) -> str | None:
-    """As above; bits that are fewer are cut off, these are not. Its powers fall short of whole
-    numbers in the last bit, 1 among them, and the rest is cut off."""
-    maker, given = facts.makers.get(node.input[0]), facts.dtype(node.output[0])
-    if maker == "Pow" and given.kind in "iu":
-        return "cuts the power off below the whole number in {}"
-    below, unsigned = maker in ("Sub", "Neg"), given in ("uint32", "uint64")
+    """As above; bits that are fewer are cut off, these are not."""
+    below = facts.makers.get(node.input[0]) in ("Sub", "Neg")
+    unsigned = facts.dtype(node.output[0]) in ("uint32", "uint64")
     return "does not wrap what is below zero around in {}" if below and unsigned else None
 
 

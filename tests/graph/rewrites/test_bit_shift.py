@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from mobileq.graph.rewrites.bit_shift import RULE
+from mobileq.graph.rewrites.bit_shift import RULE, write
+from mobileq.graph.rewrites.rule import Rule
 from tests.graph.rewrites.rewriting import ops, refusal, rewritten, whole
+
+BOTH = Rule("bit_shift", RULE.ops, write)
 
 
 @pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
@@ -14,7 +17,7 @@ def test_shift_cuts_off_what_leaves_the_type(kind, direction):
     )
     most = np.iinfo(kind)
     bits = most.bits
-    result = rewritten(RULE, text, whole(kind, 0, most.max, (40,)), whole(kind, 0, bits, (40,)))
+    result = rewritten(BOTH, text, whole(kind, 0, most.max, (40,)), whole(kind, 0, bits, (40,)))
     assert "BitShift" not in ops(result)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mobileq.graph.rewrites import (
+    bit_shift,
     bitwise_tables,
     deform_conv,
     grid_sample,
@@ -25,6 +26,7 @@ def _nearest(node: NodeProto, edit: Editing) -> str | None:
 
 
 RULES = (
+    Rule("bit_shift", bit_shift.RULE.ops, bit_shift.write),
     Rule("bitwise_tables", bitwise_tables.RULE.ops, bitwise_tables.write),
     Rule("deform_conv", deform_conv.RULE.ops, deform_conv.write),
     Rule("grid_sample", grid_sample.RULE.ops, _nearest),
