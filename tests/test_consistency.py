@@ -30,6 +30,7 @@ from mobileq.preparation.recognise import recognise_shapes
 from mobileq.preparation.spec_file import apply_overrides, read_spec_file
 from mobileq.spec import (
     Artifact,
+    ClassesSpec,
     DecodeSpec,
     HeadOutput,
     ModelSpec,
@@ -327,3 +328,32 @@ def test_any_metadata_of_others_gives_a_consistent_model(metadata: dict[str, str
         MODEL, preprocess=found.spec.preprocess, decode=found.spec.decode, labels=found.spec.labels
     )
     assert contradiction(model) is None
+
+
+@pytest.mark.parametrize(
+    ("shapes", "why"),
+    [
+        (((1, 8),), "'o0' [1, 8] does not hold 7 for a picture"),
+        (((1, 7), (1, 7)), "classes are read of one output; the model has 2"),
+        (((1, 7),), None),
+        (((4, 7, 1, 1),), None),
+        (((-1, 7),), None),
+    ],
+)
+def test_classes_are_held_against_the_output(
+    shapes: tuple[tuple[int, ...], ...], why: str | None
+) -> None:
+    model = ModelSpec(
+        name="m",
+        task="classify",
+        family=None,
+        inputs=(),
+        outputs=tuple(
+            TensorSpec(name=f"o{at}", shape=shape, dtype="float32")
+            for at, shape in enumerate(shapes)
+        ),
+        classes=ClassesSpec(class_count=7),
+        labels=tuple("abcdefg"),
+    )
+    found = contradiction(model)
+    assert found == (why and f"field `classes.class_count`: {why}")

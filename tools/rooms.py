@@ -41,7 +41,10 @@ ROOMS = {
         *("mobileq/cli/detect.py", "mobileq/workflows/detect.py"),
         *(f"{_CORE}detect/", f"{_CORE}manifest/decode/", f"{_APP}detect/"),
     ),
-    "classify": ("mobileq/tasks/classify/", f"{_CORE}classify/", f"{_APP}classify/"),
+    "classify": (
+        *("mobileq/tasks/classify/", "mobileq/spec/classes.py"),
+        *(f"{_CORE}classify/", f"{_CORE}manifest/classes/", f"{_APP}classify/"),
+    ),
     "tflite": ("mobileq/targets/tflite/", f"{_APP}tflite/"),
     "mnn": (
         *("mobileq/targets/mnn/", f"{_APP}mnn/"),

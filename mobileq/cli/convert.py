@@ -80,8 +80,8 @@ def convert(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            help="Labels to hold the budget on; of boxes, COCO json or data.yaml. Half the "
-            "pictures decide, half are reported on."
+            help="Labels to hold the budget on; of boxes, COCO json or data.yaml; of classes, "
+            "folders, a CSV or data.yaml. Half the pictures decide, half are reported on."
         ),
     ] = None,
     eval_images: Annotated[

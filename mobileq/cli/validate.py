@@ -18,7 +18,11 @@ def validate(
         typer.Option(help="Folder of pictures; without labels whatever `convert --calib` takes."),
     ],
     annotations: Annotated[
-        Path | None, typer.Option(help="Their labels; of boxes, COCO json or data.yaml.")
+        Path | None,
+        typer.Option(
+            help="Their labels; of boxes, COCO json or data.yaml; of classes, a folder with a "
+            "folder for each, a CSV (file,label) or data.yaml."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

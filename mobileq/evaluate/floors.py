@@ -59,9 +59,10 @@ def below_floor(
     name, sqnr_db = worst
     least = floor.sqnr_db
     if measure is not None and agreed is not None:
+        excused = measure.floors.get(precision)
         if figure(agreed, COUNT) < measure.enough:
             least *= measure.unsure
-        elif measure.value(agreed) >= measure.floors[precision]:
+        elif excused is not None and measure.value(agreed) >= excused:
             return None
     if sqnr_db >= least:
         return None

@@ -14,7 +14,7 @@ from mobileq.manifest import AGREEMENT, Failure, tell_failures
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import Precision, Spec
-from mobileq.tasks.base import COUNT, Figures, Measure, figure, measure_of
+from mobileq.tasks.base import COUNT, Column, Figures, Measure, figure, measure_of
 
 Row = tuple[str, ...]
 
@@ -123,14 +123,18 @@ def _of_numbers(scores: Sequence[ArtifactScores]) -> tuple[Row, list[Row]]:
     return ("SQNR dB", "cosine"), rows
 
 
+def _cell(figures: Figures | None, column: Column) -> str:
+    if not figures:
+        return number(None, "")
+    error = f" ±{figure(figures, column.error):.4f}" if column.error else ""
+    return f"{figure(figures, column.key):.4f}{error}"
+
+
 def _of_answers(scores: Sequence[ArtifactScores], measure: Measure) -> tuple[Row, list[Row]]:
     rows: list[Row] = []
     for each in scores:
         known = {"accuracy": each.accuracy, "agreement": each.agreement}
-        found = [(known[column.of], column.key) for column in measure.columns]
-        rows.append(
-            tuple(number(figure(held, key) if held else None, ".4f") for held, key in found)
-        )
+        rows.append(tuple(_cell(known[column.of], column) for column in measure.columns))
     return tuple(column.title for column in measure.columns), rows
 
 

@@ -27,6 +27,7 @@ from mobileq.spec.base import (
     Spec,
     TensorSpec,
 )
+from mobileq.spec.classes import ClassesSpec, ClassValues
 from mobileq.spec.decode import (
     BoxFormat,
     BoxUnit,
@@ -44,6 +45,8 @@ __all__ = [
     "BoxUnit",
     "Bytes",
     "ChannelOrder",
+    "ClassValues",
+    "ClassesSpec",
     "DecodeKind",
     "DecodeSpec",
     "HeadKind",
@@ -124,7 +127,8 @@ def batch_of(inputs: tuple[TensorSpec, ...]) -> int:
 
 
 class ModelSpec(Spec, frozen=True, kw_only=True):
-    """A model as everything else sees it. `decode` is None where detections can't be decoded.
+    """A model as everything else sees it. `decode` is None where detections can't be
+    decoded, `classes` where classes can't be read.
 
     Where the first input takes a batch, each of the outputs that are decoded has a row for each
     picture, which is read as a batch of 1 (`mobileq.tasks.detect.decode.arrays.picture_outputs`).
@@ -137,6 +141,7 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     preprocess: PreprocessSpec | None = None
     decode: DecodeSpec | None = None
+    classes: ClassesSpec | None = None
     labels: tuple[str, ...] = ()
 
     @property

@@ -38,11 +38,13 @@ COUNT = "reference_count"
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of validated files in a table; `of` the labels, or of the ONNX model's answers."""
+    """One figure of validated files in a table; `of` the labels, or of the ONNX model's answers.
+    `error` is the key of its standard error, where the task gives one."""
 
     title: str
     of: Literal["accuracy", "agreement"]
     key: str
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Measure:
             that reports give it, and
         name: by the one that people know.
         floors: How much a file's answers must agree with the ONNX model's in each precision: then
-            the noise of its numbers is excused.
+            the noise of its numbers is excused. Where answers may agree by chance none is.
         enough: Answers of the ONNX model that an agreement must rest on to say anything.
         unsure: Parts of the usual SQNR that a file must have where there are fewer.
         columns: Of `validate`'s table.
@@ -159,7 +161,8 @@ class Task(Protocol):
     roles: Mapping[str, str]
 
     def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[Answer, ...]:
-        """One answer for each of the sample's pictures; none where there is no `measure`."""
+        """One answer for each of the sample's pictures, or what stands for them in finished
+        tensors; none where there is no `measure`."""
         ...
 
     def reference(self, outputs: Outputs, *, answers: bool = False) -> Reference:

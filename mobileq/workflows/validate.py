@@ -69,7 +69,8 @@ def validate(
     Args:
         bundle: A bundle's folder.
         images: Whatever `convert --calib` takes; with labels, the folder of their pictures.
-        annotations: Labels (of boxes, COCO json or a data.yaml); without, agreement only.
+        annotations: Labels (of boxes, COCO json or a data.yaml; of classes, folders, a CSV or a
+            data.yaml); without, agreement only.
         output: Where to write report.json; by default into the bundle, whose manifest then
             repeats the figures.
         count: How many of the pictures, spread evenly over them; None: all.

@@ -16,6 +16,7 @@ import numpy as np
 from mobileq.manifest import BundleManifest, FileEntry, RunInfo, SourceInfo, seal, to_json
 from mobileq.spec import (
     Artifact,
+    ClassesSpec,
     DecodeSpec,
     ModelSpec,
     PreprocessSpec,
@@ -23,6 +24,7 @@ from mobileq.spec import (
     QuantRecipe,
     TensorSpec,
 )
+from mobileq.tasks.classify.classes import SHOWN, rows_of, top_classes
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
@@ -108,15 +110,26 @@ def write_cases(folder: Path, seed: int = 7) -> int:
     for number, dtype in enumerate(("float32", "int8", "uint8")):
         for view in VIEWS:
             spec = PREPROCESS[number % len(PREPROCESS)]
-            write_classes(folder / f"classes-{dtype}-{view.rotation}", spec, dtype, view)
-            count += 1
+            for values in (None, "probabilities", "logits"):
+                name = f"classes-{values or 'plain'}-{dtype}-{view.rotation}"
+                write_classes(folder / name, spec, dtype, view, values)
+                count += 1
     return count
 
 
-def write_classes(folder: Path, spec: PreprocessSpec, dtype: str, view: View) -> None:
-    """A classifier's case: the five best, equal ones in the order of classes."""
+def write_classes(
+    folder: Path, spec: PreprocessSpec, dtype: str, view: View, values: str | None
+) -> None:
+    """A classifier's case: the five best, equal ones in the order of classes. Where nobody knows
+    what its values are, they are told as they are."""
     numbers = np.random.default_rng(view.width)
     scores = numbers.choice([0, 1, 2, 60, 128, 255], (1, 40)).astype(np.float32) / 255
+    if values == "logits":
+        scores = scores * 12 - 4
+        if dtype == "float32" and view.rotation == 90:
+            scores[0, :2] = np.nan, -np.inf
+        if dtype == "float32" and view.rotation == 180:
+            scores[0, [3, 9]] = np.inf
     pixels, part = framed(view)
     tensor, _ = preprocess(part, spec, rotation=view.rotation)
     input_spec, stored_input = as_stored("image", tensor, dtype, None)
@@ -124,6 +137,13 @@ def write_classes(folder: Path, spec: PreprocessSpec, dtype: str, view: View) ->
     seen = as_seen(output_spec, stored)[0]
     best = np.argsort(-seen, kind="stable")[:5]
     assert len(set(seen[best])) < len(best)
+    told = seen[best]
+    classes = None
+    if values is not None:
+        classes = ClassesSpec(class_count=scores.size, values=values)
+        (answer,) = top_classes(classes, rows_of(classes, seen[None]))
+        assert list(answer.class_id[:SHOWN]) == list(best)
+        told = answer.probability[:SHOWN]
     model = ModelSpec(
         name="golden",
         task="classify",
@@ -131,11 +151,13 @@ def write_classes(folder: Path, spec: PreprocessSpec, dtype: str, view: View) ->
         inputs=(TensorSpec(name="image", shape=spec.tensor_shape(), dtype="float32"),),
         outputs=(TensorSpec(name="scores", shape=scores.shape, dtype="float32"),),
         preprocess=spec,
+        classes=classes,
         labels=names(scores.size),
     )
     manifest = bundle_of(model, (input_spec,), (output_spec,))
-    answer = {"classes": [[[int(at), float(seen[at])] for at in best]]}
-    write_folder(folder, manifest, pixels, view, stored_input, [stored], answer)
+    answers = [[int(at), float(score)] for at, score in zip(best, told, strict=True)]
+    listed = {"classes": [answers]}
+    write_folder(folder, manifest, pixels, view, stored_input, [stored], listed)
 
 
 def framed(view: View) -> tuple[np.ndarray, np.ndarray]:

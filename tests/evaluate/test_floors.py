@@ -55,3 +55,9 @@ def test_answers_that_agree_excuse_noise_and_few_of_them_do_not() -> None:
     assert below_floor("int8", noisy, BOXES, _answers(0.01)) is not None
     assert below_floor("int8", noisy, BOXES, _answers(1.0, objects=1)) is not None
     assert below_floor("fp32", noisy) is None, "which has a tolerance"
+
+
+def test_best_classes_that_may_agree_by_chance_excuse_no_noise() -> None:
+    always = {"top1": 1.0, "reference_count": 8}
+    assert below_floor("int8", _compared(LOGITS * 0), measure_of("classify"), always)
+    assert not below_floor("int8", _compared(LOGITS * 0.8), measure_of("classify"), always)

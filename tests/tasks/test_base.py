@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from mobileq.calibration.samples import Picture, Sample
 from mobileq.errors import UsageError
-from mobileq.spec import DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.spec import ClassesSpec, DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
 from mobileq.tasks.base import COUNT, Compared, Measure, Task, measure_of, parts, task_of
 from mobileq.vision.preprocess import feed_picture
 
@@ -46,6 +46,7 @@ SPECS = {
         ),
         labels=("cat", "dog"),
     ),
+    "classify": _spec("classify", (1, 7), classes=ClassesSpec(class_count=7), labels=(*"abcdefg",)),
     "tensors": _spec("unknown", (1, 1000)),
 }
 """A model of each room's."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobileq.graph.outputs import end_of
-from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
-from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Reasons
+from mobileq.spec import ClassesSpec, ClassValues, ModelSpec, PreprocessSpec, ReadingSpec
+from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Questions, Reasons
 
 FAMILIES: tuple[str, ...] = ()
-READING: type[ReadingSpec] | None = None
+READING: type[ReadingSpec] | None = ClassesSpec
 LABELS: Mapping[str, tuple[str, ...]] = {}
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -26,6 +26,11 @@ _LOGITS = frozenset(
 )
 """What gives logits: a last linear layer, its bias, or a mean over the picture."""
 _SOFTMAXES = frozenset({"Softmax", "LogSoftmax"})
+_VALUES: Mapping[str, ClassValues] = {
+    **dict.fromkeys(_LOGITS | {"LogSoftmax"}, "logits"),
+    **dict.fromkeys(("Softmax", "Sigmoid"), "probabilities"),
+}
+"""What the op at the end gives."""
 
 
 def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
@@ -33,19 +38,21 @@ def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
     count = _class_count(facts)
     if count is None or not _holds_classes(facts, count):
         return {}
+    reading, unread = _reading(facts, count)
     if isinstance(facts.picture, str):
-        return Claim(task="classify", class_count=count)
+        return Claim(task="classify", reading=reading, class_count=count, questions=unread)
     preprocess, assumed = _preprocess(facts.picture, from_ultralytics=facts.named_task is not None)
     return Claim(
         task="classify",
         preprocess=preprocess,
+        reading=reading,
         class_count=count,
-        questions={"preprocess": assumed},
+        questions={"preprocess": assumed, **unread},
     )
 
 
 def misfit(spec: ModelSpec) -> str | None:
-    """Nothing is said that could fit badly."""
+    """None: the spec itself is held against the outputs."""
     return None
 
 
@@ -72,6 +79,23 @@ def _holds_classes(facts: ModelFacts, count: int) -> bool:
         return False
     is_usual = count in _IMAGENET_COUNTS and end.op_type in _LOGITS
     return is_usual or end.op_type in _SOFTMAXES
+
+
+def _reading(facts: ModelFacts, count: int) -> tuple[ClassesSpec | None, Questions]:
+    """By the op at the end; without a graph nobody can tell logits from probabilities."""
+    if facts.index is None:
+        return None, {
+            "reading": "Whether its values are logits or probabilities is not known, so files are "
+            "compared by their numbers."
+        }
+    end = end_of(facts.index, facts.outputs[0].name)
+    values = None if end is None else _VALUES.get(end.op_type)
+    if values is not None:
+        return ClassesSpec(class_count=count, values=values), {}
+    return ClassesSpec(class_count=count), {
+        "reading": "What its values are does not show at the graph's end; logits are assumed, for "
+        'probabilities a --spec file has [classes] values = "probabilities".'
+    }
 
 
 def _preprocess(picture: Picture, from_ultralytics: bool) -> tuple[PreprocessSpec, str]:

@@ -5,6 +5,7 @@ import pytest
 from onnx import ModelProto
 
 from mobileq.preparation.recognise import Recognition, recognise, recognise_shapes
+from mobileq.spec import ClassesSpec
 from tests.graph.builders import model_of, outputs_of, picture
 
 PICTURE = picture(1, 3, 224, 224)
@@ -94,8 +95,8 @@ def test_without_a_graph_the_number_of_imagenets_classes_says_it(shape: tuple[in
     assert len(found.spec.labels) == max(shape)
     assert found.spec.preprocess is not None
     assert "ImageNet" in found.notices[0]
-    assert "name them with --labels FILE" in found.notices[1]
-    assert "coco" not in found.notices[1]
+    assert "name them with --labels FILE" in found.notices[-1]
+    assert "coco" not in found.notices[-1]
 
 
 def test_maps_and_several_outputs_are_none() -> None:
@@ -111,3 +112,30 @@ def test_what_is_no_picture_can_be_classified_as_well() -> None:
     found = recognise_shapes(picture(1, 16000), outputs_of((1, 1000)), {})
     assert is_classifier(found)
     assert found.spec.preprocess is None
+
+
+@pytest.mark.parametrize(
+    ("end", "values"),
+    [
+        ("y = Softmax(z)", "probabilities"),
+        ("y = LogSoftmax(z)", "logits"),
+        ("y = Identity(z)", "logits"),
+        ("y = Sigmoid(z)", "probabilities"),
+    ],
+)
+def test_end_of_the_graph_shows_what_values_are(end: str, values: str) -> None:
+    found = recognise(row(end), labels=list("abcde"))
+    assert found.spec.classes == ClassesSpec(class_count=5, values=values)  # type: ignore[arg-type]
+    assert "reading" not in found.questions
+
+
+def test_end_that_shows_nothing_is_taken_for_logits_and_asked_about() -> None:
+    found = recognise(row("y = Tanh(z)"), labels=list("abcde"))
+    assert found.spec.classes == ClassesSpec(class_count=5)
+    assert "logits are assumed" in found.questions["reading"]
+
+
+def test_without_a_graph_classes_are_not_read() -> None:
+    found = recognise_shapes(PICTURE, outputs_of((1, 1000)), {})
+    assert found.spec.classes is None
+    assert "not known" in found.questions["reading"]

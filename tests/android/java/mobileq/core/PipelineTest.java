@@ -45,6 +45,7 @@ class PipelineTest {
                         model.outputs(),
                         preprocess,
                         decode,
+                        model.classes(),
                         model.labels()),
                 manifest.artifacts(),
                 manifest.files());
@@ -93,8 +94,23 @@ class PipelineTest {
     }
 
     @Test
+    void otherClassesThanTheManifestHasAreASentence() throws Exception {
+        Manifest manifest = written("classes-logits-float32-0");
+        Artifact artifact = manifest.artifacts().get(0);
+        TensorSpec output = artifact.outputs().get(0);
+        TensorSpec shorter =
+                new TensorSpec(output.name(), new int[] {1, 39}, "float32", null, null, null, null);
+        assertEquals(
+                "golden gives 39 values where its manifest has 40 classes.",
+                refusal(
+                        manifest,
+                        with(artifact, artifact.inputs(), List.of(shorter)),
+                        new Classification()));
+    }
+
+    @Test
     void aClassifierWithoutAnOutputIsASentence() throws Exception {
-        Manifest manifest = written("classes-int8-0");
+        Manifest manifest = written("classes-plain-int8-0");
         Artifact one = manifest.artifacts().get(0);
         assertEquals(
                 "golden has no output to read.",

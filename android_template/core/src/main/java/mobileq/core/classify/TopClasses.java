@@ -3,7 +3,7 @@ package mobileq.core.classify;
 import java.util.Arrays;
 import mobileq.core.tensor.Tensor;
 
-/** The highest outputs of a classifier, as the model gives them: no softmax is added. */
+/** The highest outputs of a classifier, as the model gives them or as probabilities. */
 public final class TopClasses {
     private final int[] classIds;
     private final float[] scores;
@@ -34,6 +34,34 @@ public final class TopClasses {
                 insert(classId, score);
             }
         }
+    }
+
+    /**
+     * Makes probabilities of the values that were read, over all classes whose value is a number.
+     *
+     * @param output What {@link #read} was given: logits.
+     */
+    public void softmax(Tensor output) {
+        if (count == 0) {
+            return;
+        }
+        double highest = scores[0];
+        double total = 0;
+        int classes = output.spec().elementCount();
+        for (int classId = 0; classId < classes; classId++) {
+            float value = output.real(classId);
+            if (!Float.isNaN(value)) {
+                total += weight(value, highest);
+            }
+        }
+        for (int rank = 0; rank < count; rank++) {
+            scores[rank] = (float) (weight(scores[rank], highest) / total);
+        }
+    }
+
+    /** 1 for the highest, also where it is infinite. */
+    private static double weight(float value, double highest) {
+        return value == highest ? 1 : Math.exp(value - highest);
     }
 
     private void insert(int classId, float score) {
@@ -70,7 +98,7 @@ public final class TopClasses {
         return classIds[rank];
     }
 
-    /** The model's value for it. */
+    /** The model's value for it, or its probability. */
     public float score(int rank) {
         return scores[rank];
     }

@@ -3,6 +3,7 @@ package mobileq.core.manifest;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
+import mobileq.core.manifest.classes.ClassesSpec;
 import mobileq.core.manifest.decode.DecodeSpec;
 
 /**
@@ -16,6 +17,7 @@ import mobileq.core.manifest.decode.DecodeSpec;
  * @param outputs In the model's order.
  * @param preprocess Null where it takes no picture.
  * @param decode Null where its outputs can't be decoded.
+ * @param classes Null where its outputs can't be read as classes.
  * @param labels Class names; may be shorter than the classes, or empty.
  */
 public record ModelSpec(
@@ -26,6 +28,7 @@ public record ModelSpec(
         List<TensorSpec> outputs,
         PreprocessSpec preprocess,
         DecodeSpec decode,
+        ClassesSpec classes,
         List<String> labels) {
     static ModelSpec read(Fields fields) throws BundleException {
         return new ModelSpec(
@@ -36,6 +39,7 @@ public record ModelSpec(
                 fields.objects("outputs", TensorSpec::read),
                 fields.objectOrNull("preprocess", PreprocessSpec::read),
                 fields.objectOrNull("decode", DecodeSpec::read),
+                fields.objectOrNull("classes", ClassesSpec::read),
                 fields.texts("labels"));
     }
 

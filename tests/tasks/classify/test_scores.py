@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mobileq.tasks.classify.classes import TopClasses
+from mobileq.tasks.classify.scores import accuracy, agreement
+
+
+def _answer(**shares: float) -> TopClasses:
+    """`_answer(c3=0.7, c1=0.2)`, the best first."""
+    ids = [int(name[1:]) for name in shares]
+    return TopClasses(np.array(ids, np.int32), np.array([*shares.values()], np.float32))
+
+
+SIX = {"c0": 0.4, "c1": 0.2, "c2": 0.15, "c3": 0.1, "c4": 0.1, "c5": 0.05}
+
+
+def test_top1_and_top5_are_shares_of_pictures_with_their_standard_errors() -> None:
+    found = accuracy([0, 4, 5, 0], [_answer(**SIX)] * 4)
+    assert found["top1"] == 0.5
+    assert found["top1_se"] == pytest.approx(math.sqrt(0.5 * 0.5 / 4))
+    assert found["top5"] == 0.75
+    assert found["top5_se"] == pytest.approx(math.sqrt(0.75 * 0.25 / 4))
+
+
+def test_picture_without_an_answer_is_wrong() -> None:
+    assert accuracy([0, 0], [_answer(), _answer(c0=1.0)])["top1"] == 0.5
+
+
+def test_agreement_is_of_the_best_class_and_distance_of_all_shares() -> None:
+    wanted = [_answer(c0=0.8, c1=0.2), _answer(c0=0.5, c1=0.5), _answer(c2=1.0)]
+    found = [_answer(c0=0.6, c1=0.4), _answer(c1=0.5, c0=0.5), _answer(c3=1.0)]
+    figures = agreement(wanted, found)
+    assert figures["reference_count"] == 3
+    assert figures["top1"] == pytest.approx(1 / 3)
+    assert figures["top1_se"] == pytest.approx(math.sqrt(1 / 3 * 2 / 3 / 3))
+    assert figures["distance"] == pytest.approx((0.2 + 0.0 + 1.0) / 3)
+
+
+def test_where_the_reference_names_nothing_there_is_nothing_to_agree_with() -> None:
+    figures = agreement([_answer(), _answer(c0=1.0)], [_answer(c1=1.0), _answer(c0=1.0)])
+    assert (figures["top1"], figures["reference_count"]) == (1.0, 1)
+    assert agreement([_answer()], [_answer()])["reference_count"] == 0
