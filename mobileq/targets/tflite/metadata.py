@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
-from mobileq.spec import Artifact, ModelSpec
+from mobileq.spec import ModelSpec, QuantRecipe
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
@@ -123,7 +123,13 @@ def embedded_spec(path: Path) -> ModelSpec | None:
     return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
 
 
-def described_artifact(artifact: Artifact) -> dict[str, Any]:
-    """What of an artifact stands in its own metadata: all but its path, size and hash."""
-    built: dict[str, Any] = msgspec.to_builtins(artifact)
-    return {key: built[key] for key in ("precision", "inputs", "outputs", "recipe")}
+_FORMER_OPTIONS = {"mnn_method": None, "mnn_weights": None}
+"""What the recipe of every file named before each target had options of its own: same model, same
+options, same bytes."""
+
+
+def described_recipe(recipe: QuantRecipe) -> dict[str, Any]:
+    """The recipe as it stands in a file's own metadata."""
+    built: dict[str, Any] = msgspec.to_builtins(recipe)
+    options = built.pop("options")
+    return {**built, **_FORMER_OPTIONS, **options}

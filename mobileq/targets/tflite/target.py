@@ -40,7 +40,7 @@ from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
-from mobileq.targets.tflite.metadata import embed_metadata
+from mobileq.targets.tflite.metadata import described_recipe, embed_metadata
 from mobileq.targets.tflite.reading import read_file
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -130,7 +130,7 @@ class TfliteTarget:
         if job.recipe.precision in CALIBRATED and job.recipe.io != "float32":
             require_io(model, job.recipe.io)
         described = {
-            "recipe": msgspec.to_builtins(job.recipe),
+            "recipe": described_recipe(job.recipe),
             "inputs": msgspec.to_builtins(inputs),
             "outputs": msgspec.to_builtins(outputs),
         }

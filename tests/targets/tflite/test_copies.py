@@ -48,9 +48,8 @@ def test_scalars_stay_scalars(tmp_path):
 def test_node_without_a_translation_is_told_with_the_reason(tmp_path, monkeypatch):
     one_engine = dataclasses.replace(TfliteTarget.info, options=())
     monkeypatch.setattr(TfliteTarget, "info", one_engine)
-    text = """m (float[1,1,4,4] x) => (float[1,1,4,4] y, int64[1,1,4,4] i)
-        { [pool] y, i = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) }"""
+    text = "m (float[6] x) => (float[N] y) { [once] y = Unique<sorted=1>(x) }"
     with pytest.raises(
-        UnsupportedOperatorError, match=r"of MaxPool \(node 'pool'\): .*kernel_shape"
+        UnsupportedOperatorError, match=r"of Unique \(node 'once'\): .*integer input"
     ):
         outputs(tmp_path, text)

@@ -10,6 +10,7 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 
 from mobileq.errors import InputError
 from mobileq.spec import (
-    Artifact,
     DecodeSpec,
     HeadOutput,
     ModelSpec,
@@ -27,7 +27,7 @@ from mobileq.spec import (
 )
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.metadata import (
-    described_artifact,
+    described_recipe,
     embed_metadata,
     embedded_spec,
     read_foreign_metadata,
@@ -129,19 +129,16 @@ def test_file_with_metadata_runs_as_the_file_without(convert, tmp_path):
 def test_converted_file_tells_its_recipe_and_tensors(convert):
     file = convert("scores", "int8", "uint8")
     told = read_metadata(file.path)["mobileq"]
-    artifact = Artifact(
-        target="tflite",
-        precision="int8",
-        path="x",
-        sha256="0",
-        size_bytes=1,
-        inputs=file.converted.inputs,
-        outputs=file.converted.outputs,
-        recipe=QuantRecipe(precision="int8", io="uint8"),
-    )
-    described = json.loads(json.dumps(described_artifact(artifact)))
-    assert told["recipe"] == described["recipe"]
-    assert (told["inputs"], told["outputs"]) == (described["inputs"], described["outputs"])
+    recipe = QuantRecipe(precision="int8", io="uint8")
+    assert told["recipe"] == json.loads(json.dumps(described_recipe(recipe)))
+    for kind, tensors in (("inputs", file.converted.inputs), ("outputs", file.converted.outputs)):
+        assert told[kind] == json.loads(msgspec.json.encode(tensors))
+
+
+def test_recipe_in_a_file_has_the_fields_it_had_before_targets_had_options():
+    told = described_recipe(QuantRecipe(precision="int8"))
+    assert "options" not in told
+    assert (told["mnn_method"], told["mnn_weights"]) == (None, None)
 
 
 def test_metadata_of_other_exporters_is_read(bare):
