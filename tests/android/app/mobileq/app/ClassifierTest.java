@@ -8,6 +8,7 @@ import android.graphics.Bitmap;
 import android.graphics.Color;
 import android.view.View;
 import android.view.ViewGroup;
+import java.util.function.IntPredicate;
 import mobileq.core.classify.TopClasses;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -36,17 +37,26 @@ public class ClassifierTest {
 
     /** How many pixels of the lowest part of the picture are as white as its letters. */
     private static int letters(AppUnderTest app, Bitmap screen) {
+        return count(app, screen, pixel -> Color.red(pixel) > 250);
+    }
+
+    /** How many are blue, as bars are. */
+    private static int bars(AppUnderTest app, Bitmap screen) {
+        return count(app, screen, pixel -> Color.blue(pixel) - Color.red(pixel) > 60);
+    }
+
+    private static int count(AppUnderTest app, Bitmap screen, IntPredicate counts) {
         View view = app.answer();
         int[] corner = new int[2];
         view.getLocationInWindow(corner);
         int bottom = corner[1] + view.getHeight();
-        int white = 0;
+        int found = 0;
         for (int y = bottom - view.getHeight() / 4; y < bottom; y++) {
             for (int x = corner[0]; x < corner[0] + view.getWidth(); x++) {
-                white += Color.red(screen.getPixel(x, y)) > 250 ? 1 : 0;
+                found += counts.test(screen.getPixel(x, y)) ? 1 : 0;
             }
         }
-        return white;
+        return found;
     }
 
     @Test
@@ -65,11 +75,16 @@ public class ClassifierTest {
             }
             String status = app.text(R.id.status);
             assertTrue(status, status.contains("CPU, threads: "));
-            int listed = letters(app, app.screenshot("classifier"));
+            Bitmap screen = app.screenshot("classifier");
+            int listed = letters(app, screen);
+            int bars = bars(app, screen);
             app.click(R.id.pause);
             assertEquals("Picture", app.heard());
-            int cleared = letters(app, app.screenshot("classifier-paused"));
+            Bitmap paused = app.screenshot("classifier-paused");
+            int cleared = letters(app, paused);
             assertTrue(listed + " and " + cleared, listed > cleared + 500);
+            int without = bars(app, paused);
+            assertTrue(bars + " and " + without, bars > without + 2000);
         }
         assertEquals(0, Interpreter.open);
     }

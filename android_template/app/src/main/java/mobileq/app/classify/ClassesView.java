@@ -15,7 +15,10 @@ import mobileq.core.classify.TopClasses;
 import mobileq.core.manifest.ModelSpec;
 import mobileq.core.run.Task;
 
-/** Lists the best classes at the bottom of the picture, the best one first. */
+/**
+ * Lists the best classes at the bottom of the picture, the best one first; where they have
+ * probabilities, behind each a bar across the whole width for 1.
+ */
 public final class ClassesView extends AnswerView {
     private static final float TEXT_SP = 16;
     private static final float PADDING_DP = 8;
@@ -24,6 +27,7 @@ public final class ClassesView extends AnswerView {
     private final Classification classification = new Classification();
     private final TopClasses best = new TopClasses(Classification.MOST);
     private final Paint shade = new Paint();
+    private final Paint bar = new Paint();
     private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
     private final float padding;
 
@@ -36,6 +40,7 @@ public final class ClassesView extends AnswerView {
         this.model = model;
         padding = pixels(PADDING_DP);
         shade.setColor(context.getColor(R.color.shade));
+        bar.setColor(context.getColor(R.color.bar));
         text.setColor(Color.WHITE);
         text.setTextSize(textPixels(TEXT_SP));
     }
@@ -65,6 +70,11 @@ public final class ClassesView extends AnswerView {
         canvas.drawRect(0, top, getWidth(), getHeight(), shade);
         float y = top + padding - text.ascent();
         for (int rank = 0; rank < best.count(); rank++, y += line) {
+            if (model.classes() != null) {
+                float share = Math.max(0, Math.min(1, best.score(rank)));
+                float upper = y + text.ascent();
+                canvas.drawRect(0, upper, share * getWidth(), upper + line, bar);
+            }
             String score = score(rank);
             float scoreWidth = text.measureText(score);
             float room = getWidth() - scoreWidth - 3 * padding;
