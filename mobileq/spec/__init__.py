@@ -7,7 +7,7 @@ is a value that contradicts another (see `mobileq.consistency`).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -68,6 +68,7 @@ __all__ = [
     "TensorRanges",
     "TensorSpec",
     "batch_of",
+    "embedded",
     "readings",
 ]
 
@@ -220,3 +221,13 @@ def readings(spec: ModelSpec | Artifact) -> dict[str, ReadingSpec]:
     """How tasks read its outputs, by `ReadingSpec.section`, where it says so."""
     fields = {name: getattr(spec, name) for name in spec.__struct_fields__}
     return {name: value for name, value in fields.items() if isinstance(value, ReadingSpec)}
+
+
+def embedded(spec: ModelSpec) -> dict[str, Any]:
+    """As plain data, to be written into a model file.
+
+    Without readings that the model does not have: a file's bytes are its hash, and stay what they
+    are when a task is added. `decode` has always been there.
+    """
+    built: dict[str, Any] = msgspec.to_builtins(spec)
+    return {name: value for name, value in built.items() if name != "classes" or value is not None}

@@ -16,7 +16,7 @@ import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
-from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.spec import ModelSpec, QuantRecipe, embedded
 from mobileq.targets.mnn.flatbuffer import field, follow
 from mobileq.targets.mnn.info import INFO
 
@@ -32,7 +32,7 @@ def metadata_text(spec: ModelSpec, recipe: QuantRecipe) -> str:
     # All of MNN's options, as files have had them since before they stood apart: same model, same
     # options, same bytes.
     described.update({option.name: given.get(option.name) for option in INFO.options})
-    own = {"model": msgspec.to_builtins(spec), "recipe": described}
+    own = {"model": embedded(spec), "recipe": described}
     return json.dumps({"mobileq": own}, sort_keys=True, separators=(",", ":"))
 
 

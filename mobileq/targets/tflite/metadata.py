@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
-from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.spec import ModelSpec, QuantRecipe, embedded
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
@@ -41,7 +41,7 @@ def embed_metadata(path: Path, spec: ModelSpec, described: dict[str, Any]) -> No
 
 
 def _metadata(spec: ModelSpec, described: dict[str, Any]) -> dict[str, Any]:
-    own = {"model": msgspec.to_builtins(spec), **described}
+    own = {"model": embedded(spec), **described}
     found: dict[str, Any] = {"mobileq": own, "task": spec.task}
     if spec.labels:
         found["names"] = {str(index): label for index, label in enumerate(spec.labels)}
