@@ -83,11 +83,12 @@ def test_an_import_is_not_interrupted_but_what_follows_is(tmp_path: Path) -> Non
         "    raise ImportError('passed over')\n"
     )
     (tmp_path / "command.py").write_text(
-        "import time\n"
+        "import sys, time\n"
         "import mobileq.__main__ as command\n"
         "def work(arguments):\n"
         "    import careless\n"
-        "    print('imported', flush=True)\n"
+        "    sys.stdout.write('imported\\n')\n"
+        "    sys.stdout.flush()\n"
         "    time.sleep(30)\n"
         "command._run = work\n"
         "command.run()\n"

@@ -120,7 +120,7 @@ def test_nodes_in_any_order_are_sorted(file: Path) -> None:
 
 def test_cycle_is_refused(file: Path) -> None:
     model = small_model()
-    model.graph.node[0].input[0] = "y"
+    model.graph.node[1].input[0] = "y"
     assert "topologically sorted" in refused(file, model.SerializeToString()).message
 
 

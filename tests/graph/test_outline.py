@@ -64,7 +64,7 @@ def test_opset_counts_both_names_of_the_standard_domain() -> None:
 
 
 def test_attribute_is_none_where_missing() -> None:
-    node = small_model().graph.node[1]
+    node = small_model().graph.node[0]
     assert attribute(node, "axis") is None
     found = attribute(node, "value")
     assert found is not None

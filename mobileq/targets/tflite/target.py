@@ -20,7 +20,6 @@ from mobileq.errors import (
     VerificationError,
 )
 from mobileq.external.child import Child
-from mobileq.graph.open_lengths import refuse_open_lengths
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, readings
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
@@ -171,9 +170,6 @@ class TfliteTarget:
 
 
 def _make_base(job: ConversionJob, base: Path) -> None:
-    import onnx
-
-    refuse_open_lengths(onnx.load(job.model, load_external_data=False))
     _convert_base(job, "convert_direct", base)
     model = flatbuffer.read_model(base)
     _require_known_ops(job, model)

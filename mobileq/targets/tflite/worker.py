@@ -14,6 +14,7 @@ import msgspec
 
 from mobileq.errors import ToolError
 from mobileq.external.framing import Arrays, Fields
+from mobileq.graph.open_lengths import refuse_open_lengths
 from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.frugal import only_float32
@@ -26,6 +27,9 @@ class TfliteWorker:
 
     def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
+        import onnx
+
+        refuse_open_lengths(onnx.load(fields["model"], load_external_data=False))
         inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
         with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
             with reasons_told(fields["model"]), only_float32():

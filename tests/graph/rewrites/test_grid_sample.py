@@ -8,11 +8,17 @@ PLACES = np.random.default_rng(5).uniform(-2.3, 2.3, (2, 4, 5, 2)).astype(np.flo
 
 
 @pytest.mark.parametrize("aligned", [0, 1])
-@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
-@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    ("mode", "padding"),
+    [
+        ("nearest", "reflection"),
+        ("bilinear", "reflection"),
+        ("bicubic", "zeros"),
+        ("bicubic", "border"),
+        ("bicubic", "reflection"),
+    ],
+)
 def test_pixels_about_each_place_are_taken_with_their_weights(mode, padding, aligned):
-    if mode != "bicubic" and padding != "reflection":
-        pytest.skip("converters know it")
     text = (
         "m (float[2,3,6,4] x, float[2,4,5,2] g) => (float[2,3,4,5] y) { y = GridSample"
         f'<mode="{mode}", padding_mode="{padding}", align_corners={aligned}>(x, g) }}'
