@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobileq.graph.outline import subgraphs
+from mobileq.graph.outline import needed_nodes
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def prune(graph: GraphProto) -> None:
     """Drop the nodes and constants that no output needs."""
-    needed = {value.name for value in graph.output}
+    outputs = {value.name for value in graph.output}
+    nodes, read = needed_nodes(graph.node, outputs)
+    made = {name for node in nodes for name in node.output if name}
+    kept = read | outputs
+    # In place: constants may be hundreds of megabytes.
     for at in reversed(range(len(graph.node))):
-        node = graph.node[at]
-        if needed.isdisjoint(node.output):
+        if made.isdisjoint(graph.node[at].output):
             del graph.node[at]
-            continue
-        for reader in (node, *(each for body in subgraphs([node]) for each in body.node)):
-            needed.update(reader.input)
     for at in reversed(range(len(graph.initializer))):
-        if graph.initializer[at].name not in needed:
+        if graph.initializer[at].name not in kept:
             del graph.initializer[at]

@@ -147,10 +147,7 @@ def _limited(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise _too_much(path, limit) from error
     except InputError as error:
-        # What ONNX Runtime 1.26 makes of std::bad_alloc and of its own arena's failure.
-        if any(
-            sign in error.message for sign in ("bad_alloc", "bad allocation", "allocate memory")
-        ):
+        if any(sign in error.message for sign in _OUT_OF_MEMORY):
             raise _too_much(path, limit) from error
         raise
 

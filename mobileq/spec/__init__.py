@@ -227,7 +227,16 @@ def embedded(spec: ModelSpec) -> dict[str, Any]:
     """As plain data, to be written into a model file.
 
     Without readings that the model does not have: a file's bytes are its hash, and stay what they
-    are when a task is added. `decode` has always been there.
+    are when a task is added. Some fields have always been there, empty or not.
     """
     built: dict[str, Any] = msgspec.to_builtins(spec)
-    return {name: value for name, value in built.items() if name != "classes" or value is not None}
+    always = ("family", "preprocess", "decode")
+    return {name: value for name, value in built.items() if value is not None or name in always}
+
+
+def embedded_recipe(recipe: QuantRecipe) -> dict[str, Any]:
+    """The same of a recipe, for the same reason in the form that it had before targets had options
+    of their own: theirs among its fields, and two of them empty in every file."""
+    built: dict[str, Any] = msgspec.to_builtins(recipe)
+    options = built.pop("options")
+    return {**built, "mnn_method": None, "mnn_weights": None, **options}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mobileq.graph.outline import needed_nodes
+from mobileq.graph.prune import prune
 from mobileq.graph.rewrites.rule import Editing, Rule
 from mobileq.graph.shapes import infer_shapes
 
@@ -62,14 +62,10 @@ def _round(model: ModelProto, rules: Sequence[Rule]) -> ModelProto | None:
         return None
     changed = ModelProto()
     changed.CopyFrom(model)
-    nodes, read = needed_nodes(edit.nodes, (value.name for value in model.graph.output))
     del changed.graph.node[:]
-    changed.graph.node.extend(nodes)
+    changed.graph.node.extend(edit.nodes)
     changed.graph.initializer.extend(edit.initializers)
-    outputs = {value.name for value in changed.graph.output}
-    kept = [each for each in changed.graph.initializer if each.name in read | outputs]
-    del changed.graph.initializer[:]
-    changed.graph.initializer.extend(kept)
+    prune(changed.graph)
     return infer_shapes(changed)
 
 

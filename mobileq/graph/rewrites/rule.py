@@ -53,7 +53,6 @@ class Editing:
         typed = (*graph.value_info, *graph.input, *graph.output)
         self._shapes = {value.name: dims(value) for value in typed}
         self._types = {value.name: value.type.tensor_type.elem_type for value in typed}
-        self._outputs = {value.name for value in graph.output}
         self._makers = {name: node.op_type for node in graph.node for name in node.output}
         self._used = {name for node in graph.node for name in (*node.input, *node.output)}
         self._used |= {*self._types, *self._constants}
@@ -105,10 +104,6 @@ class Editing:
     def made_by(self, name: str) -> str | None:
         """Type of the op that gave the tensor before; None of inputs and constants."""
         return self._makers.get(name)
-
-    def is_output(self, name: str) -> bool:
-        """Whether it is an output of the graph."""
-        return name in self._outputs
 
     def constant(self, value: Any, dtype: npt.DTypeLike = None, hint: str = "constant") -> str:
         """A new initializer's name."""

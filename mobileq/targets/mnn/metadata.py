@@ -16,9 +16,8 @@ import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
-from mobileq.spec import ModelSpec, QuantRecipe, embedded
+from mobileq.spec import ModelSpec, QuantRecipe, embedded, embedded_recipe
 from mobileq.targets.mnn.flatbuffer import field, follow
-from mobileq.targets.mnn.info import INFO
 
 _LIMIT = 4 * 1024 * 1024
 _UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -27,12 +26,7 @@ _NO_UUID = b"00000000-0000-0000-0000-000000000000"
 
 def metadata_text(spec: ModelSpec, recipe: QuantRecipe) -> str:
     """What goes into `bizCode`."""
-    described = msgspec.to_builtins(recipe)
-    given = described.pop("options")
-    # All of MNN's options, as files have had them since before they stood apart: same model, same
-    # options, same bytes.
-    described.update({option.name: given.get(option.name) for option in INFO.options})
-    own = {"model": embedded(spec), "recipe": described}
+    own = {"model": embedded(spec), "recipe": embedded_recipe(recipe)}
     return json.dumps({"mobileq": own}, sort_keys=True, separators=(",", ":"))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from mobileq.consistency import REDESCRIBE, consistent_model
-from mobileq.spec import ModelSpec, QuantRecipe, embedded
+from mobileq.spec import ModelSpec, embedded
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
@@ -121,15 +121,3 @@ def embedded_spec(path: Path) -> ModelSpec | None:
     if not isinstance(described, dict):
         return None
     return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
-
-
-_FORMER_OPTIONS = {"mnn_method": None, "mnn_weights": None}
-"""What the recipe of every file named before each target had options of its own: same model, same
-options, same bytes."""
-
-
-def described_recipe(recipe: QuantRecipe) -> dict[str, Any]:
-    """The recipe as it stands in a file's own metadata."""
-    built: dict[str, Any] = msgspec.to_builtins(recipe)
-    options = built.pop("options")
-    return {**built, **_FORMER_OPTIONS, **options}

@@ -21,7 +21,7 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, readings
+from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe, readings
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.model_file import ModelFile
@@ -39,7 +39,7 @@ from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
-from mobileq.targets.tflite.metadata import described_recipe, embed_metadata
+from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.reading import read_file
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -129,7 +129,7 @@ class TfliteTarget:
         if job.recipe.precision in CALIBRATED and job.recipe.io != "float32":
             require_io(model, job.recipe.io)
         described = {
-            "recipe": described_recipe(job.recipe),
+            "recipe": embedded_recipe(job.recipe),
             "inputs": msgspec.to_builtins(inputs),
             "outputs": msgspec.to_builtins(outputs),
         }

@@ -24,10 +24,10 @@ from mobileq.spec import (
     PreprocessSpec,
     QuantRecipe,
     TensorSpec,
+    embedded_recipe,
 )
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.metadata import (
-    described_recipe,
     embed_metadata,
     embedded_spec,
     read_foreign_metadata,
@@ -130,13 +130,13 @@ def test_converted_file_tells_its_recipe_and_tensors(convert):
     file = convert("scores", "int8", "uint8")
     told = read_metadata(file.path)["mobileq"]
     recipe = QuantRecipe(precision="int8", io="uint8")
-    assert told["recipe"] == json.loads(json.dumps(described_recipe(recipe)))
+    assert told["recipe"] == json.loads(json.dumps(embedded_recipe(recipe)))
     for kind, tensors in (("inputs", file.converted.inputs), ("outputs", file.converted.outputs)):
         assert told[kind] == json.loads(msgspec.json.encode(tensors))
 
 
 def test_recipe_in_a_file_has_the_fields_it_had_before_targets_had_options():
-    told = described_recipe(QuantRecipe(precision="int8"))
+    told = embedded_recipe(QuantRecipe(precision="int8"))
     assert "options" not in told
     assert (told["mnn_method"], told["mnn_weights"]) == (None, None)
 
