@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec
+from mobileq.spec import PreprocessSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.decode.arrays import grid, sigmoid
 from mobileq.vision.preprocess import dequantize
 from tests.android import jvm

@@ -28,17 +28,9 @@ from mobileq.manifest import (
 )
 from mobileq.preparation.recognise import recognise_shapes
 from mobileq.preparation.spec_file import apply_overrides, read_spec_file
-from mobileq.spec import (
-    Artifact,
-    ClassesSpec,
-    DecodeSpec,
-    HeadOutput,
-    ModelSpec,
-    PreprocessSpec,
-    QuantParams,
-    QuantRecipe,
-    TensorSpec,
-)
+from mobileq.spec import Artifact, ModelSpec, PreprocessSpec, QuantParams, QuantRecipe, TensorSpec
+from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.decode import decode
 
 SHARED_FOLDER = settings(

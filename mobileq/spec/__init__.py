@@ -27,34 +27,19 @@ from mobileq.spec.base import (
     Spec,
     TensorSpec,
 )
-from mobileq.spec.classes import ClassesSpec, ClassValues
-from mobileq.spec.decode import (
-    BoxFormat,
-    BoxUnit,
-    DecodeKind,
-    DecodeSpec,
-    HeadOutput,
-    OutputRole,
-)
+from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.decode import DecodeSpec
 
 __all__ = [
     "CALIBRATED",
     "Artifact",
     "Axis",
-    "BoxFormat",
-    "BoxUnit",
     "Bytes",
     "ChannelOrder",
-    "ClassValues",
-    "ClassesSpec",
-    "DecodeKind",
-    "DecodeSpec",
     "HeadKind",
-    "HeadOutput",
     "IoDtype",
     "Layout",
     "ModelSpec",
-    "OutputRole",
     "Precision",
     "PreprocessSpec",
     "QuantParams",

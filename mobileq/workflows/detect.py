@@ -15,7 +15,7 @@ from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.parallel import ahead, in_parallel
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import task_of
 from mobileq.tasks.detect.coco import CocoResult, category_ids_for, to_coco_results
 from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections

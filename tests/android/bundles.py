@@ -11,15 +11,8 @@ import msgspec
 
 from mobileq.bundle import BundleWriter
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo
-from mobileq.spec import (
-    Artifact,
-    DecodeSpec,
-    HeadOutput,
-    ModelSpec,
-    PreprocessSpec,
-    QuantRecipe,
-    TensorSpec,
-)
+from mobileq.spec import Artifact, ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 
 MODEL_BYTES = b"a model"
 

@@ -14,16 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from mobileq.manifest import BundleManifest, FileEntry, RunInfo, SourceInfo, seal, to_json
-from mobileq.spec import (
-    Artifact,
-    ClassesSpec,
-    DecodeSpec,
-    ModelSpec,
-    PreprocessSpec,
-    QuantParams,
-    QuantRecipe,
-    TensorSpec,
-)
+from mobileq.spec import Artifact, ModelSpec, PreprocessSpec, QuantParams, QuantRecipe, TensorSpec
+from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.classify.classes import SHOWN, rows_of, top_classes
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds

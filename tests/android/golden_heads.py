@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobileq.spec import (
-    DecodeSpec,
-    HeadOutput,
-)
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 
 WIDTH, HEIGHT, CLASSES = 96, 64, 7
 

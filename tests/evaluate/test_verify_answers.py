@@ -16,7 +16,8 @@ from mobileq.evaluate.verify import (
     verify,
 )
 from mobileq.progress import Silent
-from mobileq.spec import DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.vision.letterbox import LetterboxTransform
 
 from .runners import TFLITE, Right, verified

@@ -12,7 +12,8 @@ from mobileq.graph.load import load
 from mobileq.graph.outline import op_counts
 from mobileq.graph.trial_run import random_inputs, run
 from mobileq.preparation.prepare import PreparedModel, prepare
-from mobileq.spec import DecodeSpec, PreprocessSpec
+from mobileq.spec import PreprocessSpec
+from mobileq.spec.decode import DecodeSpec
 
 pytestmark = pytest.mark.real_model
 

@@ -8,7 +8,7 @@ import pytest
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.preparation.prepare import prepare
 from mobileq.preparation.spec_file import read_spec_file
-from mobileq.spec import HeadOutput
+from mobileq.spec.decode import HeadOutput
 from tests.graph.builders import end2end, ints, model_of, yolov8
 
 

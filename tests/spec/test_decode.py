@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from mobileq.spec import DecodeSpec, HeadOutput, ModelSpec, readings
+from mobileq.spec import ModelSpec, readings
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 
 DECODED = DecodeSpec(
     kind="yolov8",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from mobileq.spec import ClassesSpec, ModelSpec, QuantRecipe, embedded
+from mobileq.spec import ModelSpec, QuantRecipe, embedded
+from mobileq.spec.classes import ClassesSpec
 from mobileq.targets.mnn.metadata import metadata_text
 
 BOXES = ModelSpec(name="m", task="detect", family=None, inputs=(), outputs=())

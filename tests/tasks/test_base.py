@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as arrays
 
 from mobileq.calibration.samples import Picture, Sample
 from mobileq.errors import UsageError
-from mobileq.spec import ClassesSpec, DecodeSpec, HeadOutput, ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
+from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.base import COUNT, Compared, Measure, Task, measure_of, parts, task_of
 from mobileq.vision.preprocess import feed_picture
 

@@ -13,7 +13,7 @@ from onnx import numpy_helper, parser
 
 import mobileq
 from mobileq.page import HtmlPage
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 
 SHOWN = 5
 """So many classes are told to people, in golden.json and in the app."""

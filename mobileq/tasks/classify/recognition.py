@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobileq.graph.outputs import end_of
-from mobileq.spec import ClassesSpec, ClassValues, ModelSpec, PreprocessSpec, ReadingSpec
+from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
+from mobileq.spec.classes import ClassesSpec, ClassValues
 from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Questions, Reasons
 
 FAMILIES: tuple[str, ...] = ()

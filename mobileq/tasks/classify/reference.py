@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 from mobileq.tasks.base import Compared, Outputs
 from mobileq.tasks.classify.classes import TopClasses, probabilities, rows_of, top_classes
 from mobileq.tasks.noise import NoiseReference

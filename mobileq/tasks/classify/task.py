@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobileq.spec import ClassesSpec, ModelSpec
+from mobileq.spec import ModelSpec
+from mobileq.spec.classes import ClassesSpec
 from mobileq.tasks.base import Column, Figures, Level, Measure, Outputs, Truth
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mobileq.graph.frontier import between
 from mobileq.graph.outline import dims, graph_inputs
 from mobileq.graph.trial_run import open_run, random_inputs
-from mobileq.spec import DecodeKind, DecodeSpec, HeadOutput, OutputRole
+from mobileq.spec.decode import DecodeKind, DecodeSpec, HeadOutput, OutputRole
 from mobileq.tasks.detect.decode.arrays import as_rows, output_array, picture_outputs, single_output
 from mobileq.tasks.detect.decode.distances import read_branches
 from mobileq.vision.arrays import FloatArray

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.detections import Detections
 from mobileq.vision.arrays import BoolArray, FloatArray, IntArray

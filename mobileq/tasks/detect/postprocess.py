@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import decode
 from mobileq.tasks.detect.decode.arrays import Outputs
 from mobileq.tasks.detect.detections import Detections

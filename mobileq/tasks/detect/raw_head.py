@@ -15,7 +15,8 @@ from mobileq.errors import InputError, UsageError
 from mobileq.graph.frontier import behind_quantizers, cut_at, frontier
 from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import dims, dtype_name
-from mobileq.spec import DecodeKind, DecodeSpec, ModelSpec, OutputRole, TensorSpec
+from mobileq.spec import ModelSpec, TensorSpec
+from mobileq.spec.decode import DecodeKind, DecodeSpec, OutputRole
 from mobileq.tasks.detect.head_roles import HeadTensor, NoRawHead, find_roles
 from mobileq.tasks.detect.same_detections import same_detections
 

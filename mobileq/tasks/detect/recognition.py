@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from mobileq.errors import InputError
 from mobileq.graph.outline import DYNAMIC
-from mobileq.spec import DecodeSpec, ModelSpec, ReadingSpec
+from mobileq.spec import ModelSpec, ReadingSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.coco_classes import BUILTIN_LABELS
 from mobileq.tasks.detect.evidence import gather_evidence
 from mobileq.tasks.detect.families.end2end import match_end2end, match_rtdetr

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mobileq.spec import DecodeSpec, ModelSpec, PreprocessSpec
+from mobileq.spec import ModelSpec, PreprocessSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import Compared, Outputs
 from mobileq.tasks.detect.candidate_error import CandidateReference
 from mobileq.tasks.detect.decode import Candidates, decode

@@ -12,7 +12,8 @@ from mobileq.errors import InputError
 from mobileq.graph.frontier import between
 from mobileq.graph.outline import dims, graph_inputs
 from mobileq.graph.trial_run import open_run, random_inputs
-from mobileq.spec import DecodeSpec, ModelSpec
+from mobileq.spec import ModelSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import Candidates, decode
 from mobileq.tasks.detect.decode.arrays import picture_outputs
 from mobileq.vision.arrays import BoolArray, ByteArray, FloatArray

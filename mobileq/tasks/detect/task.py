@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.spec import DecodeSpec, ModelSpec
+from mobileq.spec import ModelSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import COUNT, Column, Figures, Level, Measure, Outputs, Truth
 from mobileq.tasks.detect.decode.arrays import picture_outputs, sigmoid
 from mobileq.tasks.detect.decode.logits import logit_outputs

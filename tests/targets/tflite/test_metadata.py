@@ -17,15 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobileq.errors import InputError
-from mobileq.spec import (
-    DecodeSpec,
-    HeadOutput,
-    ModelSpec,
-    PreprocessSpec,
-    QuantRecipe,
-    TensorSpec,
-    embedded_recipe,
-)
+from mobileq.spec import ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec, embedded_recipe
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.metadata import (
     embed_metadata,

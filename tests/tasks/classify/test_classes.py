@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 from mobileq.tasks.classify.classes import KEPT, probabilities, rows_of, top_classes
 
 LOGITS = ClassesSpec(class_count=4)

@@ -5,7 +5,7 @@ import pytest
 from onnx import ModelProto
 
 from mobileq.preparation.recognise import Recognition, recognise, recognise_shapes
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 from tests.graph.builders import model_of, outputs_of, picture
 
 PICTURE = picture(1, 3, 224, 224)

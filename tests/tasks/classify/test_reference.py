@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.spec import ClassesSpec
+from mobileq.spec.classes import ClassesSpec
 from mobileq.tasks.base import Compared
 from mobileq.tasks.classify.reference import ClassifyReference
 

@@ -12,7 +12,8 @@ from onnx import ModelProto
 from mobileq.errors import UsageError
 from mobileq.graph.trial_run import run
 from mobileq.preparation.prepare import PreparedModel
-from mobileq.spec import DecodeSpec, ModelSpec
+from mobileq.spec import ModelSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import Candidates, decode
 from mobileq.tasks.detect.raw_head import raw_head
 from mobileq.vision.preprocess import feed_picture

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from mobileq.spec import DecodeSpec, HeadOutput, OutputRole, PreprocessSpec
+from mobileq.spec import PreprocessSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput, OutputRole
 
 STRIDES = (8, 16, 32)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds, box_areas, overlapping, select, suppress

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec
+from mobileq.spec import PreprocessSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.letterbox import LetterboxTransform

@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 from mobileq.errors import UsageError
-from mobileq.spec import HeadOutput
+from mobileq.spec.decode import HeadOutput
 from mobileq.tasks.detect.raw_head import cut_at, raw_head, same_detections
 from tests.graph import builders
 from tests.tasks.detect import head_builders as heads

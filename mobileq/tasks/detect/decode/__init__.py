@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mobileq.spec import DecodeKind, DecodeSpec
+from mobileq.spec.decode import DecodeKind, DecodeSpec
 from mobileq.tasks.detect.decode.arrays import Outputs
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.decode.end2end import decode_end2end

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mobileq.errors import InputError
-from mobileq.spec import BoxFormat, DecodeSpec, HeadOutput, OutputRole
+from mobileq.spec.decode import BoxFormat, DecodeSpec, HeadOutput, OutputRole
 from mobileq.vision.arrays import BoolArray, FloatArray
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,

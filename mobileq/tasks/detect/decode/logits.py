@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec, OutputRole
+from mobileq.spec.decode import DecodeSpec, OutputRole
 
 _LOGITS: frozenset[OutputRole] = frozenset({"class_logits", "objectness_logits"})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mobileq.errors import InputError
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,

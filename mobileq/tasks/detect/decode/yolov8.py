@@ -5,7 +5,7 @@ Source: Ultralytics' `Detect` head; box distances as in Generalized Focal Loss (
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobileq.spec import DecodeSpec, OutputRole
+from mobileq.spec.decode import DecodeSpec, OutputRole
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,

@@ -6,7 +6,8 @@ and height in parts of the picture, which it wants stretched.
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec, HeadOutput, TensorSpec
+from mobileq.spec import TensorSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.cells import mask_reason, strides_of
 from mobileq.tasks.detect.families.facts import (
     Answer,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mobileq.spec import BoxUnit, DecodeSpec, PreprocessSpec, ResizeMode, TensorSpec
+from mobileq.spec import PreprocessSpec, ResizeMode, TensorSpec
+from mobileq.spec.decode import BoxUnit, DecodeSpec
 from mobileq.tasks.detect.evidence import Evidence, OutputEvidence
 from mobileq.tasks.recognition import Picture, Questions
 

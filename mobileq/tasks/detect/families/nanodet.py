@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mobileq.spec import DecodeSpec, HeadOutput, OutputRole, TensorSpec
+from mobileq.spec import TensorSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput, OutputRole
 from mobileq.tasks.detect.families.anchor_free import tell_apart, uncertain_notice
 from mobileq.tasks.detect.families.cells import (
     STRIDES,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mobileq.spec import DecodeSpec, HeadOutput, PreprocessSpec, TensorSpec
+from mobileq.spec import PreprocessSpec, TensorSpec
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
 from mobileq.tasks.recognition import Questions, assumed_classes
 

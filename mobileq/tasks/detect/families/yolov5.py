@@ -5,7 +5,7 @@ Three anchors per cell; each row is a decoded box, an objectness and the class s
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec, HeadOutput
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.cells import (
     count_reason,
     extra_outputs_notice,

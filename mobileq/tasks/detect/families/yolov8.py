@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec, HeadOutput
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.anchor_free import tell_apart, uncertain_notice
 from mobileq.tasks.detect.families.cells import (
     count_reason,

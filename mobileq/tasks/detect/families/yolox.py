@@ -6,7 +6,7 @@ applied them, which the spec says by naming no strides. YOLOv6 exports the same 
 
 from __future__ import annotations
 
-from mobileq.spec import DecodeSpec, HeadOutput
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.anchor_free import tell_apart, uncertain_notice
 from mobileq.tasks.detect.families.cells import (
     Predictions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobileq.spec import HeadOutput, OutputRole
+from mobileq.spec.decode import HeadOutput, OutputRole
 from mobileq.tasks.detect.decode import decode
 from mobileq.tasks.detect.decode.candidates import Candidates
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.spec import DecodeSpec, HeadOutput
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.decode import decode
 
 ROLES = ("boxes", "classes", "scores", "count")

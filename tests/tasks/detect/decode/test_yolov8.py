@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import decode
 
 from .heads import (

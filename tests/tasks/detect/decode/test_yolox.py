@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.spec import DecodeSpec
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import decode
 
 from .heads import (

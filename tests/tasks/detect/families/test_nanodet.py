@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mobileq.preparation.recognise import recognise, recognise_shapes
-from mobileq.spec import HeadOutput
+from mobileq.spec.decode import HeadOutput
 from tests.graph.builders import (
     nanodet,
     nanodet_single,

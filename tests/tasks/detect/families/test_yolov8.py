@@ -4,7 +4,8 @@ import pytest
 
 from mobileq.errors import UsageError
 from mobileq.preparation.recognise import families, recognise, recognise_shapes
-from mobileq.spec import HeadOutput, QuantParams, TensorSpec
+from mobileq.spec import QuantParams, TensorSpec
+from mobileq.spec.decode import HeadOutput
 from tests.graph.builders import (
     NAMES4,
     NCHW640,
