@@ -145,8 +145,8 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
         page.table(columns, rows, f"{self.model.name}: compared with ONNX Runtime")
         for measure in measures:
             page.line(
-                f"agreement: {measure.removeprefix(AGREEMENT)} of the file's answers, the ONNX "
-                "model's taken for the truth.",
+                "agreement: the score of the file's answers, the ONNX model's taken for the truth "
+                f"({measure}).",
                 "quiet",
             )
         tell_failures(page, self.failures)

@@ -78,6 +78,9 @@ def read_spec_file(path: str | Path) -> SpecOverrides:
         raise _wrong(path, "family", "it must be a text")
     preprocess = _table(content, "preprocess", PreprocessSpec, path)
     tables = {section: _table(content, section, kind, path) for section, (_, kind) in kinds.items()}
+    given = [f"[{section}]" for section, table in tables.items() if table]
+    if len(given) > 1:
+        raise _refused(path, f"{' and '.join(given)} say what two different models give")
     return SpecOverrides(
         path=path,
         family=family,

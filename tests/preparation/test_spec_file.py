@@ -219,6 +219,11 @@ def test_usual_values_of_pixels_need_no_word(spec: Path, detector: Path, text: s
         ("preprocess = 1", "preprocess cannot be used", ""),
         ("family = 1", "family cannot be used", ""),
         ("labels = [1]", "labels cannot be used", ""),
+        (
+            "[decode]\nkind = 'yolov5'\n[classes]\nvalues = 'logits'",
+            "[decode] and [classes] say what two different models give",
+            "Correct the spec file.",
+        ),
     ],
 )
 def test_wrong_key_or_type_is_a_usage_error(spec: Path, text: str, message: str, hint: str) -> None:
