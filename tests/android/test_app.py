@@ -207,6 +207,9 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
 }
 """What becomes of the manifest, and part of the sentence that the screen says then."""
 
+SCREEN_TESTS = ("MainActivityTest", "PhotoTest")
+"""Of the app as it is rendered, by their class."""
+
 
 @pytest.fixture(scope="module")
 def results(
@@ -218,7 +221,7 @@ def results(
 ) -> dict[str, str]:
     """What each class of tests said, in the app with its bundle and with changed ones."""
     folder = tmp_path_factory.mktemp("results")
-    cases = {"whole": _write_case(folder / "whole", app, "MainActivityTest")}
+    cases = {name: _write_case(folder / name, app, name) for name in SCREEN_TESTS}
     for name, (change, expected) in BROKEN.items():
         assets = folder / f"{name} assets"
         shutil.copytree(demo_bundle, assets / "bundle")
@@ -292,8 +295,11 @@ def _write_case(
     return folder
 
 
-def test_the_app_finds_and_draws_what_python_finds(results: dict[str, str]):
-    assert re.fullmatch(r"\d\d ran", results["whole"]), results["whole"][:8000]
+@pytest.mark.parametrize("name", SCREEN_TESTS)
+def test_the_app_finds_and_draws_what_python_finds(name: str, results: dict[str, str]):
+    written = (HERE / "app" / "mobileq" / "app" / f"{name}.java").read_text()
+    count = written.count("@Test")
+    assert results[name] == f"{count} ran", results[name][:8000]
 
 
 def test_a_classifier_lists_what_python_says_and_has_no_sliders(results: dict[str, str]):

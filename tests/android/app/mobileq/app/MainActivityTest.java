@@ -3,28 +3,19 @@ package mobileq.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
-import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import android.graphics.Bitmap;
 import android.graphics.Color;
 import android.graphics.RectF;
-import android.net.Uri;
-import android.os.Looper;
 import android.widget.SeekBar;
 import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.ImageProxy;
 import androidx.camera.view.PreviewView;
 import com.taobao.android.mnn.MNNNetNative;
-import java.io.ByteArrayInputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Locale;
-import mobileq.core.detect.Detections;
 import mobileq.core.image.Frame;
-import org.junit.After;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -32,74 +23,14 @@ import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.util.ReflectionHelpers;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
+import org.robolectric.util.ReflectionHelpers;
 import org.tensorflow.lite.Interpreter;
 
 @RunWith(RobolectricTestRunner.class)
 @Config(sdk = 35, qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
-public class MainActivityTest {
-    private AppUnderTest app;
-
-    @After
-    public void close() {
-        if (app != null) {
-            app.close();
-        }
-        assertEquals("interpreters left open", 0, Interpreter.open);
-        assertEquals("MNN's nets and sessions left open", 0, MNNNetNative.open);
-    }
-
-    private void assertSame(CameraFrame frame, Detections found) {
-        String said = frame.name + " " + app.text(R.id.message) + describe(found);
-        assertEquals(said, frame.detections.length, found.count());
-        // Two versions of TFLite round integers in different ways inside the model, MNN gets
-        // pixels that it scales itself, and close scores may change places.
-        boolean isInt8 = frame.name.contains("int8");
-        double least = isInt8 ? 0.9 : 0.99;
-        for (double[] wanted : frame.detections) {
-            int best = 0;
-            for (int i = 1; i < found.count(); i++) {
-                best = iou(wanted, found, i) > iou(wanted, found, best) ? i : best;
-            }
-            assertTrue(
-                    said + "; IoU " + iou(wanted, found, best), iou(wanted, found, best) > least);
-            assertEquals(said, (int) wanted[5], found.classId(best));
-            assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.08 : 0.02);
-        }
-    }
-
-    private static String describe(Detections found) {
-        StringBuilder text = new StringBuilder();
-        for (int i = 0; i < found.count(); i++) {
-            text.append(
-                    String.format(
-                            Locale.ROOT,
-                            "; class %d %.3f at %.1f %.1f %.1f %.1f",
-                            found.classId(i),
-                            found.score(i),
-                            found.left(i),
-                            found.top(i),
-                            found.right(i),
-                            found.bottom(i)));
-        }
-        return text.toString();
-    }
-
-    private static double iou(double[] wanted, Detections found, int index) {
-        double right = Math.min(wanted[2], found.right(index));
-        double bottom = Math.min(wanted[3], found.bottom(index));
-        double width = right - Math.max(wanted[0], found.left(index));
-        double height = bottom - Math.max(wanted[1], found.top(index));
-        double common = Math.max(0, width) * Math.max(0, height);
-        double first = (wanted[2] - wanted[0]) * (wanted[3] - wanted[1]);
-        double second =
-                (found.right(index) - found.left(index))
-                        * (found.bottom(index) - found.top(index));
-        return common / (first + second - common);
-    }
-
+public class MainActivityTest extends ScreenTest {
     /** A box's line runs where the box is: bright, along the middle of its left side. */
     private void assertDrawn(CameraFrame frame, Bitmap screen) {
         for (double[] wanted : frame.detections) {
@@ -308,69 +239,6 @@ public class MainActivityTest {
         app.screenshot("refused");
     }
 
-    /** What the system's picker does once a file of these bytes was chosen. */
-    private void pick(String address, byte[] file) {
-        Uri uri = Uri.parse(address);
-        Shadows.shadowOf(app.activity.getContentResolver())
-                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
-        ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
-    }
-
-    @Test
-    public void aPickedPhotoIsAnalysedAsTheCameraIs() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        pick("content://photos/1", Files.readAllBytes(Path.of(System.getProperty("photo"))));
-        app.settle();
-        assertTrue(app.isVisible(R.id.photo));
-        assertEquals("Camera", app.text(R.id.pick_photo));
-        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
-        app.screenshot("photo");
-        app.choose(R.id.models, "tflite-int8"); // the photo is analysed again
-        assertSame(CameraFrame.read("tflite-int8-0"), app.shown());
-        app.click(R.id.pick_photo);
-        assertFalse(app.isVisible(R.id.photo));
-        CameraFrame frame = CameraFrame.read("tflite-int8-90");
-        app.deliver(frame);
-        assertSame(frame, app.shown());
-    }
-
-    @Test
-    public void aPickedPhotoStaysWhereTheScreenIsMadeAnew() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        pick("content://photos/4", Files.readAllBytes(Path.of(System.getProperty("photo"))));
-        app.settle();
-        for (String qualifiers : new String[] {"+xxhdpi", "+de"}) {
-            MainActivity before = app.activity;
-            app.changeConfiguration(qualifiers);
-            assertNotSame(before, app.activity);
-            assertTrue(app.isVisible(R.id.photo));
-            assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
-        }
-        app.click(R.id.pick_photo);
-        app.changeConfiguration("+xhdpi");
-        assertFalse(app.isVisible(R.id.photo));
-    }
-
-    @Test
-    public void aPhotoThatIsReadWhenTheAppWasLeftIsForgotten() throws Exception {
-        app = new AppUnderTest(true);
-        pick("content://photos/3", Files.readAllBytes(Path.of(System.getProperty("photo"))));
-        app.close(); // the photo is read to its end
-        Shadows.shadowOf(Looper.getMainLooper()).idle();
-        app = null;
-    }
-
-    @Test
-    public void whereNoAppOffersPhotosASentenceSaysSo() throws Exception {
-        app = new AppUnderTest(true);
-        Shadows.shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
-        app.click(R.id.pick_photo);
-        assertTrue(app.text(R.id.message).startsWith("This device has no app"));
-    }
-
     @Test
     public void aReaderOfTheScreenHearsWhatIsInThePicture() throws Exception {
         app = new AppUnderTest(true);
@@ -382,14 +250,6 @@ public class MainActivityTest {
         assertFalse(app.activity.findViewById(R.id.stage).isClickable());
         app.click(R.id.full_screen);
         assertTrue(app.activity.findViewById(R.id.stage).isClickable());
-    }
-
-    @Test
-    public void aFileThatIsNoPhotoIsASentence() throws Exception {
-        app = new AppUnderTest(true);
-        pick("content://photos/2", new byte[9]);
-        app.settle();
-        assertTrue(app.text(R.id.message).startsWith("The photo cannot be read: "));
     }
 
     private void slide(int id, int progress) {

@@ -1,0 +1,73 @@
+package mobileq.app;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
+
+import com.taobao.android.mnn.MNNNetNative;
+import java.util.Locale;
+import mobileq.core.detect.Detections;
+import org.junit.After;
+import org.tensorflow.lite.Interpreter;
+
+/** Tests of the screen: the app that each opens, and whether it shows what Python finds. */
+public abstract class ScreenTest {
+    AppUnderTest app;
+
+    @After
+    public void close() {
+        if (app != null) {
+            app.close();
+        }
+        assertEquals("interpreters left open", 0, Interpreter.open);
+        assertEquals("MNN's nets and sessions left open", 0, MNNNetNative.open);
+    }
+
+    final void assertSame(CameraFrame frame, Detections found) {
+        String said = frame.name + " " + app.text(R.id.message) + describe(found);
+        assertEquals(said, frame.detections.length, found.count());
+        // Two versions of TFLite round integers in different ways inside the model, MNN gets
+        // pixels that it scales itself, and close scores may change places.
+        boolean isInt8 = frame.name.contains("int8");
+        double least = isInt8 ? 0.9 : 0.99;
+        for (double[] wanted : frame.detections) {
+            int best = 0;
+            for (int i = 1; i < found.count(); i++) {
+                best = iou(wanted, found, i) > iou(wanted, found, best) ? i : best;
+            }
+            assertTrue(
+                    said + "; IoU " + iou(wanted, found, best), iou(wanted, found, best) > least);
+            assertEquals(said, (int) wanted[5], found.classId(best));
+            assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.08 : 0.02);
+        }
+    }
+
+    private static String describe(Detections found) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < found.count(); i++) {
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "; class %d %.3f at %.1f %.1f %.1f %.1f",
+                            found.classId(i),
+                            found.score(i),
+                            found.left(i),
+                            found.top(i),
+                            found.right(i),
+                            found.bottom(i)));
+        }
+        return text.toString();
+    }
+
+    private static double iou(double[] wanted, Detections found, int index) {
+        double right = Math.min(wanted[2], found.right(index));
+        double bottom = Math.min(wanted[3], found.bottom(index));
+        double width = right - Math.max(wanted[0], found.left(index));
+        double height = bottom - Math.max(wanted[1], found.top(index));
+        double common = Math.max(0, width) * Math.max(0, height);
+        double first = (wanted[2] - wanted[0]) * (wanted[3] - wanted[1]);
+        double second =
+                (found.right(index) - found.left(index))
+                        * (found.bottom(index) - found.top(index));
+        return common / (first + second - common);
+    }
+}
