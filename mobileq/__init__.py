@@ -21,7 +21,10 @@ __all__ = [
     "ConvertOptions",
     "DetectedObject",
     "DetectionRun",
+    "Device",
     "DeviceError",
+    "DeviceFacts",
+    "Devices",
     "Failure",
     "InputError",
     "Inspection",
@@ -44,6 +47,7 @@ __all__ = [
     "convert",
     "demo",
     "detect",
+    "devices",
     "inspect",
     "read_bundle",
     "render_project",
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from mobileq.android.options import AndroidOptions
     from mobileq.android.project import RenderedProject, render_project
     from mobileq.bundle import Bundle, VerifyReport, read_bundle, verify_bundle
+    from mobileq.device.facts import Device, DeviceFacts, Devices
     from mobileq.errors import (
         BudgetMissedError,
         DeviceError,
@@ -76,6 +81,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
+    from mobileq.workflows.devices import devices
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
@@ -88,6 +94,7 @@ else:
         "mobileq.android.options": ("AndroidOptions",),
         "mobileq.android.project": ("RenderedProject", "render_project"),
         "mobileq.bundle": ("Bundle", "VerifyReport", "read_bundle", "verify_bundle"),
+        "mobileq.device.facts": ("Device", "DeviceFacts", "Devices"),
         "mobileq.errors": (
             "BudgetMissedError",
             "DeviceError",
@@ -105,6 +112,7 @@ else:
         "mobileq.workflows.convert": ("convert",),
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),
+        "mobileq.workflows.devices": ("devices",),
         "mobileq.tasks.detect.run": ("DetectedObject", "DetectionRun", "PictureDetections"),
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),

@@ -14,6 +14,9 @@ import cv2
 import pytest
 
 import mobileq
+from tests.device.fixtures import Phones, adb_server, phones
+
+__all__ = ["adb_server", "phones"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -125,8 +128,9 @@ def example_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_the_examples_of_the_docs_run(
-    example_folder: Path, capsys: pytest.CaptureFixture[str]
+    example_folder: Path, capsys: pytest.CaptureFixture[str], phones: Phones
 ) -> None:
+    phone = phones()
     text = (ROOT / "docs" / "python.md").read_text()
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(examples) == text.count("```") // 2
@@ -136,6 +140,7 @@ def test_the_examples_of_the_docs_run(
     out, err = capsys.readouterr()
     assert "demo" not in err
     assert "There is no picture no-such.jpg." in out
+    assert f"{phone.serial} device 15" in out
     assert (example_folder / "drawn" / "street.mp4").is_file()
     assert (example_folder / "app" / "settings.gradle").is_file()
     run = names["run"]

@@ -12,6 +12,7 @@ from mobileq.cli import (
     convert,
     demo,
     detect,
+    devices,
     inspect,
     sensitivity,
     validate,
@@ -60,5 +61,6 @@ for command in (
     verify.verify,
     demo.demo,
     android.android,
+    devices.devices,
 ):
     app.command()(command)

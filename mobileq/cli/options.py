@@ -52,6 +52,22 @@ Interpreter = Annotated[
     typer.Option(help="Runs .tflite files: ai_edge_litert, tensorflow, or auto (what is there)."),
 ]
 
+Serial = Annotated[
+    str | None,
+    typer.Option(
+        help="The phone, as `mobileq devices` names it; else ANDROID_SERIAL, or the only one.",
+        metavar="SERIAL",
+    ),
+]
+AdbPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--adb",
+        help="adb itself, if not on PATH or in ANDROID_HOME/platform-tools.",
+        metavar="PATH",
+    ),
+]
+
 
 def split_list(text: str) -> tuple[str, ...]:
     """`fp32,fp16` -> ("fp32", "fp16"); repeats are dropped.

@@ -12,8 +12,11 @@ import pytest
 
 from mobileq.__main__ import main
 from mobileq.logfile import log_path, logger
+from tests.device.fixtures import adb_server, phones
 
 from .commands import Cli
+
+__all__ = ["adb_server", "phones"]
 
 
 def _forget_log() -> None:

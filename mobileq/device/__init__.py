@@ -1,0 +1,1 @@
+"""Phones on adb: which there are, what they are, and files, programs and apps on them."""
