@@ -31,7 +31,13 @@ __all__ = [
     "MissingDependencyError",
     "MobileqError",
     "Overrides",
+    "PictureClasses",
     "PictureDetections",
+    "PicturePrediction",
+    "PictureTensors",
+    "PredictedClass",
+    "PredictedTensor",
+    "PredictionRun",
     "Progress",
     "QuantOptions",
     "RenderedProject",
@@ -49,6 +55,7 @@ __all__ = [
     "detect",
     "devices",
     "inspect",
+    "predict",
     "read_bundle",
     "render_project",
     "sensitivity",
@@ -77,7 +84,10 @@ if TYPE_CHECKING:
     from mobileq.progress import Progress, Silent
     from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.sensitivities import Sensitivity
-    from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections
+    from mobileq.tasks.classify.predict import PictureClasses, PredictedClass
+    from mobileq.tasks.detect.predict import DetectedObject, DetectionRun, PictureDetections
+    from mobileq.tasks.prediction import PicturePrediction, PredictionRun
+    from mobileq.tasks.tensors.predict import PictureTensors, PredictedTensor
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
@@ -85,6 +95,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
+    from mobileq.workflows.predict import predict
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
@@ -113,10 +124,14 @@ else:
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),
         "mobileq.workflows.devices": ("devices",),
-        "mobileq.tasks.detect.run": ("DetectedObject", "DetectionRun", "PictureDetections"),
+        "mobileq.tasks.classify.predict": ("PictureClasses", "PredictedClass"),
+        "mobileq.tasks.detect.predict": ("DetectedObject", "DetectionRun", "PictureDetections"),
+        "mobileq.tasks.prediction": ("PicturePrediction", "PredictionRun"),
+        "mobileq.tasks.tensors.predict": ("PictureTensors", "PredictedTensor"),
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
         "mobileq.workflows.opening": ("Overrides",),
+        "mobileq.workflows.predict": ("predict",),
         "mobileq.quantize.options": ("QuantOptions",),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),

@@ -1,7 +1,8 @@
-"""Opening `.npy` files that a person named."""
+"""`.npy` files that a person named, and `.npz` files for one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,3 +33,15 @@ def open_npy(path: Path) -> npt.NDArray[Any]:
             "Write it with numpy.save, without pickled objects.",
         ) from error
     return array
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write arrays by name. `numpy.savez` takes names as keywords, and has some of its own."""
+    import zipfile
+
+    import numpy as np
+
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.save(file, array, allow_pickle=False)

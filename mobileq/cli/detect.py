@@ -7,31 +7,32 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Family, InputShape, Interpreter, Json, Labels, SetInput, SpecFile
+from mobileq.cli.options import (
+    ArtifactName,
+    DrawTo,
+    Family,
+    InputShape,
+    Interpreter,
+    Json,
+    Labels,
+    Model,
+    Pictures,
+    Score,
+    SetInput,
+    SpecFile,
+)
 
 
 def detect(
-    model: Annotated[
-        Path, typer.Argument(help="A bundle, or a .onnx, .tflite or .mnn file.", metavar="MODEL")
-    ],
-    images: Annotated[
-        list[Path],
-        typer.Argument(help="Pictures, folders, patterns or videos.", metavar="IMAGES..."),
-    ],
-    artifact: Annotated[
-        str | None, typer.Option(help="Which file of the bundle: tflite-int8, or int8.")
-    ] = None,
+    model: Model,
+    images: Pictures,
+    artifact: ArtifactName = None,
     coco: Annotated[Path | None, typer.Option(help="Write COCO results there.")] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="COCO json whose image and category ids to use.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for what is drawn."),
-    ] = None,
-    score: Annotated[
-        float | None, typer.Option(help="Lowest score to show.", min=0.0, max=1.0)
-    ] = None,
+    output: DrawTo = None,
+    score: Score = None,
     iou: Annotated[
         float | None, typer.Option(help="Overlap that makes two boxes one.", min=0.0, max=1.0)
     ] = None,

@@ -7,6 +7,20 @@ from typing import Annotated
 
 import typer
 
+Model = Annotated[
+    Path, typer.Argument(help="A bundle, or a .onnx, .tflite or .mnn file.", metavar="MODEL")
+]
+Pictures = Annotated[
+    list[Path],
+    typer.Argument(help="Pictures, folders, patterns or videos.", metavar="IMAGES..."),
+]
+ArtifactName = Annotated[
+    str | None, typer.Option("--artifact", help="Which file of the bundle: tflite-int8, or int8.")
+]
+DrawTo = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for what is drawn.")]
+Score = Annotated[
+    float | None, typer.Option("--score", help="Lowest score to show.", min=0.0, max=1.0)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not reuse earlier results.")]
 InputShape = Annotated[

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
+    from mobileq.tasks.prediction import PicturePrediction
     from mobileq.vision.arrays import ByteArray
 
 ROOMS = ("detect", "classify", "tensors")
@@ -139,6 +141,47 @@ class Truth(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which answers a person wants to see; None: as the task thinks best.
+
+    Attributes:
+        score: Lowest score or probability, 0 to 1.
+        top: So many, the best.
+    """
+
+    score: float | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what lies out of bounds."""
+        if self.score is not None and not 0.0 <= self.score <= 1.0:
+            raise UsageError(f"No score is {self.score}.", "Give a number from 0 to 1.")
+        if self.top is not None and self.top < 1:
+            raise UsageError(f"The best {self.top} are none.", "Ask for at least one.")
+
+
+class Predictor[P: PicturePrediction](Protocol):
+    """Tells a person what a model says of pictures, one after the other. Its answers are of a type
+    of its own.
+
+    Attributes:
+        draw: A copy of the picture (uint8 [H, W, 3], RGB) that shows the answer; None where answers
+            are arrays by name and there is nothing to see.
+    """
+
+    @property
+    def draw(self) -> Callable[[ByteArray, Answer], ByteArray] | None: ...
+
+    def read(self, outputs: Outputs, sample: Sample) -> Answer:
+        """The answer for the one picture that the sample is made of."""
+        ...
+
+    def told(self, answer: Answer, image: str, frame: int | None, drawn: str | None) -> P:
+        """What is printed of it; see `PicturePrediction` for the other arguments."""
+        ...
+
+
 @runtime_checkable
 class Task(Protocol):
     """What one model's outputs mean.
@@ -207,8 +250,12 @@ class Task(Protocol):
         """
         ...
 
-    def draw(self, image: ByteArray, answer: Answer) -> ByteArray:
-        """A copy of the picture (uint8 [H, W, 3], RGB) that shows the answer."""
+    def predictor(self, limits: Limits) -> Predictor[PicturePrediction]:
+        """To tell a person what is in pictures.
+
+        Raises:
+            UsageError: Answers have nothing that `limits` could be of.
+        """
         ...
 
     def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Pictures with what was found in them, on disk: one file each, a video of a video's frames."""
+"""Pictures with what was found in them, on disk: one file each, a video of a video's frames; of
+answers that can't be drawn, their arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mobileq.array_file import write_npz
 from mobileq.calibration.image_files import IMAGE_SUFFIXES
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError
@@ -16,6 +18,8 @@ from mobileq.workflows.pictures import Picture
 from mobileq.workflows.results import written_whole
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mobileq.vision.arrays import ByteArray
 
     Draw = Callable[[ByteArray, Answer], ByteArray]
@@ -29,10 +33,10 @@ class Drawings:
     """Draws into a folder. Leaving the context completes a video, or drops it after an error.
 
     Args:
-        draw: See `mobileq.tasks.base.Task.draw`.
+        draw: See `mobileq.tasks.base.Predictor`; None for answers that are arrays by name.
     """
 
-    def __init__(self, folder: Path, draw: Draw) -> None:
+    def __init__(self, folder: Path, draw: Draw | None) -> None:
         self._folder, self._draw = folder, draw
         self._names: set[str] = set()
         self._video: _Video | None = None
@@ -50,16 +54,25 @@ class Drawings:
             self._video.close(error)
 
     def add(self, picture: Picture, answer: Answer) -> str:
-        """Draw one picture; the file that it is in, as people are told."""
+        """Draw one picture, or save its arrays; the file that it is in, as people are told."""
         from mobileq.vision.image_file import write_image
 
         assert picture.image is not None
+        if self._draw is None:
+            return self._save(picture, answer)
         drawn = self._draw(picture.image, answer)
         if picture.frame is not None:
             return self._add_frame(picture, drawn)
         target = self._folder / self._name(picture)
         with written_whole(target, _OPTION) as file:
             write_image(file, drawn)
+        return printable(str(target))
+
+    def _save(self, picture: Picture, arrays: Mapping[str, NDArray[Any]]) -> str:
+        suffix = ".npz" if picture.frame is None else f"-{picture.frame:06}.npz"
+        target = self._folder / self._name(picture, suffix)
+        with written_whole(target, _OPTION) as file:
+            write_npz(file, arrays)
         return printable(str(target))
 
     def _add_frame(self, picture: Picture, drawn: ByteArray) -> str:

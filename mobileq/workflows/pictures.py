@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.vision.arrays import ByteArray
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""`https://...`, of whose two slashes a `Path` leaves one. A drive has one letter."""
 
 type GivenPicture = StrPath | SupportsArray
 """A path (picture, folder, video, pattern), or pixels: uint8 [H, W, 3] in RGB, [H, W] or [H, W, 4],
@@ -124,6 +128,12 @@ def _matching(path: Path) -> list[Path]:
     """The path, or what a pattern matches that nobody expanded (Python, Windows, quotes)."""
     if path.exists():
         return [path]
+    if _ADDRESS.match(str(path)):
+        address = str(path).replace(":/", "://", 1)
+        raise UsageError(
+            f"{address} is an address, and mobileq fetches nothing from a network.",
+            "Download the picture and give its path.",
+        )
     if glob.has_magic(str(path)):
         found = sorted(glob.glob(str(path), recursive=True))
         if found:

@@ -27,6 +27,23 @@ def plain(path: Path) -> Path:
     return saved(model("g (float[1,3,8,8] x) => (float[1,4,8,8] y) { y = Conv(x, w) }"), path)
 
 
+def colours(path: Path) -> Path:
+    """x [1, 3, 8, 8], pixels divided by 255 -> logits of red, green, blue and white, [1, 4]."""
+    made = model(
+        """g (float[1,3,8,8] x) => (float[1,4] y) {
+            a = Conv(x, w)
+            b = GlobalAveragePool(a)
+            y = Flatten(b)
+        }"""
+    )
+    of_channels = [[8, -4, -4], [-4, 8, -4], [-4, -4, 8], [4, 4, 4]]
+    weights = np.array(of_channels, np.float32).reshape(4, 3, 1, 1)
+    made.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "w"))
+    names = str(["red", "green", "blue", "white"])
+    helper.set_model_props(made, {"names": names, "task": "classify"})
+    return saved(made, path)
+
+
 def cube(path: Path) -> Path:
     """All axes of y are 4, so that its shape does not tell whether it is NCHW."""
     graph = "g (float[1,3,64,64] x) => (float[1,4,4,4] y) { y = Conv<strides=[16,16]>(x, w) }"

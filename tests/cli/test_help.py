@@ -17,7 +17,7 @@ from mobileq.cli import app
 from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
-    *("convert", "inspect", "validate", "detect", "sensitivity"),
+    *("convert", "inspect", "validate", "predict", "detect", "sensitivity"),
     *("verify", "demo", "android", "devices"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
 from mobileq.spec.classes import ClassesSpec
 from mobileq.spec.decode import DecodeSpec, HeadOutput
-from mobileq.tasks.base import COUNT, Compared, Measure, Task, measure_of, parts, task_of
+from mobileq.tasks.base import COUNT, Compared, Limits, Measure, Task, measure_of, parts, task_of
 from mobileq.vision.preprocess import feed_picture
 
 ROWS = 20
@@ -106,6 +107,39 @@ def test_answers_are_read_one_for_each_picture_and_agree_with_themselves(
             assert task.measure.value(figures) == pytest.approx(1.0)
             assert figures[COUNT] == sum(map(task.count, answers)) > 0
             assert task.golden(answers)
+
+
+def test_every_room_tells_a_person_and_shows_or_keeps_what_it_tells(
+    spec: ModelSpec, task: Task
+) -> None:
+    sample, predictor = _sample(spec), task.predictor(Limits())
+    answer = predictor.read(_outputs(spec), sample)
+    told = predictor.told(answer, "a/b.png", 3, "drawn/b.png")
+    assert (told.name, told.drawn, len(told.items) > 0) == ("b.png #3", "drawn/b.png", True)
+    assert {len(each.cells) for each in told.items} == {len(told.columns)}
+    assert msgspec.json.decode(msgspec.json.encode(told), type=type(told)) == told
+    image = sample.pictures[0].image
+    assert image is not None
+    if predictor.draw is None:
+        assert all(isinstance(each, np.ndarray) for each in answer.values())
+        with pytest.raises(UsageError, match="nothing has a score"):
+            task.predictor(Limits(top=1))
+        return
+    drawn = predictor.draw(image, answer)
+    assert drawn.shape == image.shape
+    assert (drawn != image).any()
+    assert (image == 90).all()
+    best = task.predictor(Limits(top=1))
+    (only,) = best.told(best.read(_outputs(spec), sample), "", None, None).items
+    assert only == told.items[0]
+    none = task.predictor(Limits(score=1.0))
+    assert none.told(none.read(_outputs(spec), sample), "", None, None).items == ()
+
+
+def test_limits_are_within_bounds() -> None:
+    for wrong in ({"score": 1.5}, {"score": float("nan")}, {"top": 0}):
+        with pytest.raises(UsageError):
+            Limits(**wrong)  # type: ignore[arg-type]
 
 
 def test_reference_is_as_good_as_itself_and_noise_costs(spec: ModelSpec, task: Task) -> None:

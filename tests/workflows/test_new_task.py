@@ -107,3 +107,10 @@ def test_a_new_task_is_measured_group_by_group(classifier: Path, pictures: Path)
     found.tell(page)
     assert "agreement: top-1 of the colours, the float model" in page.html
     assert "error: noise of the probabilities" in page.html
+
+
+def test_a_new_task_is_told_and_drawn(classifier: Path, pictures: Path, tmp_path: Path) -> None:
+    drawn, white = tmp_path / "drawn", sorted(pictures.iterdir())[3]
+    found = mobileq.predict(classifier, white, draw_to=drawn, progress=mobileq.Silent())
+    assert str(found).splitlines()[1].split() == ["03.png", "colour", "3"]
+    assert cv2.imread(str(drawn / "03.png")).mean() == 180.0

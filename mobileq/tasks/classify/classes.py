@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,18 @@ class TopClasses:
     def best(self) -> int:
         """The best class; -1 where there is none."""
         return int(self.class_id[0]) if len(self) else -1
+
+    def within(self, count: int, lowest: float = 0.0) -> TopClasses:
+        """The first so many, of those that are at least so probable."""
+        kept = np.flatnonzero(self.probability >= np.float32(lowest))[:count]
+        return TopClasses(self.class_id[kept], self.probability[kept])
+
+    def named(self, labels: Sequence[str]) -> list[tuple[str, float]]:
+        """(name, probability); a class without a name has its number."""
+        return [
+            (labels[class_id] if class_id < len(labels) else str(class_id), float(share))
+            for class_id, share in zip(self.class_id, self.probability, strict=True)
+        ]
 
 
 def rows_of(spec: ClassesSpec, values: NDArray[Any]) -> NDArray[np.float32]:

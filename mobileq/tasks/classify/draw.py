@@ -7,22 +7,20 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mobileq.tasks.classify.classes import SHOWN, TopClasses
 from mobileq.vision.arrays import ByteArray
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _BAR, _WHITE = (70, 130, 220), (255, 255, 255)
 
 
-def draw_classes(image: ByteArray, answer: TopClasses, labels: Sequence[str] = ()) -> ByteArray:
-    """A copy of `image` with the best classes at its bottom, the best first.
+def draw_classes(image: ByteArray, shares: Sequence[tuple[str, float]]) -> ByteArray:
+    """A copy of `image` with classes at its bottom, as many of them as there is room for.
 
     Each has a bar behind it, across the whole width where its probability is 1.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        answer: Of this picture.
-        labels: Class names; a class without one shows as its number.
+        shares: (name, probability), from top to bottom.
     """
     canvas = np.ascontiguousarray(image).copy()
     height, width = canvas.shape[:2]
@@ -30,11 +28,9 @@ def draw_classes(image: ByteArray, answer: TopClasses, labels: Sequence[str] = (
     thickness = max(1, round(letter / 11))
     scale = cv2.getFontScaleFromHeight(_FONT, letter, thickness)
     line = round(letter * 1.7)
-    top = max(0, height - line * min(len(answer), SHOWN))
+    top = max(0, height - line * len(shares))
     canvas[top:] //= 3
-    for rank in range(min(len(answer), SHOWN)):
-        class_id, share = int(answer.class_id[rank]), float(answer.probability[rank])
-        name = labels[class_id] if class_id < len(labels) else str(class_id)
+    for rank, (name, share) in enumerate(shares):
         upper = top + rank * line
         long = round(width * min(max(share, 0.0), 1.0))
         cv2.rectangle(canvas, (0, upper), (long, upper + line - 2), _BAR, cv2.FILLED)

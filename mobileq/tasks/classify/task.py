@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.spec import ModelSpec
 from mobileq.spec.classes import ClassesSpec
-from mobileq.tasks.base import Column, Figures, Level, Measure, Outputs, Truth
+from mobileq.tasks.base import Column, Figures, Level, Limits, Measure, Outputs, Truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
     from mobileq.tasks.classify.classes import TopClasses
     from mobileq.tasks.classify.labels import ClassTruth
+    from mobileq.tasks.classify.predict import ClassifyPredictor
     from mobileq.tasks.classify.reference import ClassifyReference
-    from mobileq.vision.arrays import ByteArray
 
 MEASURE = Measure(
     key="top1",
@@ -50,7 +50,7 @@ class ClassifyTask:
     """See `mobileq.tasks.base.Task`."""
 
     name = "classify"
-    measure = MEASURE
+    measure: Measure | None = MEASURE
     error_of = "probabilities"
     # The noise of logits is told as it is: of probabilities there may be nothing left to compare,
     # where a model is of a thousand minds about a drawn picture.
@@ -101,11 +101,11 @@ class ClassifyTask:
         assert isinstance(truth, ClassTruth)
         return accuracy([truth.class_ids[key] for key in keys], answers)
 
-    def draw(self, image: ByteArray, answer: TopClasses) -> ByteArray:
-        """The best classes over the picture, each with a bar as long as it is probable."""
-        from mobileq.tasks.classify.draw import draw_classes
+    def predictor(self, limits: Limits) -> ClassifyPredictor:
+        """Tells classes."""
+        from mobileq.tasks.classify.predict import ClassifyPredictor
 
-        return draw_classes(image, answer, self._spec.labels)
+        return ClassifyPredictor(self, self._spec.labels, limits)
 
     def golden(self, answers: Sequence[TopClasses]) -> dict[str, Any]:
         """The best classes of each picture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from mobileq.spec import ModelSpec
 from mobileq.spec.decode import DecodeSpec
-from mobileq.tasks.base import COUNT, Column, Figures, Level, Measure, Outputs, Truth
+from mobileq.tasks.base import COUNT, Column, Figures, Level, Limits, Measure, Outputs, Truth
 from mobileq.tasks.detect.decode.arrays import picture_outputs, sigmoid
 from mobileq.tasks.detect.decode.logits import logit_outputs
 from mobileq.tasks.detect.detections import Detections
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.vision.arrays import ByteArray
+    from mobileq.tasks.detect.predict import DetectPredictor
 
 MEASURE = Measure(
     key="map50_95",
@@ -153,11 +154,16 @@ class DetectTask:
         figures: Figures = msgspec.to_builtins(scores, str_keys=True)
         return figures
 
-    def draw(self, image: ByteArray, answer: Detections) -> ByteArray:
-        """Boxes with labels and scores."""
-        from mobileq.tasks.detect.draw import draw_detections
+    def predictor(self, limits: Limits) -> DetectPredictor:
+        """Tells objects, as the model's own thresholds want them where no others are given."""
+        from mobileq.tasks.detect.predict import DetectPredictor
 
-        return draw_detections(image, answer, self._spec.labels)
+        shown = Thresholds.display(self._decode)
+        if limits.score is not None:
+            shown = replace(shown, score=limits.score)
+        if limits.top is not None:
+            shown = replace(shown, max_detections=limits.top)
+        return DetectPredictor(self._spec, self._decode, shown)
 
     def golden(self, answers: Sequence[Detections]) -> dict[str, Any]:
         """Boxes in frame pixels."""

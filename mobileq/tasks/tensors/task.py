@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec
-from mobileq.tasks.base import Answer, Figures, Level, Outputs, Truth
+from mobileq.tasks.base import Answer, Figures, Level, Limits, Outputs, Truth
 from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.vision.arrays import ByteArray
+    from mobileq.tasks.tensors.predict import TensorsPredictor
 
 MEASURE = None
 
@@ -68,9 +68,20 @@ class TensorsTask:
         """None."""
         return {}
 
-    def draw(self, image: ByteArray, answer: Answer) -> ByteArray:
-        """The picture as it is."""
-        return image.copy()
+    def predictor(self, limits: Limits) -> TensorsPredictor:
+        """Tells shapes and ranges.
+
+        Raises:
+            UsageError: There are limits, and nothing that they could be of.
+        """
+        from mobileq.tasks.tensors.predict import TensorsPredictor
+
+        if limits != Limits():
+            raise UsageError(
+                f"What the outputs of {self._spec.name} mean is not known: nothing has a score.",
+                "Leave out --score and --top, or say it with --family or --spec.",
+            )
+        return TensorsPredictor(self._spec)
 
     def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
         """Outputs are compared anyway."""

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mobileq.spec import ModelSpec
+from mobileq.spec import ModelSpec, Spec
 from mobileq.tasks.base import (
     COUNT,
     Answer,
@@ -18,11 +18,13 @@ from mobileq.tasks.base import (
     Compared,
     Figures,
     Level,
+    Limits,
     Measure,
     Outputs,
     Truth,
 )
 from mobileq.tasks.noise import NoiseReference
+from mobileq.tasks.prediction import PicturePrediction
 
 MEASURE = Measure(
     key="top1",
@@ -64,6 +66,37 @@ class ToyReference:
     def compare(self, found: Outputs) -> Compared:
         noise = self._noise.noise(self._task.probabilities(found))
         return Compared(noise, noise, self._task.best(found) if self._answers else None)
+
+
+class Colour(Spec, frozen=True):
+    number: int
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return (f"colour {self.number}",)
+
+
+class PictureColour(PicturePrediction, frozen=True):
+    columns: ClassVar[tuple[str, ...]] = ("colour",)
+    colour: Colour
+
+    @property
+    def items(self) -> tuple[Colour, ...]:
+        return (self.colour,)
+
+
+class ToyPredictor:
+    def __init__(self, task: ToyTask) -> None:
+        self._task = task
+
+    def read(self, outputs: Outputs, sample: Any) -> int:
+        return self._task.best(outputs)
+
+    def draw(self, image: Any, answer: int) -> Any:
+        return np.full_like(image, 60 * answer)
+
+    def told(self, answer: int, image: str, frame: int | None, drawn: str | None) -> PictureColour:
+        return PictureColour(image=image, frame=frame, drawn=drawn, colour=Colour(answer))
 
 
 class ToyTask:
@@ -109,8 +142,8 @@ class ToyTask:
         wanted = [truth.colours[names[key].name] for key in keys]
         return {"top1": float(np.equal(wanted, answers).mean())}
 
-    def draw(self, image: Any, answer: Answer) -> Any:
-        return np.full_like(image, 60 * answer)
+    def predictor(self, limits: Limits) -> ToyPredictor:
+        return ToyPredictor(self)
 
     def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
         return {"colours": list(answers)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.tasks.detect.run import DetectedObject, DetectionRun, PictureDetections
+from mobileq.tasks.detect.predict import DetectedObject, DetectionRun, PictureDetections
 
 GREY = np.full((60, 90, 3), 90, np.uint8)
 CAT = DetectedObject(label="cat <b>", class_id=3, score=0.9, xyxy=(10.0, 20.0, 50.0, 40.0))
