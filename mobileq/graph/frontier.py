@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from mobileq.graph.shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
+_FEW = 32
 _ONLY_SIZES = frozenset({"Shape", "Size"})
 _QUANTIZERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -62,6 +64,40 @@ def _is_weighty(index: GraphIndex, node: NodeProto) -> bool:
     if node.op_type == "MatMul":
         return any(index.constant_value(name) is not None for name in node.input)
     return node.op_type in WEIGHTY and index.constant_value(node.input[1]) is not None
+
+
+def learnt_weights(graph: GraphProto) -> dict[int, str]:
+    """{position of a weighty node: its constant weights}
+
+    Arithmetic in disguise (the mean of a distance distribution) has few, and is left out.
+    """
+    large = {
+        tensor.name
+        for tensor in graph.initializer
+        if math.prod(tensor.dims) > _FEW and tensor.dims[0] > 1
+    }
+    return {
+        at: node.input[1]
+        for at, node in enumerate(graph.node)
+        if node.op_type in WEIGHTY and node.input[1] in large
+    }
+
+
+def behind_weights(graph: GraphProto) -> set[int]:
+    """Positions of the nodes with no learnt weights behind them on any path: the decoding.
+
+    It is never quantized: pixel boxes and scores have no common scale.
+    """
+    learnt = learnt_weights(graph)
+    leads: set[str] = set()
+    tail: set[int] = set()
+    for at in reversed(range(len(graph.node))):
+        node = graph.node[at]
+        if at in learnt or any(name in leads for name in node.output):
+            leads.update(node.input)
+        else:
+            tail.add(at)
+    return tail
 
 
 def behind_quantizers(model: ModelProto, names: Sequence[str]) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ values between them for nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from mobileq.graph.op_facts import ACTIVATIONS, MOVING, WEIGHTY, Fact, ops_with
+from mobileq.graph.frontier import behind_weights, learnt_weights
+from mobileq.graph.op_facts import ACTIVATIONS, MOVING, Fact, ops_with
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -54,8 +55,8 @@ def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {n.output[0] for n in graph.node if n.op_type == "Constant"}
-    weighty = {at for at, node in enumerate(graph.node) if _weights(node, constants, graph)}
-    tail = _tail(graph, weighty)
+    learnt = learnt_weights(graph)
+    tail = behind_weights(graph)
     users = _users(graph)
     groups: list[tuple[int, ...]] = []
     taken: set[int] = set()
@@ -69,8 +70,8 @@ def find_groups(model: ModelProto) -> tuple[OpGroup, ...]:
         groups.append(nodes)
     outputs = {output.name for output in graph.output}
     return tuple(
-        _group(graph, nodes, constants)
-        for nodes in _with_activations(graph, groups, weighty, users, outputs)
+        _group(graph, nodes, constants, learnt)
+        for nodes in _with_activations(graph, groups, learnt, users, outputs)
     )
 
 
@@ -92,38 +93,12 @@ def touched_tensors(model: ModelProto, groups: Iterable[OpGroup]) -> dict[str, t
     }
 
 
-def _weights(node: NodeProto, constants: set[str], graph: GraphProto) -> str | None:
-    """Name of the constant weights of a weighty op; arithmetic in disguise (a DFL) has few."""
-    if node.op_type not in WEIGHTY or len(node.input) < 2:
-        return None
-    name = node.input[1]
-    if name not in constants:
-        return None
-    for tensor in graph.initializer:
-        if tensor.name == name:
-            return name if math.prod(tensor.dims) > 32 and tensor.dims[0] > 1 else None
-    return None
-
-
 def _users(graph: GraphProto) -> dict[str, list[int]]:
     users: dict[str, list[int]] = {}
     for at, node in enumerate(graph.node):
         for name in node.input:
             users.setdefault(name, []).append(at)
     return users
-
-
-def _tail(graph: GraphProto, weighty: set[int]) -> set[int]:
-    """Nodes with no weighty op behind them on any path."""
-    leads: set[str] = set()
-    tail: set[int] = set()
-    for at in reversed(range(len(graph.node))):
-        node = graph.node[at]
-        if at in weighty or any(name in leads for name in node.output):
-            leads.update(node.input)
-        else:
-            tail.add(at)
-    return tail
 
 
 def _takes_activation(node: NodeProto, constants: set[str]) -> bool:
@@ -146,7 +121,7 @@ def _fused(graph: GraphProto, at: int, users: dict[str, list[int]]) -> tuple[int
 def _with_activations(
     graph: GraphProto,
     groups: list[tuple[int, ...]],
-    weighty: set[int],
+    learnt: Collection[int],
     users: dict[str, list[int]],
     outputs: set[str],
 ) -> list[tuple[int, ...]]:
@@ -156,7 +131,7 @@ def _with_activations(
     for nodes in groups:
         given = graph.node[nodes[-1]].output[0]
         following = sorted(set(users.get(given, ())))
-        if nodes[0] not in weighty or given in outputs or not following:
+        if nodes[0] not in learnt or given in outputs or not following:
             continue
         activation = activations.get(following[0])
         if activation and set(following) <= set(activation):
@@ -169,7 +144,9 @@ def _is_activation(graph: GraphProto, nodes: tuple[int, ...]) -> bool:
     return graph.node[nodes[0]].op_type in ACTIVATIONS
 
 
-def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> OpGroup:
+def _group(
+    graph: GraphProto, nodes: tuple[int, ...], constants: set[str], learnt: Mapping[int, str]
+) -> OpGroup:
     members = [graph.node[at] for at in nodes]
     given = [name for node in members for name in node.output]
     taken = [
@@ -179,7 +156,7 @@ def _group(graph: GraphProto, nodes: tuple[int, ...], constants: set[str]) -> Op
         if name and name not in constants and name not in given
     ]
     first = members[0]
-    weights = _weights(first, constants, graph)
+    weights = learnt.get(nodes[0])
     sizes = [math.prod(tensor.dims) for tensor in graph.initializer if tensor.name == weights]
     kind: GroupKind = "arithmetic"
     if weights:

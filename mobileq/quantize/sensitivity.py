@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.eight_bits import channel_axis
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.explain import channel_spread, reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.partial_runs import Prefixes, suffixes
-from mobileq.quantize.simulate import Simulator, inside, weight_axis
+from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import ModelSpec, Spec, TensorRange
 from mobileq.tasks.base import COUNT, Answer, Compared, Outputs, Reference, task_of
 from mobileq.tasks.noise import NoiseReference
@@ -253,6 +254,6 @@ def _weight_errors(model: ModelProto, groups: Sequence[OpGroup]) -> dict[str, fl
     for group in groups:
         if group.weights is not None:
             values = numpy_helper.to_array(constants[group.weights])
-            axis = weight_axis(group.op_type.split(" + ")[0], values.ndim)
+            axis = channel_axis(model.graph.node[group.nodes[0]], values.ndim)
             found[group.name] = weight_error(values, axis)
     return found

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.onnx_runtime import open_session, session_options
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-_LEVELS = 255
 _SWITCH = "mobileq_switch_"
 _FLOAT = "/float"
 
@@ -146,7 +146,7 @@ def _inside(
         between = {name: f"{name}/raw" for name in member.output if name in group.tensors[:-1]}
         renamed = dict(inner)
         if group.weights is not None and group.weights in member.input:
-            weights.append(_rounded_weights(graph, group.weights, member.op_type))
+            weights.append(_rounded_weights(graph, group.weights, member))
             renamed[group.weights] = weights[-1].name
         integer.append(_renamed(member, renamed, between))
         for name, raw in between.items():
@@ -235,26 +235,14 @@ class _Rounding:
         return self._made[tensor]
 
 
-def affine(found: TensorRange) -> tuple[float, int]:
-    """(scale, zero-point of uint8) of a range, widened to hold zero."""
-    low, high = min(found.min, 0.0), max(found.max, 0.0)
-    scale = max((high - low) / _LEVELS, 1e-9)
-    return scale, min(max(round(-low / scale), 0), _LEVELS)
-
-
-def weight_axis(op_type: str, rank: int) -> int:
-    """The axis of an op's weights that has a scale for each index: its output channels."""
-    return {"Conv": 0, "ConvTranspose": 1}.get(op_type, rank - 1)
-
-
-def _rounded_weights(graph: GraphProto, name: str, op_type: str) -> TensorProto:
+def _rounded_weights(graph: GraphProto, name: str, node: NodeProto) -> TensorProto:
     """The weights rounded per output channel, symmetrically, to 8 bits."""
     import numpy as np
     from onnx import numpy_helper
 
     tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
     values = numpy_helper.to_array(tensor)
-    axis = weight_axis(op_type, values.ndim)
+    axis = channel_axis(node, values.ndim)
     others = tuple(index for index in range(values.ndim) if index != axis)
     scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127.0, 1e-12)
     rounded = np.clip(np.round(values / scale), -127, 127) * scale

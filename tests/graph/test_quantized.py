@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from onnx import ModelProto, numpy_helper
 
 from mobileq.errors import InputError
+from mobileq.graph.eight_bits import affine
 from mobileq.graph.given_quantization import remaining
 from mobileq.graph.quantized import has_quantizers, strip_quantizers
 from mobileq.graph.trial_run import random_inputs, run
 from mobileq.preparation.prepare import prepare
-from mobileq.quantize.simulate import affine
 
 from .builders import model_of, small_model
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, parser
 
+from mobileq.graph.eight_bits import affine
 from mobileq.quantize.given_ranges import ranges_between
-from mobileq.quantize.simulate import affine
 from mobileq.spec import TensorRange
 
 

@@ -11,7 +11,7 @@ from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
-from mobileq.quantize.simulate import Simulator, affine, inside
+from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import TensorRange
 
 from .noise import output_sqnr
@@ -106,11 +106,3 @@ def test_group_without_a_range_is_never_quantized(
     names = {group.name for group in Simulator(demo.model, groups, known).groups}
     assert first.name not in names
     assert len(names) < len(groups)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "scale", "zero"),
-    [(0.0, 255.0, 1.0, 0), (-1.0, 1.0, 2 / 255, 128), (2.0, 51.0, 0.2, 0), (-51.0, -2.0, 0.2, 255)],
-)
-def test_affine_holds_zero_exactly(low: float, high: float, scale: float, zero: int) -> None:
-    assert affine(TensorRange(min=low, max=high)) == (pytest.approx(scale), zero)

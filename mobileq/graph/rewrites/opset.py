@@ -20,18 +20,18 @@ _RAISED = 13
 _log = logging.getLogger(__name__)
 
 
-def raised(model: ModelProto) -> ModelProto:
-    """The model in opset 13 where it is older than opset 11, else itself.
+def raised(model: ModelProto, oldest: int = OLDEST) -> ModelProto:
+    """The model in opset 13 where it is older than the oldest that will do, else itself.
 
     Also itself where the converter knows no way: models of the first opsets have operators that
     are gone.
     """
-    if not 0 < opset(model) < OLDEST:
+    if not 0 < opset(model) < oldest:
         return model
     from onnx import version_converter
 
     try:
         return version_converter.convert_version(model, _RAISED)
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:  # the latter at operators of no standard
         _log.info("opset %d stays: %s", opset(model), error)
         return model

@@ -13,11 +13,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime import open_session, session_options
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.simulate import affine, weight_axis
 from mobileq.spec import TensorRange, TensorRanges
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class _Walk:
 def _rounded_for(node: NodeProto, weights: Array) -> Array:
     import numpy as np
 
-    axis = weight_axis(node.op_type, weights.ndim)
+    axis = channel_axis(node, weights.ndim)
     return np.ascontiguousarray(np.moveaxis(rounded(np.moveaxis(weights, axis, 0)), 0, axis))
 
 

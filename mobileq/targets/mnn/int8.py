@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from mobileq.graph.eight_bits import affine
 from mobileq.spec import TensorRange
 from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.descriptions import (
@@ -22,8 +23,6 @@ from mobileq.targets.mnn.descriptions import (
 )
 from mobileq.targets.mnn.graph import Convolution, MnnGraph
 from mobileq.targets.mnn.weights import PLAIN_INT8, store_of_float, symmetric
-
-_LEVELS = 255
 
 
 def quantize_convolutions(
@@ -73,9 +72,8 @@ def _affine(graph: MnnGraph, index: int, ranges: Mapping[str, TensorRange]) -> A
     found = next((ranges[name] for name in graph.onnx_names(index) if name in ranges), None)
     if found is None:
         return None
-    low, high = min(found.min, 0.0), max(found.max, 0.0)
-    scale = max((high - low) / _LEVELS, 1e-9)
-    return scale, min(max(round(-128 - low / scale), -128), 127)
+    scale, zero = affine(found)
+    return scale, zero - 128
 
 
 def _store(convolution: Convolution, taken: Affine, given: Affine) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mobileq.graph.eight_bits import LARGEST_WEIGHT
 from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
 from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops
 from mobileq.targets.tflite.linear_layers import rescale_constant_factors
-from mobileq.targets.tflite.weights import LARGEST_WEIGHT, WeightScales
+from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mobileq.graph.outline import attribute, constants
+from mobileq.graph.eight_bits import LARGEST_WEIGHT, channel_axis, given_scale, holding_bias
+from mobileq.graph.op_facts import WEIGHTY
+from mobileq.graph.outline import constants
 from mobileq.spec import QuantParams
 from mobileq.targets.tflite import contents
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto
 
     Array = npt.NDArray[np.generic]
 
@@ -21,12 +23,6 @@ WeightScales = tuple[int, tuple[float, ...]]
 
 _FILE_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
 """Op -> the axis of its weights, always its second input, that counts the output channels."""
-LARGEST_WEIGHT = 127
-_LARGEST_BIAS = 2**30
-"""Leaves room for the sum that it is added to."""
-_LARGEST_CODE = 128
-"""What lies beyond can't be held. -128 itself becomes -127, which is one step: kernels are free to
-rely on -127..127."""
 
 
 def weight_scales(
@@ -57,10 +53,8 @@ def bias_scales(
 ) -> dict[str, WeightScales]:
     """{file tensor: its scales}, for weights some of whose channels need a larger one for the bias.
 
-    A bias is an int32 in steps of the input's scale times the weights'. For a channel that is
-    pruned or dead (weights of nothing, a bias of something: a class that was never trained) these
-    are so small that the bias does not fit, and ai-edge-quantizer 0.5.1 cuts it off: a class
-    scores 0.5 instead of 0.01 everywhere.
+    Where they are too small for the bias (see `holding_bias`), ai-edge-quantizer 0.5.1 cuts it off:
+    a class scores 0.5 instead of 0.01 everywhere.
 
     Args:
         file_model: The float file (a schema `ModelT`).
@@ -78,38 +72,26 @@ def bias_scales(
         step = (max(source[1], 0.0) - min(source[0], 0.0)) / (2**bits - 1)
         others = tuple(at for at in range(value.ndim) if at != axis)
         scale = np.abs(value).max(axis=others).astype(np.float64) / LARGEST_WEIGHT
-        needed = np.abs(bias).astype(np.float64) / max(step * _LARGEST_BIAS, 1e-30)
-        if (scale < needed).any():
-            name = _input_name(file_model, op, 1)
-            found[name] = axis, tuple(np.maximum(scale, needed).tolist())
+        larger = holding_bias(scale, bias, step)
+        if (scale < larger).any():
+            found[_input_name(file_model, op, 1)] = axis, tuple(larger.tolist())
     return found
 
 
 def _onnx_weights(
     model: ModelProto, given: Mapping[str, QuantParams]
 ) -> Iterator[tuple[bytes, tuple[float, ...]]]:
-    import numpy as np
 
     stored = constants(model.graph)
     for node in model.graph.node:
-        if len(node.input) < 2 or node.input[1] not in given or node.input[1] not in stored:
+        name = node.input[1] if node.op_type in WEIGHTY else ""
+        if name not in given or name not in stored:
             continue
-        value, parameters = stored[node.input[1]], given[node.input[1]]
-        axis = _channel_axis(node, value.ndim)
-        if axis is None or parameters.axis not in (None, axis):
-            continue
-        scale = np.broadcast_to(np.array(parameters.scale), (value.shape[axis],))
-        shaped = scale.reshape([-1 if at == axis else 1 for at in range(value.ndim)])
-        if np.abs(np.round(value / shaped)).max(initial=0.0) <= _LARGEST_CODE:
+        value = stored[name]
+        axis = channel_axis(node, value.ndim)
+        scale = given_scale(value, axis, given[name])
+        if scale is not None:
             yield _fingerprint(value, axis), tuple(float(each) for each in scale)
-
-
-def _channel_axis(node: NodeProto, rank: int) -> int | None:
-    """The axis of the weights that counts output channels; None for other operators."""
-    if node.op_type == "Gemm":
-        transposed = attribute(node, "transB")
-        return 0 if transposed is not None and transposed.i else 1
-    return {"Conv": 0, "ConvTranspose": 1, "MatMul": rank - 1}.get(node.op_type)
 
 
 def _file_weights(model: Any) -> Iterator[tuple[Any, int, Array]]:

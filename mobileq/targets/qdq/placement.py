@@ -1,0 +1,248 @@
+"""Which nodes of a float model compute on integers in ONNX Runtime, and which tensors have a pair.
+
+ONNX Runtime (1.26) makes an integer kernel of an operator all of whose inputs come from
+DequantizeLinear and all of whose outputs go to QuantizeLinear; it has one for some operators only.
+What moves values runs on integers as they are, if its two pairs are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mobileq.graph.eight_bits import affine
+from mobileq.graph.frontier import behind_weights
+from mobileq.graph.op_facts import WEIGHTY, Fact, only_moves, ops_with
+from mobileq.graph.outline import reads
+from mobileq.graph.pair_parameters import constant_names
+from mobileq.spec import TensorRanges
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from onnx import GraphProto, NodeProto
+
+    Constants = Mapping[str, NDArray[np.generic]]
+
+_POOLS: Final = frozenset({"AveragePool", "GlobalAveragePool"})
+WITH_CONSTANTS: Final = frozenset({"Add", "Mul", "Concat", "MatMul"})
+"""Whose constants are quantized as activations are; those of other operators are no values."""
+_FIXED: Final = frozenset({"Sigmoid", "Softmax"})
+"""Their results have a range of their own, whatever is fed."""
+COMPUTING: Final = WEIGHTY | WITH_CONSTANTS | _POOLS | _FIXED | {"LeakyRelu"}
+"""With integer kernels: qdq_selector_action_transformer.cc. ConvTranspose has none (1.26): it has
+pairs for runtimes that do, and for the size of the file."""
+_CUT_OFF: Final = frozenset({"Relu", "Clip"})
+"""Which QuantizeLinear does as well where its range ends there."""
+_LARGEST = 255
+_FAR = 1e30
+_PADDING: Final = ops_with(Fact.PADS)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the pairs are to be.
+
+    Attributes:
+        nodes: Positions of the nodes that take what pairs give, and stored integers.
+        ranges: Of the tensors with a pair.
+        given: Those of them that all nodes take from the pair, since an integer kernel gives them.
+    """
+
+    nodes: frozenset[int]
+    ranges: TensorRanges
+    given: frozenset[str] = frozenset()
+
+
+def integer_placement(
+    graph: GraphProto,
+    ranges: TensorRanges,
+    keep_float: Collection[str],
+    constants: Constants,
+    *,
+    decoding_too: bool = False,
+) -> Placement:
+    """Pairs at all that integer nodes take and give.
+
+    Args:
+        graph: Of the prepared float model.
+        keep_float: Tensors whose nodes stay float.
+        decoding_too: What follows the last weights may be integer, where it has ranges.
+    """
+    known = {**ranges, **_moved(graph, ranges)}
+    plan = _Integers(graph, known, keep_float, constants, decoding_too)
+    nodes = [(at, graph.node[at]) for at in sorted(plan.integer)]
+    inside = {node.input[0] for _, node in nodes if plan.cuts_off(node)}
+    given = {name for _, node in nodes for name in node.output if name} - inside
+    taken = {name for _, node in nodes for name in activations(node, plan.fixed)} - inside
+    found = {name: known[name] for name in known if name in given | taken}
+    return Placement(frozenset(plan.integer), {**found, **plan.joined(found)}, frozenset(given))
+
+
+def input_placement(
+    graph: GraphProto,
+    ranges: TensorRanges,
+    keep_float: Collection[str],
+    constants: Constants,
+    *,
+    decoding_too: bool = False,
+) -> Placement:
+    """Pairs at what convolutions and products take. As `integer_placement`."""
+    known = {**_moved(graph, ranges), **ranges}
+    fixed = constant_names(graph)
+    skipped = set() if decoding_too else behind_weights(graph)
+    kept = set(keep_float)
+    taken = {
+        at: list(activations(node, fixed))
+        for at, node in enumerate(graph.node)
+        if at not in skipped and kept.isdisjoint(node.output) and _is_weighty(node, constants)
+    }
+    taken = {at: names for at, names in taken.items() if names and known.keys() >= set(names)}
+    wanted = {name for names in taken.values() for name in names}
+    return Placement(frozenset(taken), {name: known[name] for name in known if name in wanted})
+
+
+def activations(node: NodeProto, fixed: Collection[str]) -> Iterator[str]:
+    """The tensors with values of the picture that a node works on."""
+    taken = node.input if node.op_type in WEIGHTY | WITH_CONSTANTS else node.input[:1]
+    return (name for name in dict.fromkeys(taken) if name and name not in fixed)
+
+
+def _is_weighty(node: NodeProto, constants: Constants) -> bool:
+    """Whether it is a convolution or product with constant weights, or a product of activations."""
+    if node.domain or node.op_type not in WEIGHTY:
+        return False
+    if node.op_type == "MatMul":
+        return True
+    return all(name in constants for name in node.input[1:] if name)
+
+
+def _moves(node: NodeProto) -> bool:
+    """Whether results are values of the first input, in one tensor type."""
+    pooled_twice = node.op_type == "MaxPool" and len(node.output) > 1
+    return (only_moves(node) or node.op_type in _PADDING) and not pooled_twice
+
+
+def _moved(graph: GraphProto, ranges: TensorRanges) -> TensorRanges:
+    """What only moves values gives them in the range that they had: integers are copied."""
+    found: TensorRanges = {}
+    for node in graph.node:
+        if node.input and _moves(node):
+            source = found.get(node.input[0], ranges.get(node.input[0]))
+            if source is not None:
+                found.update((name, source) for name in node.output if name)
+    return found
+
+
+class _Integers:
+    """Which nodes compute on integers.
+
+    Attributes:
+        integer: Their positions.
+        fixed: Tensors that depend on no input.
+    """
+
+    def __init__(
+        self,
+        graph: GraphProto,
+        ranges: TensorRanges,
+        keep_float: Collection[str],
+        constants: Constants,
+        decoding_too: bool,
+    ) -> None:
+        self._nodes, self._ranges, self._constants = graph.node, ranges, constants
+        self.fixed = constant_names(graph)
+        self._at = {name: at for at, node in enumerate(graph.node) for name in node.output if name}
+        self._readers: dict[str, list[int]] = {}
+        for at, node in enumerate(graph.node):
+            for name in dict.fromkeys(reads(node)):
+                self._readers.setdefault(name, []).append(at)
+        self._outputs = {value.name for value in graph.output}
+        kept = set(keep_float)
+        able = {
+            at
+            for at, node in enumerate(graph.node)
+            if kept.isdisjoint(node.output) and self._is_able(node)
+        }
+        tail = set() if decoding_too else behind_weights(graph)
+        self.integer = able - tail
+        # What the last kernels cut off themselves.
+        self.integer |= {at for at in able & tail if self.cuts_off(graph.node[at])}
+        self._leave_out_lonely_moves()
+
+    def cuts_off(self, node: NodeProto) -> bool:
+        """Whether it is a Relu or Clip that the kernel before it does by its range alone."""
+        if node.op_type not in _CUT_OFF or node.input[0] in self._outputs:
+            return False
+        maker = self._at.get(node.input[0])
+        if maker is None or maker not in self.integer or len(self._readers[node.input[0]]) != 1:
+            return False
+        if self._nodes[maker].op_type not in COMPUTING:
+            return False
+        scale, zero = affine(self._ranges[node.output[0]])
+        low, high = self._limits(node)
+        # Codes are counted as ONNX Runtime does (`IsClipMadeRedundantByQ`).
+        return round(low / scale) + zero <= 0 and round(high / scale) + zero >= _LARGEST
+
+    def joined(self, pairs: TensorRanges) -> TensorRanges:
+        """The concatenation's range of what is computed for nothing but a concatenation.
+
+        It is rounded once instead of twice, as in .tflite files (ai-edge-quantizer 0.5.1).
+        """
+        found: TensorRanges = {}
+        for at in self.integer:
+            node = self._nodes[at]
+            for name in node.input if node.op_type == "Concat" else ():
+                alone = name not in self._outputs and len(self._readers[name]) == 1
+                if name in pairs and alone and self._has_free_range(name):
+                    found[name] = pairs[node.output[0]]
+        return found
+
+    def _has_free_range(self, name: str) -> bool:
+        """Whether a kernel gives it that can give any range."""
+        at = self._at.get(name)
+        if at is None or at not in self.integer or _moves(self._nodes[at]):
+            return False
+        return self._nodes[at].op_type not in _FIXED | {"AveragePool", "Concat"}
+
+    def _leave_out_lonely_moves(self) -> None:
+        """What only moves values stays float beside anything float: it would be rounded for
+        nothing."""
+        moving = {at for at in self.integer if _moves(self._nodes[at])}
+        floats = {-1}
+        while floats:
+            floats = {at for at in moving if not self._is_among_integers(self._nodes[at])}
+            moving -= floats
+            self.integer -= floats
+
+    def _is_among_integers(self, node: NodeProto) -> bool:
+        maker = self._at.get(node.input[0])
+        readers = {at for name in node.output for at in self._readers.get(name, ())}
+        return (maker is None or maker in self.integer) and readers <= self.integer
+
+    def _is_able(self, node: NodeProto) -> bool:
+        """Whether a node of its kind can be integer, and all it takes and gives has a range."""
+        if node.domain or not node.input:
+            return False
+        if node.op_type in WEIGHTY:
+            able = _is_weighty(node, self._constants)
+        else:
+            able = node.op_type in COMPUTING | _CUT_OFF or _moves(node)
+        if node.op_type in WITH_CONSTANTS:
+            able = able and all(n in self._constants for n in node.input if n in self.fixed)
+        taken = list(activations(node, self.fixed))
+        given = [name for name in node.output if name]
+        return able and bool(taken) and self._ranges.keys() >= {*taken, *given}
+
+    def _limits(self, node: NodeProto) -> tuple[float, float]:
+        """Beyond which it gives the limits; they cut off everything where they are no constants."""
+        if node.op_type == "Relu":
+            return 0.0, _FAR
+        low, high = [*node.input[1:], "", ""][:2]
+        if any(name and name not in self._constants for name in (low, high)):
+            return _FAR, -_FAR
+        return (
+            float(self._constants[low].item()) if low else -_FAR,
+            float(self._constants[high].item()) if high else _FAR,
+        )
