@@ -79,11 +79,11 @@ def _drawn(spec: ModelSpec, seed: int, model: Path) -> Iterator[Sample]:
 
     numbers, domains = np.random.default_rng(seed), read_domains(model)
     for index in range(DRAWN_COUNT):
-        image = _picture(numbers, 480, 640)
+        image = _picture(numbers, 480, 640) if spec.preprocess else None
         feeds: dict[str, NDArray[Any]] = {t.name: _noise(numbers, t) for t in spec.inputs}
         feeds.update(within(domains, spec.inputs, numbers))
         pictures: tuple[Picture, ...] = ()
-        if spec.preprocess:
+        if image is not None:
             picture, transform = feed_picture(spec, image)
             feeds.update(picture)
             pictures = (Picture(image, transform),)

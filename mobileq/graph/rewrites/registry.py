@@ -41,6 +41,7 @@ from mobileq.graph.rewrites import (
     slice_backwards,
     split_sizes,
     training_norm,
+    weighted_loss,
     whole_power,
 )
 
@@ -78,6 +79,7 @@ RULES = tuple(
         dft,
         explicit_axis,
         flat_loss,
+        weighted_loss,
         grid_sample,
         max_unpool,
         optional,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
@@ -55,6 +56,8 @@ _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
     "tensorflow": ("onnx2tf", "tensorflow"),
 }
+_version = functools.cache(version)
+"""To read it takes 5 ms, and every file asks several times."""
 _SEED = 20240229
 """Of the input on which a file is compared whose shapes don't tell the order of its axes."""
 
@@ -108,7 +111,7 @@ class TfliteTarget:
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """See `Target.tool_versions`."""
-        return {name: version(name) for name in _PACKAGES[recipe.engine] if find_spec_of(name)}
+        return {name: _version(name) for name in _PACKAGES[recipe.engine] if find_spec_of(name)}
 
     def convert(self, job: ConversionJob) -> Converted:
         """See `Target.convert`."""
