@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 _INTEGER_PREFIXES = ("QLinear", "QGemm", "QAttention", "QEmbed")
-_INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat"})
-_DYNAMIC_OPS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul"})
+_INTEGER_OPS = frozenset({"MatMulIntegerToFloat", "DynamicQuantizeMatMul"})
 _INT8_BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
 _AS_PAIRS = (
     "Export it with QuantizeLinear and DequantizeLinear pairs"
@@ -88,21 +87,11 @@ def strip_quantizers(model: ModelProto) -> tuple[ModelProto, GivenQuantization, 
 
 
 def _works_on_integers(node: NodeProto) -> bool:
-    return (
-        node.op_type.startswith(_INTEGER_PREFIXES)
-        or node.op_type in _INTEGER_OPS
-        or node.op_type in _DYNAMIC_OPS
-    )
+    return node.op_type.startswith(_INTEGER_PREFIXES) or node.op_type in _INTEGER_OPS
 
 
 def _require_pairs(model: ModelProto) -> None:
     integer = {node.op_type for node in all_nodes(model) if _works_on_integers(node)}
-    dynamic = sorted(integer & _DYNAMIC_OPS)
-    if dynamic:
-        raise InputError(
-            f"The model finds its scales anew for every picture ({dynamic[0]}): none to keep.",
-            "Give the float model that it was made of; --precision dynamic does the same for it.",
-        )
     if integer:
         raise InputError(
             f"The model is quantized with integer operators ({', '.join(sorted(integer)[:3])}).",

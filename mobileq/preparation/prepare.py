@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mobileq.graph.dynamic_scales import dynamic_notices
 from mobileq.graph.foreign_ops import require_standard_ops
 from mobileq.graph.given_quantization import GivenQuantization, remaining
 from mobileq.graph.index import GraphIndex
-from mobileq.graph.integer_ends import end_ranges, write_integer_ends
+from mobileq.graph.integer_ends import end_ranges, write_integers
 from mobileq.graph.load import load_with_notices
+from mobileq.graph.operator_format import as_pairs
 from mobileq.graph.outline import op_counts, opset, tensor_specs
 from mobileq.graph.precision import to_float32
 from mobileq.graph.quantized import has_quantizers, strip_quantizers
@@ -101,14 +103,15 @@ def prepare_loaded(
     names = read_labels(source) if source is not None else None
     shapes = input_shapes if isinstance(input_shapes, Mapping) else parse_input_shapes(input_shapes)
     values = parse_set_inputs(constants)
-    model = _inline_functions(model)
+    model = as_pairs(_inline_functions(model))
     foreign = require_standard_ops(model)
     model, widened = to_float32(model)
     model, told = set_inputs(model, values, shapes)
     model, fixed = fix_shapes(model, {name: shapes[name] for name in shapes if name not in told})
     quantized, given, stripped = None, None, tuple[str, ...]()
+    dynamic = dynamic_notices(model)
     ends = end_ranges(model)
-    model = write_integer_ends(model)
+    model = write_integers(model)
     if has_quantizers(model):
         # Before simplifying: onnxslim knows no pairs, and would fold some constants into them.
         quantized = model
@@ -124,7 +127,7 @@ def prepare_loaded(
     spec = described.spec
     notices = (
         *notices, *_renamed(path, spec.name),
-        *foreign, *widened, *fixed, *stripped, *simplified, *dynamic_outputs(model),
+        *foreign, *widened, *fixed, *dynamic, *stripped, *simplified, *dynamic_outputs(model),
         *described.notices,
     )  # fmt: skip
     return PreparedModel(

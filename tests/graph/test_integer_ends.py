@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import parser
 
-from mobileq.graph.integer_ends import end_ranges, write_integer_ends
+from mobileq.graph.integer_ends import end_ranges, write_integers
 from mobileq.graph.trial_run import run
 from mobileq.spec import TensorRange
 
@@ -17,7 +17,7 @@ HEADER = '<ir_version: 10, opset_import: ["": 21]>'
 def written(text: str, **feeds: np.ndarray) -> set[str]:
     """The operators after it, whose numbers are those before it."""
     model = parser.parse_model(HEADER + text)
-    after = write_integer_ends(model)
+    after = write_integers(model)
     onnx.checker.check_model(after, full_check=True)
     for name, wanted in run(model, feeds).items():
         found = run(after, feeds)[name]
@@ -66,7 +66,7 @@ def test_pair_inside_stays():
         "{ q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) y = Neg(d) }"
     )
     model = parser.parse_model(HEADER + text)
-    assert write_integer_ends(model) is model
+    assert write_integers(model) is model
 
 
 def test_scale_of_an_input_is_kept_as_a_range():

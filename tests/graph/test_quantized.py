@@ -268,11 +268,6 @@ def test_graph_of_a_branch_reads_the_float_tensor():
             "integer operators (QLinearConv). Export it with QuantizeLinear",
         ),
         (
-            "q, s, z = DynamicQuantizeLinear(x) c = ConvInteger(q, w, z) y = Cast<to=1>(c)",
-            {"w": CODES},
-            "finds its scales anew for every picture (DynamicQuantizeLinear)",
-        ),
-        (
             "s = ReduceMax<keepdims=0>(x) q = QuantizeLinear(x, s, x_z)"
             " d = DequantizeLinear(q, s, x_z) y = Relu(d)",
             {},

@@ -30,13 +30,22 @@ _SHAPING = frozenset(
 """Formal names of inputs, over all operators, that say what an operator does, not what it works
 on."""
 _WEIGHTED = frozenset(
-    {"BatchNormalization", "Conv", "ConvTranspose", "DeformConv", "Gemm", "GroupNormalization"}
-    | {"GRU", "InstanceNormalization", "LayerNormalization", "LSTM", "PRelu", "RMSNormalization"}
+    {"BatchNormalization", "Conv", "ConvInteger", "ConvTranspose", "DeformConv", "Gemm"}
+    | {
+        "GroupNormalization",
+        "QLinearConv",
+        "GRU",
+        "InstanceNormalization",
+        "LayerNormalization",
+        "LSTM",
+        "PRelu",
+        "RMSNormalization",
+    }
     | {"RNN"}
 )
 _WEIGHTS = frozenset(
     {"B", "Bias", "C", "P", "R", "Scale", "W", "bias", "input_mean", "input_var", "mean", "scale"}
-    | {"slope", "var"}
+    | {"slope", "var", "w"}
 )
 """Formal names of the weights of these operators."""
 _EXPANDED = "_expanded"

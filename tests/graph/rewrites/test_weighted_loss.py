@@ -13,7 +13,9 @@ OPS = ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"]
 @pytest.mark.parametrize("ignored", ["", "<ignore_index=2>"])
 @pytest.mark.parametrize("op", OPS)
 def test_mean_is_a_sum_over_a_sum(op, ignored, sign):
-    text = f"m (float[2,5,3] x, int64[2,3] t, float[5] w) => (float y) {{ y = {op}{ignored}(x,t,w) }}"
+    text = (
+        f"m (float[2,5,3] x, int64[2,3] t, float[5] w) => (float y) {{ y = {op}{ignored}(x,t,w) }}"
+    )
     weights = np.array([0.2, 0.3, 1.5, 0.4, 2.0], np.float32) * np.float32(sign)
     rewritten(RULE, text, SCORES, LABELS, weights)
 
