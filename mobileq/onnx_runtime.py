@@ -96,8 +96,14 @@ class Session:
         return results
 
 
-def open_session(model: ModelProto | bytes | Path, options: Any) -> Session:
-    """A session on the CPU; its errors are ONNX Runtime's own."""
+def open_session(
+    model: ModelProto | bytes | Path, options: Any, *, as_shipped: bool = False
+) -> Session:
+    """A session on the CPU; its errors are ONNX Runtime's own.
+
+    Args:
+        as_shipped: With the optimizers that are known to be wrong: as an app opens a file.
+    """
     import onnxruntime
 
     if isinstance(model, Path):
@@ -110,7 +116,7 @@ def open_session(model: ModelProto | bytes | Path, options: Any) -> Session:
         source,
         options,
         providers=["CPUExecutionProvider"],
-        disabled_optimizers=_WRONG_OPTIMIZERS,
+        disabled_optimizers=None if as_shipped else _WRONG_OPTIMIZERS,
     )
     return Session(session)
 

@@ -8,16 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from mobileq.android.native_libraries import library_problems
 from mobileq.android.options import TASK_VIEWS, AndroidOptions
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.android.template import rendered_files
-from mobileq.bundle import read_bundle, verify_bundle
+from mobileq.bundle import Bundle, read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
-from mobileq.manifest import MAX_MANIFEST_BYTES, BundleManifest
+from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, BundleManifest, seal, to_json
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
-from mobileq.spec import ModelSpec
+from mobileq.spec import Artifact, ModelSpec
 from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
@@ -34,6 +36,7 @@ class RenderedProject:
         removed: No longer part of the project.
         kept: Changed by a person, so left as they are.
         problems: Sentences about libraries in the project that will not load, or are missing.
+        left_out: Artifacts of the bundle that no app can run yet.
     """
 
     path: Path
@@ -41,11 +44,23 @@ class RenderedProject:
     removed: tuple[str, ...]
     kept: tuple[str, ...]
     problems: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
-def bundle_runtimes(manifest: BundleManifest) -> tuple[str, ...]:
-    """The runtimes that a bundle has files for."""
-    return tuple(name for name in RUNTIMES if name in {a.target for a in manifest.artifacts})
+def bundle_runtimes(bundle: Bundle) -> tuple[str, ...]:
+    """The runtimes that a bundle has files for.
+
+    Raises:
+        UsageError: An app has none of them.
+    """
+    targets = dict.fromkeys(artifact.target for artifact in bundle.manifest.artifacts)
+    found = tuple(name for name in RUNTIMES if name in targets)
+    if not found:
+        raise UsageError(
+            f"{bundle.path} has files for {' and '.join(targets)} only, which the app can't run.",
+            f"Convert the model with --target {' or '.join(RUNTIMES)} as well.",
+        )
+    return found
 
 
 def render_project(
@@ -61,8 +76,9 @@ def render_project(
         MobileqError: The disk is full or cannot be written.
     """
     bundle, output = Path(bundle), Path(output)
-    _check_bundle(bundle, options)
-    wanted = {**_hashed(rendered_files(options)), **_bundle_files(bundle)}
+    manifest = _checked_manifest(bundle, options)
+    left_out = [each for each in manifest.artifacts if each.target not in RUNTIMES]
+    wanted = {**_hashed(rendered_files(options)), **_bundle_files(bundle, manifest, left_out)}
     before = _state(output)
     written, kept, recorded = [], [], {}
     try:
@@ -89,6 +105,7 @@ def render_project(
         removed=tuple(removed),
         kept=tuple(kept),
         problems=tuple(library_problems(jni_libs, options.abis, options.runtimes)),
+        left_out=tuple(each.name for each in left_out),
     )
 
 
@@ -113,18 +130,28 @@ def _hashed(files: Mapping[str, bytes]) -> dict[str, _Source]:
     }
 
 
-def _bundle_files(bundle: Path) -> dict[str, _Source]:
-    manifest = read_bundle(bundle).manifest
+def _bundle_files(
+    bundle: Path, manifest: BundleManifest, left_out: list[Artifact]
+) -> dict[str, _Source]:
+    """The bundle in the app, without the artifacts that no app can run."""
+    content = (bundle / MANIFEST_NAME).read_bytes()
+    if left_out:
+        gone = {each.path for each in left_out}
+        kept = msgspec.structs.replace(
+            manifest,
+            artifacts=tuple(each for each in manifest.artifacts if each.path not in gone),
+            files={name: entry for name, entry in manifest.files.items() if name not in gone},
+        )
+        manifest = seal(kept)
+        content = to_json(manifest)
     files = {
         f"{BUNDLE_FOLDER}/{name}": _Source(entry.sha256, path=bundle / name)
         for name, entry in manifest.files.items()
     }
-    path = bundle / "manifest.json"
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {**files, f"{BUNDLE_FOLDER}/manifest.json": _Source(digest, path=path)}
+    return {**files, **_hashed({f"{BUNDLE_FOLDER}/{MANIFEST_NAME}": content})}
 
 
-def _check_bundle(bundle: Path, options: AndroidOptions) -> None:
+def _checked_manifest(bundle: Path, options: AndroidOptions) -> BundleManifest:
     report = verify_bundle(bundle)
     if not report.ok:
         differing = (*report.missing, *report.changed, *report.unexpected)
@@ -132,13 +159,15 @@ def _check_bundle(bundle: Path, options: AndroidOptions) -> None:
             f"{bundle} is not as it was written: {', '.join(differing[:3])}.",
             "See `mobileq verify`, and make the bundle again with `mobileq convert`.",
         )
-    manifest = read_bundle(bundle).manifest
-    _require_readable(manifest.model)
-    if not set(options.runtimes) & set(bundle_runtimes(manifest)):
+    opened = read_bundle(bundle)
+    _require_readable(opened.manifest.model)
+    known = bundle_runtimes(opened)
+    if not set(options.runtimes) & set(known):
         raise UsageError(
             f"{bundle} has no files for {' or '.join(options.runtimes)}.",
-            f"Choose of: {', '.join(bundle_runtimes(manifest)) or 'none; convert to tflite'}.",
+            f"Choose of: {', '.join(known)}.",
         )
+    return opened.manifest
 
 
 def _require_readable(model: ModelSpec) -> None:

@@ -76,13 +76,15 @@ def android(
         target_sdk=target_sdk,
         delegate=delegate,
         abis=split_list(abi),
-        runtimes=runtimes or bundle_runtimes(opened.manifest),
+        runtimes=runtimes or bundle_runtimes(opened),
         camerax_version=camerax_version,
         **runtime_options,
     )
     done = render_project(bundle, output, options, force=force)
     if json:
         console.document({**vars(done), "path": str(done.path)})
+    if done.left_out:
+        console.line(f"not in the app, which has no runtime for them: {', '.join(done.left_out)}")
     for path in done.kept:
         console.line(f"kept as you changed it: {path}", "strong")
     for problem in done.problems:

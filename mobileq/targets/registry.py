@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import UsageError
 from mobileq.targets.mnn.info import INFO as MNN
 from mobileq.targets.mnn.info import MnnChoices
+from mobileq.targets.onnxruntime.info import INFO as ONNXRUNTIME
 from mobileq.targets.tflite.info import INFO as TFLITE
 from mobileq.targets.tflite.info import TfliteChoices
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mobileq.targets.base import Target
     from mobileq.targets.info import TargetInfo, TargetOption
 
-TARGETS: dict[str, TargetInfo] = {each.name: each for each in (TFLITE, MNN)}
+TARGETS: dict[str, TargetInfo] = {each.name: each for each in (TFLITE, MNN, ONNXRUNTIME)}
 """By name."""
 
 

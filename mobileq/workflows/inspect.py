@@ -11,9 +11,8 @@ from mobileq.staging import temporary_folder
 from mobileq.workflows.choices import ModelChoices, chosen_overrides, takes
 from mobileq.workflows.inspection import BundleInspection, Inspection
 from mobileq.workflows.opening import (
-    SOURCE_SUFFIX,
     Overrides,
-    file_kind,
+    file_target,
     open_model,
     prepared_by,
     require_settable,
@@ -37,9 +36,9 @@ def inspect(
     path, said = Path(path), chosen_overrides(overrides, choices)
     if path.is_dir():
         return _bundle(path, said)
-    kind = file_kind(path)
-    require_settable(path, kind, said)
-    return _onnx(path, said) if kind == SOURCE_SUFFIX else _converted(path, said)
+    target = file_target(path)
+    require_settable(path, target, said)
+    return _onnx(path, said) if target is None else _converted(path, said)
 
 
 def _bundle(path: Path, overrides: Overrides) -> BundleInspection:

@@ -15,6 +15,7 @@ from mobileq.regular_file import require_regular
 from mobileq.spec import Artifact, ModelSpec, TensorSpec, readings
 from mobileq.staging import temporary_folder
 from mobileq.targets.base import Runner
+from mobileq.targets.info import TargetInfo
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.reference import reference_runner
 from mobileq.targets.registry import TARGETS, load_target
@@ -22,7 +23,7 @@ from mobileq.targets.registry import TARGETS, load_target
 _START = 64
 _ONNX_START = b"\x08"
 """Every exporter writes field 1, the IR version, first."""
-SOURCE_SUFFIX = ".onnx"
+_SOURCE_SUFFIX = ".onnx"
 """Of models that are converted, and that everything is compared with."""
 
 
@@ -75,39 +76,55 @@ class Overrides:
     """Inputs that become constants: `NAME=VALUE`, see `mobileq.graph.set_inputs`."""
 
 
-def file_kind(path: Path) -> str:
-    """The suffix that tells what the file is. Raises UsageError for one that says nothing."""
+def file_target(path: Path) -> str | None:
+    """Whose file it is, by its suffix and its first bytes; None of an ONNX model, a source.
+
+    Raises:
+        UsageError: There is none, or its name says nothing.
+        InputError: It is empty.
+    """
     try:
-        empty = not path.is_dir() and require_regular(path).st_size == 0
+        is_folder = path.is_dir()
+        start = b"" if is_folder or not require_regular(path).st_size else _start(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
         raise unreadable(path, error) from error
-    if path.is_dir():
+    if is_folder:
         raise UsageError(
             f"{path} is a folder.", "Give a file; those of a bundle are in its folder `models`."
         )
-    suffix, known = path.suffix.lower(), (SOURCE_SUFFIX, *_targets_by_suffix())
+    suffix = path.suffix.lower()
+    known = dict.fromkeys((_SOURCE_SUFFIX, *(info.suffix for info in TARGETS.values())))
     if suffix not in known:
         raise UsageError(
             f"{path} is no model that mobileq knows.",
             f"Give a file that ends in {', '.join(known)}.",
         )
-    if empty:
+    if not start:
         raise InputError(f"{path} is empty (0 bytes).", "Export or download the model again.")
-    return suffix
+    for name, info in TARGETS.items():
+        # Those whose files have the suffix of sources mark them.
+        if suffix == info.suffix and (suffix != _SOURCE_SUFFIX or _is_marked(start, info)):
+            return name
+    return None
 
 
-def _targets_by_suffix() -> dict[str, str]:
-    """But for those whose files look like sources: what they are a bundle's manifest says."""
-    return {info.suffix: name for name, info in TARGETS.items() if info.suffix != SOURCE_SUFFIX}
+def _is_marked(start: bytes, info: TargetInfo) -> bool:
+    at, mark = info.mark or (0, b"")
+    return bool(mark) and start[at:].startswith(mark)
 
 
-def require_settable(path: Path, kind: str, overrides: Overrides) -> None:
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_START)
+
+
+def require_settable(path: Path, target: str | None, overrides: Overrides) -> None:
     """Raise UsageError where inputs are to become constants in a file that is converted already."""
-    if overrides.set_inputs and kind != SOURCE_SUFFIX:
+    if overrides.set_inputs and target is not None:
         raise UsageError(
-            f"--set is for ONNX models, and {path} is none.",
+            f"--set is for ONNX models, and {path} is converted already.",
             "Set the input where the model is converted.",
         )
 
@@ -134,11 +151,9 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         return of_artifact(path, bundle.manifest.model, chosen)
     if artifact is not None:
         raise UsageError(f"{path} is a lone file.", "Leave out --artifact.")
-    kind = file_kind(path)
-    require_settable(path, kind, overrides)
-    if kind == SOURCE_SUFFIX:
-        return _onnx(path, overrides)
-    return _converted(path, _targets_by_suffix()[kind], overrides)
+    target = file_target(path)
+    require_settable(path, target, overrides)
+    return _onnx(path, overrides) if target is None else _converted(path, target, overrides)
 
 
 def of_artifact(bundle: Path, spec: ModelSpec, artifact: Artifact) -> OpenModel:
@@ -189,14 +204,13 @@ def _require_source(path: Path) -> None:
     """Raise InputError for a target's file. Contents come before the name."""
     if not path.is_file():
         return
-    with suppress(OSError), path.open("rb") as file:
-        start = file.read(_START)
-        for name in _targets_by_suffix().values():
-            info = TARGETS[name]
-            at, mark = info.mark or (0, b"")
-            is_marked = mark and start[at:].startswith(mark)
+    with suppress(OSError):
+        start = _start(path)
+        for info in TARGETS.values():
+            if info.suffix == _SOURCE_SUFFIX:  # ONNX models, too
+                continue
             is_named = path.suffix.lower() == info.suffix and not start.startswith(_ONNX_START)
-            if start and (is_marked or is_named):
+            if start and (is_named or _is_marked(start, info)):
                 raise InputError(
                     f"{path} is a model for {info.title}, not an ONNX model.",
                     "It is converted already; give the ONNX model it came from.",

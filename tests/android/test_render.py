@@ -12,7 +12,7 @@ import pytest
 from mobileq.android.native_libraries import elf_problem, library_problems
 from mobileq.android.options import TASK_VIEWS, AndroidOptions
 from mobileq.android.project import STATE_NAME, render_project
-from mobileq.bundle import read_bundle
+from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, UsageError
 from mobileq.spec import Task, TensorSpec
 from tests.android.bundles import write_bundle
@@ -275,6 +275,28 @@ def test_the_command_renders_all_runtimes_that_the_bundle_has(
     targets = {artifact.target for artifact in read_bundle(bundle).manifest.artifacts}
     assert targets == {"tflite", "mnn"}
     assert (tmp_path / "app/app/src/main/java/mobileq/app/mnn/MnnBackend.java").is_file()
+
+
+def test_files_that_no_app_can_run_are_left_out_and_named(cli: Cli, tmp_path: Path):
+    made = write_bundle(tmp_path / "bundle", ("onnxruntime", "tflite"))
+    arguments = ("android", str(made), "-o", str(tmp_path / "app"), *ARGUMENTS)
+    result = cli(*arguments)
+    assert result.code == 0
+    assert "not in the app, which has no runtime for them: onnxruntime-fp32" in result.out
+    assert cli(*arguments, "--json").document["left_out"] == ["onnxruntime-fp32"]
+    assets = tmp_path / "app/app/src/main/assets/bundle"
+    assert [path.name for path in (assets / "models").iterdir()] == ["birds-fp32.tflite"]
+    assert verify_bundle(assets).ok
+    assert [each.target for each in read_bundle(assets).manifest.artifacts] == ["tflite"]
+
+
+def test_a_bundle_that_no_app_can_run_says_what_to_convert_to(cli: Cli, tmp_path: Path):
+    made = write_bundle(tmp_path / "bundle", ("onnxruntime",))
+    result = cli("android", str(made), "-o", str(tmp_path / "app"), *ARGUMENTS)
+    assert result.code == 2
+    assert "has files for onnxruntime only, which the app can't run" in result.err
+    assert "--target tflite or mnn" in result.err
+    assert not (tmp_path / "app").exists()
 
 
 def test_the_command_says_which_files_it_kept(cli: Cli, bundle: Path, rendered: Path):

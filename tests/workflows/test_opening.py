@@ -9,12 +9,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+import mobileq
 from mobileq.errors import InputError, UsageError
-from mobileq.workflows.opening import Overrides, file_kind, open_model, prepared_by
+from mobileq.workflows.opening import Overrides, file_target, open_model, prepared_by
 
 
-def test_the_suffix_tells_the_kind_in_either_case(model: Path) -> None:
-    assert file_kind(model) == ".onnx"
+def test_the_suffix_tells_the_kind_in_either_case(model: Path, tmp_path: Path) -> None:
+    assert file_target(model) is None
+    (tmp_path / "a.MNN").write_text("x")
+    assert file_target(tmp_path / "a.MNN") == "mnn"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ def test_what_is_no_model_is_said(
     (tmp_path / "a.pt").write_text("x")
     (tmp_path / "empty.tflite").touch()
     with pytest.raises(error, match=words):
-        file_kind(tmp_path / name)
+        file_target(tmp_path / name)
 
 
 def test_a_lone_onnx_file_runs_and_gives_what_it_says(model: Path) -> None:
@@ -71,6 +74,29 @@ def test_an_onnx_model_is_a_source_whatever_its_name(model: Path, tmp_path: Path
     named = tmp_path / "m.tflite"
     named.write_bytes(model.read_bytes())
     assert prepared_by(named, Overrides(), tmp_path).spec.outputs
+
+
+def test_an_onnx_file_that_was_converted_is_its_targets_and_still_a_source(
+    model: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    mobileq.convert(model, bundle, target="onnxruntime", precision="fp32", cache=False)
+    file = next((bundle / "models").iterdir())
+    assert (file.suffix, file_target(file)) == (".onnx", "onnxruntime")
+    assert file_target(next((bundle / "reference").iterdir())) is None
+    opened = open_model(file, None, Overrides())
+    assert (opened.target, opened.name) == ("onnxruntime", file.name)
+    runner = opened.open()
+    try:
+        found = runner.run({"x": np.ones((1, 3, 8, 8), np.float32)})
+    finally:
+        runner.close()
+    weights = numpy_helper.to_array(onnx.load(model).graph.initializer[0])
+    np.testing.assert_allclose(found["y"][0, :, 0, 0], weights.sum(axis=(1, 2, 3)), rtol=1e-5)
+    assert mobileq.inspect(file).format == "onnxruntime"
+    with pytest.raises(UsageError, match="is converted already"):
+        open_model(file, None, Overrides(set_inputs=("x=1",)))
+    assert prepared_by(file, Overrides(), tmp_path).spec.inputs == opened.spec.inputs
 
 
 def test_artifacts_are_of_bundles(model: Path, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
-from mobileq.spec import ModelSpec, QuantRecipe, embedded, embedded_recipe
+from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.targets.embedded import KEY, described_model, own_description
 from mobileq.targets.mnn.flatbuffer import field, follow
 
 _LIMIT = 4 * 1024 * 1024
@@ -26,8 +26,8 @@ _NO_UUID = b"00000000-0000-0000-0000-000000000000"
 
 def metadata_text(spec: ModelSpec, recipe: QuantRecipe) -> str:
     """What goes into `bizCode`."""
-    own = {"model": embedded(spec), "recipe": embedded_recipe(recipe)}
-    return json.dumps({"mobileq": own}, sort_keys=True, separators=(",", ":"))
+    found = {KEY: own_description(spec, recipe)}
+    return json.dumps(found, sort_keys=True, separators=(",", ":"))
 
 
 def embedded_spec(path: Path) -> ModelSpec | None:
@@ -36,16 +36,12 @@ def embedded_spec(path: Path) -> ModelSpec | None:
     Raises:
         InputError: There is one, and it is wrong.
     """
+    content = read_regular(path, MAX_MODEL_BYTES, "an MNN file")
     try:
-        found: Any = msgspec.json.decode(
-            _biz_code(read_regular(path, MAX_MODEL_BYTES, "an MNN file"))
-        )
-        described = found["mobileq"]["model"]
-    except (KeyError, TypeError, RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
+        found: Any = msgspec.json.decode(_biz_code(content))
+    except (RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if not isinstance(described, dict):
-        return None
-    return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
+    return described_model(found, path)
 
 
 def _biz_code(content: bytes) -> bytes:

@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from mobileq.consistency import REDESCRIBE, consistent_model
 from mobileq.spec import ModelSpec, embedded
+from mobileq.targets.embedded import KEY, common_entries, described_model
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
@@ -29,7 +29,8 @@ _LITERAL_LIMIT = 256 * 1024
 
 def embed_metadata(path: Path, spec: ModelSpec, described: dict[str, Any]) -> None:
     """Append metadata.json and labels.txt to the file. `described` is added under `mobileq`."""
-    entries = {"metadata.json": json.dumps(_metadata(spec, described), indent=1, sort_keys=True)}
+    found = {KEY: {"model": embedded(spec), **described}, **common_entries(spec)}
+    entries = {"metadata.json": json.dumps(found, indent=1, sort_keys=True)}
     if spec.labels:
         entries["labels.txt"] = "\n".join(spec.labels) + "\n"
     # Mode "a" on a file that is no zip: the archive goes to its end, offsets count from its head.
@@ -38,18 +39,6 @@ def embed_metadata(path: Path, spec: ModelSpec, described: dict[str, Any]) -> No
             info = zipfile.ZipInfo(name, _FIXED_TIME)  # same input, same bytes
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, text)
-
-
-def _metadata(spec: ModelSpec, described: dict[str, Any]) -> dict[str, Any]:
-    own = {"model": embedded(spec), **described}
-    found: dict[str, Any] = {"mobileq": own, "task": spec.task}
-    if spec.labels:
-        found["names"] = {str(index): label for index, label in enumerate(spec.labels)}
-    if spec.preprocess:
-        found["imgsz"] = [spec.preprocess.height, spec.preprocess.width]
-    if spec.decode and spec.decode.strides:
-        found["stride"] = max(spec.decode.strides)
-    return found
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -114,10 +103,4 @@ def embedded_spec(path: Path) -> ModelSpec | None:
     Raises:
         InputError: There is one, and it is wrong.
     """
-    try:
-        described = read_metadata(path)["mobileq"]["model"]
-    except (KeyError, TypeError):
-        return None
-    if not isinstance(described, dict):
-        return None
-    return consistent_model(described, f"The description of the model in {path}", REDESCRIBE)
+    return described_model(read_metadata(path), path)

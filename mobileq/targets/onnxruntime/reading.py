@@ -1,0 +1,60 @@
+"""Read a .onnx file as what it is, without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobileq.graph.load import load
+from mobileq.graph.outline import all_tensors, constants, dtype_name, op_counts, tensor_specs
+from mobileq.graph.shapes import infer_shapes
+from mobileq.targets.model_file import ModelFile, QuantizedTensor, quantized_tensor
+from mobileq.targets.onnxruntime.metadata import embedded_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onnx import ModelProto
+
+_CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1)}
+
+
+def read_file(path: Path) -> ModelFile:
+    """See `mobileq.targets.base.Target.read`."""
+    model = load(path)
+    inputs, outputs = tensor_specs(model)
+    types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(model))
+    return ModelFile(
+        inputs=inputs,
+        outputs=outputs,
+        ops=op_counts(model),
+        tensor_types=dict(types),
+        quantized=tuple(quantized_activations(model)),
+        spec=embedded_spec(model, path),
+        metadata={each.key: each.value for each in model.metadata_props},
+    )
+
+
+def typed_op_counts(model: ModelProto) -> dict[str, int]:
+    """{"Conv float16": 60}, the most frequent first: by op, and by the type of what it gives."""
+    values = (*model.graph.input, *model.graph.output, *infer_shapes(model).graph.value_info)
+    types = {value.name: dtype_name(value.type.tensor_type.elem_type) for value in values}
+    counts = Counter(
+        f"{node.op_type} {types.get(node.output[0], 'unknown')}" for node in model.graph.node
+    )
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def quantized_activations(model: ModelProto) -> Iterator[QuantizedTensor]:
+    """What the file's QuantizeLinear nodes take, where scale and zero-point are constants."""
+    values = constants(model.graph)
+    for node in model.graph.node:
+        if node.op_type != "QuantizeLinear" or node.input[0] in values:
+            continue
+        if len(node.input) < 3 or not {*node.input[1:3]} <= values.keys():
+            continue
+        scale, zero = (values[name] for name in node.input[1:3])
+        if scale.size == 1 and zero.dtype.name in _CODES:
+            codes = _CODES[zero.dtype.name]
+            yield quantized_tensor(node.input[0], zero.dtype.name, float(scale), int(zero), *codes)

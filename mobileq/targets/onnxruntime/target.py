@@ -1,0 +1,129 @@
+"""Convert to .onnx as ONNX Runtime runs it best, and open such files for running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from mobileq.errors import MobileqError, VerificationError
+from mobileq.external.child import Child
+from mobileq.spec import QuantRecipe, TensorSpec
+from mobileq.targets.base import ConversionJob, Converted, Runner
+from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.model_file import ModelFile
+from mobileq.targets.onnxruntime.info import INFO
+from mobileq.targets.onnxruntime.metadata import with_metadata
+from mobileq.targets.onnxruntime.reading import read_file, typed_op_counts
+
+_PASSES = {"fp16": "halve", "dynamic": "quantize_dynamic"}
+"""By precision: what `OrtWorker` makes of the float32 model."""
+
+
+class OrtTarget:
+    """See `mobileq.targets.base.Target`."""
+
+    info = INFO
+    name, suffix = INFO.name, INFO.suffix
+
+    def __init__(self) -> None:
+        self._children = ExitStack()
+        self._child: Child | None = None
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        self._children.close()
+        self._child = None
+
+    def open(
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        interpreter: str = "auto",
+        *,
+        disturbed: bool = False,
+        threads: int = 0,
+    ) -> Runner:
+        """A runner in a child process. There is one interpreter; `interpreter` is for others."""
+        return HostedRunner(
+            "mobileq.targets.onnxruntime.interpreter:OrtRunner",
+            path,
+            inputs,
+            outputs,
+            tool="ONNX Runtime",
+            disturbed=disturbed,
+            threads=threads,
+        )
+
+    def read(self, path: Path) -> ModelFile:
+        """See `Target.read`."""
+        return read_file(path)
+
+    def matched(
+        self, model: tuple[TensorSpec, ...], file: tuple[TensorSpec, ...]
+    ) -> tuple[TensorSpec, ...]:
+        """See `Target.matched`. Files keep the model's names and axes."""
+        by_name: Mapping[str, TensorSpec] = {tensor.name: tensor for tensor in file}
+        for wanted in model:
+            found = by_name.get(wanted.name)
+            if found is None or found.shape != wanted.shape:
+                what = "is missing" if found is None else f"has shape {list(found.shape)}"
+                raise VerificationError(
+                    f"{wanted.name!r} {what} in the file where the model has {list(wanted.shape)}.",
+                    "Convert the model again.",
+                )
+        return tuple(
+            msgspec.structs.replace(
+                wanted,
+                artifact_name=wanted.name,
+                dtype=by_name[wanted.name].dtype,
+                quant=by_name[wanted.name].quant,
+            )
+            for wanted in model
+        )
+
+    def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
+        """See `Target.tool_versions`."""
+        return {name: version(name) for name in ("onnx", "onnxruntime")}
+
+    def convert(self, job: ConversionJob) -> Converted:
+        """See `Target.convert`."""
+        import onnx
+
+        source = job.model
+        if job.recipe.precision in _PASSES:
+            source = job.scratch / f"onnxruntime-{job.recipe.precision}.onnx"
+            with job.progress.stage(f"Converting to {job.recipe.precision}"):
+                self._request(job, _PASSES[job.recipe.precision], source)
+        job.output.write_bytes(with_metadata(onnx.load(source), job.spec, job.recipe))
+        file = read_file(job.output)
+        return Converted(
+            inputs=self.matched(job.spec.inputs, file.inputs),
+            outputs=self.matched(job.spec.outputs, file.outputs),
+            ops=typed_op_counts(onnx.load(job.output)),
+        )
+
+    def _request(self, job: ConversionJob, command: str, output: Path) -> None:
+        """In the child that is kept: to start one takes as long as most of its work."""
+        if self._child is None:
+            child = Child(
+                "mobileq.targets.onnxruntime.worker:OrtWorker",
+                stage=f"converting {job.spec.name}",
+                tool="ONNX Runtime",
+                advice="Try another precision, or report the model.",
+            )
+            self._child = self._children.enter_context(child)
+        fields = {
+            "source": str(job.model),
+            "output": str(output),
+            "spec": msgspec.to_builtins(job.spec),
+        }
+        try:
+            self._child.request(command, fields)
+        except MobileqError:
+            self.close()  # it may have crashed
+            raise

@@ -1,0 +1,45 @@
+"""What runs in the child process: passes that run the model, or code that may crash on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mobileq.external.framing import Arrays, Fields
+from mobileq.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+class OrtWorker:
+    """Handler for `mobileq.external.child.Child`."""
+
+    def halve(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """float32 .onnx -> weights and computation in half precision."""
+        from mobileq.targets.onnxruntime.float16 import halved
+        from mobileq.targets.onnxruntime.magnitudes import largest_values
+
+        model = _loaded(fields)
+        spec = msgspec.convert(fields["spec"], ModelSpec)
+        _write(halved(model, largest_values(model, spec)), fields)
+        return {}, {}
+
+    def quantize_dynamic(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """float32 .onnx -> weights in 8 bits, activations as each inference finds them."""
+        from mobileq.targets.onnxruntime.dynamic import with_dynamic_ranges
+
+        _write(with_dynamic_ranges(_loaded(fields)), fields)
+        return {}, {}
+
+
+def _loaded(fields: Fields) -> ModelProto:
+    import onnx
+
+    return onnx.load(fields["source"])
+
+
+def _write(model: ModelProto, fields: Fields) -> None:
+    Path(fields["output"]).write_bytes(model.SerializeToString(deterministic=True))
