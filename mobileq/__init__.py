@@ -39,6 +39,7 @@ __all__ = [
     "PredictedTensor",
     "PredictionRun",
     "Progress",
+    "Pushed",
     "QuantOptions",
     "RenderedProject",
     "Sensitivity",
@@ -56,6 +57,7 @@ __all__ = [
     "devices",
     "inspect",
     "predict",
+    "push",
     "read_bundle",
     "render_project",
     "sensitivity",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.predict import predict
+    from mobileq.workflows.push import Pushed, push
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
@@ -133,6 +136,7 @@ else:
         "mobileq.workflows.opening": ("Overrides",),
         "mobileq.workflows.predict": ("predict",),
         "mobileq.quantize.options": ("QuantOptions",),
+        "mobileq.workflows.push": ("Pushed", "push"),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),
         "mobileq.workflows.sensitivity": ("sensitivity",),

@@ -48,23 +48,26 @@ class Console:
         """The rich console of stdout."""
         return self._out
 
-    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+    def stage(
+        self, name: str, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Advance]:
         """A progress bar on a terminal and in a notebook that can show one; nothing elsewhere."""
         if self.json or not (self._err.is_terminal or _has_widgets(self._err)):
             return _no_bar()
-        return self._bar(name, total)
+        return self._bar(name, total, unit)
 
     @contextmanager
-    def _bar(self, name: str, total: int | None) -> Iterator[Advance]:
+    def _bar(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import DownloadColumn as Bytes
         from rich.progress import TimeElapsedColumn as Elapsed
 
-        count = (MofNCompleteColumn(),) if total else ()
+        count = (Bytes() if unit == "bytes" else MofNCompleteColumn(),) if total else ()
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(bar_width=30), *count, Elapsed())
         with Progress(*columns, console=self._err, transient=True) as bar:
             task = bar.add_task(_one_line(name), total=total)
-            yield lambda: bar.advance(task)
+            yield lambda count=1, /: bar.advance(task, count)
 
     def notice(self, text: str) -> None:
         """One sentence, once: on stderr, or in the document."""
@@ -134,7 +137,7 @@ class Console:
 
 @contextmanager
 def _no_bar() -> Iterator[Advance]:
-    yield lambda: None
+    yield lambda count=1, /: None
 
 
 def _has_widgets(console: rich.console.Console) -> bool:

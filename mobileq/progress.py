@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-Advance = Callable[[], None]
-"""Call it after each piece of work."""
+
+class Advance(Protocol):
+    """Call it after a piece of work, or several; `count` is negative where some is lost."""
+
+    def __call__(self, count: int = 1, /) -> None: ...
 
 
 class Progress(Protocol):
     """Who listens. `mobileq.console` has the one for people."""
 
-    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """Work that takes a while, in `total` pieces where that is known."""
+    def stage(
+        self, name: str, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Advance]:
+        """Work that takes a while, in `total` pieces where that is known; `unit` is what they are
+        where a person thinks of them so: "bytes"."""
         ...
 
     def notice(self, text: str) -> None:
@@ -28,9 +34,11 @@ class Silent:
     def __init__(self) -> None:
         self.notices: list[str] = []
 
-    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Advance]:
+    def stage(
+        self, name: str, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Advance]:
         """No sign of the stage."""
-        return nullcontext(lambda: None)
+        return nullcontext(lambda count=1, /: None)
 
     def notice(self, text: str) -> None:
         """Keep the notice."""

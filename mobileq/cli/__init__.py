@@ -15,6 +15,7 @@ from mobileq.cli import (
     devices,
     inspect,
     predict,
+    push,
     sensitivity,
     validate,
     verify,
@@ -64,5 +65,6 @@ for command in (
     demo.demo,
     android.android,
     devices.devices,
+    push.push,
 ):
     app.command()(command)

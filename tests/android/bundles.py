@@ -23,8 +23,10 @@ def write_bundle(
     inputs: int = 1,
     name: str = "birds",
     changed: Mapping[str, Any] | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """A bundle whose model files are no models; `changed` are fields of the model."""
+    """A bundle whose model files are no models, but `contents` of each target; `changed` are fields
+    of the model."""
     model = ModelSpec(
         name=name,
         task="detect",
@@ -47,8 +49,9 @@ def write_bundle(
         artifacts = []
         for target in targets:
             path = f"models/{name}-fp32.{target}"
-            writer.add_bytes(path, MODEL_BYTES)
-            artifacts.append(_artifact(model, target, path))
+            content = (contents or {}).get(target, MODEL_BYTES)
+            writer.add_bytes(path, content)
+            artifacts.append(_artifact(model, target, path, content))
         writer.add_bytes("labels.txt", b"tit\nowl\n")
         return writer.finish(
             BundleManifest(
@@ -60,13 +63,13 @@ def write_bundle(
         ).path
 
 
-def _artifact(model: ModelSpec, target: str, path: str) -> Artifact:
+def _artifact(model: ModelSpec, target: str, path: str, content: bytes) -> Artifact:
     return Artifact(
         target=target,
         precision="fp32",
         path=path,
-        sha256=hashlib.sha256(MODEL_BYTES).hexdigest(),
-        size_bytes=len(MODEL_BYTES),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
         inputs=model.inputs,
         outputs=model.outputs,
         recipe=QuantRecipe(precision="fp32"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ class Phones:
         self._made.append(made)
         self.server.adb("connect", made.serial)
         return made
+
+    def plug(self, phone: LoopbackDevice) -> None:
+        """Put a cable in again, and wait until adb has seen it."""
+        phone.plug()
+        until = time.monotonic() + 20
+        while self.server.adb("-s", phone.serial, "get-state").strip() != "device":
+            assert time.monotonic() < until
+            self.server.adb("connect", phone.serial)
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Unplug all."""

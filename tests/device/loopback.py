@@ -44,6 +44,7 @@ class LoopbackDevice:
     ) -> None:
         self.sandbox = Sandbox(root, {**PROPERTIES, **(properties or {})})
         self.opened: list[str] = []
+        self.received_bytes = 0
         self._state, self._features = state, features
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.serial = f"127.0.0.1:{self._socket.getsockname()[1]}"
@@ -100,6 +101,7 @@ class LoopbackDevice:
             Link(connection, self._service, self._count).serve()
 
     def _count(self, count: int) -> None:
+        self.received_bytes += count
         if self._bytes_to_cut is None:
             return
         self._bytes_to_cut -= count

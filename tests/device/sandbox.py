@@ -35,7 +35,10 @@ _BORROWED = (
 _PATH = re.compile(r"(?<![\w./-])/(?=(?:data|proc|sys|sdcard)/)")
 
 _PROGRAMS = {
-    "getprop": 'cat "{root}/etc/getprop.txt"',
+    "getprop": """
+        [ $# = 0 ] && exec cat "{root}/etc/getprop.txt"
+        exec /bin/sed -n 's/^\\['"$1"'\\]: \\[\\(.*\\)\\]$/\\1/p' "{root}/etc/getprop.txt"
+    """,
     "getconf": '[ "$1" = PAGE_SIZE ] && cat "{root}/etc/page_size"',
     "dumpsys": """
         [ "$1" = -t ] && shift 2
@@ -52,7 +55,7 @@ _PROGRAMS = {
     "rm": """
         for each; do
             case "$each" in
-                -rf|"{root}"/*|[!-/]*|./*) ;;
+                -f|-rf|"{root}"/*|[!-/]*|./*) ;;
                 *) echo "rm: $each: not of the device" >&2; exit 1 ;;
             esac
         done

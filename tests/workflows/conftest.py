@@ -9,6 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
+from tests.device.fixtures import adb_server, phones
+
+__all__ = ["adb_server", "phones"]
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:

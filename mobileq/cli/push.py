@@ -1,0 +1,40 @@
+"""`mobileq push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobileq.cli.options import AdbPath, Json, Serial
+
+
+def push(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    artifact: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which of its files: tflite-int8, or int8. Can be repeated; by default all.",
+            metavar="NAME",
+        ),
+    ] = None,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Take the bundle off the phone instead.")
+    ] = False,
+    serial: Serial = None,
+    adb: AdbPath = None,
+    json: Json = False,
+) -> None:
+    """Bring a bundle's files onto a phone, and verify them there.
+
+    They are in /data/local/tmp/mobileq. Only what differs is sent, the manifest last.
+    """
+    from mobileq.console import Console
+    from mobileq.workflows.push import push as run
+
+    console = Console(json)
+    found = run(bundle, artifact or (), clean=clean, serial=serial, adb=adb, progress=console)
+    if json:
+        console.document(vars(found))
+    found.tell(console)
