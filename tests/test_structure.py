@@ -15,7 +15,8 @@ MOST_LINES_OF_A_BODY = 60
 def sources() -> Iterator[Path]:
     for folder in ("mobileq", "tools", "benchmarks", "tests"):
         yield from sorted((ROOT / folder).rglob("*.py"))
-    yield from sorted((ROOT / "android_template").rglob("*.java"))
+    for folder in ("android_template", "android_runner"):
+        yield from sorted((ROOT / folder).rglob("*.java"))
 
 
 def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -58,7 +58,7 @@ class Runtime:
     Attributes:
         target: Its name.
         title: In sentences.
-        java_class: Of a `mobileq.core.run.ModelRuntime`, made of a `BundleAssets`.
+        java_class: Of a `mobileq.core.run.ModelRuntime`, made of a `ModelSource`.
         folders: Of the template, that a project without it could not compile.
         release: None where Gradle fetches nothing.
         libraries: (alias in the version catalog, module) of what Gradle fetches.

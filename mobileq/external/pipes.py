@@ -8,7 +8,7 @@ import os
 import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mobileq.errors import UsageError
 from mobileq.progress import tell
@@ -35,6 +35,14 @@ class Overdue(Exception):
     hint = f"Allow more with {LIMIT_VARIABLE} (in seconds)."
 
 
+class Waiting(Protocol):
+    """Decides how long the other end of a pipe is waited for."""
+
+    def wait(self, descriptor: int, event: int) -> None:
+        """Until the pipe can be read from (`select.POLLIN`) or written to (`select.POLLOUT`)."""
+        ...
+
+
 class Patience:
     """How long an answer may take: a notice after a while, `Overdue` at the limit.
 
@@ -56,7 +64,7 @@ class Patience:
         self._is_told = False
 
     def wait(self, descriptor: int, event: int) -> None:
-        """Until the pipe can be read from (`select.POLLIN`) or written to (`select.POLLOUT`)."""
+        """See `Waiting`; raises `Overdue`."""
         poll = select.poll()
         poll.register(descriptor, event)
         while True:
@@ -89,12 +97,12 @@ def new_pipe() -> tuple[int, int]:
     return moved[0], moved[1]
 
 
-def patient_reader(descriptor: int, patience: Patience) -> io.BufferedReader:
+def patient_reader(descriptor: int, patience: Waiting) -> io.BufferedReader:
     """A stream of what a child sends."""
     return io.BufferedReader(_Reader(descriptor, patience))
 
 
-def patient_writer(descriptor: int, patience: Patience) -> io.RawIOBase:
+def patient_writer(descriptor: int, patience: Waiting) -> io.RawIOBase:
     """A stream to a child. Without a buffer: there is nothing to be flushed when it is closed, for
     which a child that is stuck would be waited for."""
     os.set_blocking(descriptor, False)  # poll tells that there is room, not how much
@@ -102,7 +110,7 @@ def patient_writer(descriptor: int, patience: Patience) -> io.RawIOBase:
 
 
 class _End(io.RawIOBase):
-    def __init__(self, descriptor: int, patience: Patience) -> None:
+    def __init__(self, descriptor: int, patience: Waiting) -> None:
         self._descriptor, self._patience = descriptor, patience
 
     def close(self) -> None:

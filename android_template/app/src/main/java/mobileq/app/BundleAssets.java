@@ -12,9 +12,10 @@ import java.nio.charset.StandardCharsets;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
+import mobileq.core.run.ModelSource;
 
 /** The bundle in the app's assets, as {@code mobileq convert} wrote it. */
-public final class BundleAssets {
+public final class BundleAssets implements ModelSource {
     private static final String FOLDER = "bundle/";
 
     private final AssetManager assets;
@@ -42,38 +43,27 @@ public final class BundleAssets {
         return Manifest.parse(new String(text, StandardCharsets.UTF_8));
     }
 
-    /**
-     * Maps a model file into memory; it is stored in the APK uncompressed.
-     *
-     * @param artifact Which.
-     * @return Its content, read-only.
-     * @throws BundleException It is missing, compressed, or of another length.
-     */
+    /** It is stored in the APK uncompressed. */
+    @Override
     public ByteBuffer map(Artifact artifact) throws BundleException {
         try (AssetFileDescriptor file = assets.openFd(FOLDER + artifact.path());
                 FileInputStream stream = new FileInputStream(file.getFileDescriptor())) {
-            checkLength(artifact, file.getLength());
+            artifact.requireLength(file.getLength());
             return stream.getChannel()
                     .map(FileChannel.MapMode.READ_ONLY, file.getStartOffset(), file.getLength());
         } catch (IOException error) {
-            throw unreadable(artifact, error);
+            throw artifact.unreadable(error);
         }
     }
 
-    /**
-     * Reads a model file.
-     *
-     * @param artifact Which.
-     * @return Its content.
-     * @throws BundleException It is missing or of another length.
-     */
+    @Override
     public byte[] bytes(Artifact artifact) throws BundleException {
         try {
             byte[] content = read(artifact.path());
-            checkLength(artifact, content.length);
+            artifact.requireLength(content.length);
             return content;
         } catch (IOException error) {
-            throw unreadable(artifact, error);
+            throw artifact.unreadable(error);
         }
     }
 
@@ -86,22 +76,5 @@ public final class BundleAssets {
             }
             return content.toByteArray();
         }
-    }
-
-    private static void checkLength(Artifact artifact, long length) throws BundleException {
-        if (length != artifact.sizeBytes()) {
-            throw new BundleException(
-                    artifact.path()
-                            + " has "
-                            + length
-                            + " bytes where the manifest says "
-                            + artifact.sizeBytes()
-                            + ".");
-        }
-    }
-
-    private static BundleException unreadable(Artifact artifact, IOException error) {
-        return new BundleException(
-                artifact.path() + " cannot be read: " + error.getMessage() + ".", error);
     }
 }

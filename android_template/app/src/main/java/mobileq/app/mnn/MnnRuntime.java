@@ -1,6 +1,5 @@
 package mobileq.app.mnn;
 
-import mobileq.app.BundleAssets;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.PreprocessSpec;
@@ -8,6 +7,7 @@ import mobileq.core.run.Accelerator;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
 import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.ModelSource;
 import mobileq.core.run.Pipeline;
 import mobileq.core.tensor.Tensor;
 
@@ -17,17 +17,17 @@ public final class MnnRuntime implements ModelRuntime {
     private static final int FORWARD_OPENCL = 3;
     private static final int FORWARD_VULKAN = 7;
 
-    private final BundleAssets assets;
+    private final ModelSource models;
     private final String missing;
     private final int gpu;
 
     /**
      * Loads the libraries.
      *
-     * @param assets Where the model files are.
+     * @param models Where the model files are.
      */
-    public MnnRuntime(BundleAssets assets) {
-        this.assets = assets;
+    public MnnRuntime(ModelSource models) {
+        this.models = models;
         // The order matters: a plug-in registers itself with MNN, and mnncore links to it.
         String problem = load("MNN");
         boolean hasOpenCl = problem == null && load("MNN_CL") == null;
@@ -80,7 +80,7 @@ public final class MnnRuntime implements ModelRuntime {
         MnnBackend backend = null;
         boolean isOpen = false;
         try {
-            backend = new MnnBackend(assets.bytes(artifact), artifact, preprocess);
+            backend = new MnnBackend(models.bytes(artifact), artifact, preprocess);
             backend.start(isCpu ? FORWARD_CPU : gpu, threads, describe(isCpu, threads));
             for (Tensor output : pipeline.outputs()) {
                 check(output, backend.outputShape(output.spec()));

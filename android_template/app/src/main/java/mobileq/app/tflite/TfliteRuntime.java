@@ -2,7 +2,6 @@ package mobileq.app.tflite;
 
 import android.os.Build;
 import java.util.Locale;
-import mobileq.app.BundleAssets;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.PreprocessSpec;
@@ -10,6 +9,7 @@ import mobileq.core.run.Accelerator;
 import mobileq.core.run.Backend;
 import mobileq.core.run.BackendException;
 import mobileq.core.run.ModelRuntime;
+import mobileq.core.run.ModelSource;
 import mobileq.core.run.Pipeline;
 import mobileq.core.tensor.Tensor;
 import org.tensorflow.lite.Delegate;
@@ -20,13 +20,13 @@ import org.tensorflow.lite.nnapi.NnApiDelegate;
 
 /** LiteRT 1.x (the TensorFlow Lite interpreter) with its GPU and NNAPI delegates. */
 public final class TfliteRuntime implements ModelRuntime {
-    private final BundleAssets assets;
+    private final ModelSource models;
 
     /**
-     * @param assets Where the model files are.
+     * @param models Where the model files are.
      */
-    public TfliteRuntime(BundleAssets assets) {
-        this.assets = assets;
+    public TfliteRuntime(ModelSource models) {
+        this.models = models;
     }
 
     @Override
@@ -64,7 +64,7 @@ public final class TfliteRuntime implements ModelRuntime {
             } else {
                 options.addDelegate(delegate);
             }
-            interpreter = new Interpreter(assets.map(artifact), options);
+            interpreter = new Interpreter(models.map(artifact), options);
             check(interpreter, pipeline);
             String on = delegate == null ? "CPU, threads: " + threads : accelerator.toString();
             Backend backend = new TfliteBackend(interpreter, delegate, pipeline, on);

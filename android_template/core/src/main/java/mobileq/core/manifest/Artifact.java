@@ -52,4 +52,31 @@ public record Artifact(
     public String name() {
         return target + "-" + precision;
     }
+
+    /**
+     * Holds a file's length against the manifest.
+     *
+     * @param length Bytes.
+     * @throws BundleException It is another.
+     */
+    public void requireLength(long length) throws BundleException {
+        if (length != sizeBytes) {
+            throw new BundleException(
+                    path
+                            + " has "
+                            + length
+                            + " bytes where the manifest says "
+                            + sizeBytes
+                            + ".");
+        }
+    }
+
+    /**
+     * An error about the file.
+     *
+     * @param cause Why it can't be read.
+     */
+    public BundleException unreadable(Exception cause) {
+        return new BundleException(path + " cannot be read: " + cause.getMessage() + ".", cause);
+    }
 }

@@ -1,0 +1,93 @@
+"""A runner on a Java of this machine, and bundles for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import onnx
+import onnx.parser
+import pytest
+
+from mobileq.__main__ import main
+from mobileq.device.runner.client import RunnerClient
+from mobileq.device.runner.process import RunnerProcess
+from mobileq.device.runner.remote import RunnerPlace
+from tests.android import jvm
+from tests.device.runner import java
+
+DEMO = jvm.ROOT / "assets" / "demo"
+
+
+@pytest.fixture(scope="session")
+def runner_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runner, compiled against Android and TFLite."""
+    output = tmp_path_factory.mktemp("runner")
+    said = java.compile_runner(output)
+    assert not said, said
+    return output
+
+
+@pytest.fixture(scope="session")
+def command(runner_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """What starts the runner with real TFLite."""
+    if sys.platform != "linux":
+        pytest.skip("desktop TFLite is fetched for Linux only")
+    output = tmp_path_factory.mktemp("desktop")
+    said = java.compile_desktop(output)
+    assert not said, said
+    return java.java_command(runner_classes, output)
+
+
+def converted(tmp_path_factory: pytest.TempPathFactory, *arguments: object) -> Path:
+    output = tmp_path_factory.mktemp("converted") / "bundle"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
+        wanted = ["convert", *map(str, arguments), "-o", str(output)]
+        assert main([*wanted, "--target", "tflite", "--no-search"]) == 0
+    return output
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo detector, fp32 and int8 with integers at both ends."""
+    pictures = DEMO / "calibration" / "images"
+    return converted(
+        tmp_path_factory,
+        *(DEMO / "demo.onnx", "--calib", pictures, "--calib-count", 4),
+        *("--precision", "fp32,int8", "--io", "int8", "--head", "raw"),
+    )
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that tells what colour a picture has, fp32."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
+        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
+         float[6] b = {0, 0, 0, 0, 3, -3}> {
+            p = GlobalAveragePool(x)
+            f = Flatten(p)
+            z = Gemm<transB=1>(f, w, b)
+            y = Softmax(z)
+        }"""
+    )
+    path = tmp_path_factory.mktemp("colours") / "colours.onnx"
+    onnx.save(model, path)
+    return converted(tmp_path_factory, path, "--precision", "fp32")
+
+
+@pytest.fixture
+def place(command: tuple[str, ...], bundle: Path) -> RunnerPlace:
+    """Where the demo runs."""
+    return java.place_of(command, bundle)
+
+
+@pytest.fixture
+def client(command: tuple[str, ...]) -> Iterator[RunnerClient]:
+    """A runner that has nothing loaded."""
+    with closing(RunnerClient(RunnerProcess(command))) as client:
+        yield client

@@ -1,0 +1,45 @@
+"""The runner on a desktop: compiled, and with TFLite's desktop build in place of Android's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobileq.device.runner.remote import RunnerPlace
+from tests.android import jvm
+
+SOURCES = jvm.ROOT / "android_runner/src/main/java"
+_APP = jvm.TEMPLATE / "app/src/main/java"
+_RUNTIMES = (_APP / "mobileq/app/tflite", _APP / "mobileq/app/mnn", _APP / "com/taobao")
+_DESKTOP = jvm.ROOT / "tests/android/desktop"
+
+
+def files() -> list[str]:
+    """All that the runner is made of: the core, the app's runtimes, and its own."""
+    return jvm.sources(jvm.CORE, SOURCES, *_RUNTIMES)
+
+
+def compile_runner(output: Path) -> str:
+    """ "" or what javac said."""
+    # The libraries' annotations are not all there, which says nothing of our code.
+    lint = "-Xlint:all,-classfile,-path,-options,-processing"
+    return jvm.javac(output, files(), jvm.libraries("android", "tflite"), lint)
+
+
+def compile_desktop(output: Path) -> str:
+    """TFLite's interpreter over a desktop build; "" or what javac said."""
+    classes = jvm.libraries("desktop-tflite", "tflite")
+    return jvm.javac(output, jvm.sources(_DESKTOP), classes, "-Xlint:none")
+
+
+def java_command(runner: Path, desktop: Path) -> tuple[str, ...]:
+    """What starts it."""
+    classes = [desktop, runner, *jvm.libraries("desktop-tflite", "tflite")]
+    return (
+        *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xmx512m"),
+        *("-cp", jvm.class_path(classes), "mobileq.runner.Main"),
+    )
+
+
+def place_of(command: tuple[str, ...], bundle: Path) -> RunnerPlace:
+    """A runner beside us."""
+    return RunnerPlace(name="this Java", command=command, bundle=str(bundle))
