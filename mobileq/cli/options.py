@@ -55,7 +55,7 @@ SpecFile = Annotated[
 Labels = Annotated[
     str | None,
     typer.Option(
-        help="Class names: a text file (one a line), a data.yaml, coco80 or coco91.",
+        help="Class names: a text file (one a line), a data.yaml, coco80, coco91 or imagenet1k.",
         metavar="FILE|SET",
     ),
 ]

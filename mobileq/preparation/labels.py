@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,15 @@ _MAX_BYTES = 1 << 20
 _MAX_CLASSES = 10_000
 _MAX_NAME = 200
 _MAX_DEPTH = 8
+_NEAR = 0.15
+"""Lists are proposed to models of about as many classes: one more is a background, some less COCO's
+gaps."""
 
 LabelSource = str | Path | Sequence[str]
 
 
 def read_labels(source: LabelSource) -> tuple[str, ...]:
-    """Class names from `coco80`, `coco91`, a file, or a list of names.
+    """Class names from a list that is built in, a file, or a list of names.
 
     Files: one name per line (UTF-8, with or without BOM); .yaml or .yml with `names` as a list or
     as `index: name`, or with `nc` alone; .json with a list or an object.
@@ -59,12 +63,13 @@ def read_labels(source: LabelSource) -> tuple[str, ...]:
 
 
 def built_in_labels() -> dict[str, tuple[str, ...]]:
-    """Lists of class names by what they are called: `coco80`, `coco91`."""
+    """Lists of class names by what they are called: `coco80`, `imagenet1k`."""
     return {name: labels for _, room in recognisers() for name, labels in room.LABELS.items()}
 
 
 def _read_text(path: Path) -> str:
-    hint = f"Give a file with one name per line, a data.yaml, or {' or '.join(built_in_labels())}."
+    lists = " or ".join(built_in_labels())
+    hint = f"Give a file with one name per line, a data.yaml, or {lists}."
     try:
         return read_regular(path, _MAX_BYTES, "a list of class names").decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -172,8 +177,10 @@ def default_labels(count: int) -> tuple[str, ...]:
 
 
 def _unnamed_notice(count: int, task: str) -> str:
-    lists = " or ".join(dict(recognisers())[task].LABELS)
-    given = f"FILE (one per line, or a data.yaml){', ' if lists else ''}{lists}"
+    known = dict(recognisers())[task].LABELS.items()
+    lists = [name for name, names in known if math.isclose(len(names), count, rel_tol=_NEAR)]
+    *firsts, last = ["FILE (one per line, or a data.yaml)", *lists]
+    given = f"{', '.join(firsts)} or {last}" if firsts else last
     return (
         f"The file does not name its {count} classes, so they are called 'class 0' and so on;"
         f" name them with --labels {given}."

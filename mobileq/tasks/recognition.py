@@ -34,6 +34,7 @@ class Picture:
     height: int
     layout: Layout
     dtype: str
+    name: str = ""
     channels: int = 3
     batch: int = 1
 
@@ -181,6 +182,7 @@ def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
         height=height,
         layout=layout,
         dtype=tensor.dtype,
+        name=tensor.name,
         channels=channels,
         batch=tensor.shape[0],
     )

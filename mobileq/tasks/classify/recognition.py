@@ -7,21 +7,38 @@ call it a classifier, name as many classes, end in a softmax, or have as many as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict
 
 from mobileq.graph.outputs import end_of
+from mobileq.graph.pixel_scaling import scales_pixels
 from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
 from mobileq.spec.classes import ClassesSpec, ClassValues
+from mobileq.tasks.classify.imagenet_classes import IMAGENET1K
 from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Questions, Reasons
 
 FAMILIES: tuple[str, ...] = ()
 READING: type[ReadingSpec] | None = ClassesSpec
-LABELS: Mapping[str, tuple[str, ...]] = {}
+LABELS: Mapping[str, tuple[str, ...]] = {"imagenet1k": IMAGENET1K}
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+class _Scale(TypedDict, total=False):
+    rescale_factor: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+_SHARES: _Scale = {}
+"""Ultralytics, whose files name their task, only divides by 255."""
+_IMAGENET: _Scale = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""torchvision, timm, Paddle."""
+_SIGNED: _Scale = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+"""Most of `keras.applications`, its mode "tf"."""
+_PIXELS: _Scale = {"rescale_factor": 1.0}
 _IMAGENET_COUNTS = frozenset({1000, 1001, 21841, 21843})
 """Classes of ImageNet-1k, also with TensorFlow's background, and of ImageNet-21k (timm's Google
 models number two more)."""
+_BACKGROUNDS = frozenset({1001})
+"""TensorFlow's models of ImageNet-1k count a background as class 0."""
 _LOGITS = frozenset(
     {"Gemm", "MatMul", "Add", "Conv", "GlobalAveragePool", "AveragePool", "ReduceMean"}
 )
@@ -42,12 +59,13 @@ def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
     reading, unread = _reading(facts, count)
     if isinstance(facts.picture, str):
         return Claim(task="classify", reading=reading, class_count=count, questions=unread)
-    preprocess, assumed = _preprocess(facts.picture, from_ultralytics=facts.named_task is not None)
+    preprocess, assumed = _preprocess(facts, facts.picture)
     return Claim(
         task="classify",
         preprocess=preprocess,
         reading=reading,
         class_count=count,
+        has_background=count in _BACKGROUNDS,
         questions={"preprocess": assumed, **unread},
     )
 
@@ -99,16 +117,18 @@ def _reading(facts: ModelFacts, count: int) -> tuple[ClassesSpec | None, Questio
     }
 
 
-def _preprocess(picture: Picture, from_ultralytics: bool) -> tuple[PreprocessSpec, str]:
-    """Ultralytics, whose files name their task, only divides by 255; others use ImageNet's mean."""
-    preprocess = picture.preprocess(
-        "stretch",
-        mean=(0.0, 0.0, 0.0) if from_ultralytics else _IMAGENET_MEAN,
-        std=(1.0, 1.0, 1.0) if from_ultralytics else _IMAGENET_STD,
-    )
-    scaled = "divided by 255, is" if from_ultralytics else "ImageNet's mean and deviation are"
-    order = preprocess.channel_order
+def _preprocess(facts: ModelFacts, picture: Picture) -> tuple[PreprocessSpec, str]:
+    """What the graph shows, and else what those who export such models train with."""
+    if facts.index is not None and scales_pixels(facts.index, picture.name):
+        scale, scaled = _PIXELS, "scaled by the graph itself, is"
+    elif facts.named_task is not None:
+        scale, scaled = _SHARES, "divided by 255, is"
+    elif picture.layout == "NHWC":
+        scale, scaled = _SIGNED, "scaled to -1 .. 1 as TensorFlow's models are, is"
+    else:
+        scale, scaled = _IMAGENET, "ImageNet's mean and deviation are"
+    preprocess = picture.preprocess("stretch", **scale)
     return preprocess, (
-        f"A classifier's preprocessing is not in the file; {order}, stretched, {scaled} assumed."
-        " A --spec file can say otherwise."
+        f"A classifier's preprocessing is not in the file; {preprocess.channel_order}, stretched, "
+        f"{scaled} assumed. A --spec file can say otherwise."
     )

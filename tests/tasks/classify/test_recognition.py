@@ -96,7 +96,7 @@ def test_without_a_graph_the_number_of_imagenets_classes_says_it(shape: tuple[in
     assert found.spec.preprocess is not None
     assert "ImageNet" in found.notices[0]
     assert "name them with --labels FILE" in found.notices[-1]
-    assert "coco" not in found.notices[-1]
+    assert found.notices[-1].endswith("data.yaml) or imagenet1k.")
 
 
 def test_maps_and_several_outputs_are_none() -> None:
@@ -139,3 +139,55 @@ def test_without_a_graph_classes_are_not_read() -> None:
     found = recognise_shapes(PICTURE, outputs_of((1, 1000)), {})
     assert found.spec.classes is None
     assert "not known" in found.questions["reading"]
+
+
+def test_list_of_imagenets_classes_is_proposed_to_models_of_as_many() -> None:
+    assert recognise(row("y = Softmax(z)")).notices[-1].endswith("or a data.yaml).")
+    found = recognise(row("y = Identity(z)", 1000), labels="imagenet1k")
+    assert (found.spec.labels[0], found.spec.labels[340]) == ("tench", "zebra")
+    assert len(set(found.spec.labels)) == 1000
+    tensorflow = recognise_shapes(PICTURE, outputs_of((1, 1001)), {}, labels="imagenet1k")
+    assert tensorflow.spec.labels[:2] == ("background", "tench")
+
+
+def keras(start: str) -> Recognition:
+    """A picture with its channels last, `start` to `s`, and a softmax over five means."""
+    made = model_of(
+        f"""g (float[1,8,8,3] x) => (float[1,5] y) {{
+            {start}
+            t = Transpose<perm = [0, 3, 1, 2]>(s)
+            p = GlobalAveragePool(t)
+            f = Flatten(p)
+            z = MatMul(f, w)
+            y = Softmax(z)
+        }}""",
+        {
+            "w": np.ones((3, 5), np.float32),
+            "by": np.array(1 / 255, np.float32),
+            "mean": np.array([0.485, 0.456, 0.406], np.float32),
+            "std": np.array([0.229, 0.224, 0.225], np.float32),
+        },
+    )
+    return recognise(made)
+
+
+@pytest.mark.parametrize(
+    "start", ["s = Mul(x, by)", "a = Mul(x, by) b = Sub(a, mean) s = Div(b, std)"]
+)
+def test_pixels_that_the_graph_scales_are_fed_as_they_are(start: str) -> None:
+    found = keras(start)
+    preprocess = found.spec.preprocess
+    assert preprocess is not None
+    assert (preprocess.rescale_factor, preprocess.image_mean, preprocess.image_std) == (
+        *(1.0, (0.0,) * 3, (1.0,) * 3),
+    )
+    assert "scaled by the graph itself, is assumed" in found.notices[0]
+
+
+@pytest.mark.parametrize("start", ["s = Identity(x)", "b = Sub(x, mean) s = Div(b, std)"])
+def test_channels_last_are_tensorflows_and_lie_between_minus_one_and_one(start: str) -> None:
+    preprocess = keras(start).spec.preprocess
+    assert preprocess is not None
+    assert (preprocess.layout, preprocess.image_mean, preprocess.image_std) == (
+        *("NHWC", (0.5,) * 3, (0.5,) * 3),
+    )
