@@ -25,6 +25,7 @@ __all__ = [
     "DeviceError",
     "DeviceFacts",
     "Devices",
+    "Diagnosis",
     "Failure",
     "InputError",
     "Inspection",
@@ -55,6 +56,7 @@ __all__ = [
     "demo",
     "detect",
     "devices",
+    "doctor",
     "inspect",
     "predict",
     "push",
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
     from mobileq.workflows.devices import devices
+    from mobileq.workflows.doctor import Diagnosis, doctor
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.opening import Overrides
@@ -127,6 +130,7 @@ else:
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),
         "mobileq.workflows.devices": ("devices",),
+        "mobileq.workflows.doctor": ("Diagnosis", "doctor"),
         "mobileq.tasks.classify.predict": ("PictureClasses", "PredictedClass"),
         "mobileq.tasks.detect.predict": ("DetectedObject", "DetectionRun", "PictureDetections"),
         "mobileq.tasks.prediction": ("PicturePrediction", "PredictionRun"),

@@ -13,6 +13,7 @@ from mobileq.cli import (
     demo,
     detect,
     devices,
+    doctor,
     inspect,
     predict,
     push,
@@ -66,5 +67,6 @@ for command in (
     android.android,
     devices.devices,
     push.push,
+    doctor.doctor,
 ):
     app.command()(command)

@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from mobileq.android.toolchain import sdk_folders
 from mobileq.errors import DeviceError, MissingDependencyError, UsageError
 from mobileq.paths import StrPath
 
 LIMIT_S = 30.0
 """What an answer of a phone's may take where nothing long is asked for."""
-_SDK_VARIABLES = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
-_SDK_FOLDERS = ("~/Android/Sdk", "~/Library/Android/sdk", "/usr/lib/android-sdk")
-"""Where Android Studio puts the SDK on Linux and on macOS, and where Debian does."""
-
 REMEDIES = {
     "unauthorized": "Unlock the phone and allow USB debugging for this computer; where it does not "
     "ask, revoke its USB debugging authorisations in the developer options and plug it in again.",
@@ -75,14 +70,6 @@ class Answer:
 def as_text(data: bytes) -> str:
     """Bytes of a phone's as text, without its carriage returns."""
     return data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-
-
-def sdk_folders() -> Iterator[Path]:
-    """Where an Android SDK is said to be or usually is, and is one."""
-    named = [os.environ.get(variable, "") for variable in _SDK_VARIABLES]
-    for each in dict.fromkeys((*named, *map(os.path.expanduser, _SDK_FOLDERS))):
-        if each and Path(each).is_dir():
-            yield Path(each)
 
 
 def find_adb(named: StrPath | None = None) -> Adb:

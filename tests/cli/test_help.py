@@ -18,7 +18,7 @@ from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
     *("convert", "inspect", "validate", "predict", "detect", "sensitivity"),
-    *("verify", "demo", "android", "devices", "push"),
+    *("verify", "demo", "android", "devices", "push", "doctor"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")
 

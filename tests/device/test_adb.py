@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mobileq.device import adb
+from mobileq.android import toolchain
 from mobileq.device.adb import Adb, OverdueError, find_adb
 from mobileq.device.listing import listed
 from mobileq.errors import MissingDependencyError, UsageError
@@ -22,7 +22,7 @@ def program(path: Path, script: str = "exit 0") -> Path:
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(adb, "_SDK_FOLDERS", ())
+    monkeypatch.setattr(toolchain, "_SDK_FOLDERS", ())
     for name in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
         monkeypatch.delenv(name, raising=False)
 
