@@ -182,6 +182,9 @@ def _of_quant(field: str, quant: QuantParams, tensor: TensorSpec) -> Problems:
 def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> Problems:
     if spec.channels * spec.width * spec.height > _LARGEST_PICTURE:
         yield "preprocess.width", f"{spec.width} x {spec.height} pixels are too many"
+    edge, shorter = spec.shortest_edge, min(spec.width, spec.height)
+    if spec.resize_mode == "center_crop" and edge is not None and edge < shorter:
+        yield "preprocess.shortest_edge", f"{edge} is less than the input's, which is {shorter}"
     shape = spec.tensor_shape(batch_of(inputs))
     if inputs and inputs[0].shape != shape:
         yield (

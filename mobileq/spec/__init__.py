@@ -37,6 +37,7 @@ __all__ = [
     "Bytes",
     "ChannelOrder",
     "HeadKind",
+    "Interpolation",
     "IoDtype",
     "Layout",
     "ModelSpec",
@@ -57,7 +58,8 @@ __all__ = [
     "readings",
 ]
 
-ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch"]
+ResizeMode = Literal["letterbox", "letterbox_top_left", "stretch", "center_crop"]
+Interpolation = Literal["bilinear", "bicubic"]
 ChannelOrder = Literal["RGB", "BGR", "GRAY"]
 Task = Literal["detect", "classify", "unknown"]
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8-full", "int16x8", "w8"]
@@ -70,10 +72,14 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
     """How a picture becomes the input tensor.
 
     GRAY makes one channel of three first, `(9798 * R + 19235 * G + 3735 * B + 16384) >> 15`, as
-    OpenCV rounds ITU-R BT.601. Resize (OpenCV's INTER_LINEAR_EXACT, integer arithmetic) and pad in
-    8 bits, then per channel `value = (pixel * rescale_factor - image_mean) / image_std` in float32.
-    Mean and standard deviation are in the order of `channel_order`, one of each for GRAY. Integer
-    inputs take the pixel itself.
+    OpenCV rounds ITU-R BT.601. Resize (see `mobileq.vision.resize`), pad or crop in 8 bits, then
+    per channel `value = (pixel * rescale_factor - image_mean) / image_std` in float32. Mean and
+    standard deviation are in the order of `channel_order`, one of each for GRAY. Integer inputs
+    take the pixel itself.
+
+    `shortest_edge` counts for "center_crop" alone, which resizes a picture until it just covers an
+    area of the input's proportions whose shortest edge that is, and cuts the input's size out of
+    the middle: timm's `shortest_edge = floor(side / crop_pct)`. None is the input's own.
     """
 
     width: Pixels
@@ -85,6 +91,9 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
     image_mean: tuple[Real, ...] = (0.0, 0.0, 0.0)
     image_std: tuple[Positive, ...] = (1.0, 1.0, 1.0)
     layout: Layout = "NCHW"
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = False
+    shortest_edge: Pixels | None = None
 
     def __post_init__(self) -> None:
         for name, values in (("image_mean", self.image_mean), ("image_std", self.image_std)):
@@ -93,6 +102,17 @@ class PreprocessSpec(Spec, frozen=True, kw_only=True):
                     f"{name} has {len(values)} values where {self.channel_order} has "
                     f"{self.channels}"
                 )
+
+    @property
+    def resizing(self) -> str:
+        """How a picture gets the input's size, in a few words."""
+        size = f"{self.resize_mode.replace('_', ' ')} to {self.width}x{self.height}"
+        if self.resize_mode == "center_crop":
+            size += f" of shortest edge {self.shortest_edge or min(self.width, self.height)}"
+        elif self.resize_mode != "stretch":
+            size += f" on {self.pad_value}"
+        way = f"{'antialiased ' if self.antialias else ''}{self.interpolation}"
+        return size if way == "bilinear" else f"{size}, {way}"
 
     @property
     def channels(self) -> int:
@@ -208,13 +228,21 @@ def readings(spec: ModelSpec | Artifact) -> dict[str, ReadingSpec]:
     return {name: value for name, value in fields.items() if isinstance(value, ReadingSpec)}
 
 
+_ADDED_TO_PREPROCESS = {"interpolation": "bilinear", "antialias": False, "shortest_edge": None}
+
+
 def embedded(spec: ModelSpec) -> dict[str, Any]:
     """As plain data, to be written into a model file.
 
-    Without readings that the model does not have: a file's bytes are its hash, and stay what they
-    are when a task is added. Some fields have always been there, empty or not.
+    Without readings that the model does not have, and without newer ways to resize that it does not
+    need: a file's bytes are its hash, and stay what they are when a task is added. Some fields have
+    always been there, empty or not.
     """
     built: dict[str, Any] = msgspec.to_builtins(spec)
+    preprocess = built["preprocess"]
+    for name, usual in _ADDED_TO_PREPROCESS.items():
+        if preprocess is not None and preprocess[name] == usual:
+            del preprocess[name]
     always = ("family", "preprocess", "decode")
     return {name: value for name, value in built.items() if value is not None or name in always}
 

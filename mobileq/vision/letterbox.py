@@ -20,7 +20,8 @@ class LetterboxTransform:
 
     All are whole pixels. `rotation` is in degrees clockwise and is applied to the source before it
     is resized; `source_width` and `source_height` are those before the rotation, as stored. What
-    the resized picture does not cover of `width` x `height` is padding.
+    the resized picture does not cover of `width` x `height` is padding; what reaches beyond, where
+    `left` or `top` is negative, is cut off.
     """
 
     source_width: int
@@ -46,6 +47,11 @@ class LetterboxTransform:
         "letterbox" rounds the scaled side half up and centres it, the odd pixel of padding at the
         right or bottom (Ultralytics' `round(padding / 2 - 0.1)`). "letterbox_top_left" rounds
         down and pads at the right and bottom only (YOLOX's `preproc`). "stretch" fills the input.
+        "center_crop" rounds the longer side down and half pixels of the offset to even, as
+        torchvision's `Resize` and `CenterCrop` do (`int(edge * long / short)`,
+        `int(round((height - crop_height) / 2))`), and timm's with them. Others differ by a pixel:
+        PaddlePaddle rounds the longer side, it and Hugging Face's processors round the offset down.
+        An input that is not square is covered, as in timm; torchvision would pad it.
         Whole-number arithmetic throughout: no floating error can move an edge by a pixel.
 
         Raises:
@@ -59,16 +65,16 @@ class LetterboxTransform:
         turned = (source_width, source_height)
         if rotation in (90, 270):
             turned = (source_height, source_width)
-        resized_width, resized_height = _resized(turned, width, height, preprocess.resize_mode)
-        centred = preprocess.resize_mode == "letterbox"
+        resized_width, resized_height = _resized(turned, preprocess)
+        mode = preprocess.resize_mode
         return cls(
             source_width=source_width,
             source_height=source_height,
             rotation=rotation,
             resized_width=resized_width,
             resized_height=resized_height,
-            left=(width - resized_width) // 2 if centred else 0,
-            top=(height - resized_height) // 2 if centred else 0,
+            left=_offset(width - resized_width, mode),
+            top=_offset(height - resized_height, mode),
             width=width,
             height=height,
         )
@@ -140,17 +146,31 @@ class LetterboxTransform:
         return np.stack(turned, axis=1)
 
 
-def _resized(source: tuple[int, int], width: int, height: int, resize_mode: str) -> tuple[int, int]:
-    """Width and height of the picture inside the model's input."""
+def _resized(source: tuple[int, int], preprocess: PreprocessSpec) -> tuple[int, int]:
+    """Width and height of the resized picture."""
+    width, height, mode = preprocess.width, preprocess.height, preprocess.resize_mode
     source_width, source_height = source
-    if resize_mode == "stretch":
+    if mode == "stretch":
         return width, height
-    half = 1 if resize_mode == "letterbox" else 0  # half up, or down
-    if width * source_height <= height * source_width:  # the width decides
+    if mode == "center_crop":
+        shorter = min(width, height)
+        edge = preprocess.shortest_edge or shorter
+        width, height = width * edge // shorter, height * edge // shorter
+    half = 1 if mode == "letterbox" else 0  # half up, or down
+    by_width, by_height = width * source_height, height * source_width
+    if by_width >= by_height if mode == "center_crop" else by_width <= by_height:
         scaled = (2 * source_height * width + half * source_width) // (2 * source_width)
         return width, max(1, scaled)
     scaled = (2 * source_width * height + half * source_height) // (2 * source_height)
     return max(1, scaled), height
+
+
+def _offset(space: int, mode: str) -> int:
+    """Of the resized picture from the input's edge, by the space that it leaves there; negative
+    where it is larger."""
+    if mode == "letterbox":
+        return space // 2
+    return -round(-space / 2) if mode == "center_crop" else 0
 
 
 def _per_side(x: int, y: int) -> npt.NDArray[np.float64]:

@@ -15,6 +15,7 @@ from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, TensorSpec
 from mobileq.vision.arrays import ByteArray, FloatArray
 from mobileq.vision.image_file import read_image
 from mobileq.vision.letterbox import LetterboxTransform, Rotation
+from mobileq.vision.resize import resize
 
 __all__ = [
     "dequantize",
@@ -42,8 +43,8 @@ def preprocess(
 ) -> tuple[npt.NDArray[np.float32 | np.uint8], LetterboxTransform]:
     """Make the input tensor of one picture.
 
-    Make it gray if the model wants that, rotate, resize, pad (all in 8 bits), put the channels in
-    order, look each pixel up in `lookup_table(spec)`, put the axes in order.
+    Make it gray if the model wants that, rotate, resize, pad or crop (all in 8 bits), put the
+    channels in order, look each pixel up in `lookup_table(spec)`, put the axes in order.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -63,7 +64,7 @@ def preprocess(
     transform = LetterboxTransform.fit(image.shape[1], image.shape[0], spec, rotation)
     if spec.channel_order == "GRAY":
         image = gray_image(image)
-    canvas = letterbox_image(image, transform, spec.pad_value)
+    canvas = letterbox_image(image, transform, spec)
     if spec.channel_order == "BGR":
         canvas = np.ascontiguousarray(canvas[:, :, ::-1])
     pixels: npt.NDArray[np.float32 | np.uint8]
@@ -131,30 +132,29 @@ def gray_image(image: ByteArray) -> ByteArray:
     return gray[:, :, np.newaxis]
 
 
-def letterbox_image(image: ByteArray, transform: LetterboxTransform, pad_value: int) -> ByteArray:
-    """Rotate, resize and pad in 8 bits: uint8 [height, width, C], channels as they come.
-
-    Resizing is OpenCV's INTER_LINEAR_EXACT, which is whole-number arithmetic. Along each axis,
-    output index i lies at `(i + 0.5) * source / resized - 0.5`; the weight of the right (lower)
-    neighbour is the fraction of that, rounded half to even to a multiple of 1/256, and outside the
-    outermost pixel centres that pixel alone counts. Rows first, exact in 8 + 8 bits; then columns,
-    exact in 8 + 16 bits; then `(sum + 0x8000) >> 16`.
-    """
+def letterbox_image(
+    image: ByteArray, transform: LetterboxTransform, spec: PreprocessSpec
+) -> ByteArray:
+    """Rotate, resize, pad and crop in 8 bits: uint8 [height, width, C], channels as they come."""
     turned: ByteArray = image
+    channels = image.shape[2]
     if transform.rotation:
         turned = cv2.rotate(image, _ROTATE_CODES[transform.rotation])
-    if turned.shape[:2] != (transform.resized_height, transform.resized_width):
-        turned = cv2.resize(
-            turned,
-            (transform.resized_width, transform.resized_height),
-            interpolation=cv2.INTER_LINEAR_EXACT,
-        )
-    channels = image.shape[2]
-    turned = turned.reshape(*turned.shape[:2], channels)  # OpenCV drops an axis of length 1
-    canvas = np.full((transform.height, transform.width, channels), pad_value, np.uint8)
-    bottom = transform.top + transform.resized_height
-    right = transform.left + transform.resized_width
-    canvas[transform.top : bottom, transform.left : right] = turned
+        turned = turned.reshape(*turned.shape[:2], channels)  # OpenCV drops an axis of length 1
+    left, top = max(transform.left, 0), max(transform.top, 0)
+    columns = slice(left - transform.left, transform.width - transform.left)
+    rows = slice(top - transform.top, transform.height - transform.top)
+    resized = resize(
+        turned,
+        transform.resized_width,
+        transform.resized_height,
+        spec.interpolation,
+        spec.antialias,
+        columns=columns,
+        rows=rows,
+    )
+    canvas = np.full((transform.height, transform.width, channels), spec.pad_value, np.uint8)
+    canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
     return canvas
 
 

@@ -136,12 +136,10 @@ def _quant(quant: QuantParams | None) -> tuple[str, str]:
 
 
 def _preprocessing(spec: PreprocessSpec) -> str:
-    resize = spec.resize_mode.replace("_", " ")
-    padding = "" if spec.resize_mode == "stretch" else f" on {spec.pad_value}"
     mean, std = (
         ", ".join(f"{v:g}" for v in values) for values in (spec.image_mean, spec.image_std)
     )
     return (
-        f"{resize} to {spec.width}x{spec.height}{padding}, {spec.channel_order}, "
+        f"{spec.resizing}, {spec.channel_order}, "
         f"(pixel * {spec.rescale_factor:.6g} - [{mean}]) / [{std}], {spec.layout}"
     )

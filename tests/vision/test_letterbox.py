@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from mobileq.spec import PreprocessSpec
 from mobileq.vision.letterbox import LetterboxTransform
 
-MODES = ("letterbox", "letterbox_top_left", "stretch")
+MODES = ("letterbox", "letterbox_top_left", "stretch", "center_crop")
 ROTATIONS = (0, 90, 180, 270)
 
 
-def fit(source, model, mode="letterbox", rotation=0) -> LetterboxTransform:
-    spec = PreprocessSpec(width=model[0], height=model[1], resize_mode=mode)
+def fit(source, model, mode="letterbox", rotation=0, edge=None) -> LetterboxTransform:
+    spec = PreprocessSpec(width=model[0], height=model[1], resize_mode=mode, shortest_edge=edge)
     return LetterboxTransform.fit(*source, spec, rotation)
 
 
@@ -38,6 +38,69 @@ def placement(transform: LetterboxTransform) -> tuple[int, int, int, int]:
 )
 def test_picture_is_placed_as_the_mode_says(source, model, mode, expected):
     assert placement(fit(source, model, mode)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "edge", "expected"),
+    [
+        ((640, 480), (224, 224), 256, (-58, -16, 341, 256)),  # 341.3; (341 - 224) / 2 is 58.5
+        ((480, 640), (224, 224), 256, (-16, -58, 256, 341)),
+        ((500, 375), (224, 224), 256, (-58, -16, 341, 256)),
+        ((640, 427), (224, 224), 256, (-80, -16, 383, 256)),  # 79.5 rounds to even
+        ((333, 500), (224, 224), 232, (-4, -62, 232, 348)),
+        ((300, 300), (224, 224), None, (0, 0, 224, 224)),
+        ((640, 480), (224, 224), None, (-37, 0, 298, 224)),
+        ((10, 10), (224, 224), 256, (-16, -16, 256, 256)),  # small pictures grow
+        ((640, 480), (256, 128), 146, (-18, -46, 292, 219)),  # covers 292 x 146
+        ((480, 640), (256, 128), 146, (-18, -130, 292, 389)),
+        ((640, 480), (128, 256), 146, (-130, -18, 389, 292)),
+        ((5000, 1), (32, 32), None, (-79984, 0, 160000, 32)),
+    ],
+)
+def test_center_crop_cuts_as_torchvision_does(source, model, edge, expected):
+    assert placement(fit(source, model, "center_crop", edge=edge)) == expected
+
+
+def test_center_crop_is_torchvisions_arithmetic():
+    for width in range(200, 420):
+        for height in (200, 211, 333, 500):
+            short, long = sorted((width, height))
+            resized = int(256 * long / short)
+            left, top, to_width, to_height = placement(
+                fit((width, height), (224, 224), "center_crop", edge=256)
+            )
+            wide = width >= height
+            assert (to_width, to_height) == ((resized, 256) if wide else (256, resized))
+            assert -left == round((to_width - 224) / 2.0)
+            assert -top == round((to_height - 224) / 2.0)
+
+
+@given(
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+    st.integers(1, 600),
+    st.integers(1, 600),
+    st.integers(0, 600),
+    st.sampled_from(ROTATIONS),
+)
+def test_center_crop_lies_within_the_resized_picture(
+    width, height, to_width, to_height, more, turn
+):
+    edge = min(to_width, to_height) + more
+    t = fit((width, height), (to_width, to_height), "center_crop", turn, edge)
+    assert t.left <= 0
+    assert t.top <= 0
+    assert t.left + t.resized_width >= to_width
+    assert t.top + t.resized_height >= to_height
+    # In the middle, to half a pixel.
+    assert abs(t.left + (t.resized_width - to_width) / 2) <= 0.5
+    assert abs(t.top + (t.resized_height - to_height) / 2) <= 0.5
+    assert min(t.resized_width, t.resized_height) >= edge
+    # No smaller picture of its proportions would do.
+    shorter = min(to_width, to_height)
+    assert t.resized_width == to_width * edge // shorter or (
+        t.resized_height == to_height * edge // shorter
+    )
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 30))

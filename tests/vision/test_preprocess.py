@@ -19,6 +19,7 @@ from mobileq.vision.preprocess import (
     preprocess,
     quantize,
 )
+from mobileq.vision.resize import resize
 
 
 def photo(width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -26,7 +27,7 @@ def photo(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 
 def resize_by_hand(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The algorithm of `letterbox_image`'s docstring in whole numbers, as Java has it."""
+    """The algorithm of `mobileq.vision.resize`'s docstring in whole numbers, as Java has it."""
 
     def axis(source: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         first, second, weight = [], [], []
@@ -61,7 +62,7 @@ def test_resizing_is_the_documented_integer_arithmetic(width, height, model_w, m
     spec = PreprocessSpec(width=model_w, height=model_h, resize_mode="stretch")
     transform = LetterboxTransform.fit(width, height, spec)
     np.testing.assert_array_equal(
-        letterbox_image(image, transform, 0), resize_by_hand(image, model_w, model_h)
+        letterbox_image(image, transform, spec), resize_by_hand(image, model_w, model_h)
     )
 
 
@@ -77,7 +78,7 @@ def test_every_padded_pixel_is_the_pad_value(width, height, mode, rotation, pad_
     spec = PreprocessSpec(width=64, height=48, resize_mode=mode, pad_value=pad_value)
     transform = LetterboxTransform.fit(width, height, spec, rotation)
     other = (pad_value + 128) % 256
-    canvas = letterbox_image(np.full((height, width, 3), other, np.uint8), transform, pad_value)
+    canvas = letterbox_image(np.full((height, width, 3), other, np.uint8), transform, spec)
     covered = np.zeros((48, 64), bool)
     covered[
         transform.top : transform.top + transform.resized_height,
@@ -87,10 +88,41 @@ def test_every_padded_pixel_is_the_pad_value(width, height, mode, rotation, pad_
     assert np.all(canvas[covered] == other)
 
 
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(0, 20),
+    st.sampled_from(["bilinear", "bicubic"]),
+    st.booleans(),
+    st.sampled_from(["RGB", "BGR", "GRAY"]),
+    st.sampled_from(["NCHW", "NHWC"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_center_crop_is_the_middle_of_the_resized_picture(
+    width, height, more, interpolation, antialias, order, layout
+):
+    channels = 1 if order == "GRAY" else 3
+    spec = PreprocessSpec(
+        width=24, height=24, resize_mode="center_crop", shortest_edge=24 + more,
+        interpolation=interpolation, antialias=antialias, channel_order=order, layout=layout,
+        image_mean=(0.0,) * channels, image_std=(1.0,) * channels,
+    )  # fmt: skip
+    image = photo(width, height)
+    tensor, t = preprocess(image, spec, "uint8")
+    assert tensor.shape == spec.tensor_shape()
+    source = gray_image(image) if order == "GRAY" else image[..., :: -1 if order == "BGR" else 1]
+    whole = resize(source, t.resized_width, t.resized_height, interpolation, antialias)
+    pixels = tensor[0].transpose(1, 2, 0) if layout == "NCHW" else tensor[0]
+    np.testing.assert_array_equal(pixels, whole[-t.top : 24 - t.top, -t.left : 24 - t.left])
+    reals, _ = preprocess(image, spec)
+    np.testing.assert_array_equal(reals, (tensor * np.float64(1 / 255)).astype(np.float32))
+
+
 @pytest.mark.parametrize(("rotation", "turns"), [(90, 3), (180, 2), (270, 1)])
-def test_rotation_equals_turning_the_picture_first(rotation, turns):
+@pytest.mark.parametrize("mode", ["letterbox", "center_crop"])
+def test_rotation_equals_turning_the_picture_first(rotation, turns, mode):
     image = photo(50, 30)
-    spec = PreprocessSpec(width=64, height=64)
+    spec = PreprocessSpec(width=64, height=64, resize_mode=mode)
     tensor, transform = preprocess(image, spec, rotation=rotation)
     upright, _ = preprocess(np.ascontiguousarray(np.rot90(image, turns)), spec)
     np.testing.assert_array_equal(tensor, upright)
@@ -148,7 +180,7 @@ def test_gray_models_get_one_channel_made_before_resizing(rotation, layout):
     assert tensor.shape == spec.tensor_shape() == ((1, 1, 24, 40) if layout == "NCHW" else
                                                    (1, 24, 40, 1))  # fmt: skip
     gray = np.repeat(gray_by_hand(image)[..., None], 3, axis=2)
-    canvas = letterbox_image(gray, transform, 114)[..., 0].astype(np.float64)
+    canvas = letterbox_image(gray, transform, spec)[..., 0].astype(np.float64)
     expected = ((canvas * 0.5 - 3) / 2).astype(np.float32)
     np.testing.assert_array_equal(tensor.reshape(24, 40), expected)
 

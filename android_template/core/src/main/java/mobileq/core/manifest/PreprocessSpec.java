@@ -47,6 +47,11 @@ public record PreprocessSpec(
         if (spec.width < 1 || spec.height < 1 || (long) spec.width * spec.height > MOST_PIXELS) {
             throw fields.wrong("width", "an input of %d x %d", spec.width, spec.height);
         }
+        boolean isPlain = fields.text("interpolation", "bilinear").equals("bilinear");
+        if (!isPlain || fields.flag("antialias", false)) {
+            throw fields.wrong("interpolation", "this app resizes bilinearly, without antialias");
+        }
+        fields.integerOrNull("shortest_edge"); // of a resize mode that is not read here
         if (spec.padValue < 0 || spec.padValue > 255) {
             throw fields.wrong("pad_value", "%d is not in 0 to 255", spec.padValue);
         }
