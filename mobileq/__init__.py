@@ -42,6 +42,7 @@ __all__ = [
     "Progress",
     "Pushed",
     "QuantOptions",
+    "Recommendation",
     "RenderedProject",
     "Sensitivity",
     "Silent",
@@ -61,6 +62,7 @@ __all__ = [
     "predict",
     "push",
     "read_bundle",
+    "recommend",
     "render_project",
     "sensitivity",
     "validate",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from mobileq.evaluate.recommend import Recommendation
     from mobileq.evaluate.report import ArtifactScores, Validation
     from mobileq.manifest import BundleManifest, Failure
     from mobileq.progress import Progress, Silent
@@ -102,6 +105,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.predict import predict
     from mobileq.workflows.push import Pushed, push
+    from mobileq.workflows.recommend import recommend
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
@@ -123,6 +127,7 @@ else:
             "UsageError",
             "VerificationError",
         ),
+        "mobileq.evaluate.recommend": ("Recommendation",),
         "mobileq.evaluate.report": ("ArtifactScores", "Validation"),
         "mobileq.manifest": ("BundleManifest", "Failure"),
         "mobileq.progress": ("Progress", "Silent"),
@@ -141,6 +146,7 @@ else:
         "mobileq.workflows.predict": ("predict",),
         "mobileq.quantize.options": ("QuantOptions",),
         "mobileq.workflows.push": ("Pushed", "push"),
+        "mobileq.workflows.recommend": ("recommend",),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),
         "mobileq.workflows.sensitivity": ("sensitivity",),

@@ -173,9 +173,9 @@ def _tell(manifest: BundleManifest, output: Path, console: Console, json: bool) 
 
     from mobileq.console import print_error
     from mobileq.errors import EXIT_FAILED, MobileqError
-    from mobileq.evaluate.ship import of_manifest
+    from mobileq.evaluate.ship import candidates_of, which_to_ship
 
-    ship = of_manifest(manifest)
+    ship = which_to_ship(candidates_of(manifest))
     if json:
         console.document({**structs.asdict(manifest), "ship": ship})
     else:

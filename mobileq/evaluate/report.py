@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import msgspec
 
+from mobileq.errors import unreadable
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.ship import Candidate, Ship, which_to_ship
 from mobileq.evaluate.verify import Verification
-from mobileq.manifest import AGREEMENT, Failure, tell_failures
+from mobileq.manifest import AGREEMENT, MAX_MANIFEST_BYTES, Failure, from_json, tell_failures
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.quantize.plan import QuantPlan
+from mobileq.regular_file import read_regular
 from mobileq.spec import Precision, Spec
 from mobileq.tasks.base import COUNT, Column, Figures, Measure, figure, measure_of
 
+REPORT_NAME = "report.json"
 Row = tuple[str, ...]
 
 
@@ -82,9 +86,14 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
     @property
     def ship(self) -> Ship:
         """Which of the files to ship, by what was measured."""
+        return which_to_ship(self.candidates)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The files, as which of them to ship is asked."""
         measure = measure_of(self.task)
         reference, *files = self.scores
-        return which_to_ship([_candidate(each, reference, measure) for each in files])
+        return [_candidate(each, reference, measure) for each in files]
 
     def __repr__(self) -> str:
         files = ", ".join(scores.name for scores in self.scores)
@@ -95,12 +104,14 @@ def _candidate(
     scores: ArtifactScores, reference: ArtifactScores, measure: Measure | None
 ) -> Candidate:
     target, _, precision = scores.name.partition("-")
-    accuracy = agreement = None
-    if measure is not None and scores.accuracy and reference.accuracy:
-        own = measure.value(reference.accuracy)
-        accuracy = measure.value(scores.accuracy) / own if own > 0.0 else None
+    accuracy = agreement = lost = None
     if measure is not None and scores.agreement and scores.agreement[COUNT]:
         agreement = measure.value(scores.agreement)
+        lost = 1.0 - agreement
+    if measure is not None and scores.accuracy and reference.accuracy:
+        own, found = measure.value(reference.accuracy), measure.value(scores.accuracy)
+        accuracy = found / own if own > 0.0 else None
+        lost = own - found
     return Candidate(
         name=scores.name,
         target=target,
@@ -108,6 +119,7 @@ def _candidate(
         size_bytes=scores.size_bytes,
         accuracy=accuracy,
         agreement=agreement,
+        lost=lost,
         sqnr_db=scores.sqnr_db,
         latency_ms=scores.latency_ms,
     )
@@ -194,3 +206,17 @@ class Report(Spec, frozen=True, kw_only=True):
                 if scores.sqnr_db is not None:
                     found["validated_sqnr_db"] = round(scores.sqnr_db, 2)
         return found
+
+
+def read_report(bundle: Path) -> Report:
+    """A bundle's report.json.
+
+    Raises:
+        InputError: It can't be read, or is none.
+    """
+    path = bundle / REPORT_NAME
+    try:
+        data = read_regular(path, MAX_MANIFEST_BYTES, "a report")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return from_json(data, Report, str(path), "Make the bundle again.")

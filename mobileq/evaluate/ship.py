@@ -41,6 +41,8 @@ class Candidate(Spec, frozen=True, kw_only=True):
         name: As people are told it.
         accuracy: With labels, as a part of the ONNX model's own.
         agreement: Of its answers with the ONNX model's, 0 to 1.
+        lost: Of the task's figure: with labels the ONNX model's own less the file's, without 1 less
+            the agreement. None where nobody knows what outputs mean.
         sqnr_db: Of its worst output; None where it is exact, or not known.
         latency_ms: Of one inference.
     """
@@ -51,6 +53,7 @@ class Candidate(Spec, frozen=True, kw_only=True):
     size_bytes: int
     accuracy: float | None = None
     agreement: float | None = None
+    lost: float | None = None
     sqnr_db: float | None = None
     latency_ms: float | None = None
 
@@ -90,17 +93,21 @@ class Ship(Spec, frozen=True, kw_only=True):
             page.line(f"Ship {self.file}: {self.why}", "good")
 
 
-def which_to_ship(files: Sequence[Candidate]) -> Ship:
+def which_to_ship(
+    files: Sequence[Candidate], *, all_good: bool = False, alone: str = "it is the only file"
+) -> Ship:
     """By the rule of this module.
 
     Args:
+        all_good: Somebody has said what is good enough, and these are.
+        alone: Why, where there is one.
         files: In the order in which they are told; of equals the first is taken. Either all have
             a latency or it is not looked at, and what is known of their quality is of one kind.
     """
     if not files:
         return Ship(file=None, why="There is no file.")
     beside = tuple(line for each in files for line in _losses(each, files))
-    good = [each for each in files if each.is_good]
+    good = [each for each in files if all_good or each.is_good]
     if not good:
         nearest = max(files, key=lambda each: each.quality[1])
         why = (
@@ -117,19 +124,19 @@ def which_to_ship(files: Sequence[Candidate]) -> Ship:
     small = [each for each in rest if each.size_bytes <= least]
     chosen = max(small, key=lambda each: each.quality[1])
     best = _best(len(good), len(rest), len(small), is_timed)
-    left = [f"{each.name} ({_told(each)})" for each in files if not each.is_good]
+    left = [f"{each.name} ({_told(each)})" for each in files if each not in good]
     facts = [megabytes(chosen.size_bytes), _told(chosen)]
     if is_timed:
         facts.insert(0, f"{chosen.latency_ms:.1f} ms")
     why = (
-        f"{best if len(files) > 1 else 'it is the only file'} ({', '.join(facts)}). "
+        f"{best if len(files) > 1 else alone} ({', '.join(facts)}). "
         f"{f'Not good enough: {", ".join(left)}. ' if left else ''}{_unknown(is_timed)}"
     )
     return Ship(file=chosen.name, why=why, beside=beside)
 
 
-def of_manifest(manifest: BundleManifest) -> Ship:
-    """Of a bundle that was just made: what was verified is known, and no speed."""
+def candidates_of(manifest: BundleManifest) -> list[Candidate]:
+    """Of a bundle by what was verified when it was made, which says nothing of speed."""
     files = []
     for artifact in manifest.artifacts:
         measured = manifest.measurements.get(artifact.name, {})
@@ -142,10 +149,11 @@ def of_manifest(manifest: BundleManifest) -> Ship:
                 precision=artifact.precision,
                 size_bytes=artifact.size_bytes,
                 agreement=agreed[0] if agreed else None,
+                lost=1.0 - agreed[0] if agreed else None,
                 sqnr_db=None if sqnr_db is None else float(sqnr_db),
             )
         )
-    return which_to_ship(files)
+    return files
 
 
 def _best(good: int, fast: int, small: int, is_timed: bool) -> str:

@@ -17,7 +17,7 @@ from mobileq.calibration.sources import printable
 from mobileq.errors import (
     BudgetMissedError,
 )
-from mobileq.evaluate.report import BudgetReport, Report
+from mobileq.evaluate.report import REPORT_NAME, BudgetReport, Report
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
@@ -117,7 +117,7 @@ def _write(
         sample = next(verification_samples(spec, results.samples, 1, options.seed, source.onnx))
         add_golden(bundle, spec, source.onnx, sample)
     report = _report(results)
-    bundle.add_bytes("report.json", to_json(report))
+    bundle.add_bytes(REPORT_NAME, to_json(report))
     calibration = None
     if results.samples is not None and options.calib is not None:
         calibration = calibration_info(results.samples, options.calib, options.seed)

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
-from mobileq.errors import InputError, UsageError, unreadable
-from mobileq.evaluate.report import ArtifactScores, Report, Validation
+from mobileq.errors import InputError, UsageError
+from mobileq.evaluate.report import REPORT_NAME, ArtifactScores, Validation, read_report
 from mobileq.evaluate.runs import run_each
 from mobileq.evaluate.scores import Answers, Numbers
-from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, from_json, to_json
+from mobileq.manifest import MANIFEST_NAME, to_json
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
-from mobileq.regular_file import read_regular
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.tasks.base import Figures, Truth, task_of
@@ -260,13 +259,7 @@ def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:
 
 def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
     """report.json to `output`, or into the bundle, which is replaced as a whole."""
-    report_path = bundle.path / "report.json"
-    try:
-        data = read_regular(report_path, MAX_MANIFEST_BYTES, "a report")
-    except OSError as error:
-        raise unreadable(report_path, error) from error
-    report = from_json(data, Report, str(report_path), "Make the bundle again.")
-    report = msgspec.structs.replace(report, validation=validation)
+    report = msgspec.structs.replace(read_report(bundle.path), validation=validation)
     if output is not None:
         with written_whole(output, "--output") as file:
             file.write_bytes(to_json(report))
@@ -279,7 +272,7 @@ def _write(bundle: Bundle, validation: Validation, output: Path | None) -> None:
     )
     with BundleWriter(bundle.path, force=True) as writer:
         for path in bundle.manifest.files:
-            if path != "report.json":
+            if path != REPORT_NAME:
                 writer.add_file(path, bundle.path / path)
-        writer.add_bytes("report.json", to_json(report))
+        writer.add_bytes(REPORT_NAME, to_json(report))
         writer.finish(manifest)

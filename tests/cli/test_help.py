@@ -17,7 +17,7 @@ from mobileq.cli import app
 from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
-    *("convert", "inspect", "validate", "predict", "detect", "sensitivity"),
+    *("convert", "inspect", "validate", "predict", "detect", "recommend", "sensitivity"),
     *("verify", "demo", "android", "devices", "push", "doctor"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")

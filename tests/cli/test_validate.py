@@ -236,3 +236,25 @@ def test_fewer_pictures_runs_and_threads(
     assert {each["accuracy"]["image_count"] for each in found["scores"]} == {3}
     for option, value in (("--count", 0), ("--runs", 0), ("--threads", -1)):
         assert f"{option} can't be {value}." in cli.fails(2, *arguments[:4], option, value)
+
+
+def test_recommend_goes_by_what_was_measured_last(
+    cli: Cli, bundle: Path, images: Path, demo: Path
+) -> None:
+    unmeasured = cli("recommend", bundle, "--max-ms", "10")
+    assert unmeasured.code == 2
+    assert unmeasured.errors == [
+        "Error: How long the files take was not measured.",
+        "Try: Measure it with `mobileq validate BUNDLE --images FOLDER`.",
+    ]
+    assert "As verified when the bundle was made" in cli("recommend", bundle, "--max-mb", "9").out
+    annotations = demo / "validation.json"
+    assert cli("validate", bundle, "--images", images, "--annotations", annotations).code == 0
+    found = cli("recommend", bundle, "--max-ms", "60000", "--json")
+    assert found.code == 0
+    assert found.document["file"].endswith(".tflite")
+    assert found.document["measured"].startswith("2 images (validation.json); ")
+    missed = cli("recommend", bundle, "--max-mb", "0.001", "--json")
+    assert (missed.code, missed.document["file"]) == (3, None)
+    assert missed.document["nearest"].endswith("-dynamic.tflite")
+    assert cli("recommend", bundle, "--max-ms", "-1").code == 2
