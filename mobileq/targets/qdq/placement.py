@@ -7,6 +7,7 @@ What moves values runs on integers as they are, if its two pairs are alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,8 @@ pairs for runtimes that do, and for the size of the file."""
 _CUT_OFF: Final = frozenset({"Relu", "Clip"})
 """Which QuantizeLinear does as well where its range ends there."""
 _LARGEST = 255
+_FEWEST_WEIGHTS = 64
+"""Fewer are the bins of a distance distribution."""
 _FAR = 1e30
 _PADDING: Final = ops_with(Fact.PADS)
 
@@ -91,7 +94,7 @@ def input_placement(
     """Pairs at what convolutions and products take. As `integer_placement`."""
     known = {**_moved(graph, ranges), **ranges}
     fixed = constant_names(graph)
-    skipped = set() if decoding_too else behind_weights(graph)
+    skipped = set() if decoding_too else _decoding(graph)
     kept = set(keep_float)
     taken = {
         at: list(activations(node, fixed))
@@ -107,6 +110,19 @@ def activations(node: NodeProto, fixed: Collection[str]) -> Iterator[str]:
     """The tensors with values of the picture that a node works on."""
     taken = node.input if node.op_type in WEIGHTY | WITH_CONSTANTS else node.input[:1]
     return (name for name in dict.fromkeys(taken) if name and name not in fixed)
+
+
+def _decoding(graph: GraphProto) -> set[int]:
+    """Positions of the nodes behind the last weights. As in .tflite files, the convolution to a
+    single channel that ends a head (YOLOX's objectness) is none of them."""
+    large = {
+        tensor.name for tensor in graph.initializer if math.prod(tensor.dims) >= _FEWEST_WEIGHTS
+    }
+    return {
+        at
+        for at in behind_weights(graph)
+        if graph.node[at].op_type not in WEIGHTY or graph.node[at].input[1] not in large
+    }
 
 
 def _is_weighty(node: NodeProto, constants: Constants) -> bool:
@@ -165,7 +181,7 @@ class _Integers:
             for at, node in enumerate(graph.node)
             if kept.isdisjoint(node.output) and self._is_able(node)
         }
-        tail = set() if decoding_too else behind_weights(graph)
+        tail = set() if decoding_too else _decoding(graph)
         self.integer = able - tail
         # What the last kernels cut off themselves.
         self.integer |= {at for at in able & tail if self.cuts_off(graph.node[at])}

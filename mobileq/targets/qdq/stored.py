@@ -111,7 +111,7 @@ class Stored:
         scale = self._scale(node, value, axis)
         bias = None if step is None else self._bias(node, len(scale))
         if bias is not None and step is not None:
-            step = float(np.float32(step)) * self._alpha(node)
+            step *= self._alpha(node)
             scale = holding_bias(scale, np.abs(bias).reshape(-1, len(scale)).max(axis=0), step)
         steps = scale.astype(np.float32)
         codes = np.rint(value / along(steps, axis, value.ndim))
@@ -121,7 +121,7 @@ class Stored:
         zeros = np.full(len(steps), zero, kind)
         nodes = [self._dequantized(node, 1, codes.astype(kind), steps, zeros, axis)]
         if bias is not None and step is not None:
-            wide = steps * np.float64(step)
+            wide = steps.astype(np.float64) * step
             if axis is not None:
                 wide = np.tile(wide, bias.size // len(steps))
             whole = np.clip(np.rint(bias / wide), -(2**31), 2**31 - 1).astype(np.int32)
