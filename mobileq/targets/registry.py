@@ -9,6 +9,7 @@ from mobileq.errors import UsageError
 from mobileq.targets.mnn.info import INFO as MNN
 from mobileq.targets.mnn.info import MnnChoices
 from mobileq.targets.onnxruntime.info import INFO as ONNXRUNTIME
+from mobileq.targets.onnxruntime.info import OrtChoices
 from mobileq.targets.tflite.info import INFO as TFLITE
 from mobileq.targets.tflite.info import TfliteChoices
 
@@ -20,7 +21,7 @@ TARGETS: dict[str, TargetInfo] = {each.name: each for each in (TFLITE, MNN, ONNX
 """By name."""
 
 
-class TargetChoices(TfliteChoices, MnnChoices, total=False):
+class TargetChoices(TfliteChoices, MnnChoices, OrtChoices, total=False):
     """The options of all targets as keyword arguments, for type checkers."""
 
 

@@ -121,7 +121,8 @@ class Request:
         options = self._chosen(file)
         options.pop("engine", None)
         io = cast(IoDtype, options.pop("io", "float32"))
-        if file[1] == "int8-full" and io == "float32":
+        has_io = any(each.name == "io" for each in self._info(file).options)
+        if file[1] == "int8-full" and io == "float32" and has_io:
             io = "int8"
         return QuantRecipe(precision=file[1], engine=engine, head=head, io=io, options=options)
 

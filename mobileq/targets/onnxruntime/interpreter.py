@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import VerificationError
-from mobileq.onnx_runtime import open_session, session_options
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
+from mobileq.targets.onnxruntime.kernels import open_as_phones_do
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class OrtRunner:
         self.inputs, self.outputs, self._name = inputs, outputs, path.name
         self.interpreter = f"onnxruntime {onnxruntime.__version__}"
         try:
-            self._session = open_session(path, session_options(threads), as_shipped=True)
+            self._session = open_as_phones_do(path, threads)
         except Exception as error:  # its error types derive from Exception, one per status code
             raise self._failure("loaded", error) from error
 

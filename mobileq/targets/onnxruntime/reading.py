@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.graph.load import load
-from mobileq.graph.outline import all_tensors, constants, dtype_name, op_counts, tensor_specs
+from mobileq.graph.outline import (
+    all_tensors,
+    constants,
+    consumers,
+    dtype_name,
+    op_counts,
+    producers,
+    tensor_specs,
+)
+from mobileq.graph.pair_parameters import DEQUANTIZE, PAIR, QUANTIZE
 from mobileq.graph.shapes import infer_shapes
 from mobileq.targets.model_file import ModelFile, QuantizedTensor, quantized_tensor
 from mobileq.targets.onnxruntime.metadata import embedded_spec
@@ -15,8 +24,9 @@ from mobileq.targets.onnxruntime.metadata import embedded_spec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
+_CUT_OFF = ("Relu", "Clip")
 _CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1)}
 
 
@@ -37,12 +47,30 @@ def read_file(path: Path) -> ModelFile:
 
 
 def typed_op_counts(model: ModelProto) -> dict[str, int]:
-    """{"Conv float16": 60}, the most frequent first: by op, and by the type of what it gives."""
+    """{"Conv uint8": 60}, the most frequent first: by op, and by the type of what it gives.
+
+    Between a DequantizeLinear and a QuantizeLinear that is the integers' type. A Relu or Clip may
+    stand before the latter, which does the same. Pairs do not count.
+    """
     values = (*model.graph.input, *model.graph.output, *infer_shapes(model).graph.value_info)
     types = {value.name: dtype_name(value.type.tensor_type.elem_type) for value in values}
-    counts = Counter(
-        f"{node.op_type} {types.get(node.output[0], 'unknown')}" for node in model.graph.node
-    )
+    makers, readers = producers(model.graph), consumers(model.graph)
+
+    def kind(node: NodeProto) -> str:
+        name = node.output[0]
+        maker = makers.get(node.input[0]) if node.input else None
+        taken = readers.get(name, [])
+        if len(taken) == 1 and taken[0].op_type in _CUT_OFF:
+            taken = readers.get(taken[0].output[0], [])
+        if maker and maker.op_type in _CUT_OFF:
+            maker = makers.get(maker.input[0])
+        of_pairs = maker is not None and maker.op_type == DEQUANTIZE
+        if of_pairs and taken and all(each.op_type == QUANTIZE for each in taken):
+            name = taken[0].output[0]
+        return types.get(name, "unknown")
+
+    nodes = (node for node in model.graph.node if node.op_type not in PAIR)
+    counts = Counter(f"{node.op_type} {kind(node)}" for node in nodes)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -50,7 +78,7 @@ def quantized_activations(model: ModelProto) -> Iterator[QuantizedTensor]:
     """What the file's QuantizeLinear nodes take, where scale and zero-point are constants."""
     values = constants(model.graph)
     for node in model.graph.node:
-        if node.op_type != "QuantizeLinear" or node.input[0] in values:
+        if node.op_type != QUANTIZE or node.input[0] in values:
             continue
         if len(node.input) < 3 or not {*node.input[1:3]} <= values.keys():
             continue

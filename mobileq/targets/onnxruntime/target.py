@@ -6,20 +6,34 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from mobileq.errors import MobileqError, VerificationError
 from mobileq.external.child import Child
-from mobileq.spec import QuantRecipe, TensorSpec
+from mobileq.external.framing import Fields
+from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.onnxruntime.info import INFO
 from mobileq.targets.onnxruntime.metadata import with_metadata
 from mobileq.targets.onnxruntime.reading import read_file, typed_op_counts
+from mobileq.targets.onnxruntime.static import (
+    SATURATION,
+    is_operator_format,
+    qdq_options,
+    require_ranges,
+    saturates,
+)
 
-_PASSES = {"fp16": "halve", "dynamic": "quantize_dynamic"}
+_PASSES = {
+    "fp16": "halve",
+    "dynamic": "quantize_dynamic",
+    "int8": "quantize",
+    "int8-full": "quantize",
+}
 """By precision: what `OrtWorker` makes of the float32 model."""
 
 
@@ -94,11 +108,13 @@ class OrtTarget:
         """See `Target.convert`."""
         import onnx
 
-        source = job.model
-        if job.recipe.precision in _PASSES:
-            source = job.scratch / f"onnxruntime-{job.recipe.precision}.onnx"
-            with job.progress.stage(f"Converting to {job.recipe.precision}"):
-                self._request(job, _PASSES[job.recipe.precision], source)
+        precision, source = job.recipe.precision, job.model
+        if precision in CALIBRATED:
+            require_ranges(job)
+        if precision in _PASSES:
+            source = job.scratch / f"onnxruntime-{precision}.onnx"
+            with job.progress.stage(f"Converting to {precision}"):
+                self._make(job, source)
         job.output.write_bytes(with_metadata(onnx.load(source), job.spec, job.recipe))
         file = read_file(job.output)
         return Converted(
@@ -107,7 +123,31 @@ class OrtTarget:
             ops=typed_op_counts(onnx.load(job.output)),
         )
 
-    def _request(self, job: ConversionJob, command: str, output: Path) -> None:
+    def _make(self, job: ConversionJob, output: Path) -> None:
+        recipe, fields = job.recipe, dict[str, Any]()
+        if recipe.precision in CALIBRATED:
+            fields = {
+                "ranges": msgspec.to_builtins(job.ranges),
+                "keep_float": list(job.keep_float),
+                "options": msgspec.to_builtins(qdq_options(recipe)),
+                "given": msgspec.to_builtins(job.given),
+                "whole": recipe.precision == "int8-full",
+                "operators": is_operator_format(recipe),
+            }
+            if saturates(recipe):
+                job.progress.notice(SATURATION)
+        found = self._request(
+            job,
+            _PASSES[recipe.precision],
+            {"source": str(job.model), "output": str(output), **fields},
+        )
+        if reason := found.get("float_reason"):
+            raise VerificationError(
+                f"{job.spec.name} can't be all integer: {reason}.",
+                "Use int8, which keeps such ops in float, or --head raw.",
+            )
+
+    def _request(self, job: ConversionJob, command: str, fields: Fields) -> Fields:
         """In the child that is kept: to start one takes as long as most of its work."""
         if self._child is None:
             child = Child(
@@ -117,13 +157,9 @@ class OrtTarget:
                 advice="Try another precision, or report the model.",
             )
             self._child = self._children.enter_context(child)
-        fields = {
-            "source": str(job.model),
-            "output": str(output),
-            "spec": msgspec.to_builtins(job.spec),
-        }
+        fields = {**fields, "spec": msgspec.to_builtins(job.spec)}
         try:
-            self._child.request(command, fields)
+            return self._child.request(command, fields)[0]
         except MobileqError:
             self.close()  # it may have crashed
             raise

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mobileq.external.framing import Arrays, Fields
-from mobileq.spec import ModelSpec
+from mobileq.graph.given_quantization import GivenQuantization
+from mobileq.spec import ModelSpec, TensorRanges
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -33,6 +34,32 @@ class OrtWorker:
 
         _write(with_dynamic_ranges(_loaded(fields)), fields)
         return {}, {}
+
+    def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """float32 .onnx -> pairs of QuantizeLinear and DequantizeLinear, or operators on integers.
+
+        Gives the reason why it is not all integer, where that is asked for.
+        """
+        from mobileq.targets.onnxruntime.kernels import float_reason, in_operator_format
+        from mobileq.targets.qdq.options import QdqOptions
+        from mobileq.targets.qdq.writing import quantized_model
+
+        given = fields["given"]
+        model = quantized_model(
+            _loaded(fields),
+            msgspec.convert(fields["ranges"], TensorRanges),
+            fields["keep_float"],
+            msgspec.convert(fields["options"], QdqOptions),
+            None if given is None else msgspec.convert(given, GivenQuantization),
+            whole=fields["whole"],
+        )
+        reason = None
+        if fields["whole"] or fields["operators"]:
+            operators = in_operator_format(model, Path(fields["output"]).parent)
+            reason = float_reason(operators) if fields["whole"] else None
+            model = operators if fields["operators"] else model
+        _write(model, fields)
+        return {"float_reason": reason}, {}
 
 
 def _loaded(fields: Fields) -> ModelProto:

@@ -41,15 +41,18 @@ def quantized_model(
     keep_float: Collection[str],
     options: QdqOptions | None = None,
     given: GivenQuantization | None = None,
+    *,
+    whole: bool = False,
 ) -> ModelProto:
     """The model with pairs of QuantizeLinear and DequantizeLinear. Same input, same bytes.
 
     Args:
         model: The prepared float model.
         ranges: Of its activations; a node without one stays float.
-        keep_float: Tensors whose nodes stay float. What follows the last weights does in any case.
+        keep_float: Tensors whose nodes stay float. What follows the last weights does as well.
         given: The scales that the model came with, if it did: its weights keep theirs, and what
             follows the last of them is integer as well where it has scales.
+        whole: What follows the last weights is integer, too.
 
     Raises:
         InputError: Its operators are so old that they have no form with pairs.
@@ -63,7 +66,8 @@ def quantized_model(
             f"Export the model with opset {_OLDEST} or later.",
         )
     placement = _PLACES[options.kernels](
-        made.graph, ranges, keep_float, constants(made.graph), decoding_too=given is not None
+        *(made.graph, ranges, keep_float, constants(made.graph)),
+        decoding_too=whole or given is not None,
     )
     _Writer(made.graph, placement, options, given).write()
     return made
