@@ -18,6 +18,7 @@ from mobileq.cli import (
     predict,
     push,
     recommend,
+    runner,
     sensitivity,
     validate,
     verify,
@@ -72,3 +73,4 @@ for command in (
     doctor.doctor,
 ):
     app.command()(command)
+app.add_typer(runner.runner)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,18 @@ def test_an_installed_package_renders_the_same_project(
     # Else a checkout would have been held against itself.
     used = python(tmp_path, "-c", "import mobileq; print(mobileq.__file__)", path=installed)
     assert Path(used.strip()).is_relative_to(installed)
+
+
+def test_a_runner_is_in_the_wheel_where_one_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runner = tmp_path / "runner.jar"
+    with zipfile.ZipFile(runner, "w") as jar:
+        jar.writestr("classes.dex", b"dex")
+    monkeypatch.setenv("MOBILEQ_RUNNER", str(runner))
+    python(jvm.ROOT, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("mobileq/assets/runner.jar") == runner.read_bytes()
+        # With what it is made of, for those who have another TensorFlow Lite.
+        assert "mobileq/android_runner/src/main/java/mobileq/runner/Main.java" in archive.namelist()

@@ -18,7 +18,7 @@ from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
     *("convert", "inspect", "validate", "predict", "detect", "recommend", "sensitivity"),
-    *("verify", "demo", "android", "devices", "push", "doctor"),
+    *("verify", "demo", "android", "devices", "push", "doctor", "runner"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")
 
@@ -57,9 +57,9 @@ def test_help_lists_the_commands(cli: Cli, arguments: tuple[str, ...]) -> None:
     assert "..." not in result.out.replace("[ARGS]...", ""), "a summary was cut off"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS[:-1], "runner build"])
 def test_every_command_explains_its_options(cli: Cli, command: str) -> None:
-    result = cli(command, "--help")
+    result = cli(*command.split(), "--help")
     assert (result.code, result.err) == (0, "")
     assert "--json" in result.out
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mobileq.device.runner.build import java_files
 from mobileq.device.runner.remote import RunnerPlace
 from tests.android import jvm
 
 SOURCES = jvm.ROOT / "android_runner/src/main/java"
-_APP = jvm.TEMPLATE / "app/src/main/java"
-_RUNTIMES = (_APP / "mobileq/app/tflite", _APP / "mobileq/app/mnn", _APP / "com/taobao")
 _DESKTOP = jvm.ROOT / "tests/android/desktop"
-
-
-def files() -> list[str]:
-    """All that the runner is made of: the core, the app's runtimes, and its own."""
-    return jvm.sources(jvm.CORE, SOURCES, *_RUNTIMES)
 
 
 def compile_runner(output: Path) -> str:
     """ "" or what javac said."""
     # The libraries' annotations are not all there, which says nothing of our code.
     lint = "-Xlint:all,-classfile,-path,-options,-processing"
-    return jvm.javac(output, files(), jvm.libraries("android", "tflite"), lint)
+    return jvm.javac(output, java_files(), jvm.libraries("android", "tflite"), lint)
 
 
 def compile_desktop(output: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mobileq.device.runner.build import java_files
 from tests.android import jvm
 from tests.android.class_references import Library, missing_members
 from tests.device.runner import java
@@ -17,7 +18,7 @@ def test_android_7_and_java_8_have_everything_that_is_called(runner_classes: Pat
 
 def test_error_prone_finds_nothing(tmp_path: Path):
     classes = jvm.libraries("android", "tflite")
-    assert jvm.error_prone(tmp_path, java.files(), classes) == ""
+    assert jvm.error_prone(tmp_path, java_files(), classes) == ""
 
 
 def test_it_is_plain_java():

@@ -1,0 +1,209 @@
+"""Makes the runner: javac, then D8, which makes of classes what Android runs. The same bytes from
+the same sources, libraries and tools."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobileq.android.runtimes import RUNTIMES
+from mobileq.android.template import template_folder
+from mobileq.device.runner.kit import JAR, Kit, classes_jar, native_libraries
+from mobileq.errors import InputError, MissingDependencyError, ToolError
+from mobileq.logfile import log_path, logger
+from mobileq.staging import staging_path, temporary_folder
+
+MIN_API = 24
+_OLDEST_JDK = 17
+_KEY = "made-from.txt"
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""The first that an archive can have."""
+_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+@dataclass(frozen=True)
+class Jdk:
+    """A Java that compiles."""
+
+    home: Path
+    version: str
+
+    def program(self, name: str) -> str:
+        """`javac`, `java`."""
+        return str(self.home / "bin" / name)
+
+
+def find_jdk() -> Jdk:
+    """The JDK of $JAVA_HOME, or that of the `javac` on PATH.
+
+    Raises:
+        MissingDependencyError: There is none, or it is too old.
+    """
+    home = os.environ.get("JAVA_HOME")
+    named = shutil.which(Path(home) / "bin" / "javac") if home else None
+    found = named or shutil.which("javac")
+    hint = f"Install a JDK, {_OLDEST_JDK} or later: `apt install openjdk-17-jdk-headless`."
+    if found is None:
+        raise MissingDependencyError("There is no Java compiler (javac) on PATH.", hint)
+    said = _run([found, "-version"], "javac").strip()
+    match = re.search(r"javac (\d+)\S*", said)
+    if match is None or int(match[1]) < _OLDEST_JDK:
+        raise MissingDependencyError(f"{found} is too old ({said}).", hint)
+    return Jdk(Path(found).resolve().parents[1], match[0])
+
+
+def build_kit(
+    folder: Path, *, archives: Sequence[Path], r8: Path | None = None, jar: Path | None = None
+) -> tuple[Kit, bool]:
+    """The runner and the native libraries of Android libraries, in a folder of their own.
+
+    Args:
+        folder: Replaced, where it is a kit.
+        archives: .aar files: LiteRT's, or TensorFlow Lite's; also of their GPU delegate.
+        r8: The jar of R8, where the runner is to be made.
+        jar: A runner that is made already.
+
+    Returns:
+        The kit, and whether it had to be made: nothing is done where all is as it was.
+
+    Raises:
+        InputError: An archive can't be used, or something else than a kit is in the folder.
+        MissingDependencyError: There is no JDK.
+        ToolError: javac or D8 failed.
+    """
+    libraries = native_libraries(archives)
+    if not any(name.endswith("/libtensorflowlite_jni.so") for name in libraries):
+        raise InputError(
+            "None of the archives has libtensorflowlite_jni.so.",
+            "Give litert-1.4.2.aar, or tensorflow-lite-2.16.1.aar, with --aar.",
+        )
+    jdk = find_jdk() if jar is None else None
+    key = _key(jdk, [*archives, *(each for each in (r8, jar) if each is not None)])
+    kit = Kit(folder)
+    if kit.jar.is_file() and _read(folder / _KEY) == key:
+        return kit, False
+    if folder.exists() and any(folder.iterdir()) and not (folder / _KEY).exists():
+        raise InputError(f"{folder} is not a runner's folder.", "Choose another --output.")
+    with temporary_folder() as scratch:
+        if jar is None:
+            assert jdk is not None
+            assert r8 is not None
+            dex = make_dex(jdk, r8, archives, scratch)
+            jar = scratch / JAR
+            write_jar(jar, dex)
+        _place(folder, jar, libraries, key)
+    return kit, True
+
+
+def _key(jdk: Jdk | None, files: Iterable[Path]) -> str:
+    """Of all that a kit is made from."""
+    lines = [jdk.version if jdk else "no Java"]
+    for path in [*map(Path, java_files()), *files]:
+        lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.name}")
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.is_file() else None
+
+
+def _place(folder: Path, jar: Path, libraries: dict[str, bytes], key: str) -> None:
+    staging = staging_path(folder)
+    staging.mkdir(parents=True)
+    try:
+        shutil.copyfile(jar, staging / JAR)
+        for name, content in libraries.items():
+            path = staging / "lib" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        (staging / _KEY).write_text(key)
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def runner_folder() -> Path:
+    """`android_runner/`: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package / "android_runner", package.parent / "android_runner"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError("mobileq was installed without android_runner")
+
+
+def java_files() -> list[str]:
+    """All that the runner is made of: the app's core and runtimes, and its own."""
+    template = template_folder()
+    folders = [template / "core/src/main/java", runner_folder() / "src/main/java"]
+    folders += [template / each for runtime in RUNTIMES.values() for each in runtime.folders]
+    return sorted(str(path) for folder in folders for path in folder.rglob("*.java"))
+
+
+def make_dex(jdk: Jdk, r8: Path, archives: Sequence[Path], scratch: Path) -> bytes:
+    """classes.dex of the runner and of all classes of Android libraries.
+
+    Raises:
+        ToolError: javac or D8 failed; its output is in the log file.
+    """
+    libraries = []
+    for at, archive in enumerate(archives):
+        libraries.append(scratch / f"{at}.jar")
+        libraries[-1].write_bytes(classes_jar(archive))
+    stubs, classes, dex = scratch / "stubs", scratch / "classes", scratch / "dex"
+    dex.mkdir()
+    compile_java(jdk, sorted(map(str, (runner_folder() / "stubs").rglob("*.java"))), stubs, ())
+    compile_java(jdk, java_files(), classes, (stubs, *libraries))
+    compiled = sorted(map(str, classes.rglob("*.class")))
+    command = [
+        *(jdk.program("java"), *_JVM, "-cp", str(r8), "com.android.tools.r8.D8"),
+        *("--release", "--min-api", str(MIN_API), "--output", str(dex), "--lib", str(jdk.home)),
+        *(*compiled, *map(str, libraries)),
+    ]
+    said = _run(command, "D8")
+    if said.strip():
+        logger().info("D8: %s", said)
+    return (dex / "classes.dex").read_bytes()
+
+
+def compile_java(jdk: Jdk, files: Sequence[str], output: Path, class_path: Sequence[Path]) -> None:
+    """javac. Raises ToolError."""
+    output.mkdir()
+    options = [f"-J{each}" for each in _JVM]
+    command = [
+        *(jdk.program("javac"), *options, "--release", "17", "-encoding", "UTF-8"),
+        *("-nowarn", "-d", str(output), "-cp", os.pathsep.join(map(str, class_path)), *files),
+    ]
+    _run(command, "javac")
+
+
+def write_jar(path: Path, dex: bytes) -> None:
+    """An archive whose bytes depend on `dex` alone: not compressed, for zlibs differ."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("classes.dex", _DATE), dex)
+
+
+def _run(command: Sequence[str], tool: str) -> str:
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except OSError as error:
+        raise ToolError(
+            f"{tool} cannot be run: {error.strerror}.", "Check the JDK (JAVA_HOME, PATH)."
+        ) from error
+    said = done.stdout + done.stderr
+    if done.returncode:
+        logger().error("%s: %s", tool, said)
+        lines = [line for line in said.splitlines() if line.strip()]
+        first = lines[0] if lines else f"exit code {done.returncode}"
+        hints = {"javac": "Give the .aar files of the API and of the GPU delegate, too. "}
+        raise ToolError(
+            f"{tool} failed: {first[:300]}", f"{hints.get(tool, '')}All it said is in {log_path()}."
+        )
+    return said
