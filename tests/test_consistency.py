@@ -29,7 +29,7 @@ from mobileq.manifest import (
 from mobileq.preparation.recognise import recognise_shapes
 from mobileq.preparation.spec_file import apply_overrides, read_spec_file
 from mobileq.spec import Artifact, ModelSpec, PreprocessSpec, QuantParams, QuantRecipe, TensorSpec
-from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.classes import ClassesSpec, ClassHead
 from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.decode import decode
 
@@ -326,7 +326,10 @@ def test_any_metadata_of_others_gives_a_consistent_model(metadata: dict[str, str
     ("shapes", "why"),
     [
         (((1, 8),), "'o0' [1, 8] does not hold 7 for a picture"),
-        (((1, 7), (1, 7)), "classes are read of one output; the model has 2"),
+        (
+            ((1, 7), (1, 7)),
+            "classes are read of one output, or of those that heads name; the model has 2",
+        ),
         (((1, 7),), None),
         (((4, 7, 1, 1),), None),
         (((-1, 7),), None),
@@ -349,3 +352,44 @@ def test_classes_are_held_against_the_output(
     )
     found = contradiction(model)
     assert found == (why and f"field `classes.class_count`: {why}")
+
+
+AGE, GENDER = (
+    ClassHead(name="age", output="o0", class_count=5),
+    ClassHead(name="gender", output="o1", class_count=2, values="probabilities"),
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "heads", "why"),
+    [
+        (7, (AGE, GENDER), None),
+        (2, (GENDER,), None),
+        (8, (AGE, GENDER), "`classes.class_count`: it is 8; the heads have 7 together"),
+        (10, (AGE, AGE), "`classes.heads[1].output`: 'o0' is there twice"),
+        (
+            *(7, (AGE, msgspec.structs.replace(GENDER, output="o2"))),
+            "`classes.heads[1].output`: the model has no output 'o2'; its outputs are 'o0', 'o1'",
+        ),
+        (
+            *(8, (AGE, msgspec.structs.replace(GENDER, class_count=3))),
+            "`classes.heads[1].class_count`: 'o1' [1, 2] does not hold 3 for a picture",
+        ),
+    ],
+)
+def test_heads_are_held_against_their_outputs(
+    count: int, heads: tuple[ClassHead, ...], why: str | None
+) -> None:
+    model = ModelSpec(
+        name="m",
+        task="classify",
+        family=None,
+        inputs=(),
+        outputs=(
+            TensorSpec(name="o0", shape=(1, 5), dtype="float32"),
+            TensorSpec(name="o1", shape=(1, 2), dtype="float32"),
+        ),
+        classes=ClassesSpec(class_count=count, heads=heads),
+        labels=tuple(f"class {at}" for at in range(count)),
+    )
+    assert contradiction(model) == (why and f"field {why}")

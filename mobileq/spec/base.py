@@ -82,6 +82,11 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
         return None
 
     @property
+    def unshown(self) -> str | None:
+        """What the app can't show of it, as the end of a sentence about the model."""
+        return None
+
+    @property
     def summary(self) -> str:
         """One line for a person."""
         raise NotImplementedError

@@ -108,3 +108,66 @@ def test_finished_tensors_are_answered_as_well(
     assert found.scores[1].agreement is not None
     assert found.scores[1].agreement["reference_count"] == 6
     assert found.scores[1].agreement["top1"] == 1.0
+
+
+@pytest.fixture
+def two_heads(tmp_path: Path) -> Path:
+    """x [1, 3, 16, 16] -> `colour` [1, 3], logits, and `light` [1, 2], probabilities."""
+    made = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,3,16,16] x) => (float[1,3] colour, float[1,2] light) {
+            a = Conv<pads = [1, 1, 1, 1]>(x, w)
+            b = GlobalAveragePool(a)
+            f = Flatten(b)
+            colour = Slice(f, zero, three, one)
+            g = Slice(f, three, five, one)
+            light = Softmax(g)
+        }"""
+    )
+    weights = np.zeros((5, 3, 3, 3), np.float32)
+    weights[:, :, 1, 1] = [[6, -3, -3], [-3, 6, -3], [-3, -3, 6], [-3, -3, -3], [3, 3, 3]]
+    made.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    for name, number in (("zero", 0), ("one", 1), ("three", 3), ("five", 5)):
+        made.graph.initializer.append(numpy_helper.from_array(np.array([number]), name))
+    path = tmp_path / "heads.onnx"
+    onnx.save(made, path)
+    (tmp_path / "heads.toml").write_text(
+        """labels = ["red", "green", "blue", "dark", "bright"]
+        [classes]
+        class_count = 5
+        heads = [
+            { name = "colour", output = "colour", class_count = 3 },
+            { name = "light", output = "light", class_count = 2, values = "probabilities" },
+        ]"""
+    )
+    return path
+
+
+def test_each_head_has_classes_and_scores_of_its_own(
+    two_heads: Path, pictures: Path, tmp_path: Path
+) -> None:
+    bundle, spec = tmp_path / "bundle", tmp_path / "heads.toml"
+    manifest = mobileq.convert(
+        *(two_heads, bundle),
+        precision="fp32,int8",
+        calib=pictures,
+        spec=spec,
+        progress=mobileq.Silent(),
+    )
+    assert manifest.model.labels[3:] == ("dark", "bright")
+    assert manifest.measurements["tflite-int8"]["agreement_top1"] == 1.0
+    known = sorted(path for path in pictures.rglob("*.png") if path.parent.name != "white")
+    rows = [f"{path.parent.name}/{path.name},{path.parent.name},bright" for path in known]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,colour,light", *rows]))
+
+    found = mobileq.validate(bundle, pictures, tmp_path / "labels.csv", runs=1)
+    for each in found.scores:
+        assert each.accuracy is not None
+        assert each.accuracy["top1_by_head"] == {"colour": 1.0, "light": 1.0}
+        assert each.accuracy["top1"] == 1.0
+
+    told = mobileq.predict(bundle, known[0], artifact="int8", top=1)[0]
+    assert [item.cells[0] for item in told.items] == ["colour: blue", "light: bright"]
+    options = mobileq.AndroidOptions(application_id="a.b", name="x", runtimes=("tflite",))
+    with pytest.raises(mobileq.InputError, match="answers 2 questions at once"):
+        mobileq.render_project(bundle, tmp_path / "app", options)

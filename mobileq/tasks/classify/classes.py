@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.classes import ClassesSpec, ClassHead
+from mobileq.tasks.base import Outputs
 
 SHOWN = 5
 """So many classes are told to people, in golden.json and in the app."""
@@ -17,9 +18,14 @@ KEPT = 100
 """So many are kept of each picture: 50,000 pictures with all of ImageNet's classes were 200 MB."""
 
 
+type Classed = ClassesSpec | ClassHead
+"""What says how many values a row has and what they are."""
+
+
 @dataclass(frozen=True, eq=False)
 class TopClasses:
-    """The best classes of one picture, the best first, equal ones in the order of classes.
+    """The best classes of one head for one picture, the best first, equal ones in the order of
+    classes.
 
     `class_id` is int32 [n], `probability` float32 [n], n up to `KEPT`: fewer where the model has
     fewer, or gives what is no number.
@@ -36,25 +42,18 @@ class TopClasses:
         """The best class; -1 where there is none."""
         return int(self.class_id[0]) if len(self) else -1
 
-    def within(self, count: int, lowest: float = 0.0) -> TopClasses:
-        """The first so many, of those that are at least so probable."""
-        kept = np.flatnonzero(self.probability >= np.float32(lowest))[:count]
-        return TopClasses(self.class_id[kept], self.probability[kept])
-
-    def named(self, labels: Sequence[str]) -> list[tuple[str, float]]:
-        """(name, probability); a class without a name has its number."""
-        return [
-            (labels[class_id] if class_id < len(labels) else str(class_id), float(share))
-            for class_id, share in zip(self.class_id, self.probability, strict=True)
-        ]
+    def within(self, count: int, lowest: float = 0.0) -> list[tuple[np.int32, np.float32]]:
+        """(class, probability) of the first so many that are at least so probable."""
+        pairs = zip(self.class_id, self.probability, strict=True)
+        return [pair for pair in pairs if pair[1] >= np.float32(lowest)][:count]
 
 
-def rows_of(spec: ClassesSpec, values: NDArray[Any]) -> NDArray[np.float32]:
+def rows_of(spec: Classed, values: NDArray[Any]) -> NDArray[np.float32]:
     """[pictures, classes] of the output, in whatever shape it has these."""
     return np.asarray(values, np.float32).reshape(-1, spec.class_count)
 
 
-def probabilities(spec: ClassesSpec, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities(spec: Classed, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """[pictures, classes]; NaN stays NaN and leaves the others their share.
 
     `mobileq.core.classify.TopClasses` does the same in Java: in double precision, the highest one's
@@ -72,15 +71,35 @@ def probabilities(spec: ClassesSpec, rows: NDArray[np.float32]) -> NDArray[np.fl
     return shares
 
 
-def top_classes(spec: ClassesSpec, rows: NDArray[np.float32]) -> tuple[TopClasses, ...]:
+def top_classes(spec: Classed, rows: NDArray[np.float32], first: int = 0) -> tuple[TopClasses, ...]:
     """Of each picture.
 
     Ranked by what the model gives: two logits far below the best have no probability in float64,
     and still an order.
+
+    Args:
+        first: Number of the first class.
     """
     found = []
     for row, shares in zip(rows, probabilities(spec, rows), strict=True):
         order = np.argsort(-row, kind="stable")[:KEPT]  # NaN comes last
         order = order[~np.isnan(row[order])]
-        found.append(TopClasses(order.astype(np.int32), shares[order].astype(np.float32)))
+        class_id = (order + first).astype(np.int32)
+        found.append(TopClasses(class_id, shares[order].astype(np.float32)))
     return tuple(found)
+
+
+Answer = tuple[TopClasses, ...]
+"""What a model says about one picture: one of each head."""
+
+
+def answers_of(
+    heads: Sequence[ClassHead], outputs: Outputs, count: int | None
+) -> tuple[Answer, ...]:
+    """Of the first `count` pictures, or of all."""
+    found, first = [], 0
+    for head in heads:
+        rows = rows_of(head, outputs[head.output])
+        found.append(top_classes(head, rows[:count], first))
+        first += head.class_count
+    return tuple(zip(*found, strict=True))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.tasks.classify.classes import TopClasses
     from mobileq.vision.arrays import ByteArray
 
 
@@ -23,15 +22,23 @@ class PredictedClass(Spec, frozen=True, kw_only=True):
     label: str
     class_id: int
     probability: float
+    head: str | None = None
+    """Which question it answers, where the model answers several."""
+
+    @property
+    def told(self) -> str:
+        """`age: 20 to 29`."""
+        return self.label if self.head is None else f"{self.head}: {self.label}"
 
     @property
     def cells(self) -> tuple[str, str]:
         """As a row of a table."""
-        return self.label, f"{self.probability:.3f}"
+        return self.told, f"{self.probability:.3f}"
 
 
 class PictureClasses(PicturePrediction, frozen=True, kw_only=True):
-    """The best classes of one picture, the best first, see `PicturePrediction`."""
+    """The best classes of one picture, the best first, head by head where there are several; see
+    `PicturePrediction`."""
 
     columns: ClassVar[tuple[str, ...]] = ("class", "probability")
     thing: ClassVar[str] = "class"
@@ -45,8 +52,11 @@ class PictureClasses(PicturePrediction, frozen=True, kw_only=True):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        """The best one."""
-        return tuple(each.label for each in self.classes[:1])
+        """The best one of each head."""
+        best: dict[str | None, str] = {}
+        for each in self.classes:
+            best.setdefault(each.head, each.told)
+        return tuple(best.values())
 
     @property
     def class_id(self) -> NDArray[Any]:
@@ -70,36 +80,44 @@ class PictureClasses(PicturePrediction, frozen=True, kw_only=True):
         """
         from mobileq.tasks.classify.draw import draw_classes
 
-        shares = [(each.label, each.probability) for each in self.classes]
+        shares = [(each.told, each.probability) for each in self.classes]
         return draw_classes(self.picture(), shares)
 
 
 class ClassifyPredictor:
     """See `mobileq.tasks.base.Predictor`."""
 
-    def __init__(self, task: Task, labels: Sequence[str], limits: Limits) -> None:
+    def __init__(
+        self, task: Task, labels: Sequence[str], heads: Sequence[str], limits: Limits
+    ) -> None:
         self._task, self._labels, self._limits = task, labels, limits
+        self._heads: Sequence[str | None] = heads if len(heads) > 1 else (None,)
 
-    def read(self, outputs: Outputs, sample: Sample) -> TopClasses:
-        """Within the limits; where there are none, as many as are drawn."""
+    def read(self, outputs: Outputs, sample: Sample) -> tuple[PredictedClass, ...]:
+        """Within the limits; where there are none, as many of each head as are drawn."""
         from mobileq.tasks.classify.classes import SHOWN
 
-        answer: TopClasses = self._task.read(outputs, sample, "shown")[0]
-        return answer.within(self._limits.top or SHOWN, self._limits.score or 0.0)
+        count, lowest = self._limits.top or SHOWN, self._limits.score or 0.0
+        answer = self._task.read(outputs, sample, "shown")[0]
+        return tuple(
+            PredictedClass(
+                label=self._labels[class_id],
+                class_id=int(class_id),
+                probability=round(float(share), 6),
+                head=head,
+            )
+            for head, best in zip(self._heads, answer, strict=True)
+            for class_id, share in best.within(count, lowest)
+        )
 
-    def draw(self, image: ByteArray, answer: TopClasses) -> ByteArray:
+    def draw(self, image: ByteArray, answer: tuple[PredictedClass, ...]) -> ByteArray:
         """Each class with a bar as long as it is probable."""
         from mobileq.tasks.classify.draw import draw_classes
 
-        return draw_classes(image, answer.named(self._labels))
+        return draw_classes(image, [(each.told, each.probability) for each in answer])
 
     def told(
-        self, answer: TopClasses, image: str, frame: int | None, drawn: str | None
+        self, answer: tuple[PredictedClass, ...], image: str, frame: int | None, drawn: str | None
     ) -> PictureClasses:
         """All of them."""
-        named = zip(answer.class_id, answer.named(self._labels), strict=True)
-        classes = tuple(
-            PredictedClass(label=label, class_id=int(class_id), probability=round(share, 6))
-            for class_id, (label, share) in named
-        )
-        return PictureClasses(image=image, frame=frame, classes=classes, drawn=drawn)
+        return PictureClasses(image=image, frame=frame, classes=answer, drawn=drawn)

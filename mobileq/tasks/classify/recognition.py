@@ -12,7 +12,7 @@ from typing import TypedDict
 from mobileq.graph.outputs import end_of
 from mobileq.graph.pixel_scaling import scales_pixels
 from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
-from mobileq.spec.classes import ClassesSpec, ClassValues
+from mobileq.spec.classes import ClassesSpec, ClassHead, ClassValues
 from mobileq.tasks.classify.imagenet_classes import IMAGENET1K
 from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Questions, Reasons
 
@@ -53,20 +53,21 @@ _VALUES: Mapping[str, ClassValues] = {
 
 def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
     """See `mobileq.tasks.recognition.Recogniser`."""
-    count = _class_count(facts)
-    if count is None or not _holds_classes(facts, count):
+    counts = _class_counts(facts)
+    if not counts or not _holds_classes(facts, counts):
         return {}
-    reading, unread = _reading(facts, count)
-    if isinstance(facts.picture, str):
-        return Claim(task="classify", reading=reading, class_count=count, questions=unread)
-    preprocess, assumed = _preprocess(facts, facts.picture)
+    reading, unread = _reading(facts, counts)
+    preprocess, questions = None, unread
+    if not isinstance(facts.picture, str):
+        preprocess, assumed = _preprocess(facts, facts.picture)
+        questions = {"preprocess": assumed, **unread}
     return Claim(
         task="classify",
         preprocess=preprocess,
         reading=reading,
-        class_count=count,
-        has_background=count in _BACKGROUNDS,
-        questions={"preprocess": assumed, **unread},
+        class_count=sum(counts),
+        has_background=counts[0] in _BACKGROUNDS,
+        questions=questions,
     )
 
 
@@ -75,42 +76,62 @@ def misfit(spec: ModelSpec) -> str | None:
     return None
 
 
-def _class_count(facts: ModelFacts) -> int | None:
-    """K of one output [1, K], or [1, K, 1, 1] in either layout."""
-    if isinstance(facts.rows, str) or len(facts.rows) != 1:
-        return None
-    shape = facts.rows[0].shape
-    if len(shape) not in (2, 4) or shape[0] != 1 or min(shape) < 1:
-        return None
-    lengths = [length for length in shape[1:] if length != 1]
-    return lengths[0] if len(lengths) == 1 else None
+def _class_counts(facts: ModelFacts) -> tuple[int, ...]:
+    """K of each output, all of which are [1, K], or [1, K, 1, 1] in either layout; else none."""
+    if isinstance(facts.rows, str):
+        return ()
+    counts = []
+    for shape in (output.shape for output in facts.rows):
+        lengths = [length for length in shape[1:] if length != 1]
+        is_row = len(shape) in (2, 4) and shape[0] == 1 and min(shape) > 0
+        if not is_row or len(lengths) != 1:
+            return ()
+        counts += lengths
+    return tuple(counts)
 
 
-def _holds_classes(facts: ModelFacts, count: int) -> bool:
+def _holds_classes(facts: ModelFacts, counts: tuple[int, ...]) -> bool:
+    """Several outputs may be anything, unless each ends in a softmax."""
+    ends = _ends(facts)
+    if len(counts) > 1:
+        return facts.named_task in (None, "classify") and set(ends) <= _SOFTMAXES
     if facts.named_task is not None:
         return facts.named_task == "classify"
+    ((count,), (end,)) = counts, ends
     if facts.names is not None and len(facts.names) == count:
         return True
     if facts.index is None:
         return count in _IMAGENET_COUNTS
-    end = end_of(facts.index, facts.outputs[0].name)
-    if end is None:
-        return False
-    is_usual = count in _IMAGENET_COUNTS and end.op_type in _LOGITS
-    return is_usual or end.op_type in _SOFTMAXES
+    return (count in _IMAGENET_COUNTS and end in _LOGITS) or end in _SOFTMAXES
 
 
-def _reading(facts: ModelFacts, count: int) -> tuple[ClassesSpec | None, Questions]:
+def _ends(facts: ModelFacts) -> list[str]:
+    """The op type that gives each output's values; "" where that is not known."""
+    if facts.index is None:
+        return [""] * len(facts.outputs)
+    nodes = [end_of(facts.index, output.name) for output in facts.outputs]
+    return ["" if node is None else node.op_type for node in nodes]
+
+
+def _reading(facts: ModelFacts, counts: tuple[int, ...]) -> tuple[ClassesSpec | None, Questions]:
     """By the op at the end; without a graph nobody can tell logits from probabilities."""
     if facts.index is None:
         return None, {
             "reading": "Whether its values are logits or probabilities is not known, so files are "
             "compared by their numbers."
         }
-    end = end_of(facts.index, facts.outputs[0].name)
-    values = None if end is None else _VALUES.get(end.op_type)
-    if values is not None:
-        return ClassesSpec(class_count=count, values=values), {}
+    values = [_VALUES.get(end) for end in _ends(facts)]
+    if len(counts) > 1:
+        heads = tuple(
+            ClassHead(
+                name=output.name, output=output.name, class_count=count, values=kind or "logits"
+            )
+            for output, count, kind in zip(facts.outputs, counts, values, strict=True)
+        )
+        return ClassesSpec(class_count=sum(counts), heads=heads), {}
+    ((count,), (kind,)) = counts, values
+    if kind is not None:
+        return ClassesSpec(class_count=count, values=kind), {}
     return ClassesSpec(class_count=count), {
         "reading": "What its values are does not show at the graph's end; logits are assumed, for "
         'probabilities a --spec file has [classes] values = "probabilities".'

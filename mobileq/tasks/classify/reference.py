@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.classes import ClassHead
 from mobileq.tasks.base import Compared, Outputs
-from mobileq.tasks.classify.classes import TopClasses, probabilities, rows_of, top_classes
+from mobileq.tasks.classify.classes import Answer, answers_of, probabilities, rows_of
 from mobileq.tasks.noise import NoiseReference
 
 _SURE = 1e-3
@@ -23,26 +25,35 @@ class ClassifyReference:
     them costs nothing, as it changes no answer, and each class counts as much as the model takes
     it for possible. Unlike the divergences of Kullback and Leibler it is finite where integers
     round a probability to 0, and its root is a distance between 0 and 1.
+    Of several heads it is the mean.
     """
 
-    def __init__(self, name: str, spec: ClassesSpec, outputs: Outputs, answers: bool) -> None:
-        self._name, self._spec, self._answers = name, spec, answers
+    def __init__(self, heads: Sequence[ClassHead], outputs: Outputs, answers: bool) -> None:
+        self._heads, self._answers = heads, answers
         self._noise = NoiseReference(outputs)
-        rows = rows_of(spec, outputs[name])
-        self._roots = self._rooted(rows)
-        self.answer: TopClasses | None = top_classes(spec, rows[:1])[0] if answers else None
+        self._roots = [_rooted(head, outputs) for head in heads]
+        self.answer: Answer | None = answers_of(heads, outputs, 1)[0] if answers else None
 
     def compare(self, found: Outputs) -> Compared:
         """Another model's outputs; of a batch, the first picture's answer stands for all."""
         noise = self._noise.noise(found)
-        rows = rows_of(self._spec, found[self._name])
-        apart = np.square(self._rooted(rows) - self._roots).sum(axis=1) / 2.0
-        # What is no number is as far away as can be, and infinity must not outweigh all others.
-        distance = np.clip(np.nan_to_num(apart, nan=1.0), 0.0, 1.0).mean()
-        answer = top_classes(self._spec, rows[:1])[0] if self._answers else None
-        return Compared(float(distance) + _SURE * noise, noise, answer)
+        distances = [
+            _distance(_rooted(head, found), roots)
+            for head, roots in zip(self._heads, self._roots, strict=True)
+        ]
+        distance = sum(distances) / len(distances)
+        answer = answers_of(self._heads, found, 1)[0] if self._answers else None
+        return Compared(distance + _SURE * noise, noise, answer)
 
-    def _rooted(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        # Integers that stand for probabilities may have a zero point that is not exact.
-        roots: NDArray[np.float64] = np.sqrt(np.maximum(probabilities(self._spec, rows), 0.0))
-        return roots
+
+def _rooted(head: ClassHead, outputs: Outputs) -> NDArray[np.float64]:
+    shares = probabilities(head, rows_of(head, outputs[head.output]))
+    # Integers that stand for probabilities may have a zero point that is not exact.
+    roots: NDArray[np.float64] = np.sqrt(np.maximum(shares, 0.0))
+    return roots
+
+
+def _distance(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    apart = np.square(found - wanted).sum(axis=1) / 2.0
+    # What is no number is as far away as can be, and infinity must not outweigh all others.
+    return float(np.clip(np.nan_to_num(apart, nan=1.0), 0.0, 1.0).mean())

@@ -7,44 +7,81 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mobileq.tasks.base import COUNT, Figures
-from mobileq.tasks.classify.classes import TopClasses
+from mobileq.tasks.base import COUNT, Figures, figure
+from mobileq.tasks.classify.classes import Answer, TopClasses
+
+Wanted = Sequence[int | None]
+"""The class that each head should give; None where nobody says."""
+Hits = Sequence[Sequence[bool | None]]
+"""By picture and head; None where there is nothing to be right about."""
 
 
-def accuracy(wanted: Sequence[int], found: Sequence[TopClasses]) -> Figures:
-    """Top-1 and top-5: shares of pictures whose class is the best, or among the best five.
+def accuracy(wanted: Sequence[Wanted], found: Sequence[Answer], heads: Sequence[str]) -> Figures:
+    """Top-1 and top-5: shares of answers whose class is the best, or among the best five.
 
     Args:
-        wanted: Class of each picture.
+        wanted: Of each picture.
         found: What was answered.
+        heads: Their names; of several `top1_by_head` tells each.
     """
-    pairs = list(zip(wanted, found, strict=True))
-    return {
-        **_share("top1", [class_id == answer.best for class_id, answer in pairs]),
-        **_share("top5", [class_id in answer.class_id[:5] for class_id, answer in pairs]),
-    }
+    best, five = (_among(wanted, found, count) for count in (1, 5))
+    return {**_share("top1", best), **_share("top5", five), **_by_head(best, heads)}
 
 
-def agreement(reference: Sequence[TopClasses], found: Sequence[TopClasses]) -> Figures:
+def agreement(
+    reference: Sequence[Answer], found: Sequence[Answer], heads: Sequence[str]
+) -> Figures:
     """Share of the reference's answers whose best class is the other's too.
 
     `distance` is the mean total variation, half the sum of what probabilities differ by: 0 where
-    they are the same, 1 where no class is in both.
+    they are the same, 1 where no class is in both. Of several heads `top1_by_head` tells each.
     """
-    pairs = [pair for pair in zip(reference, found, strict=True) if len(pair[0])]
-    distances = [_total_variation(*pair) for pair in pairs]
+    same: list[list[bool | None]] = []
+    distances: list[float] = []
+    for answers in zip(reference, found, strict=True):
+        pairs = list(zip(*answers, strict=True))
+        same.append([wanted.best == other.best if len(wanted) else None for wanted, other in pairs])
+        distances += [_total_variation(*pair) for pair in pairs if len(pair[0])]
     return {
-        COUNT: len(pairs),
-        **_share("top1", [wanted.best == other.best for wanted, other in pairs]),
+        COUNT: len(distances),
+        **_share("top1", same),
         "distance": sum(distances) / len(distances) if distances else 0.0,
+        **_by_head(same, heads),
     }
 
 
-def _share(key: str, hits: Sequence[bool]) -> Figures:
-    """With its standard error, sqrt(p (1 - p) / n); 0 of nothing."""
-    count = max(1, len(hits))
-    share = sum(hits) / count
-    return {key: share, f"{key}_se": math.sqrt(share * (1.0 - share) / count)}
+def _among(wanted: Sequence[Wanted], found: Sequence[Answer], count: int) -> Hits:
+    return [
+        [
+            None if class_id is None else bool(class_id in best.class_id[:count])
+            for class_id, best in zip(class_ids, answer, strict=True)
+        ]
+        for class_ids, answer in zip(wanted, found, strict=True)
+    ]
+
+
+def _share(key: str, hits: Hits) -> Figures:
+    """Of all answers, with its standard error; 0 of nothing.
+
+    Pictures are what was drawn, and the heads of one may well be right together: the error is of
+    their residuals, which for one head is sqrt(p (1 - p) / n).
+    """
+    counted = [[each for each in picture if each is not None] for picture in hits]
+    answers = max(1, sum(map(len, counted)))
+    share = sum(map(sum, counted)) / answers
+    residuals = (sum(picture) - share * len(picture) for picture in counted)
+    error = math.sqrt(sum(residual * residual for residual in residuals)) / answers
+    return {key: share, f"{key}_se": error}
+
+
+def _by_head(hits: Hits, heads: Sequence[str]) -> Figures:
+    if len(heads) < 2:
+        return {}
+    shares = [
+        figure(_share("top1", [picture[at : at + 1] for picture in hits]), "top1")
+        for at in range(len(heads))
+    ]
+    return {"top1_by_head": dict(zip(heads, shares, strict=True))}
 
 
 def _total_variation(wanted: TopClasses, found: TopClasses) -> float:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.spec import ModelSpec
-from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.classes import ClassesSpec, heads_of
 from mobileq.tasks.base import Column, Figures, Level, Limits, Measure, Outputs, Truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
-    from mobileq.tasks.classify.classes import TopClasses
+    from mobileq.tasks.classify.classes import Answer
     from mobileq.tasks.classify.labels import ClassTruth
     from mobileq.tasks.classify.predict import ClassifyPredictor
     from mobileq.tasks.classify.reference import ClassifyReference
@@ -59,65 +60,66 @@ class ClassifyTask:
     roles: Mapping[str, str] = {}
 
     def __init__(self, spec: ModelSpec, classes: ClassesSpec) -> None:
-        self._spec, self._classes, self._output = spec, classes, spec.outputs[0].name
+        self._spec, self._heads = spec, heads_of(classes, spec.outputs)
+        self._names = tuple(head.name for head in self._heads)
 
-    def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[TopClasses, ...]:
+    def read(self, outputs: Outputs, sample: Sample, level: Level) -> tuple[Answer, ...]:
         """The same at both levels; how many of them are shown is up to who shows them."""
-        from mobileq.tasks.classify.classes import rows_of, top_classes
+        from mobileq.tasks.classify.classes import answers_of
 
-        rows = rows_of(self._classes, outputs[self._output])
-        return top_classes(self._classes, rows[: len(sample.pictures) or None])
+        return answers_of(self._heads, outputs, len(sample.pictures) or None)
 
     def reference(self, outputs: Outputs, *, answers: bool = False) -> ClassifyReference:
         """Compares probabilities."""
         from mobileq.tasks.classify.reference import ClassifyReference
 
-        return ClassifyReference(self._output, self._classes, outputs, answers)
+        return ClassifyReference(self._heads, outputs, answers)
 
     def row_scores(self, outputs: Outputs, axes: Mapping[str, int], count: int) -> None:
         """No rows are ranked."""
 
-    def agreement(self, reference: Sequence[TopClasses], found: Sequence[TopClasses]) -> Figures:
-        """Share of the pictures whose best class is the reference's."""
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+        """Share of the answers whose best class is the reference's."""
         from mobileq.tasks.classify.scores import agreement
 
-        return agreement(reference, found)
+        return agreement(reference, found, self._names)
 
-    def count(self, answer: TopClasses) -> int:
-        """The picture, unless no value is a number."""
-        return int(len(answer) > 0)
+    def count(self, answer: Answer) -> int:
+        """The heads, but those of which no value is a number."""
+        return sum(len(best) > 0 for best in answer)
 
     def truth(self, annotations: Path, images: Path | None) -> ClassTruth:
         """Folders by class, a CSV of files and labels, or a data.yaml."""
         from mobileq.tasks.classify.labels import read_truth
 
-        return read_truth(annotations, images, self._spec.labels)
+        names = iter(self._spec.labels)
+        by_head = [[*islice(names, head.class_count)] for head in self._heads]
+        return read_truth(annotations, images, by_head)
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[TopClasses]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
         """Top-1 and top-5, with their standard errors."""
         from mobileq.tasks.classify.labels import ClassTruth
         from mobileq.tasks.classify.scores import accuracy
 
         assert isinstance(truth, ClassTruth)
-        return accuracy([truth.class_ids[key] for key in keys], answers)
+        return accuracy([truth.class_ids[key] for key in keys], answers, self._names)
 
     def predictor(self, limits: Limits) -> ClassifyPredictor:
         """Tells classes."""
         from mobileq.tasks.classify.predict import ClassifyPredictor
 
-        return ClassifyPredictor(self, self._spec.labels, limits)
+        return ClassifyPredictor(self, self._spec.labels, self._names, limits)
 
-    def golden(self, answers: Sequence[TopClasses]) -> dict[str, Any]:
-        """The best classes of each picture."""
+    def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        """The best classes of each picture, head by head."""
         from mobileq.tasks.classify.classes import SHOWN
 
         return {
             "classes": [
                 [
                     {"class_id": int(class_id), "score": float(probability)}
-                    for class_id, probability in zip(
-                        answer.class_id[:SHOWN], answer.probability[:SHOWN], strict=True
-                    )
+                    for best in answer
+                    for class_id, probability in best.within(SHOWN)
                 ]
                 for answer in answers
             ]

@@ -5,7 +5,7 @@ import pytest
 from onnx import ModelProto
 
 from mobileq.preparation.recognise import Recognition, recognise, recognise_shapes
-from mobileq.spec.classes import ClassesSpec
+from mobileq.spec.classes import ClassesSpec, ClassHead
 from tests.graph.builders import model_of, outputs_of, picture
 
 PICTURE = picture(1, 3, 224, 224)
@@ -191,3 +191,33 @@ def test_channels_last_are_tensorflows_and_lie_between_minus_one_and_one(start: 
     assert (preprocess.layout, preprocess.image_mean, preprocess.image_std) == (
         *("NHWC", (0.5,) * 3, (0.5,) * 3),
     )
+
+
+def heads(ends: str) -> ModelProto:
+    """Two linear layers, to `a` [1, 5] and `b` [1, 2], and `ends` to `age` and `gender`."""
+    return model_of(
+        f"""g (float[1,3,8,8] x) => (float[1,5] age, float[1,2] gender) {{
+            p = GlobalAveragePool(x)
+            f = Flatten(p)
+            a = Gemm(f, v)
+            b = Gemm(f, w)
+            {ends}
+        }}""",
+        {"v": np.ones((3, 5), np.float32), "w": np.ones((3, 2), np.float32)},
+    )
+
+
+def test_several_softmaxes_are_heads_with_classes_of_their_own() -> None:
+    found = recognise(heads("age = Softmax(a) gender = LogSoftmax(b)")).spec
+    assert found.classes == ClassesSpec(
+        class_count=7,
+        heads=(
+            ClassHead(name="age", output="age", class_count=5, values="probabilities"),
+            ClassHead(name="gender", output="gender", class_count=2, values="logits"),
+        ),
+    )
+    assert len(found.labels) == 7
+
+
+def test_several_rows_of_which_one_may_be_anything_are_none() -> None:
+    assert not is_classifier(recognise(heads("age = Identity(a) gender = Softmax(b)")))
