@@ -29,6 +29,7 @@ __all__ = [
     "Failure",
     "InputError",
     "Inspection",
+    "Installed",
     "MissingDependencyError",
     "MobileqError",
     "Overrides",
@@ -59,6 +60,7 @@ __all__ = [
     "devices",
     "doctor",
     "inspect",
+    "install",
     "predict",
     "push",
     "read_bundle",
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.doctor import Diagnosis, doctor
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
+    from mobileq.workflows.install import Installed, install
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.predict import predict
     from mobileq.workflows.push import Pushed, push
@@ -142,6 +145,7 @@ else:
         "mobileq.tasks.tensors.predict": ("PictureTensors", "PredictedTensor"),
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
+        "mobileq.workflows.install": ("Installed", "install"),
         "mobileq.workflows.opening": ("Overrides",),
         "mobileq.workflows.predict": ("predict",),
         "mobileq.quantize.options": ("QuantOptions",),

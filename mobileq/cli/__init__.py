@@ -15,6 +15,7 @@ from mobileq.cli import (
     devices,
     doctor,
     inspect,
+    install,
     predict,
     push,
     recommend,
@@ -70,6 +71,7 @@ for command in (
     android.android,
     devices.devices,
     push.push,
+    install.install,
     doctor.doctor,
 ):
     app.command()(command)

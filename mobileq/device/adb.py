@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ NO_PHONE = (
     "then System, Developer options), or run: adb connect HOST:PORT"
 )
 RESTART = "Run `adb kill-server`, and try again."
+_GONE = re.compile(r"device '.*' not found|no devices/emulators found|error: closed")
 _KILLED = "Plug it in again, or restart adb: adb kill-server"
 
 
@@ -150,7 +152,7 @@ class Adb:
         for state in ("unauthorized", "offline"):
             if f"device {state}" in said:
                 return DisconnectedError(f"{who} is {state}.", REMEDIES[state])
-        if "not found" in said or "no devices" in said or "error: closed" in said:
+        if _GONE.search(said):
             return DisconnectedError(f"{who} is gone.", _KILLED)
         if any(each in said for each in ("daemon", "cannot connect to", "server version")):
             return DeviceError(

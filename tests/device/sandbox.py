@@ -51,7 +51,42 @@ _PROGRAMS = {
         echo "Filesystem     1K-blocks     Used Available Use% Mounted on"
         echo "/dev/block/dm-8 $all $used $((all - used)) 50% /data/user/0"
     """,
-    "logcat": 'cat "{root}/etc/logcat.txt"',
+    "logcat": """
+        case "$*" in
+            *crash*) cat "{root}/etc/crash.txt" ;;
+            *) cat "{root}/etc/logcat.txt" ;;
+        esac
+    """,
+    "cmd": """
+        for last; do :; done
+        case "$2" in
+            install)
+                /usr/bin/head -c "$last" > "{root}/installed/app.apk"
+                echo "$*" > "{root}/installed/how"
+                [ -f "{root}/etc/refusal" ] || {{ echo Success; exit; }}
+                echo "Failure [$(cat "{root}/etc/refusal")]"
+                exit 1 ;;
+            resolve-activity)
+                [ -f "{root}/etc/activity" ] || {{ echo "No activity found"; exit; }}
+                echo "priority=0 preferredOrder=0 match=0x108000 specificIndex=-1 isDefault=false"
+                echo "$last/$(cat "{root}/etc/activity")" ;;
+        esac
+    """,
+    "pm": """
+        [ -f "{root}/etc/no_grant" ] && exit 255
+        echo "$*" >> "{root}/installed/granted"
+    """,
+    "am": """
+        echo "Starting: Intent {{ cmp=$4 }}"
+        [ -f "{root}/etc/am_error" ] && exec cat "{root}/etc/am_error"
+        if [ -f "{root}/etc/crashes" ]; then
+            cat "{root}/etc/crashes" > "{root}/etc/crash.txt"
+        else
+            echo "$4" > "{root}/installed/running"
+        fi
+        echo "Status: ok"
+    """,
+    "pidof": 'grep -q "^$1/" "{root}/installed/running" 2>/dev/null && echo 4711',
     "rm": """
         for each; do
             case "$each" in
@@ -123,10 +158,13 @@ class Sandbox:
         self.temporary = root / TEMPORARY
         self.temporary.mkdir(parents=True)
         (root / "bin").mkdir()
+        (root / "installed").mkdir()
         self.write("etc/getprop.txt", "".join(f"[{k}]: [{v}]\n" for k, v in properties.items()))
         self.write("etc/page_size", "4096\n")
         self.write("etc/dumpsys/battery", _BATTERY)
         self.write("etc/dumpsys/thermalservice", _THERMAL)
+        self.write("etc/activity", "mobileq.app.MainActivity")
+        self.write("etc/crash.txt", "")
         self.write("etc/logcat.txt", "--------- beginning of main\n")
         self.write("proc/meminfo", "MemTotal:       11843212 kB\nMemAvailable:    6021144 kB\n")
         self.capacity = 50_000_000_000
