@@ -94,7 +94,7 @@ def input_placement(
     """Pairs at what convolutions and products take. As `integer_placement`."""
     known = {**_moved(graph, ranges), **ranges}
     fixed = constant_names(graph)
-    skipped = set() if decoding_too else _decoding(graph)
+    skipped = set() if decoding_too else decoding(graph)
     kept = set(keep_float)
     taken = {
         at: list(activations(node, fixed))
@@ -112,7 +112,7 @@ def activations(node: NodeProto, fixed: Collection[str]) -> Iterator[str]:
     return (name for name in dict.fromkeys(taken) if name and name not in fixed)
 
 
-def _decoding(graph: GraphProto) -> set[int]:
+def decoding(graph: GraphProto) -> set[int]:
     """Positions of the nodes behind the last weights. As in .tflite files, the convolution to a
     single channel that ends a head (YOLOX's objectness) is none of them."""
     large = {
@@ -181,7 +181,7 @@ class _Integers:
             for at, node in enumerate(graph.node)
             if kept.isdisjoint(node.output) and self._is_able(node)
         }
-        tail = set() if decoding_too else _decoding(graph)
+        tail = set() if decoding_too else decoding(graph)
         self.integer = able - tail
         # What the last kernels cut off themselves.
         self.integer |= {at for at in able & tail if self.cuts_off(graph.node[at])}
