@@ -1,14 +1,35 @@
-"""Functions that Ctrl-C, as the command line obeys it, does not cut off."""
+"""What Ctrl-C does not cut off, and what it ends that others wait for."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _whole: set[CodeType] = set()
+_stopped: weakref.WeakSet[Stoppable] = weakref.WeakSet()
+
+
+class Stoppable(Protocol):
+    """Work outside of this process that threads may wait for."""
+
+    def kill(self) -> None:
+        """End it at once, whatever state it is in."""
+        ...
+
+
+def stopped_by_interruption(work: Stoppable) -> None:
+    """It is killed by `interrupt`, as long as it lives."""
+    _stopped.add(work)
+
+
+def interrupt() -> None:
+    """Ctrl-C came: threads that wait for other processes are not to be waited for."""
+    for work in tuple(_stopped):
+        work.kill()
 
 
 def done_whole[**P, R](function: Callable[P, R]) -> Callable[P, R]:

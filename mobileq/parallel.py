@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from mobileq.interruption import interrupt
 
 _PENDING_PER_THREAD = 3
 """Items that wait, are worked on or are done, so that no thread idles while the caller does."""
+
+
+@contextmanager
+def threads_for(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are waited for at the end; after Ctrl-C not for other processes' answers."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException as error:
+        # A generator is closed on the way of a Ctrl-C that came elsewhere.
+        if KeyboardInterrupt in (type(error), type(error.__context__)):
+            interrupt()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def in_parallel[T, R](
@@ -17,8 +35,7 @@ def in_parallel[T, R](
 
     Who leaves early, by an error or Ctrl-C, waits for what is being worked on and nothing more.
     """
-    pool = ThreadPoolExecutor(threads)
-    try:
+    with threads_for(threads) as pool:
         pending: deque[tuple[T, Future[R]]] = deque()
         for item in items:
             pending.append((item, pool.submit(function, item)))
@@ -28,19 +45,14 @@ def in_parallel[T, R](
         while pending:
             done, future = pending.popleft()
             yield done, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def ahead[T](items: Iterable[T], count: int) -> Generator[T, None, None]:
     """The items, of which so many are made in advance, in a thread of their own."""
     end = object()
     iterator = iter(items)
-    pool = ThreadPoolExecutor(1)
-    try:
+    with threads_for(1) as pool:
         pending = deque(pool.submit(next, iterator, end) for _ in range(count))
         while (item := pending.popleft().result()) is not end:
             pending.append(pool.submit(next, iterator, end))
             yield item  # type: ignore[misc]  # `end` is no item
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -24,14 +24,13 @@ from mobileq.calibration.taps import (
     places_of,
 )
 from mobileq.errors import InputError
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from onnx import ModelProto
 
 _BUFFERED_SAMPLES = 16
 """numpy's cost per call is shared by this many samples."""
@@ -89,46 +88,22 @@ def collect(
     model = onnx.load_model_from_string(model_bytes)
     plan = make_plan(model, tensor_names)
     collector = _Collector(plan)
-    session = _Session(instrument(model, plan))
-    runs = in_parallel(session.run, samples, threads)
+    # Reductions right after what they reduce. Two runs at a time, of one thread each, take little
+    # more than half as long as one after the other with two: the many small nodes are not worth
+    # sharing out.
+    session = open_session(instrument(model, plan), SessionOptions(threads=1, readers_first=True))
+    names = session.output_names
+
+    def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        return dict(zip(names, session.run(names, feeds), strict=True))
+
+    runs = in_parallel(run, samples, threads)
     for feeds, outputs in tracked(runs, progress, "Collecting statistics", count):
         collector.add(feeds, outputs)
     if collector.sample_count == 0:
         raise InputError("There are no calibration samples.", "Give at least one picture.")
     collector.flush()
     return Statistics(collector.statistics(), collector.sample_count)
-
-
-class _Session:
-    """ONNX Runtime with the instrumented model, one thread for each run.
-
-    The many small nodes are not worth sharing out: two runs at a time take little more than half
-    as long as one after the other with two threads each.
-    """
-
-    def __init__(self, model: ModelProto) -> None:
-        options = session_options(1, readers_first=True)  # reductions, of what they reduce
-        try:
-            self._session = open_session(model, options)
-        except Exception as error:  # its error types derive from Exception, one per status code
-            raise _input_error("load", error) from error
-        self._names = self._session.output_names
-
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-        """{output name: array} (or whatever an output of unknown type turns out to be)."""
-        try:
-            values = self._session.run(self._names, dict(feeds))
-        except Exception as error:
-            raise _input_error("run", error) from error
-        return dict(zip(self._names, values, strict=True))
-
-
-def _input_error(verb: str, error: Exception) -> InputError:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return InputError(
-        f"ONNX Runtime can't {verb} the model to watch its activations: {reason}",
-        "Check that the model runs in ONNX Runtime with samples of this shape.",
-    )
 
 
 class _Collector:

@@ -10,6 +10,7 @@ lives, whose methods take (fields, arrays) and return the same:
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mobileq import errors
 from mobileq.external.framing import Arrays, Closed, Fields, read_message, write_message
-from mobileq.external.pipes import Overdue, Patience, new_pipe, patient_reader, patient_writer
-from mobileq.interruption import done_whole
+from mobileq.external.pipes import Line, Overdue
+from mobileq.interruption import done_whole, stopped_by_interruption
 from mobileq.logfile import log_path
 from mobileq.staging import new_temporary_folder, remove
 
@@ -60,6 +61,7 @@ class Child:
         advice: What to try when the tool crashes.
         disturbed: Give it another environment and heap than its siblings. What depends on them
             gives other results there.
+        lines: How many requests it can work on at the same time, each in a thread of its own.
 
     It has a temporary folder of its own, which goes with it: some tools leave theirs behind. Linux
     ends the child with the thread that made it: make it in one that lives as long.
@@ -67,39 +69,47 @@ class Child:
 
     @done_whole
     def __init__(
-        self, handler: str, *, stage: str, tool: str, advice: str = "", disturbed: bool = False
+        self,
+        handler: str,
+        *,
+        stage: str,
+        tool: str,
+        advice: str = "",
+        disturbed: bool = False,
+        lines: int = 1,
     ) -> None:
         self._stage, self._tool, self._advice = stage, tool, advice
         self._is_killed = False
-        self._patience = Patience(f"{tool} is {stage}")
-        folder = new_temporary_folder()
-        self._tidy: weakref.finalize[..., Any] = weakref.finalize(self, remove, folder)
-        environment = {**os.environ, **_QUIET, "TMPDIR": str(folder)}
+        self.folder = new_temporary_folder()
+        self._tidy: weakref.finalize[..., Any] = weakref.finalize(self, remove, self.folder)
+        environment = {**os.environ, **_QUIET, "TMPDIR": str(self.folder)}
         if disturbed:
             environment |= _DISTURBED
-        to_child, our_writer = new_pipe()
-        our_reader, from_child = new_pipe()
+        self._lines = tuple(Line(f"{tool} is {stage}") for _ in range(lines))
+        ends = [end for line in self._lines for end in line.far_ends]
         with log_path().open("ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder named like one of our packages in the current folder is not ours.
                 [
                     *(sys.executable, "-P", "-m", "mobileq.external.child_main"),
-                    *(handler, str(to_child), str(from_child)),
+                    *(handler, *map(str, ends)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(to_child, from_child),
+                pass_fds=ends,
                 env=environment,
                 # Ctrl-C is for the parent, which then ends the child: no second traceback.
                 start_new_session=True,
             )
         self._tidy.detach()
-        self._tidy = weakref.finalize(self, _end, self._process, folder)
-        os.close(to_child)
-        os.close(from_child)
-        self._writer = patient_writer(our_writer, self._patience)
-        self._reader = patient_reader(our_reader, self._patience)
+        self._tidy = weakref.finalize(self, _end, self._process, self.folder)
+        for line in self._lines:
+            line.begin()
+        self._idle: queue.LifoQueue[Line] = queue.LifoQueue()
+        for line in reversed(self._lines):
+            self._idle.put(line)
+        stopped_by_interruption(self)
 
     def request(
         self,
@@ -109,25 +119,41 @@ class Child:
     ) -> tuple[Fields, Arrays]:
         """Call the handler's method `command` and wait for its answer.
 
+        From any thread; it waits for a line that is free.
+
         Raises:
             MobileqError: What the handler raised as such.
             ToolError: The tool raised or aborted; its output is in the log file.
             StoppedToolError: It was killed, or gave no answer within the limit.
         """
-        if self._writer.closed:
-            raise self._crashed()
-        self._patience.begin()
+        line = self._idle.get()
         try:
-            write_message(self._writer, {"command": command, "fields": fields or {}}, arrays)
-            answer, results = read_message(self._reader)
+            return self._answered(line, {"command": command, "fields": fields or {}}, arrays)
+        finally:
+            self._idle.put(line)
+
+    def _answered(
+        self, line: Line, message: Fields, arrays: Mapping[str, NDArray[Any]] | None
+    ) -> tuple[Fields, Arrays]:
+        if line.writer.closed:
+            raise self._crashed()
+        line.patience.begin()
+        try:
+            write_message(line.writer, message, arrays)
+            answer, results = read_message(line.reader)
         except Overdue as error:
-            self._kill()
+            self.kill()
             raise errors.StoppedToolError(
                 f"{self._tool} gave no answer within {error} while {self._stage}, and was ended.",
                 f"{error.hint} Its output is in {log_path()}.",
             ) from error
         except (Closed, OSError) as error:
             raise self._crashed() from error
+        except TypeError:  # what cannot be sent, of which nothing was
+            raise
+        except BaseException:
+            self.kill()  # Ctrl-C does not wait, and what comes now is no answer to the next request
+            raise
         if "error" in answer:
             raise self._failed(answer["error"])
         return answer, results
@@ -164,7 +190,7 @@ class Child:
         )
 
     def _close_pipes(self) -> None:
-        for stream in (self._writer, self._reader):
+        for stream in (stream for line in self._lines for stream in (line.writer, line.reader)):
             with suppress(OSError):  # flushing into a pipe whose other end is gone
                 stream.close()
 
@@ -177,14 +203,21 @@ class Child:
                 # An orderly end takes milliseconds; a tool that hangs gets no more than this.
                 self._process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
-                self._kill()
+                self.kill()
         self._tidy()
 
-    def _kill(self) -> None:
-        self._is_killed = True
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be asked anything."""
+        return self._process.poll() is None and not self._lines[0].writer.closed
+
+    def kill(self) -> None:
+        """End it at once, from any thread; who waits for an answer gets an error."""
+        if self._process.poll() is None:
+            self._is_killed = True
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -196,7 +229,7 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:
         if kind is not None and not issubclass(kind, Exception):
-            self._kill()  # Ctrl-C does not wait for a conversion to end
+            self.kill()  # Ctrl-C does not wait for a conversion to end
         self.close()
 
 

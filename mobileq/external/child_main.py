@@ -9,13 +9,16 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mobileq import errors
 from mobileq.errors import MobileqError
-from mobileq.external.framing import Closed, Fields, read_message, write_message
+from mobileq.external.framing import Arrays, Closed, Fields, read_message, write_message
+from mobileq.external.inside import enter
 from mobileq.external.network import deny_network
 from mobileq.staging import is_full_disk
 
@@ -48,33 +51,62 @@ class _Log(io.RawIOBase):
 
 
 def main() -> None:
-    """`python -m mobileq.external.child_main MODULE:CLASS READ_FD WRITE_FD`."""
-    handler_name, read_fd, write_fd = sys.argv[1:4]
+    """`python -m mobileq.external.child_main MODULE:CLASS (READ_FD WRITE_FD)...`.
+
+    Each pair of descriptors is a line on which requests come one after the other; the process ends
+    with the first.
+    """
+    handler_name, *ends = sys.argv[1:]
     _die_with_parent()
     deny_network()
+    enter()
     for name in ("stdout", "stderr"):
         log = io.BufferedWriter(_Log(getattr(sys, name).fileno()))
         setattr(sys, name, io.TextIOWrapper(log, "utf-8", "backslashreplace", line_buffering=True))
-    reader, writer = os.fdopen(int(read_fd), "rb"), os.fdopen(int(write_fd), "wb")
-    module_name, _, class_name = handler_name.partition(":")
-    handler: object | None = None
+    handler = _Handler(handler_name)
+    pairs = list(zip(map(int, ends[::2]), map(int, ends[1::2]), strict=True))
+    for pair in pairs[1:]:
+        threading.Thread(target=_serve, args=(handler, *pair), daemon=True).start()
+    _serve(handler, *pairs[0])
+    _leave(0)
+
+
+class _Handler:
+    """Made for the first request."""
+
+    def __init__(self, name: str) -> None:
+        self._module, _, self._class = name.partition(":")
+        self._lock, self._made = threading.Lock(), None
+
+    def answer(self, request: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """What its method gives, or the error."""
+        try:
+            with self._lock:
+                if self._made is None:
+                    self._made = getattr(importlib.import_module(self._module), self._class)()
+            found: tuple[Fields, Arrays]
+            found = getattr(self._made, request["command"])(request["fields"], arrays)
+            return found
+        except Exception as error:
+            traceback.print_exc()
+            return {"error": _described(error)}, {}
+        except SystemExit as error:  # onnx2tf 2.6.9 ends the process on a model it can't convert
+            traceback.print_exc()
+            _leave(error.code if isinstance(error.code, int) else 1)
+
+
+def _serve(handler: _Handler, read_fd: int, write_fd: int) -> None:
+    """Answer until told to end."""
+    reader, writer = os.fdopen(read_fd, "rb"), os.fdopen(write_fd, "wb")
     while True:
         try:
             request, arrays = read_message(reader)
         except Closed:
-            break
-        try:
-            if handler is None:
-                handler = getattr(importlib.import_module(module_name), class_name)()
-            answer, results = getattr(handler, request["command"])(request["fields"], arrays)
-        except Exception as error:
-            traceback.print_exc()
-            answer, results = {"error": _described(error)}, {}
-        except SystemExit as error:  # onnx2tf 2.6.9 ends the process on a model it can't convert
-            traceback.print_exc()
-            _leave(error.code if isinstance(error.code, int) else 1)
+            return
+        answer, results = handler.answer(request, arrays)
+        del arrays  # or they would be kept until the next request
         write_message(writer, answer, results)
-    _leave(0)
+        del results
 
 
 def _leave(code: int) -> NoReturn:
@@ -85,7 +117,8 @@ def _leave(code: int) -> NoReturn:
 
 def _described(error: Exception) -> Fields:
     if isinstance(error, MobileqError):
-        return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+        kind = next(each for each in type(error).__mro__ if each.__module__ == errors.__name__)
+        return {"type": kind.__name__, "message": error.message, "hint": error.hint}
     if isinstance(error, MemoryError):
         return {
             "type": "StoppedToolError",

@@ -34,6 +34,13 @@ class Closed(Exception):
     """The other side is gone."""
 
 
+def is_sendable(value: object) -> bool:
+    """Whether it is an array that can be sent."""
+    import numpy as np
+
+    return isinstance(value, np.ndarray) and _DTYPE.fullmatch(value.dtype.str) is not None
+
+
 def write_message(
     stream: BinaryIO | io.RawIOBase,
     fields: Fields,

@@ -83,6 +83,30 @@ class Patience:
             )
 
 
+class Line:
+    """A pipe to a child and one back, for one request at a time.
+
+    `far_ends` are the child's descriptors, to read from and to write to, until `begin` closes them
+    on this side.
+
+    Args:
+        work: See `Patience`.
+    """
+
+    def __init__(self, work: str) -> None:
+        self.patience = Patience(work)
+        to_child, our_writer = new_pipe()
+        our_reader, from_child = new_pipe()
+        self.far_ends = to_child, from_child
+        self.writer = patient_writer(our_writer, self.patience)
+        self.reader = patient_reader(our_reader, self.patience)
+
+    def begin(self) -> None:
+        """The child has its ends."""
+        for end in self.far_ends:
+            os.close(end)
+
+
 def new_pipe() -> tuple[int, int]:
     """Read end and write end, neither of them 0, 1 or 2: where those are closed, `os.pipe` takes
     them, and a child's stdin, stdout or stderr would take their place."""

@@ -10,7 +10,7 @@ from mobileq.errors import InputError
 from mobileq.graph.input_domains import input_domains
 from mobileq.graph.outline import dims as dims_of
 from mobileq.graph.outline import graph_inputs
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionError, SessionOptions, open_session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,27 +80,26 @@ def open_run(model: ModelProto) -> Run:
     """
     import numpy as np
 
-    options = session_options(_THREADS, optimization="basic", fatal_only=True)
-    with _as_input_error():
+    options = SessionOptions(threads=_THREADS, optimization="basic", fatal_only=True)
+    with _told():
         session = open_session(model, options)
     names = session.output_names
 
     def run_once(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        with _as_input_error():
-            results = session.run(names, dict(inputs))
+        with _told():
+            results = session.run(names, inputs)
         return {name: np.asarray(result) for name, result in zip(names, results, strict=True)}
 
     return run_once
 
 
 @contextmanager
-def _as_input_error() -> Iterator[None]:
+def _told() -> Iterator[None]:
+    """It is the model's fault, whose inputs are our own."""
     try:
         yield
-    except Exception as error:
-        # ONNX Runtime 1.26 raises a dozen exception types of its own without a common base.
-        first_line = (str(error).splitlines() or ["no details"])[0]
+    except SessionError as error:
         raise InputError(
-            f"ONNX Runtime cannot run the model: {first_line[:300].rstrip('. ')}.",
+            f"ONNX Runtime cannot run the model: {error.reason[:300].rstrip('. ')}.",
             "Export the model again, with another opset if need be.",
         ) from error

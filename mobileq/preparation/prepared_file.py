@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from mobileq.errors import InputError
+from mobileq.external import memory
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.given_quantization import GivenQuantization
@@ -21,13 +22,7 @@ from mobileq.spec import ModelSpec, Spec
 MODEL_NAME: Final = "model.onnx"
 QUANTIZED_NAME: Final = "quantized.onnx"
 
-_MEMORY_BASE = 3 * 1024**3
-"""Bytes that any model may take, for its activations above all, and"""
-_MEMORY_FACTOR = 12
-"""so many times its size beyond."""
 _CPU_SECONDS = 3600
-_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "allocate memory")
-"""What ONNX Runtime 1.26 makes of std::bad_alloc, and of its own arena's failure."""
 
 
 class PreparedFile(Spec, frozen=True, kw_only=True):
@@ -129,26 +124,17 @@ def _write(model: Any, path: Path) -> None:
 
 @contextmanager
 def _limited(path: Path) -> Iterator[None]:
-    """Let a model that unfolds into gigabytes end as a sentence, and one without end end at all.
-
-    Heap and private mappings are bounded (RLIMIT_DATA, Linux), not the address space, of which
-    thread pools set aside far more than they use.
-    """
-    import resource
-
-    limit = _MEMORY_BASE + _MEMORY_FACTOR * _total_size(path)
-    for what, most in ((resource.RLIMIT_DATA, limit), (resource.RLIMIT_CPU, _CPU_SECONDS)):
-        _, hard = resource.getrlimit(what)
-        resource.setrlimit(
-            what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-        )
+    """Let a model that unfolds into gigabytes end as a sentence, and one without end end at all."""
+    most = memory.share_of(_total_size(path))
+    memory.limit_data(most)
+    memory.limit("CPU", _CPU_SECONDS)
     try:
         yield
     except MemoryError as error:
-        raise _too_much(path, limit) from error
+        raise memory.too_much(str(path), most) from error
     except InputError as error:
-        if any(sign in error.message for sign in _OUT_OF_MEMORY):
-            raise _too_much(path, limit) from error
+        if memory.is_lack(error.message):
+            raise memory.too_much(str(path), most) from error
         raise
 
 
@@ -159,10 +145,3 @@ def _total_size(path: Path) -> int:
         return min(sum(each.stat().st_size for each in beside if each.is_file()), 2**31)
     except OSError:
         return 0
-
-
-def _too_much(path: Path, limit: int) -> InputError:
-    return InputError(
-        f"{path} takes more than {limit / 1e9:.1f} GB to run once.",
-        "Give it a smaller input with --input-shape, or export a smaller variant.",
-    )

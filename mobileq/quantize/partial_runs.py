@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.quantize.groups import OpGroup
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Prefixes:
         tapped.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._inner
         )
-        self._session = open_session(tapped, session_options(threads))
+        self._session = open_session(tapped, SessionOptions(threads=threads))
 
     def run(self, feeds: Feeds) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The outputs, and what each suffix takes."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.eight_bits import affine, channel_axis
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
 
@@ -62,7 +62,7 @@ class Simulator:
         self._outputs = [output.name for output in model.graph.output]
         made, self.switches = _switchable(model, self.groups, self.touched, ranges)
         self.model = made.SerializeToString()
-        self._session = open_session(self.model, session_options(threads, keep_pairs=True))
+        self._session = open_session(self.model, SessionOptions(threads=threads, keep_pairs=True))
 
     def parts(self, groups: Collection[str]) -> set[str]:
         """All that is rounded where these groups are integer, for `run`."""

@@ -19,6 +19,7 @@ from mobileq.errors import (
 )
 from mobileq.evaluate.report import REPORT_NAME, BudgetReport, Report
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo, to_json
+from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.plan import QuantPlan
@@ -74,6 +75,7 @@ def convert(
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
         temporary_folder() as scratch,
+        kept_child(),
     ):
         stages = Stages(store, scratch, progress)
         with Conversion(Path(model), request, stages) as conversion:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from mobileq.calibration.sources import printable
 from mobileq.errors import InputError, VerificationError
+from mobileq.onnx_runtime import kept_child
 from mobileq.parallel import ahead, in_parallel
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
@@ -119,6 +120,7 @@ class Prediction[P: PicturePrediction]:
     ) -> None:
         self._model, self._predictor, self._keep = model, predictor, keep
 
+    @kept_child()
     def over(self, pictures: Pictures, folder: Path | None, progress: Progress) -> PredictionRun[P]:
         """Run all pictures; those that can't be read are skipped with a notice."""
         found: list[P] = []

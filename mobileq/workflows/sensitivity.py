@@ -11,6 +11,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.errors import InputError, UsageError
 from mobileq.manifest import to_json
+from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.groups import find_groups
@@ -82,6 +83,7 @@ def sensitivity(
     with (
         ResultCache(enabled=cache) as store,
         temporary_folder() as scratch,
+        kept_child(),
     ):
         stages = Stages(store, scratch, progress)
         source = _source(stages, Path(model), chosen_overrides(overrides, choices), head, progress)

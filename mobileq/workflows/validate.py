@@ -20,6 +20,7 @@ from mobileq.evaluate.report import REPORT_NAME, ArtifactScores, Validation, rea
 from mobileq.evaluate.runs import run_each
 from mobileq.evaluate.scores import Answers, Numbers
 from mobileq.manifest import MANIFEST_NAME, to_json
+from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import ModelSpec
@@ -97,7 +98,8 @@ def validate(
     samples = _samples(opened.manifest.model, Path(images), labels, count, progress)
     measuring = _Measuring(opened, samples, runs, interpreter, threads, progress)
     failures = Failures(strict)
-    scores = measuring.all(failures)
+    with kept_child():
+        scores = measuring.all(failures)
     validation = Validation(
         images=samples.count,
         annotations=labels.name if labels else None,

@@ -187,7 +187,7 @@ def test_detect_stops_and_leaves_whole_pictures_only(
     arguments = ["detect", str(bundle), str(demo / "validation" / "images")]
     arguments += ["--coco", str(coco), "-o", str(drawn)]
     command = start_on_a_terminal(arguments)
-    command.until("Detecting")
+    command.until("Predicting")
     below = children(command.process.pid)
     command.interrupt()
     _assert_stopped(command, below)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import numpy_helper
 
 import mobileq
+from tests.graph.hostile import lingering, swelling
 
 from . import models
 from .commands import Cli, names_in
+from .processes import children, runs
 from .terminal import start_on_a_terminal
 
 
@@ -130,14 +134,18 @@ def test_stopped_while_writing_the_older_file_stays(
 ) -> None:
     (tmp_path / "sensitivity.json").write_text("older")
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    write = Path.write_bytes
+
+    def stop(path: Path, data: bytes) -> int:
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", stop)
     result = cli(*_arguments(demo, "-o", tmp_path, "--samples", 1))
     monkeypatch.undo()
     assert result.code == 130
-    assert names_in(tmp_path) == ["sensitivity.json"]
+    assert [name for name in names_in(tmp_path) if name != "logs"] == ["sensitivity.json"]
     assert (tmp_path / "sensitivity.json").read_text() == "older"
 
 
@@ -153,3 +161,41 @@ def test_it_stops_while_groups_are_run(demo: Path, tmp_path: Path) -> None:
     assert "Error: Stopped; no file was left half-written." in command.text
     assert not (tmp_path / "out").exists()
     assert names_in(temporary) == []
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Numbers on which a hostile model shows what it is."""
+    np.save(tmp_path / "large.npy", np.full((2, 3, 8, 8), 200, np.float32))
+    return tmp_path / "large.npy"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+def test_it_stops_amid_a_run_without_end(large: Path, tmp_path: Path) -> None:
+    model, temporary = tmp_path / "lingering.onnx", tmp_path / "temporary"
+    onnx.save(lingering(), model)
+    temporary.mkdir()
+    command = start_on_a_terminal(
+        ["sensitivity", str(model), "--calib", str(large), "--no-cache"], TMPDIR=str(temporary)
+    )
+    command.until("Collecting statistics")
+    time.sleep(2)
+    below = children(command.process.pid)
+    assert below
+    started = time.monotonic()
+    command.interrupt()
+    assert command.end() == 130, command.shown
+    assert time.monotonic() - started < 8  # one or two where nothing else runs
+    assert "Error: Stopped; no file was left half-written." in command.text
+    assert not any(runs(pid) for pid in below)
+    assert names_in(temporary) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's limits")
+def test_a_model_that_swells_on_the_samples_is_refused(
+    cli: Cli, large: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "swelling.onnx"
+    onnx.save(swelling(), model)
+    said = cli.fails(1, "sensitivity", model, "--calib", large, "--no-cache")
+    assert "The model takes more than 3.2 GB to run once." in said

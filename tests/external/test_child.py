@@ -172,7 +172,7 @@ def heard() -> Iterator[list[str]]:
 def test_stuck_child_is_told_of_and_then_ended(heard, array):
     with make_child() as child:
         child.request("echo")
-        child._patience._limit_s = 2  # not before: on a busy machine the start takes longer
+        child._lines[0].patience._limit_s = 2  # not before: the start may take longer
         os.kill(child._process.pid, signal.SIGSTOP)
         start = time.monotonic()
         with pytest.raises(StoppedToolError) as caught:
@@ -191,7 +191,7 @@ def test_stuck_child_is_told_of_and_then_ended(heard, array):
 
 def test_limit_is_of_one_answer(child):
     child.request("echo")
-    child._patience._limit_s = 3
+    child._lines[0].patience._limit_s = 3
     time.sleep(3.2)
     assert child.request("echo")[0]["requests"] == 2
 
@@ -199,7 +199,7 @@ def test_limit_is_of_one_answer(child):
 def test_limit_is_read_from_the_environment(monkeypatch):
     monkeypatch.setenv("MOBILEQ_TOOL_LIMIT_S", "77")
     with make_child() as child:
-        assert child._patience._limit_s == 77
+        assert child._lines[0].patience._limit_s == 77
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "soon", "9" * 30, "\u0663"])

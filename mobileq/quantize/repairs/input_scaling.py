@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.repairs.spans import Channels, Span
 
@@ -127,7 +127,7 @@ def _extents(
     spans = tuple(spans)
     if not spans:
         return {}
-    session = open_session(_measured(model, spans), session_options())
+    session = open_session(_measured(model, spans), SessionOptions())
     names = session.output_names
     low: dict[str, Vector] = {}
     high: dict[str, Vector] = {}

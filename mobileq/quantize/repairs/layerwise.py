@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.graph.shapes import value_counts
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.parallel import threads_for
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.spec import TensorRange, TensorRanges
@@ -98,7 +99,7 @@ def revise_layers(
     made = ModelProto()
     made.CopyFrom(model)
     nodes = made.graph.node
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with threads_for(_THREADS) as pool:
         last = deque(samples, maxlen=max(_FEWEST, _MEMORY // _held_bytes(made)))
         walk = _Walk(made, last, ranges, keep_float, pool)
         for at, node in tracked(enumerate(nodes), progress, stage, len(nodes)):
@@ -342,4 +343,4 @@ def _session(graph: Any, opset: list[Any]) -> Any:
 
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
     # One thread each: samples run side by side instead.
-    return open_session(model, session_options(1, keep_pairs=True))
+    return open_session(model, SessionOptions(threads=1, keep_pairs=True))

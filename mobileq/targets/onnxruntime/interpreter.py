@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import VerificationError
+from mobileq.onnx_runtime import SessionError
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 from mobileq.targets.onnxruntime.kernels import open_as_phones_do
@@ -29,37 +30,29 @@ class OrtRunner:
         outputs: tuple[TensorSpec, ...],
         threads: int = 0,
     ) -> None:
-        import onnxruntime
-
         self.inputs, self.outputs, self._name = inputs, outputs, path.name
-        self.interpreter = f"onnxruntime {onnxruntime.__version__}"
+        self.interpreter = f"onnxruntime {version('onnxruntime')}"
         try:
             self._session = open_as_phones_do(path, threads)
-        except Exception as error:  # its error types derive from Exception, one per status code
-            raise self._failure("loaded", error) from error
+        except SessionError as error:
+            raise self._failure("loaded", error.reason) from error
 
     def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
         """{output name: array}. See `Runner.run`."""
         names = [output.name for output in self.outputs]
-        return dict(zip(names, self._run(names, feeds), strict=True))
+        try:
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
+        except SessionError as error:
+            raise self._failure("run", error.reason) from error
 
     def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
         """Seconds of each of `runs` inferences."""
-        seconds = []
-        for _ in range(warmup + runs):
-            start = time.perf_counter()
-            self._run(None, feeds)
-            seconds.append(time.perf_counter() - start)
-        return seconds[warmup:]
-
-    def _run(self, names: list[str] | None, feeds: Tensors) -> list[NDArray[Any]]:
         try:
-            return self._session.run(names, feeds)
-        except Exception as error:
-            raise self._failure("run", error) from error
+            return self._session.latency(feeds, runs, warmup)
+        except SessionError as error:
+            raise self._failure("run", error.reason) from error
 
-    def _failure(self, what: str, error: Exception) -> VerificationError:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    def _failure(self, what: str, reason: str) -> VerificationError:
         return VerificationError(
             f"{self._name} can't be {what} by {self.interpreter}: {reason}",
             "Use another precision, or report the model.",
@@ -67,4 +60,4 @@ class OrtRunner:
 
     def close(self) -> None:
         """Free the session."""
-        del self._session
+        self._session.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobileq.graph.pair_parameters import DEQUANTIZE, PAIR
-from mobileq.onnx_runtime import Session, open_session, session_options
+from mobileq.onnx_runtime import Session, SessionError, SessionOptions, open_session
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,12 +34,13 @@ def open_as_phones_do(path: Path, threads: int = 0) -> Session:
         (lambda: path, (_SIGNED,)),
     )
     for model, entries in attempts:
-        options = session_options(threads, fatal_only=True)
-        for entry in entries:
-            options.add_session_config_entry(*entry)
-        with suppress(Exception):  # its error types have no common base
-            return open_session(model(), options, as_shipped=True)
-    return open_session(path, session_options(threads, fatal_only=True), as_shipped=True)
+        with suppress(SessionError):
+            return open_session(model(), _shipped(threads, entries))
+    return open_session(path, _shipped(threads, ()))
+
+
+def _shipped(threads: int, entries: tuple[tuple[str, str], ...]) -> SessionOptions:
+    return SessionOptions(threads=threads, fatal_only=True, as_shipped=True, entries=entries)
 
 
 def _unshared(path: Path) -> ModelProto:
@@ -68,13 +69,9 @@ def in_operator_format(model: ModelProto, scratch: Path) -> ModelProto:
         scratch: A folder.
     """
     import onnx
-    import onnxruntime
 
     path = scratch / "operator-format.onnx"
-    options = session_options()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.add_session_config_entry(*_SIGNED)
-    options.optimized_model_filepath = str(path)
+    options = SessionOptions(optimization="extended", entries=(_SIGNED,), optimized_to=str(path))
     open_session(model, options)
     return onnx.load(path)
 

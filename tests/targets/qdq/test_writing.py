@@ -14,7 +14,7 @@ from mobileq.errors import InputError
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.graph.outline import attribute, constants, producers
 from mobileq.graph.quantized import strip_quantizers
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.spec import QuantParams, TensorRange
 from mobileq.targets.qdq.options import QdqOptions
 from mobileq.targets.qdq.writing import quantized_model
@@ -48,12 +48,14 @@ def written(model: TinyModel, options: QdqOptions | None = None, keep_float=(), 
 
 
 def outputs_of(model: ModelProto, feeds, optimization="all") -> list[np.ndarray]:
-    return open_session(model, session_options(1, optimization=optimization)).run(None, feeds)
+    return open_session(model, SessionOptions(threads=1, optimization=optimization)).run(
+        None, feeds
+    )
 
 
 def kernels(model: ModelProto, folder: Path) -> Counter[str]:
     """What ONNX Runtime makes of it."""
-    options = session_options(1)
+    options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(folder / "optimized.onnx")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -1,0 +1,54 @@
+"""How every session of ONNX Runtime is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mobileq.external.inside import is_child
+from mobileq.onnx_runtime.hosted import HostedSession, kept_child
+from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+__all__ = ["Session", "SessionError", "SessionOptions", "kept_child", "open_session"]
+
+
+class Session(Protocol):
+    """A model that is loaded. Its runs may come from several threads at a time."""
+
+    output_names: tuple[str, ...]
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+        """The outputs of these names, or all: arrays, not to be written to. In place of sequences
+        there may be None.
+
+        Raises:
+            SessionError: ONNX Runtime fails to run it on these.
+            InputError: It takes too much memory.
+            ToolError: ONNX Runtime crashed.
+        """
+        ...
+
+    def latency(self, feeds: Mapping[str, NDArray[Any]], runs: int, warmup: int) -> list[float]:
+        """Seconds of each of `runs` runs that follow `warmup` others. Raises as `run`."""
+        ...
+
+    def close(self) -> None:
+        """Free it. Where nobody does, that happens some time after the last use."""
+        ...
+
+
+def open_session(model: ModelProto | bytes | Path, options: SessionOptions) -> Session:
+    """A session on the CPU, in a child process (`hosted`) unless this is one.
+
+    Raises:
+        SessionError: ONNX Runtime can't load the model.
+        InputError: It takes too much memory.
+        ToolError: ONNX Runtime crashed.
+    """
+    source = model if isinstance(model, (bytes, Path)) else model.SerializeToString()
+    return LocalSession(source, options) if is_child() else HostedSession(source, options)

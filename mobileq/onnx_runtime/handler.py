@@ -1,0 +1,81 @@
+"""The child's side of `hosted`: sessions, and how much memory their runs may take."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from mobileq.external.framing import Arrays, Fields, is_sendable
+from mobileq.external.memory import RunLimit, is_lack, share_of, too_much
+from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions
+
+
+class SessionHandler:
+    """Methods as `mobileq.external.child` calls them, several of them at the same time."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._sessions: dict[int, tuple[LocalSession, int]] = {}
+        self._limit = RunLimit()
+
+    def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Load the file `path`; gives the `session`, and names of its `outputs`."""
+        self._drop(fields)
+        path = Path(fields["path"])
+        options = msgspec.convert(fields["options"], SessionOptions)
+        try:
+            share = share_of(path.stat().st_size if path.exists() else 0)
+            with self._bounded(share):
+                session = LocalSession(path, options)
+        except SessionError as error:
+            return {"refused": error.reason}, {}
+        number = next(self._numbers)
+        self._sessions[number] = session, share
+        return {"session": number, "outputs": session.output_names}, {}
+
+    def run(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Feeds to the outputs `names`, each by its place among them; `count` of them. What is no
+        array of numbers is left out."""
+        session, share = self._sessions[fields["session"]]
+        try:
+            with self._bounded(share):
+                values = session.run(fields["names"], arrays)
+        except SessionError as error:
+            return {"refused": error.reason}, {}
+        found = {str(at): value for at, value in enumerate(values) if is_sendable(value)}
+        return {"count": len(values)}, found
+
+    def latency(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """`seconds` of several runs."""
+        session, share = self._sessions[fields["session"]]
+        try:
+            with self._bounded(share):
+                seconds = session.latency(arrays, fields["runs"], fields["warmup"])
+        except SessionError as error:
+            return {"refused": error.reason}, {}
+        return {"seconds": seconds}, {}
+
+    def close(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Free the sessions that are `dropped`."""
+        self._drop(fields)
+        return {}, {}
+
+    def _drop(self, fields: Fields) -> None:
+        for number in fields["dropped"]:
+            self._sessions.pop(number, None)
+
+    @contextmanager
+    def _bounded(self, share: int) -> Iterator[None]:
+        try:
+            with self._limit.of(share):
+                yield
+        except MemoryError as error:
+            raise too_much("The model", share) from error
+        except SessionError as error:
+            if is_lack(error.reason):
+                raise too_much("The model", share) from error
+            raise

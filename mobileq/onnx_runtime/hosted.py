@@ -1,0 +1,153 @@
+"""Sessions in a child that is kept, so that opening another one costs no process.
+
+There a model can do no harm: its loading, for which ONNX Runtime 1.26 holds Python's lock, and its
+runs end with the child at Ctrl-C, take no more memory than `RunLimit` gives, and crash nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mobileq.errors import MobileqError
+from mobileq.external.child import Child
+from mobileq.external.framing import Arrays, Fields
+from mobileq.onnx_runtime.session import SessionError, SessionOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LINES = 4
+"""Runs side by side."""
+
+
+class _Host:
+    """The child, and the thread that made it, with which Linux would end it."""
+
+    def __init__(self) -> None:
+        self.dropped: deque[int] = deque()
+        self._is_over = threading.Event()
+        made: Future[Child] = Future()
+        threading.Thread(target=self._make, args=(made,), name="onnxruntime", daemon=True).start()
+        self.child = made.result()
+
+    def _make(self, made: Future[Child]) -> None:
+        try:
+            made.set_result(
+                Child(
+                    "mobileq.onnx_runtime.handler:SessionHandler",
+                    stage="running the model",
+                    tool="ONNX Runtime",
+                    advice="Export the model again, or with another opset.",
+                    lines=_LINES,
+                )
+            )
+        except BaseException as error:
+            made.set_exception(error)
+        self._is_over.wait()
+
+    def request(
+        self, command: str, fields: Fields, arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[Fields, Arrays]:
+        answer, results = self.child.request(command, fields, arrays)
+        if "refused" in answer:
+            raise SessionError(answer["refused"], loading=command == "open")
+        return answer, results
+
+    def no_longer_used(self) -> list[int]:
+        """Sessions to be dropped, each told once."""
+        found = []
+        with suppress(IndexError):
+            while True:
+                found.append(self.dropped.popleft())
+        return found
+
+    def close(self) -> None:
+        self.child.close()
+        self._is_over.set()
+
+
+_lock = threading.Lock()
+_host: _Host | None = None
+_holds = 0
+
+
+@contextmanager
+def kept_child() -> Iterator[None]:
+    """One child for all sessions of the block, which ends with it; elsewhere with the process."""
+    global _holds, _host
+    with _lock:
+        _holds += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holds -= 1
+            over, _host = (None, _host) if _holds else (_host, None)
+        if over is not None:
+            over.close()
+
+
+def _running_host() -> _Host:
+    global _host
+    with _lock:
+        if _host is None or not _host.child.is_running:
+            _host = _Host()
+        return _host
+
+
+class HostedSession:
+    """What `open_session` gives. Raises as it does."""
+
+    def __init__(self, model: bytes | Path, options: SessionOptions) -> None:
+        self._host = _running_host()
+        if isinstance(model, Path):
+            self._open(model.absolute(), options)
+            return
+        path = self._host.child.folder / f"{secrets.token_hex(8)}.onnx"
+        path.write_bytes(model)
+        try:
+            self._open(path, options)
+        except SessionError as error:  # the file is none that anybody knows
+            raise SessionError(error.reason.replace(f" from {path}", ""), loading=True) from error
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _open(self, path: Path, options: SessionOptions) -> None:
+        host = self._host
+        fields = {
+            "path": str(path),
+            "options": msgspec.to_builtins(options),
+            "dropped": host.no_longer_used(),
+        }
+        answer, _ = host.request("open", fields)
+        self._number: int = answer["session"]
+        self.output_names: tuple[str, ...] = tuple(answer["outputs"])
+        self._drop = weakref.finalize(self, host.dropped.append, self._number)
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+        """See `Session.run`."""
+        fields = {"session": self._number, "names": None if names is None else list(names)}
+        answer, results = self._host.request("run", fields, feeds)
+        return [results.get(str(at)) for at in range(answer["count"])]
+
+    def latency(self, feeds: Mapping[str, NDArray[Any]], runs: int, warmup: int) -> list[float]:
+        """See `Session.latency`."""
+        fields = {"session": self._number, "runs": runs, "warmup": warmup}
+        seconds: list[float] = self._host.request("latency", fields, feeds)[0]["seconds"]
+        return seconds
+
+    def close(self) -> None:
+        """Free it; safe to call twice, and where the child is gone."""
+        self._drop()
+        with suppress(MobileqError):
+            self._host.request("close", {"dropped": self._host.no_longer_used()})
