@@ -2,12 +2,13 @@
 
 A divisor is not 0, nor is what has a negative power; a shift is narrower than its type, and indices
 at which something is put come once (ONNX operator schemas, Div, Mod, Pow, BitShift,
-ScatterElements, ScatterND, MaxUnpool).
+ScatterElements, ScatterND, MaxUnpool). What is compared with the constants of a range is a length
+or a place, and no mask hides a whole row: of nothing there is no softmax.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,15 @@ from mobileq.spec import TensorSpec
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
     Array = npt.NDArray[Any]
     Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
     Shapes = Mapping[str, tuple[int, ...]]
 
+_COMPARISONS = frozenset({"Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+_WHOLE = (6, 7)
+"""`TensorProto.DataType` of int32 and int64."""
 _SHIFTS = 8
 """Bits of the narrowest type."""
 
@@ -32,7 +36,8 @@ def input_domains(model: ModelProto) -> dict[str, Draw]:
     """{input of whole numbers: how to draw what it may hold}, of inputs that are not free."""
     sources: dict[str, str] = {}
     found: dict[str, Draw] = {}
-    shapes = {each.name: tuple(each.dims) for each in model.graph.initializer}
+    stored = {each.name: each for each in model.graph.initializer}
+    shapes = {name: tuple(each.dims) for name, each in stored.items()}
     for value in (*model.graph.value_info, *model.graph.input):
         shapes[value.name] = dims(value) or ()
     for node in model.graph.node:
@@ -45,7 +50,35 @@ def input_domains(model: ModelProto) -> dict[str, Draw]:
             if draw is not None:
                 name = node.input[at]
                 found[sources.get(name, name)] = _reshaped(draw, shapes.get(name, ()))
+        for name, draw in _compared(node, stored):
+            found.setdefault(sources.get(name, name), draw)
     return found
+
+
+def masks(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Booleans, in every row of two and more both."""
+    drawn = generator.integers(0, 2, shape).astype(bool)
+    if shape and shape[-1] > 1:
+        drawn[..., -1] = ~drawn[..., 0]
+    return drawn
+
+
+def _compared(node: NodeProto, stored: Mapping[str, TensorProto]) -> Iterator[tuple[str, Draw]]:
+    """What is compared with a range: between its ends, so that both comes out."""
+    from onnx import numpy_helper
+
+    if node.op_type not in _COMPARISONS:
+        return
+    for name, other in (node.input, reversed(node.input)):
+        if name in stored or other not in stored or stored[other].data_type not in _WHOLE:
+            continue
+        values = numpy_helper.to_array(stored[other])
+        if values.size > 1 and values.min() < values.max():
+            yield name, _between(int(values.min()) + 1, int(values.max()) + 1)
+
+
+def _between(low: int, high: int) -> Draw:
+    return lambda generator, shape: generator.integers(low, high, shape)
 
 
 def _reshaped(draw: Draw, shape: tuple[int, ...]) -> Draw:

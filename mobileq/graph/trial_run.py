@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
-from mobileq.graph.input_domains import input_domains
+from mobileq.graph.input_domains import input_domains, masks
 from mobileq.graph.outline import dims as dims_of
 from mobileq.graph.outline import graph_inputs
 from mobileq.onnx_runtime import SessionError, SessionOptions, open_session
@@ -45,7 +45,9 @@ def random_inputs(
             arrays[value.name] = domains[value.name](generator, shape).astype(dtype)
         elif dtype == np.uint8:
             arrays[value.name] = generator.integers(0, 256, shape, dtype=np.uint8)
-        elif dtype.kind in "iub":
+        elif dtype.kind == "b":
+            arrays[value.name] = masks(generator, shape)
+        elif dtype.kind in "iu":
             arrays[value.name] = generator.integers(0, 2, shape).astype(dtype)
         elif dtype.kind == "f":
             drawn = generator.random(shape, dtype=np.float32)

@@ -104,7 +104,11 @@ def _picture(numbers: Any, height: int, width: int) -> NDArray[Any]:
 def _noise(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
     import numpy as np
 
+    from mobileq.graph.input_domains import masks
+
     dtype = np.dtype(tensor.dtype)
+    if dtype.kind == "b":
+        return masks(numbers, tensor.shape)
     if dtype.kind in "iu":
         return np.asarray(
             numbers.integers(0, 2 if dtype.itemsize > 1 else 128, tensor.shape), dtype

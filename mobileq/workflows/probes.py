@@ -65,11 +65,15 @@ def signed(numbers: Any, tensor: TensorSpec) -> NDArray[Any]:
     """
     import numpy as np
 
+    from mobileq.graph.input_domains import masks
+
     dtype = np.dtype(tensor.dtype)
     if dtype.kind in "iu" and dtype.itemsize == 1:
         limits = np.iinfo(dtype)
         return np.asarray(numbers.integers(limits.min, limits.max + 1, tensor.shape), dtype)
-    if dtype.kind in "iub":
+    if dtype.kind == "b":
+        return masks(numbers, tensor.shape)
+    if dtype.kind in "iu":
         return np.asarray(numbers.integers(0, 2, tensor.shape), dtype)
     values = numbers.normal(0.0, 1.0, tensor.shape)
     kind = numbers.integers(0, 4, tensor.shape)

@@ -87,3 +87,21 @@ def test_indices_of_a_pooling_are_places_of_their_own(tmp_path):
     inputs = [TensorSpec(name="i", shape=(1, 1, 2, 2), dtype="int64")]
     found = within(read_domains(tmp_path / "a.onnx"), inputs, np.random.default_rng(0))
     assert sorted(found["i"].ravel()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["Less(r, b)", "Greater(b, r)"])
+def test_length_leaves_something_and_hides_something(text):
+    body = f"""m (int64[40,1] b) => (bool[40,5] y)
+    <int64[5] r = {{0, 1, 2, 3, 4}}> {{ y = {text} }}"""
+    given = run(model(body), random_inputs(model(body), 1))["y"]
+    assert np.all(given[:, 0])
+    assert not np.any(given[:, -1])
+    assert len(np.unique(given.sum(axis=1))) == 4
+
+
+def test_mask_lets_something_through_in_each_row():
+    drawn = random_inputs(model("m (bool[200,3] a) => (bool[200,3] y) { y = Not(a) }"), 1)["a"]
+    assert np.all(drawn.any(axis=1) & ~drawn.all(axis=1))
+    assert len(np.unique(drawn, axis=0)) == 4
+    alone = random_inputs(model("m (bool[200,1] a) => (bool[200,1] y) { y = Not(a) }"), 1)["a"]
+    assert len(np.unique(alone)) == 2

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OPS = (
     "Attention",
+    "CastLike",
     "CenterCropPad",
     "GroupNormalization",
     "RMSNormalization",
