@@ -10,8 +10,12 @@ from mobileq.spec import TensorSpec
 Order = tuple[int, ...]
 """Of axes: `file_array = model_array.transpose(order)`."""
 
-_USUAL: tuple[Order, ...] = ((0, 2, 3, 1), (0, 3, 1, 2), (0, 2, 1))
-"""NCHW to NHWC, back, and channels swapped with anchors: what converters do."""
+_USUAL: tuple[Order, ...] = (
+    *((0, 2, 3, 1), (0, 3, 1, 2), (0, 2, 1)),
+    *((0, 2, 3, 4, 1), (0, 4, 1, 2, 3)),
+)
+"""NCHW to NHWC, back, and channels swapped with anchors; NCDHW to NDHWC and back: what converters
+do."""
 
 
 def fitting_orders(model: tuple[int, ...], file: tuple[int, ...]) -> tuple[Order, ...]:

@@ -20,6 +20,8 @@ from mobileq.targets.tflite.layout import file_order, fitting_orders, inverse
         ((1, 1, 8), (1, 1, 8), [(0, 1, 2)]),
         ((1, 1, 1, 8), (1, 1, 8, 1), [(0, 2, 3, 1)]),  # where ones go makes no difference
         ((1, 3, 640, 640), (1, 640, 640, 3), [(0, 2, 3, 1)]),  # height and width keep their order
+        ((1, 4, 4, 6, 5), (1, 4, 6, 5, 4), [(0, 2, 3, 4, 1)]),  # channels go last, not rows
+        ((1, 9, 9, 9, 9), (1, 9, 9, 9, 9), [(0, 1, 2, 3, 4), (0, 2, 3, 4, 1), (0, 4, 1, 2, 3)]),
         ((7, 5), (5, 7), [(1, 0)]),
         ((), (), [()]),
         ((4,), (4,), [(0,)]),
