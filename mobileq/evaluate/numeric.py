@@ -164,11 +164,14 @@ def value_range(samples: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """The largest absolute values of an output over all samples, to be broadcast to one.
 
     Where one axis tells values of different sizes apart, such as YOLO's boxes in pixels from scores
-    of 0 to 1, each slice along it has a range of its own. 1.0 of an output without a value.
+    of 0 to 1, each slice along it has a range of its own. 1.0 of an output without a value. Rows
+    that are found, some more in one sample than in another, have one range.
     """
     import numpy as np
 
     largest: NDArray[Any] | None = None
+    if len({sample.shape for sample in samples}) > 1:
+        samples = [np.concatenate([sample.reshape(-1) for sample in samples])]
     for sample in samples:
         sizes = np.abs(np.where(np.isfinite(sample), sample, 0).astype(np.float32))
         largest = sizes if largest is None else np.maximum(largest, sizes)

@@ -44,6 +44,8 @@ def aligned(
     for count in {wanted[name].shape[axis] for name, axis in axes.items()}:
         names = [name for name, axis in axes.items() if wanted[name].shape[axis] == count]
         left, right = (_rows(each, names, axes) for each in (wanted, found))
+        if not left.size:
+            continue
         order, distances = _assignment(left, right)
         same = _negligible(wanted, found, axes, scores, count, order)
         strays = np.flatnonzero((distances > _ALIKE) & ~same)

@@ -254,6 +254,12 @@ def test_noise_is_held_to_the_models_own_where_that_is_large():
     )
 
 
+def test_rows_that_are_found_have_one_range():
+    found = [np.zeros((0, 3)), np.array([[0.0, -1.0, 7.0]]), np.ones((4, 3))]
+    assert value_range(found) == 7.0
+    assert value_range([np.zeros((0, 3)), np.zeros((2, 3))]) == 1.0
+
+
 def test_ranges_are_those_of_each_output_and_of_what_an_axis_tells_apart():
     rng = np.random.default_rng(0)
     boxes = rng.uniform(0, 640, (1, 500, 4))

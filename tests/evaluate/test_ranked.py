@@ -32,6 +32,12 @@ def test_any_order_is_the_same_set():
         assert np.array_equal(found[name], array)
 
 
+def test_nothing_found_has_no_order():
+    none = {"boxes": np.zeros((1, 0, 4), np.float32), "scores": np.zeros((1, 0), np.float32)}
+    for axes in (AXES, {"boxes": 2, "scores": 1}):
+        assert aligned(none, none, axes, no_scores, 0.01)["boxes"].shape == (1, 0, 4)
+
+
 def test_rows_of_all_outputs_move_together():
     wanted = outputs()
     torn = {**wanted, "scores": wanted["scores"][:, ::-1]}

@@ -40,6 +40,7 @@ from mobileq.graph.rewrites import (
     scatter_reduction,
     slice_backwards,
     split_sizes,
+    suppression,
     training_norm,
     weighted_loss,
     whole_power,
@@ -87,6 +88,7 @@ RULES = tuple(
         pool_indices,
         recurrent_steps,
         scatter_reduction,
+        suppression,
         training_norm,
     )
 )

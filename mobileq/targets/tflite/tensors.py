@@ -227,8 +227,8 @@ def restore_shapes(
     onnx2tf 2.6.9 has no scalars ([] becomes [1]), and drops or adds axes of 1 around recurrent ops.
     """
     model = flatbuffer.read_model(path)
+    changed = _declare_found(model, outputs)
     file_inputs, file_outputs = file_tensors(model)
-    changed = False
     for specs, found, reshape in (
         (outputs, file_outputs, interface.reshape_output),
         (inputs, file_inputs, interface.reshape_input),
@@ -241,6 +241,24 @@ def restore_shapes(
                 changed = True
     if changed:
         flatbuffer.write_model(model, path)
+
+
+def _declare_found(model: Any, outputs: tuple[TensorSpec, ...]) -> bool:
+    """Give outputs whose length is known only when they are computed the model's shape; whether
+    there were any. Until then LiteRT allots what is declared, which onnx2tf makes 1."""
+    import numpy as np
+
+    graph, changed = model.subgraphs[0], False
+    for wanted, index in zip(outputs, graph.outputs, strict=False):
+        tensor = graph.tensors[index]
+        signature = [] if tensor.shapeSignature is None else [int(d) for d in tensor.shapeSignature]
+        is_open = DYNAMIC in signature and DYNAMIC not in wanted.shape
+        fits = len(signature) == len(wanted.shape) and all(
+            length in (DYNAMIC, own) for length, own in zip(signature, wanted.shape, strict=True)
+        )
+        if is_open and fits and list(tensor.shape) != list(wanted.shape):
+            tensor.shape, changed = np.array(wanted.shape, np.int32), True
+    return changed
 
 
 def _same_values(model: tuple[int, ...], file: tuple[int, ...]) -> bool:
