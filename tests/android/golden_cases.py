@@ -6,15 +6,25 @@ and `output-N.bin` in the file's type and order of axes.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mobileq.manifest import BundleManifest, FileEntry, RunInfo, SourceInfo, seal, to_json
-from mobileq.spec import Artifact, ModelSpec, PreprocessSpec, QuantParams, QuantRecipe, TensorSpec
+from mobileq.spec import (
+    Artifact,
+    ModelSpec,
+    PreprocessSpec,
+    QuantParams,
+    QuantRecipe,
+    ResizeMode,
+    TensorSpec,
+)
 from mobileq.spec.classes import ClassesSpec
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.classify.classes import SHOWN, rows_of, top_classes
@@ -45,6 +55,7 @@ VIEWS = (
     View(50, 120, 4, 180, (0, 0, 50, 120)),
     View(96, 64, 20, 270, (10, 0, 64, 64)),
 )
+CAMERA = View(640, 480, 0, 90, (0, 0, 640, 480))
 PREPROCESS = (
     PreprocessSpec(width=WIDTH, height=HEIGHT),
     PreprocessSpec(
@@ -63,7 +74,15 @@ PREPROCESS = (
         image_mean=(103.53, 116.28, 123.675),
         image_std=(57.375, 57.12, 58.395),
     ),
+    PreprocessSpec(
+        width=WIDTH,
+        height=HEIGHT,
+        resize_mode="center_crop",
+        shortest_edge=min(WIDTH, HEIGHT) * 8 // 7,
+        antialias=True,
+    ),
 )
+WAYS = [(name, antialias) for name in ("bilinear", "bicubic") for antialias in (False, True)]
 
 
 def write_cases(folder: Path, seed: int = 7) -> int:
@@ -100,6 +119,9 @@ def write_cases(folder: Path, seed: int = 7) -> int:
             case = folder / f"gray-{dtype}-{view.rotation}"
             write_case(case, head, gray, dtype, view, False, transposed)
             count += 1
+    for case, spec, dtype, view in resized():
+        write_classes(folder / case, spec, dtype, view, "probabilities")
+        count += 1
     for number, dtype in enumerate(("float32", "int8", "uint8")):
         for view in VIEWS:
             spec = PREPROCESS[number % len(PREPROCESS)]
@@ -108,6 +130,30 @@ def write_cases(folder: Path, seed: int = 7) -> int:
                 write_classes(folder / name, spec, dtype, view, values)
                 count += 1
     return count
+
+
+def resized() -> Iterator[tuple[str, PreprocessSpec, str, View]]:
+    """Each way to resize in each mode: pictures that shrink, grow and do both."""
+    modes = typing.get_args(ResizeMode)
+    for at, ((interpolation, antialias), mode) in enumerate(itertools.product(WAYS, modes)):
+        for view in (*VIEWS, CAMERA):
+            side = 224 if view is CAMERA else (24, 40, 75, 130)[(at + view.rotation // 90) % 4]
+            gray = at % 3 == 0
+            spec = PreprocessSpec(
+                width=side,
+                height=side if view is CAMERA else 48,
+                resize_mode=mode,
+                shortest_edge=256 if view is CAMERA else min(side, 48) + at,
+                interpolation=interpolation,
+                antialias=antialias,
+                channel_order="GRAY" if gray else "BGR" if at % 2 else "RGB",
+                layout="NHWC" if view.rotation == 90 else "NCHW",
+                image_mean=(0.4,) if gray else (0.485, 0.456, 0.406),
+                image_std=(0.2,) if gray else (0.229, 0.224, 0.225),
+            )
+            way = f"{'antialiased-' if antialias else ''}{interpolation}"
+            dtype = ("float32", "int8", "uint8")[at % 3]
+            yield f"{mode}-{way}-{view.width}-{view.rotation}", spec, dtype, view
 
 
 def write_classes(

@@ -32,6 +32,7 @@ MUTATIONS = {
     "classify/TopClasses.java": ("scores[rank - 1] < score", "scores[rank - 1] <= score"),
     "detect/BestFirst.java": ("score + 0f", "-score"),
     "image/AxisTaps.java": ("quotient % 2 == 1", "true"),
+    "image/Letterbox.java": ("Math.rint(-space / 2.0)", "Math.floor(-space / 2.0)"),
     "tensor/Rows.java": (">= threshold", "> threshold"),
     "image/FrameToTensor.java": ("origin += lastRow;", "origin += 0;"),
     "tensor/Tensor.java": ("viewed != buffer", "true"),

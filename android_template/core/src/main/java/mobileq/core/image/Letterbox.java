@@ -5,15 +5,16 @@ import mobileq.core.manifest.ResizeMode;
 
 /**
  * Where a picture lies in the model's input, and the way back for boxes: turned by `rotation`,
- * resized, and placed. What the resized picture does not cover is padding.
+ * resized, and placed. What the resized picture does not cover is padding; what reaches beyond the
+ * input is cut off.
  *
  * @param sourceWidth Before the rotation, pixels.
  * @param sourceHeight Before the rotation, pixels.
  * @param rotation Degrees clockwise, applied before resizing.
  * @param resizedWidth Of the turned and resized picture, pixels.
  * @param resizedHeight Of the turned and resized picture, pixels.
- * @param left Padding left of it, pixels.
- * @param top Padding above it, pixels.
+ * @param left Padding left of it, pixels; negative where it is cut.
+ * @param top Padding above it, pixels; negative where it is cut.
  * @param width Of the model's input, pixels.
  * @param height Of the model's input, pixels.
  */
@@ -30,7 +31,9 @@ public record Letterbox(
     /**
      * Places a picture; whole-number arithmetic throughout, so that no rounding error can move an
      * edge by a pixel. "letterbox" rounds the scaled side half up and centres it, the odd pixel of
-     * padding at the right or bottom; "letterbox_top_left" rounds down.
+     * padding at the right or bottom; "letterbox_top_left" rounds down. "center_crop" covers an
+     * area of the input's proportions, rounds the longer side down and half a pixel of the offset
+     * to even, as torchvision does.
      *
      * @param sourceWidth Before the rotation, pixels.
      * @param sourceHeight Before the rotation, pixels.
@@ -49,34 +52,44 @@ public record Letterbox(
         boolean upright = rotation % 180 == 0;
         long turnedWidth = upright ? sourceWidth : sourceHeight;
         long turnedHeight = upright ? sourceHeight : sourceWidth;
-        int width = spec.width();
-        int height = spec.height();
-        int resizedWidth = width;
-        int resizedHeight = height;
-        if (spec.resizeMode() != ResizeMode.STRETCH) {
-            int half = spec.resizeMode() == ResizeMode.LETTERBOX ? 1 : 0;
-            if (width * turnedHeight <= height * turnedWidth) { // the width decides
-                resizedHeight = scaled(turnedHeight, width, turnedWidth, half);
+        ResizeMode mode = spec.resizeMode();
+        boolean covers = mode == ResizeMode.CENTER_CROP;
+        int shorter = Math.min(spec.width(), spec.height());
+        long width = covers ? (long) spec.width() * spec.shortestEdge() / shorter : spec.width();
+        long height = covers ? (long) spec.height() * spec.shortestEdge() / shorter : spec.height();
+        if (mode != ResizeMode.STRETCH) {
+            int half = mode == ResizeMode.LETTERBOX ? 1 : 0;
+            long byWidth = width * turnedHeight;
+            long byHeight = height * turnedWidth;
+            if (covers ? byWidth >= byHeight : byWidth <= byHeight) { // the width decides
+                height = scaled(turnedHeight, width, turnedWidth, half);
             } else {
-                resizedWidth = scaled(turnedWidth, height, turnedHeight, half);
+                width = scaled(turnedWidth, height, turnedHeight, half);
             }
         }
-        boolean centred = spec.resizeMode() == ResizeMode.LETTERBOX;
         return new Letterbox(
                 sourceWidth,
                 sourceHeight,
                 rotation,
-                resizedWidth,
-                resizedHeight,
-                centred ? (width - resizedWidth) / 2 : 0,
-                centred ? (height - resizedHeight) / 2 : 0,
-                width,
-                height);
+                (int) width,
+                (int) height,
+                offset(spec.width() - (int) width, mode),
+                offset(spec.height() - (int) height, mode),
+                spec.width(),
+                spec.height());
     }
 
     /** `side * target / source`, rounded half up or down, at least 1. */
-    private static int scaled(long side, long target, long source, int half) {
-        return (int) Math.max(1, (2 * side * target + half * source) / (2 * source));
+    private static long scaled(long side, long target, long source, int half) {
+        return Math.max(1, (2 * side * target + half * source) / (2 * source));
+    }
+
+    /** Of the picture from the input's edge, by the space that it leaves there. */
+    private static int offset(int space, ResizeMode mode) {
+        if (mode == ResizeMode.CENTER_CROP) {
+            return -(int) Math.rint(-space / 2.0);
+        }
+        return mode == ResizeMode.LETTERBOX ? space / 2 : 0;
     }
 
     /** Whether this is where {@link #fit} would put such a picture of the same model. */

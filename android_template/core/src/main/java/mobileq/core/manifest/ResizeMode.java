@@ -7,7 +7,9 @@ public enum ResizeMode {
     /** In the top left corner, padding at the right and bottom. */
     LETTERBOX_TOP_LEFT("letterbox_top_left"),
     /** Fills the input; the aspect ratio is lost. */
-    STRETCH("stretch");
+    STRETCH("stretch"),
+    /** The middle of a picture that was resized to its shortest edge. */
+    CENTER_CROP("center_crop");
 
     private final String text;
 
