@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
+from msgspec.structs import replace
+
 from mobileq.graph.outputs import end_of
 from mobileq.graph.pixel_scaling import scales_pixels
 from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
@@ -148,8 +150,18 @@ def _preprocess(facts: ModelFacts, picture: Picture) -> tuple[PreprocessSpec, st
         scale, scaled = _SIGNED, "scaled to -1 .. 1 as TensorFlow's models are, is"
     else:
         scale, scaled = _IMAGENET, "ImageNet's mean and deviation are"
-    preprocess = picture.preprocess("stretch", **scale)
+    preprocess = _resized(picture.preprocess("stretch", **scale), facts.named_task is not None)
     return preprocess, (
-        f"A classifier's preprocessing is not in the file; {preprocess.channel_order}, stretched, "
-        f"{scaled} assumed. A --spec file can say otherwise."
+        f"A classifier's preprocessing is not in the file; {preprocess.channel_order}, "
+        f"{preprocess.resizing}, {scaled} assumed. A --spec file can say otherwise."
     )
+
+
+def _resized(preprocess: PreprocessSpec, from_ultralytics: bool) -> PreprocessSpec:
+    """As classifiers are evaluated: a square out of the middle, .875 of the shorter side, or all of
+    it by Ultralytics, resized by Pillow. What is not square was trained on stretched pictures."""
+    side = preprocess.width
+    if preprocess.height != side:
+        return replace(preprocess, antialias=True)
+    edge = side if from_ultralytics else side * 8 // 7
+    return replace(preprocess, antialias=True, resize_mode="center_crop", shortest_edge=edge)

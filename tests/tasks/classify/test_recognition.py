@@ -221,3 +221,26 @@ def test_several_softmaxes_are_heads_with_classes_of_their_own() -> None:
 
 def test_several_rows_of_which_one_may_be_anything_are_none() -> None:
     assert not is_classifier(recognise(heads("age = Identity(a) gender = Softmax(b)")))
+
+
+def test_square_inputs_get_the_middle_as_classifiers_are_evaluated() -> None:
+    found = recognise_shapes(PICTURE, outputs_of((1, 1000)), {})
+    preprocess = found.spec.preprocess
+    assert preprocess is not None
+    assert (preprocess.resize_mode, preprocess.shortest_edge) == ("center_crop", 256)
+    assert (preprocess.interpolation, preprocess.antialias) == ("bilinear", True)
+    words = "RGB, center crop to 224x224 of shortest edge 256, antialiased bilinear, ImageNet's"
+    assert words in found.notices[0]
+
+
+def test_ultralytics_cuts_the_longer_side_alone() -> None:
+    found = recognise_shapes(PICTURE, outputs_of((1, 2)), {"task": "classify"})
+    assert found.spec.preprocess is not None
+    assert found.spec.preprocess.resize_mode == "center_crop"
+    assert found.spec.preprocess.shortest_edge == 224
+
+
+def test_inputs_that_are_not_square_get_stretched_pictures() -> None:
+    found = recognise_shapes(picture(1, 3, 48, 192), outputs_of((1, 1000)), {})
+    assert found.spec.preprocess is not None
+    assert (found.spec.preprocess.resize_mode, found.spec.preprocess.antialias) == ("stretch", True)
