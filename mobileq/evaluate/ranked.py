@@ -43,9 +43,9 @@ def aligned(
     done = dict(found)
     for count in {wanted[name].shape[axis] for name, axis in axes.items()}:
         names = [name for name, axis in axes.items() if wanted[name].shape[axis] == count]
+        if not all(wanted[name].size for name in names):
+            continue  # nothing was found
         left, right = (_rows(each, names, axes) for each in (wanted, found))
-        if not left.size:
-            continue
         order, distances = _assignment(left, right)
         same = _negligible(wanted, found, axes, scores, count, order)
         strays = np.flatnonzero((distances > _ALIKE) & ~same)
