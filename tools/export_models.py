@@ -28,6 +28,7 @@ _TIMM = {
     "mobilevit_xxs": 256,
     "convnext_atto": 224,
 }
+_CLASSIFIERS = ("mobilenet_v3_small", "shufflenet_v2_x0_5")
 _SEGMENTERS = {
     "deeplabv3_mobilenet": "deeplabv3_mobilenet_v3_large",
     "lraspp": "lraspp_mobilenet_v3_large",
@@ -79,6 +80,21 @@ class _UNet(nn.Module):
         return self.head(self.join[1](torch.cat([self.up[1](d), a], 1)))
 
 
+class _AgeAndGender(nn.Module):
+    """Two heads on one body: a softmax over ages and one over genders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(_block(3, 16), nn.MaxPool2d(2), _block(16, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        )
+        self.age, self.gender = nn.Linear(32, 8), nn.Linear(32, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.body(x)
+        return self.age(seen).softmax(1), self.gender(seen).softmax(1)
+
+
 class _Siamese(nn.Module):
     """How alike two pictures are: the cosine of what one network makes of each."""
 
@@ -101,6 +117,12 @@ def _timm(name: str) -> nn.Module:
     return timm.create_model(name, pretrained=False)
 
 
+def _classifier(name: str) -> nn.Module:
+    from torchvision import models
+
+    return getattr(models, name)(weights=None)
+
+
 def _segmenter(name: str) -> nn.Module:
     from torchvision.models import segmentation
 
@@ -115,6 +137,10 @@ def _models() -> dict[str, _Made]:
     found: dict[str, _Made] = {}
     for name, side in _TIMM.items():
         found[name] = (lambda name=name: _timm(name)), [(1, 3, side, side)], {}
+    for name in _CLASSIFIERS:
+        found[name] = (lambda name=name: _classifier(name)), [(1, 3, 224, 224)], {}
+    names = {"output_names": ["age", "gender"]}
+    found["age_and_gender"] = _AgeAndGender, [(1, 3, 96, 96)], names
     for name, builder in _SEGMENTERS.items():
         found[name] = (lambda builder=builder: _segmenter(builder)), [(1, 3, 256, 256)], {}
     found["unet"] = _UNet, [(1, 3, 128, 128)], {}

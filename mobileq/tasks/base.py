@@ -60,6 +60,8 @@ class Measure:
         floors: How much a file's answers must agree with the ONNX model's in each precision: then
             the noise of its numbers is excused. Where answers may agree by chance none is.
         enough: Answers of the ONNX model that an agreement must rest on to say anything.
+        decisive: With fewer, files are chosen by `Compared.error`: one answer more or less that is
+            right would move the measure more than any choice does.
         unsure: Parts of the usual SQNR that a file must have where there are fewer.
         columns: Of `validate`'s table.
         error: What `Compared.error` is where it is the task's own, in words.
@@ -74,6 +76,7 @@ class Measure:
     name: str
     floors: Mapping[Precision, float]
     enough: int
+    decisive: int
     unsure: float
     columns: tuple[Column, ...]
     error: str

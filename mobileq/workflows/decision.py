@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 COMPARED = 8
 """Pictures whose outputs are kept and compared; of more, answers alone are."""
 UNLABELLED = 24
-_FEW = 16
-"""Answers; with fewer, one that is right or not moves the measure more than any choice would."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,8 @@ class Decision:
     @property
     def is_little(self) -> bool:
         """Too little for the measure to tell one file from another."""
-        return self.count < _FEW
+        measure = self._task.measure
+        return measure is not None and self.count < measure.decisive
 
     def score(self, runner: Runner) -> Score:
         """Run a file on the pictures."""

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
 
 
+_FEW = 16
+"""Answers; fewer say that the pictures are not of what the model finds."""
+
+
 @dataclass(frozen=True)
 class _Shared:
     """What all plans of one model have in common."""
@@ -152,7 +156,7 @@ class Planning:
         with closing(reference_runner(source.onnx, spec.inputs, spec.outputs)) as runner:
             decision = Decision(runner, spec, pictures, progress)
         measure = task_of(spec).measure
-        if measure is not None and decision.is_little:
+        if measure is not None and decision.count < _FEW:
             counted = f"finds only {plural(decision.count, measure.thing)}"
             progress.notice(
                 f"The model {counted if decision.count else measure.nothing} in the "

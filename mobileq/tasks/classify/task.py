@@ -26,6 +26,8 @@ MEASURE = Measure(
     # None: of two classes the best may be the same by chance, or because all pictures are of one.
     floors={},
     enough=5,
+    # Where 97 of 100 agree, the standard error on 24 pictures is .035; on 1000 it is .005.
+    decisive=1000,
     unsure=1.0,
     columns=(
         Column("top-1", "accuracy", "top1", "top1_se"),

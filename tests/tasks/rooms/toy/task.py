@@ -31,6 +31,7 @@ MEASURE = Measure(
     name="top-1",
     floors=dict.fromkeys(("dynamic", "w8", "int16x8", "int8", "int8-full"), 0.5),
     enough=2,
+    decisive=16,
     unsure=1.0,
     columns=(Column("top-1", "accuracy", "top1"), Column("alike", "agreement", "top1")),
     error="noise of the probabilities",
