@@ -291,7 +291,8 @@ class Benchmark:
         stack.callback(runner.close)
         pictures = self._data.pictures
         found[key] = answers_of(model.spec, runner, pictures)
-        scores = found[key].accuracy(self._data.truth, [image_id for image_id, _ in pictures])
+        scored = found[key].accuracy(self._data.truth, [image_id for image_id, _ in pictures])
+        scores = scored.figures
         result.map50_95, result.map50 = figure(scores, "map50_95"), figure(scores, "map50")
         runners[key] = runner
 
@@ -301,7 +302,7 @@ class Benchmark:
             if key == "onnx" or key not in found or reference is None or result.map50_95 is None:
                 continue
             result.difference = result.map50_95 - reference
-            result.agreement = figure(found[key].agreement(found["onnx"]), "map50_95")
+            result.agreement = figure(found[key].agreement(found["onnx"]).figures, "map50_95")
 
     def _latency(self, results: dict[str, Result], runners: dict[str, Runner]) -> None:
         feeds, _ = feed_picture(self._spec, read_image(self._data.pictures[0][1]))

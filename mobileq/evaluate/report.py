@@ -23,6 +23,23 @@ REPORT_NAME = "report.json"
 Row = tuple[str, ...]
 
 
+class Lost(Spec, frozen=True, kw_only=True):
+    """What a file loses of the task's figure: with labels the ONNX model's own less the file's,
+    without 1 less the agreement. `error` is its standard error, by a paired bootstrap over the
+    pictures; None of a single one."""
+
+    value: float
+    error: float | None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it is more than chance gives once in twenty times."""
+        return self.error is not None and abs(self.value) > 2.0 * self.error
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f}" + ("" if self.error is None else f" ±{self.error:.4f}")
+
+
 class ArtifactScores(Spec, frozen=True, kw_only=True):
     """One file on the validation images.
 
@@ -38,6 +55,7 @@ class ArtifactScores(Spec, frozen=True, kw_only=True):
     latency_ms: float
     accuracy: Figures | None = None
     agreement: Figures | None = None
+    lost: Lost | None = None
     sqnr_db: float | None = None
     cosine: float | None = None
 
@@ -78,6 +96,8 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
         )
         interpreters = dict.fromkeys(scores.interpreter for scores in self.scores)
         page.line(f"Run by {', '.join(interpreters)}.", "quiet")
+        if measure is not None:
+            _tell_losses(page, self.scores, measure, self.annotations is not None)
         if measure is None:
             page.line("SQNR and cosine: of the worst output, against the ONNX model.", "quiet")
         tell_failures(page, self.failures)
@@ -104,14 +124,12 @@ def _candidate(
     scores: ArtifactScores, reference: ArtifactScores, measure: Measure | None
 ) -> Candidate:
     target, _, precision = scores.name.partition("-")
-    accuracy = agreement = lost = None
+    accuracy = agreement = None
     if measure is not None and scores.agreement and scores.agreement[COUNT]:
         agreement = measure.value(scores.agreement)
-        lost = 1.0 - agreement
     if measure is not None and scores.accuracy and reference.accuracy:
-        own, found = measure.value(reference.accuracy), measure.value(scores.accuracy)
-        accuracy = found / own if own > 0.0 else None
-        lost = own - found
+        own = measure.value(reference.accuracy)
+        accuracy = measure.value(scores.accuracy) / own if own > 0.0 else None
     return Candidate(
         name=scores.name,
         target=target,
@@ -119,7 +137,7 @@ def _candidate(
         size_bytes=scores.size_bytes,
         accuracy=accuracy,
         agreement=agreement,
-        lost=lost,
+        lost=None if scores.lost is None else scores.lost.value,
         sqnr_db=scores.sqnr_db,
         latency_ms=scores.latency_ms,
     )
@@ -146,8 +164,27 @@ def _of_answers(scores: Sequence[ArtifactScores], measure: Measure) -> tuple[Row
     rows: list[Row] = []
     for each in scores:
         known = {"accuracy": each.accuracy, "agreement": each.agreement}
-        rows.append(tuple(_cell(known[column.of], column) for column in measure.columns))
-    return tuple(column.title for column in measure.columns), rows
+        cells = (_cell(known[column.of], column) for column in measure.columns)
+        rows.append((*cells, "-" if each.lost is None else str(each.lost)))
+    return (*(column.title for column in measure.columns), "lost"), rows
+
+
+def _tell_losses(
+    page: Page, scores: Sequence[ArtifactScores], measure: Measure, labelled: bool
+) -> None:
+    """What the column means, and which losses may be chance."""
+    losses = [(each.name, each.lost) for each in scores if each.lost is not None]
+    if not any(lost.error is not None for _, lost in losses):
+        return
+    against = "the ONNX model's own less the file's" if labelled else "1 less the agreement"
+    page.line(
+        f"lost: of {measure.name}, {against}; ± its standard error (paired bootstrap over the "
+        "pictures).",
+        "quiet",
+    )
+    if chance := [name for name, lost in losses if not lost.is_found and lost.value != 0.0]:
+        names = ", ".join(chance)
+        page.line(f"No difference found, within two standard errors: {names}.", "quiet")
 
 
 class BudgetReport(Spec, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import VerificationError
 from mobileq.evaluate.numeric import OutputComparer
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.base import Answer, Figures, Task, Truth
+from mobileq.tasks.base import Answer, Scored, Task, Truth
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
@@ -28,11 +28,11 @@ class Answers:
         self.shown += self.task.read(outputs, sample, "shown")
         self.ranked += self.task.read(outputs, sample, "all")
 
-    def accuracy(self, truth: Truth, keys: Sequence[int]) -> Figures:
+    def accuracy(self, truth: Truth, keys: Sequence[int]) -> Scored:
         """See `Task.score`."""
         return self.task.score(truth, keys, self.ranked)
 
-    def agreement(self, reference: Answers) -> Figures:
+    def agreement(self, reference: Answers) -> Scored:
         """See `Task.agreement`."""
         return self.task.agreement(reference.shown, self.shown)
 

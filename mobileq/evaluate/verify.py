@@ -142,7 +142,7 @@ def verify(
         problems.append("the same input gives different outputs from one run to the next")
     compared, roles = comparison.results(), tuple(comparison.roles())
     answers = [answer for wanted in reference for answer in wanted.answers]
-    agreed = task.agreement(answers, found) if answers else None
+    agreed = task.agreement(answers, found).figures if answers else None
     rounding: dict[str, float] = {}
     if not problems:
         problems, rounding = comparison.problems(other_order)

@@ -108,7 +108,7 @@ def rank_groups(
         agreed = None
         given = [each.answer for each in compared if each.answer is not None]
         if task.measure is not None and given:
-            figures = task.agreement(alone.answers, given)
+            figures = task.agreement(alone.answers, given).figures
             agreed = task.measure.value(figures) if figures[COUNT] else None
         found.append((job.group, compared, agreed))
     return _ranked(model, ranges, statistics, found)

@@ -34,6 +34,8 @@ Level = Literal["shown", "all"]
 """What is read: at the thresholds for showing to people, or all that a score is made of."""
 Figures = dict[str, int | float | dict[str, float]]
 """What was measured, by the field's names: {"map50_95": 0.41, "reference_count": 12}."""
+Resampled = Callable[["NDArray[Any]"], "NDArray[Any]"]
+"""[resamples, pictures], how often each picture counts -> [resamples]: a figure of these."""
 COUNT = "reference_count"
 """Among the figures of an agreement: how many of the reference's answers it rests on."""
 
@@ -94,6 +96,15 @@ class Measure:
     def accuracy(self) -> tuple[str, ...]:
         """Which figures of labels a manifest repeats: those in the table."""
         return tuple(column.key for column in self.columns if column.of == "accuracy")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was measured of answers, and `Measure.key` of it for resampled pictures, in their
+    order."""
+
+    figures: Figures
+    resampled: Resampled
 
 
 @dataclass(frozen=True)
@@ -225,7 +236,7 @@ class Task(Protocol):
         """
         ...
 
-    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         """How far answers are those of the reference, which nobody labelled: `measure.key`, `COUNT`
         and what else the task knows. Pictures in the same order, read at the same level."""
         ...
@@ -243,7 +254,7 @@ class Task(Protocol):
         """
         ...
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Scored:
         """How right answers are, as the field measures it: `measure.key` and others.
 
         Args:

@@ -174,10 +174,12 @@ class Decision:
         assert self._task.measure is not None
         assert self.float_value is not None
         if self._pictures.truth is None:
-            return 1.0 - self._task.measure.value(self._task.agreement(self._answers, answers))
+            return 1.0 - self._task.measure.value(
+                self._task.agreement(self._answers, answers).figures
+            )
         return self.float_value - self._value(self._pictures.truth, answers)
 
     def _value(self, truth: Truth, answers: Sequence[Answer]) -> float:
         assert self._task.measure is not None
         keys = [key for key, _ in self._pictures.labelled]
-        return self._task.measure.value(self._task.score(truth, keys, answers))
+        return self._task.measure.value(self._task.score(truth, keys, answers).figures)

@@ -16,7 +16,8 @@ import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError
-from mobileq.evaluate.report import REPORT_NAME, ArtifactScores, Validation, read_report
+from mobileq.evaluate.bootstrap import resamples, standard_error
+from mobileq.evaluate.report import REPORT_NAME, ArtifactScores, Lost, Validation, read_report
 from mobileq.evaluate.runs import run_each
 from mobileq.evaluate.scores import Answers, Numbers
 from mobileq.manifest import MANIFEST_NAME, to_json
@@ -25,7 +26,7 @@ from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.base import Figures, Truth, task_of
+from mobileq.tasks.base import COUNT, Scored, Truth, task_of
 from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.failures import Attempt, Failures
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
@@ -184,6 +185,7 @@ class _Measuring:
         self._reference = self._as_asked(reference_of(bundle.path, bundle.manifest.model))
         self._has_answers = task_of(bundle.manifest.model).measure is not None
         self._wanted: Answers | None = None
+        self._own: Scored | None = None
 
     def _as_asked(self, model: OpenModel) -> OpenModel:
         return dataclasses.replace(model, interpreter=self._interpreter, threads=self._threads)
@@ -211,8 +213,13 @@ class _Measuring:
         found = self._run(self._reference, answers.update)
         if not self._has_answers:
             return found
-        self._wanted = answers
-        return msgspec.structs.replace(found, accuracy=self._accuracy(found.name, answers))
+        self._wanted, self._own = answers, self._accuracy(found.name, answers)
+        if self._own is None:
+            return found
+        # Kept of each resample: the matches of a model's pictures are large.
+        drawn = self._own.resampled(resamples(len(answers.shown)))
+        self._own = Scored(self._own.figures, lambda _: drawn)
+        return msgspec.structs.replace(found, accuracy=self._own.figures)
 
     def _scores(self, model: OpenModel) -> ArtifactScores:
         if self._wanted is None:
@@ -222,11 +229,29 @@ class _Measuring:
             return msgspec.structs.replace(found, sqnr_db=numbers.sqnr_db, cosine=numbers.cosine)
         answers = Answers(task_of(model.spec))
         found = self._run(model, answers.update)
+        accuracy, agreement = self._accuracy(model.name, answers), answers.agreement(self._wanted)
+        with self._progress.stage(f"Resampling {model.name}"):
+            lost = self._lost(answers, accuracy, agreement)
         return msgspec.structs.replace(
             found,
-            accuracy=self._accuracy(model.name, answers),
-            agreement=answers.agreement(self._wanted),
+            accuracy=None if accuracy is None else accuracy.figures,
+            agreement=agreement.figures,
+            lost=lost,
         )
+
+    def _lost(self, answers: Answers, accuracy: Scored | None, agreement: Scored) -> Lost | None:
+        """Of the task's figure, with its standard error where there is more than one picture."""
+        measure, weights = answers.task.measure, resamples(len(answers.shown))
+        assert measure is not None
+        if self._own is not None and accuracy is not None:
+            value = measure.value(self._own.figures) - measure.value(accuracy.figures)
+            drawn = self._own.resampled(weights) - accuracy.resampled(weights)
+        elif agreement.figures[COUNT]:
+            value = 1.0 - measure.value(agreement.figures)
+            drawn = agreement.resampled(weights)
+        else:
+            return None
+        return Lost(value=value, error=standard_error(drawn) if len(answers.shown) > 1 else None)
 
     def _run(self, model: OpenModel, update: Callable[[Sample, Tensors], None]) -> ArtifactScores:
         feeds: Tensors = {}
@@ -244,7 +269,7 @@ class _Measuring:
                 latency_ms=_latency(runner, feeds, self._runs),
             )
 
-    def _accuracy(self, name: str, answers: Answers) -> Figures | None:
+    def _accuracy(self, name: str, answers: Answers) -> Scored | None:
         if self._samples.truth is None:
             return None
         with self._progress.stage(f"Scoring {name}"):

@@ -37,6 +37,13 @@ def test_accuracy_agreement_and_latency_are_measured(
         assert name in result.out
     report = json.loads((bundle / "report.json").read_text())
     assert report["validation"]["images"] == 2
+    onnx, *files = report["validation"]["scores"]
+    assert onnx["lost"] is None
+    for each in files:
+        lost = onnx["accuracy"]["map50_95"] - each["accuracy"]["map50_95"]
+        assert each["lost"]["value"] == pytest.approx(lost)
+        assert 0.0 <= each["lost"]["error"] < 0.5
+    assert "standard error (paired bootstrap" in result.out
     assert cli("verify", bundle).code == 0
     assert [name for name in names_in(bundle.parent) if name.startswith(".")] == []
 

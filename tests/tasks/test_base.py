@@ -103,7 +103,9 @@ def test_answers_are_read_one_for_each_picture_and_agree_with_themselves(
         answers = task.read(_outputs(spec), _sample(spec), level)
         assert len(answers) == (task.measure is not None)
         if task.measure is not None:
-            figures = task.agreement(answers, answers)
+            scored = task.agreement(answers, answers)
+            figures = scored.figures
+            assert scored.resampled(np.ones((3, len(answers)))) == pytest.approx(1.0)
             assert task.measure.value(figures) == pytest.approx(1.0)
             assert figures[COUNT] == sum(map(task.count, answers)) > 0
             assert task.golden(answers)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mobileq.tasks.base import COUNT, Figures, figure
+from mobileq.tasks.base import COUNT, Figures, Scored, figure
 from mobileq.tasks.classify.classes import Answer, TopClasses
 
 Wanted = Sequence[int | None]
@@ -16,7 +18,7 @@ Hits = Sequence[Sequence[bool | None]]
 """By picture and head; None where there is nothing to be right about."""
 
 
-def accuracy(wanted: Sequence[Wanted], found: Sequence[Answer], heads: Sequence[str]) -> Figures:
+def accuracy(wanted: Sequence[Wanted], found: Sequence[Answer], heads: Sequence[str]) -> Scored:
     """Top-1 and top-5: shares of answers whose class is the best, or among the best five.
 
     Args:
@@ -25,12 +27,11 @@ def accuracy(wanted: Sequence[Wanted], found: Sequence[Answer], heads: Sequence[
         heads: Their names; of several `top1_by_head` tells each.
     """
     best, five = (_among(wanted, found, count) for count in (1, 5))
-    return {**_share("top1", best), **_share("top5", five), **_by_head(best, heads)}
+    figures = {**_share("top1", best), **_share("top5", five), **_by_head(best, heads)}
+    return Scored(figures, _Resampled(best))
 
 
-def agreement(
-    reference: Sequence[Answer], found: Sequence[Answer], heads: Sequence[str]
-) -> Figures:
+def agreement(reference: Sequence[Answer], found: Sequence[Answer], heads: Sequence[str]) -> Scored:
     """Share of the reference's answers whose best class is the other's too.
 
     `distance` is the mean total variation, half the sum of what probabilities differ by: 0 where
@@ -42,12 +43,13 @@ def agreement(
         pairs = list(zip(*answers, strict=True))
         same.append([wanted.best == other.best if len(wanted) else None for wanted, other in pairs])
         distances += [_total_variation(*pair) for pair in pairs if len(pair[0])]
-    return {
+    figures = {
         COUNT: len(distances),
         **_share("top1", same),
         "distance": sum(distances) / len(distances) if distances else 0.0,
         **_by_head(same, heads),
     }
+    return Scored(figures, _Resampled(same))
 
 
 def _among(wanted: Sequence[Wanted], found: Sequence[Answer], count: int) -> Hits:
@@ -72,6 +74,19 @@ def _share(key: str, hits: Hits) -> Figures:
     residuals = (sum(picture) - share * len(picture) for picture in counted)
     error = math.sqrt(sum(residual * residual for residual in residuals)) / answers
     return {key: share, f"{key}_se": error}
+
+
+class _Resampled:
+    """Share of all answers of resampled pictures, see `mobileq.tasks.base.Resampled`; 0 of none."""
+
+    def __init__(self, hits: Hits) -> None:
+        counted = [[each for each in picture if each is not None] for picture in hits]
+        self._right = np.array([sum(picture) for picture in counted], np.float64)
+        self._answers = np.array([len(picture) for picture in counted], np.float64)
+
+    def __call__(self, weights: NDArray[Any]) -> NDArray[Any]:
+        shares: NDArray[Any] = weights @ self._right / np.maximum(weights @ self._answers, 1.0)
+        return shares
 
 
 def _by_head(hits: Hits, heads: Sequence[str]) -> Figures:

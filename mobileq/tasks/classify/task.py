@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.spec import ModelSpec
 from mobileq.spec.classes import ClassesSpec, heads_of
-from mobileq.tasks.base import Column, Figures, Level, Limits, Measure, Outputs, Truth
+from mobileq.tasks.base import Column, Level, Limits, Measure, Outputs, Scored, Truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class ClassifyTask:
     def row_scores(self, outputs: Outputs, axes: Mapping[str, int], count: int) -> None:
         """No rows are ranked."""
 
-    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         """Share of the answers whose best class is the reference's."""
         from mobileq.tasks.classify.scores import agreement
 
@@ -98,7 +98,7 @@ class ClassifyTask:
         by_head = [[*islice(names, head.class_count)] for head in self._heads]
         return read_truth(annotations, images, by_head)
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Scored:
         """Top-1 and top-5, with their standard errors."""
         from mobileq.tasks.classify.labels import ClassTruth
         from mobileq.tasks.classify.scores import accuracy

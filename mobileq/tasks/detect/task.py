@@ -11,7 +11,17 @@ import msgspec
 
 from mobileq.spec import ModelSpec
 from mobileq.spec.decode import DecodeSpec
-from mobileq.tasks.base import COUNT, Column, Figures, Level, Limits, Measure, Outputs, Truth
+from mobileq.tasks.base import (
+    COUNT,
+    Column,
+    Figures,
+    Level,
+    Limits,
+    Measure,
+    Outputs,
+    Scored,
+    Truth,
+)
 from mobileq.tasks.detect.decode.arrays import picture_outputs, sigmoid
 from mobileq.tasks.detect.decode.logits import logit_outputs
 from mobileq.tasks.detect.detections import Detections
@@ -120,17 +130,18 @@ class DetectTask:
                 return best
         return None
 
-    def agreement(self, reference: Sequence[Detections], found: Sequence[Detections]) -> Figures:
+    def agreement(self, reference: Sequence[Detections], found: Sequence[Detections]) -> Scored:
         """mAP of what was found, the reference's from a score of 0.25 taken for the truth."""
-        from mobileq.tasks.detect.coco import agreement
+        from mobileq.tasks.detect.agreement import agreement, matched
 
-        figures: Figures = msgspec.to_builtins(agreement(reference, found))
+        pairs = matched(reference, found)
+        figures: Figures = msgspec.to_builtins(agreement(reference, found, found=pairs))
         assert COUNT in figures
-        return figures
+        return Scored(figures, pairs.resampled)
 
     def count(self, answer: Detections) -> int:
         """Objects that count as the truth in an agreement."""
-        from mobileq.tasks.detect.coco import REFERENCE_SCORE
+        from mobileq.tasks.detect.agreement import REFERENCE_SCORE
 
         return int((answer.score >= REFERENCE_SCORE).sum())
 
@@ -140,9 +151,9 @@ class DetectTask:
         self._category_ids(truth)
         return truth
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Detections]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Detections]) -> Scored:
         """mAP by pycocotools."""
-        from mobileq.tasks.detect.coco import mean_average_precision, to_coco_results
+        from mobileq.tasks.detect.coco import matched, to_coco_results
 
         assert isinstance(truth, GroundTruth)
         ids = self._category_ids(truth)
@@ -151,9 +162,8 @@ class DetectTask:
             for key, found in zip(keys, answers, strict=True)
             for result in to_coco_results(found, key, ids)
         ]
-        scores = mean_average_precision(truth.coco, results, keys)
-        figures: Figures = msgspec.to_builtins(scores, str_keys=True)
-        return figures
+        pairs = matched(truth.coco, results, keys)
+        return Scored(msgspec.to_builtins(pairs.scores, str_keys=True), pairs.resampled)
 
     def predictor(self, limits: Limits) -> DetectPredictor:
         """Tells objects, as the model's own thresholds want them where no others are given."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec
-from mobileq.tasks.base import Answer, Figures, Level, Limits, Outputs, Truth
+from mobileq.tasks.base import Answer, Level, Limits, Outputs, Scored, Truth
 from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mobileq.tasks.tensors.predict import TensorsPredictor
 
 MEASURE = None
+_NOTHING = Scored({}, lambda weights: weights[:, :0].sum(axis=1))
 
 
 def bound(spec: ModelSpec) -> TensorsTask:
@@ -49,9 +50,9 @@ class TensorsTask:
     def row_scores(self, outputs: Outputs, axes: Mapping[str, int], count: int) -> None:
         """No column is known to be a score."""
 
-    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         """None."""
-        return {}
+        return _NOTHING
 
     def count(self, answer: Answer) -> int:
         """Nothing."""
@@ -64,9 +65,9 @@ class TensorsTask:
             "Leave out --annotations to compare numbers, or say it with --family or --spec.",
         )
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Scored:
         """None."""
-        return {}
+        return _NOTHING
 
     def predictor(self, limits: Limits) -> TensorsPredictor:
         """Tells shapes and ranges.

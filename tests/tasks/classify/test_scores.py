@@ -24,7 +24,7 @@ SIX = {"c0": 0.4, "c1": 0.2, "c2": 0.15, "c3": 0.1, "c4": 0.1, "c5": 0.05}
 
 
 def test_top1_and_top5_are_shares_of_pictures_with_their_standard_errors() -> None:
-    found = accuracy([[0], [4], [5], [0]], [_answer(**SIX)] * 4, ONE)
+    found = accuracy([[0], [4], [5], [0]], [_answer(**SIX)] * 4, ONE).figures
     assert found["top1"] == 0.5
     assert found["top1_se"] == pytest.approx(math.sqrt(0.5 * 0.5 / 4))
     assert found["top5"] == 0.75
@@ -32,13 +32,13 @@ def test_top1_and_top5_are_shares_of_pictures_with_their_standard_errors() -> No
 
 
 def test_picture_without_an_answer_is_wrong() -> None:
-    assert accuracy([[0], [0]], [_answer(), _answer(c0=1.0)], ONE)["top1"] == 0.5
+    assert accuracy([[0], [0]], [_answer(), _answer(c0=1.0)], ONE).figures["top1"] == 0.5
 
 
 def test_agreement_is_of_the_best_class_and_distance_of_all_shares() -> None:
     wanted = [_answer(c0=0.8, c1=0.2), _answer(c0=0.5, c1=0.5), _answer(c2=1.0)]
     found = [_answer(c0=0.6, c1=0.4), _answer(c1=0.5, c0=0.5), _answer(c3=1.0)]
-    figures = agreement(wanted, found, ONE)
+    figures = agreement(wanted, found, ONE).figures
     assert figures["reference_count"] == 3
     assert figures["top1"] == pytest.approx(1 / 3)
     assert figures["top1_se"] == pytest.approx(math.sqrt(1 / 3 * 2 / 3 / 3))
@@ -46,25 +46,29 @@ def test_agreement_is_of_the_best_class_and_distance_of_all_shares() -> None:
 
 
 def test_where_the_reference_names_nothing_there_is_nothing_to_agree_with() -> None:
-    figures = agreement([_answer(), _answer(c0=1.0)], [_answer(c1=1.0), _answer(c0=1.0)], ONE)
+    scored = agreement([_answer(), _answer(c0=1.0)], [_answer(c1=1.0), _answer(c0=1.0)], ONE)
+    # The first picture has no answer to agree with, however often it is drawn.
+    weights = np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]])
+    assert scored.resampled(weights).tolist() == [1.0, 0.0, 1.0]
+    figures = scored.figures
     assert (figures["top1"], figures["reference_count"]) == (1.0, 1)
-    assert agreement([_answer()], [_answer()], ONE)["reference_count"] == 0
+    assert agreement([_answer()], [_answer()], ONE).figures["reference_count"] == 0
 
 
 def test_heads_count_one_by_one_and_pictures_make_the_error() -> None:
     right, wrong = (_best(c0=1.0), _best(c2=1.0)), (_best(c1=1.0), _best(c3=1.0))
-    figures = accuracy([[0, 2]] * 4, [right, right, wrong, wrong], ("age", "gender"))
+    figures = accuracy([[0, 2]] * 4, [right, right, wrong, wrong], ("age", "gender")).figures
     assert figures["top1"] == 0.5
     assert figures["top1_se"] == pytest.approx(math.sqrt(0.5 * 0.5 / 4)), "not of 8 answers"
     assert figures["top1_by_head"] == {"age": 0.5, "gender": 0.5}
     half = (_best(c0=1.0), _best(c3=1.0))
-    figures = agreement([right] * 2, [right, half], ("age", "gender"))
+    figures = agreement([right] * 2, [right, half], ("age", "gender")).figures
     assert (figures["reference_count"], figures["top1"]) == (4, 0.75)
     assert figures["top1_by_head"] == {"age": 1.0, "gender": 0.5}
 
 
 def test_head_that_nobody_labelled_is_left_out() -> None:
     answers = [(_best(c0=1.0), _best(c2=1.0))] * 2
-    figures = accuracy([[0, None], [1, 2]], answers, ("age", "gender"))
+    figures = accuracy([[0, None], [1, 2]], answers, ("age", "gender")).figures
     assert figures["top1"] == pytest.approx(2 / 3)
     assert figures["top1_by_head"] == {"age": 0.5, "gender": 1.0}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mobileq.tasks.detect.agreement import agreement
 from mobileq.tasks.detect.coco import (
-    agreement,
     category_ids_for,
     mean_average_precision,
     to_coco_results,

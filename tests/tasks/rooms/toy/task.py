@@ -16,11 +16,11 @@ from mobileq.tasks.base import (
     Answer,
     Column,
     Compared,
-    Figures,
     Level,
     Limits,
     Measure,
     Outputs,
+    Scored,
     Truth,
 )
 from mobileq.tasks.noise import NoiseReference
@@ -126,8 +126,8 @@ class ToyTask:
     def row_scores(self, outputs: Outputs, axes: Mapping[str, int], count: int) -> None:
         return None
 
-    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Figures:
-        return {"top1": float(np.equal(reference, found).mean()), COUNT: len(reference)}
+    def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
+        return _scored(np.equal(reference, found), **{COUNT: len(reference)})
 
     def count(self, answer: Answer) -> int:
         return 1
@@ -137,17 +137,26 @@ class ToyTask:
         assert images is not None
         return ToyTruth(colours, tuple(enumerate(images / name for name in sorted(colours))))
 
-    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Figures:
+    def score(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Scored:
+        return _scored(self._hits(truth, keys, answers))
+
+    def _hits(self, truth: Truth, keys: Sequence[int], answers: Sequence[Answer]) -> Any:
         assert isinstance(truth, ToyTruth)
         names = dict(truth.images)
-        wanted = [truth.colours[names[key].name] for key in keys]
-        return {"top1": float(np.equal(wanted, answers).mean())}
+        return np.equal([truth.colours[names[key].name] for key in keys], answers)
 
     def predictor(self, limits: Limits) -> ToyPredictor:
         return ToyPredictor(self)
 
     def golden(self, answers: Sequence[Answer]) -> dict[str, Any]:
         return {"colours": list(answers)}
+
+
+def _scored(hits: Any, **others: int) -> Scored:
+    return Scored(
+        {"top1": float(hits.mean()), **others},
+        lambda weights: weights @ hits / weights.sum(axis=1),
+    )
 
 
 def softmax(values: Any) -> Any:
