@@ -137,7 +137,8 @@ def _work(case: Case, target: str, writer: Connection, log: Path, alone: bool) -
     _one_engine()
     if not alone:
         _keep_in_process()
-    writer.send(try_case(case, target))
+    with tempfile.TemporaryDirectory(prefix="onnx-backend-") as tempfile.tempdir:
+        writer.send(try_case(case, target))
     sys.stdout.flush()
     os._exit(0)  # native libraries crash in their exit handlers
 
@@ -156,7 +157,7 @@ def _keep_in_process() -> None:
 
     def made(self: Any, handler: str, *, stage: str, tool: str, advice: str = "", **_: Any) -> None:
         self._stage, self._tool, self._advice, self._handler = stage, tool, advice, None
-        self._name = handler
+        self._name, self.folder = handler, Path(tempfile.mkdtemp())
 
     def request(self: Any, command: str, fields: Any = None, arrays: Any = None) -> Any:
         if self._handler is None:
@@ -175,6 +176,9 @@ def _keep_in_process() -> None:
                 f"{self._tool} failed while {self._stage}: {type(error).__name__}: {first}"[:500]
             ) from error
 
-    replaced: dict[str, Any] = {"__init__": made, "request": request, "close": lambda self: None}
+    replaced: dict[str, Any] = {
+        **{"__init__": made, "request": request, "is_running": True},
+        **dict.fromkeys(("close", "kill"), lambda self: None),
+    }
     for name, function in replaced.items():
         setattr(Child, name, function)
