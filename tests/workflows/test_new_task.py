@@ -81,7 +81,7 @@ def test_a_new_task_goes_through_convert_and_validate(
     assert measured["lost_top1"] == 0.0
     page = HtmlPage()
     manifest.tell(page)
-    assert "top1 of the file&#x27;s answers" in page.html
+    assert "taken for the truth (agreement_top1)" in page.html
     golden = json.loads((bundle / "golden" / "golden.json").read_text())
     assert golden["colours"] == [0]
     assert gzip.decompress((bundle / "golden" / golden["outputs"][0]["file"]).read_bytes())
