@@ -43,8 +43,9 @@ SetInput = Annotated[
 Family = Annotated[
     str | None,
     typer.Option(
-        help="Head family, if it is not recognised: "
-        "yolov5, yolov8, yolov10, yolo26, rtdetr, yolox, nanodet, picodet, ssd.",
+        help="Family, if it is not recognised: "
+        "yolov5, yolov8, yolov10, yolo26, rtdetr, yolox, nanodet, picodet, ssd; of classifiers, "
+        "how pictures are prepared: imagenet, yolo_cls, keras, caffe, efficientnet_lite.",
         metavar="NAME",
     ),
 ]

@@ -7,35 +7,19 @@ call it a classifier, name as many classes, end in a softmax, or have as many as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
-
-from msgspec.structs import replace
 
 from mobileq.graph.outputs import end_of
 from mobileq.graph.pixel_scaling import scales_pixels
 from mobileq.spec import ModelSpec, PreprocessSpec, ReadingSpec
 from mobileq.spec.classes import ClassesSpec, ClassHead, ClassValues
+from mobileq.tasks.classify import families
 from mobileq.tasks.classify.imagenet_classes import IMAGENET1K
 from mobileq.tasks.recognition import Claim, ModelFacts, Picture, Questions, Reasons
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES = tuple(families.FAMILIES)
 READING: type[ReadingSpec] | None = ClassesSpec
 LABELS: Mapping[str, tuple[str, ...]] = {"imagenet1k": IMAGENET1K}
 
-
-class _Scale(TypedDict, total=False):
-    rescale_factor: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-_SHARES: _Scale = {}
-"""Ultralytics, whose files name their task, only divides by 255."""
-_IMAGENET: _Scale = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-"""torchvision, timm, Paddle."""
-_SIGNED: _Scale = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
-"""Most of `keras.applications`, its mode "tf"."""
-_PIXELS: _Scale = {"rescale_factor": 1.0}
 _IMAGENET_COUNTS = frozenset({1000, 1001, 21841, 21843})
 """Classes of ImageNet-1k, also with TensorFlow's background, and of ImageNet-21k (timm's Google
 models number two more)."""
@@ -56,15 +40,23 @@ _VALUES: Mapping[str, ClassValues] = {
 def claim(facts: ModelFacts, family: str | None) -> Claim | Reasons:
     """See `mobileq.tasks.recognition.Recogniser`."""
     counts = _class_counts(facts)
-    if not counts or not _holds_classes(facts, counts):
+    if family is not None and not counts:
+        return {family: "it does not give one row of values for a picture"}
+    if family is None and not (counts and _holds_classes(facts, counts)):
         return {}
-    reading, unread = _reading(facts, counts)
-    preprocess, questions = None, unread
-    if not isinstance(facts.picture, str):
-        preprocess, assumed = _preprocess(facts, facts.picture)
-        questions = {"preprocess": assumed, **unread}
+    reading, questions = _reading(facts, counts)
+    preprocess = None
+    if isinstance(facts.picture, str):
+        if family is not None:
+            return {family: facts.picture}
+    else:
+        own = _family(facts, facts.picture) if family is None else families.FAMILIES[family]
+        preprocess = own.preprocess(facts.picture)
+        if family is None:
+            questions = {"preprocess": _assumed(own, preprocess), **questions}
     return Claim(
         task="classify",
+        family=family,
         preprocess=preprocess,
         reading=reading,
         class_count=sum(counts),
@@ -140,28 +132,18 @@ def _reading(facts: ModelFacts, counts: tuple[int, ...]) -> tuple[ClassesSpec | 
     }
 
 
-def _preprocess(facts: ModelFacts, picture: Picture) -> tuple[PreprocessSpec, str]:
+def _family(facts: ModelFacts, picture: Picture) -> families.Family:
     """What the graph shows, and else what those who export such models train with."""
     if facts.index is not None and scales_pixels(facts.index, picture.name):
-        scale, scaled = _PIXELS, "scaled by the graph itself, is"
-    elif facts.named_task is not None:
-        scale, scaled = _SHARES, "divided by 255, is"
-    elif picture.layout == "NHWC":
-        scale, scaled = _SIGNED, "scaled to -1 .. 1 as TensorFlow's models are, is"
-    else:
-        scale, scaled = _IMAGENET, "ImageNet's mean and deviation are"
-    preprocess = _resized(picture.preprocess("stretch", **scale), facts.named_task is not None)
-    return preprocess, (
+        return families.IN_GRAPH
+    if facts.named_task is not None:
+        return families.FAMILIES["yolo_cls"]
+    return families.FAMILIES["keras" if picture.layout == "NHWC" else "imagenet"]
+
+
+def _assumed(family: families.Family, preprocess: PreprocessSpec) -> str:
+    return (
         f"A classifier's preprocessing is not in the file; {preprocess.channel_order}, "
-        f"{preprocess.resizing}, {scaled} assumed. A --spec file can say otherwise."
+        f"{preprocess.resizing}, {family.told} assumed. --family ({', '.join(FAMILIES)}) or a "
+        "--spec file can say otherwise."
     )
-
-
-def _resized(preprocess: PreprocessSpec, from_ultralytics: bool) -> PreprocessSpec:
-    """As classifiers are evaluated: a square out of the middle, .875 of the shorter side, or all of
-    it by Ultralytics, resized by Pillow. What is not square was trained on stretched pictures."""
-    side = preprocess.width
-    if preprocess.height != side:
-        return replace(preprocess, antialias=True)
-    edge = side if from_ultralytics else side * 8 // 7
-    return replace(preprocess, antialias=True, resize_mode="center_crop", shortest_edge=edge)

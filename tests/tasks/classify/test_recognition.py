@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
+from mobileq.errors import UsageError
 from mobileq.preparation.recognise import Recognition, recognise, recognise_shapes
 from mobileq.spec.classes import ClassesSpec, ClassHead
 from tests.graph.builders import model_of, outputs_of, picture
@@ -244,3 +245,34 @@ def test_inputs_that_are_not_square_get_stretched_pictures() -> None:
     found = recognise_shapes(picture(1, 3, 48, 192), outputs_of((1, 1000)), {})
     assert found.spec.preprocess is not None
     assert (found.spec.preprocess.resize_mode, found.spec.preprocess.antialias) == ("stretch", True)
+
+
+def test_family_says_how_pictures_are_prepared_and_nothing_is_assumed() -> None:
+    found = recognise(row("y = Identity(z)", 1000), family="efficientnet_lite", labels="imagenet1k")
+    assert (found.spec.family, found.spec.classes) == (
+        *("efficientnet_lite", ClassesSpec(class_count=1000)),
+    )
+    assert found.notices == ()
+    preprocess = found.spec.preprocess
+    assert preprocess is not None
+    assert (preprocess.rescale_factor, preprocess.image_mean, preprocess.image_std) == (
+        *(1.0, (127.0,) * 3, (128.0,) * 3),
+    )
+    assert (preprocess.resize_mode, preprocess.interpolation) == ("center_crop", "bicubic")
+    caffe = recognise_shapes(PICTURE, outputs_of((1, 9)), {}, family="caffe").spec.preprocess
+    assert caffe is not None
+    assert (caffe.channel_order, caffe.image_mean[0], caffe.rescale_factor) == ("BGR", 103.939, 1.0)
+
+
+def test_family_makes_a_classifier_of_what_does_not_look_like_one() -> None:
+    assert recognise(row("y = Identity(z)")).spec.task == "unknown"
+    assert recognise(row("y = Identity(z)"), family="imagenet").spec.task == "classify"
+    with pytest.raises(UsageError, match="family keras: it does not give one row of values"):
+        recognise_shapes(PICTURE, outputs_of((1, 1000, 7, 7)), {}, family="keras")
+    with pytest.raises(UsageError, match=r"family keras: its input .* is no picture"):
+        recognise_shapes(picture(1, 16000), outputs_of((1, 1000)), {}, family="keras")
+
+
+def test_families_that_one_may_choose_are_told() -> None:
+    (assumed, _) = recognise(row("y = Softmax(z)")).notices
+    assert "--family (imagenet, yolo_cls, keras, caffe, efficientnet_lite) or a --spec" in assumed
