@@ -51,7 +51,12 @@ Family = Annotated[
 ]
 SpecFile = Annotated[
     Path | None,
-    typer.Option("--spec", help="TOML file that sets preprocessing and decoding."),
+    typer.Option(
+        "--spec",
+        help="TOML that sets preprocessing and decoding: a file, or text such as "
+        "'preprocess.resize_mode = \"stretch\"'.",
+        metavar="FILE|TEXT",
+    ),
 ]
 Labels = Annotated[
     str | None,

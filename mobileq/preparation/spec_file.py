@@ -8,18 +8,24 @@
     score_threshold = 0.4
     outputs = [{ name = "output", role = "predictions" }]
 
+The same as a text: `--spec 'preprocess.channel_order = "RGB"'`.
+
 For a model that was not recognised, [preprocess] and a task's table together describe it.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from mobileq.consistency import absurd_range, contradiction
 from mobileq.errors import InputError, UsageError, unreadable
@@ -36,6 +42,12 @@ from mobileq.tasks.recognition import Questions, find_picture, recognisers
 
 _MAX_BYTES = 1 << 20
 _CORRECT = "Correct the spec file."
+
+
+class _Preprocess(PreprocessSpec, frozen=True, kw_only=True):
+    """[preprocess], which may say the shortest edge as timm's models do."""
+
+    crop_pct: Annotated[float, Meta(gt=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +74,7 @@ def _reading_kinds() -> dict[str, tuple[str, type[ReadingSpec]]]:
 
 
 def read_spec_file(path: str | Path) -> SpecOverrides:
-    """Read a spec file.
+    """Read a spec file, or what stands in the place of its path: text with a `=`.
 
     Raises:
         UsageError: There is no such file, a key is unknown (the allowed ones are named), or a value
@@ -76,7 +88,7 @@ def read_spec_file(path: str | Path) -> SpecOverrides:
     family = content.get("family")
     if family is not None and not isinstance(family, str):
         raise _wrong(path, "family", "it must be a text")
-    preprocess = _table(content, "preprocess", PreprocessSpec, path)
+    preprocess = _table(content, "preprocess", _Preprocess, path)
     tables = {section: _table(content, section, kind, path) for section, (_, kind) in kinds.items()}
     given = [f"[{section}]" for section, table in tables.items() if table]
     if len(given) > 1:
@@ -90,8 +102,14 @@ def read_spec_file(path: str | Path) -> SpecOverrides:
     )
 
 
+def _is_text(path: Path) -> bool:
+    return "=" in str(path) and not os.path.exists(path)
+
+
 def _read_toml(path: Path) -> dict[str, object]:
     try:
+        if _is_text(path):
+            return tomllib.loads(str(path))
         return tomllib.loads(read_regular(path, _MAX_BYTES, "a spec file").decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"There is no spec file {path}.", "Check the path of --spec.") from error
@@ -142,7 +160,7 @@ def _labels(value: object, path: Path) -> LabelSource | None:
     if value is None or (isinstance(value, str) and value in known):
         return value
     if isinstance(value, str):
-        return path.parent / value
+        return value if _is_text(path) else path.parent / value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise _wrong(path, "labels", f"it must be a list of texts, a file, {' or '.join(known)}")
@@ -191,8 +209,9 @@ def apply_overrides(
 
 def _merged(spec: ModelSpec, overrides: SpecOverrides) -> ModelSpec:
     if overrides.preprocess:
-        base: object = spec.preprocess or _size_of(spec.inputs)
-        preprocess = _merge(base, overrides.preprocess, PreprocessSpec, "preprocess", overrides)
+        base = spec.preprocess or _size_of(spec.inputs)
+        fields = _cropping(overrides, msgspec.to_builtins(base))
+        preprocess = _merge(base, fields, PreprocessSpec, "preprocess", overrides)
         spec = msgspec.structs.replace(spec, preprocess=preprocess)
     kinds = _reading_kinds()
     for section, fields in overrides.readings.items():
@@ -200,6 +219,24 @@ def _merged(spec: ModelSpec, overrides: SpecOverrides) -> ModelSpec:
         reading = _merge(getattr(spec, section) or {}, fields, kind, section, overrides)
         spec = msgspec.structs.replace(spec, task=task, **{section: reading})
     return spec
+
+
+def _cropping(overrides: SpecOverrides, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """[preprocess] with a shortest edge where pictures are cropped, and with none elsewhere."""
+    fields: dict[str, Any] = dict(overrides.preprocess)
+    asked = [name for name in ("crop_pct", "shortest_edge") if fields.get(name) is not None]
+    if len(asked) > 1:
+        raise _wrong(overrides.path, "preprocess.crop_pct", "shortest_edge says the same")
+    mode = fields.setdefault("resize_mode", "center_crop") if asked else fields.get("resize_mode")
+    if asked and mode != "center_crop":
+        raise _wrong(overrides.path, f"preprocess.{asked[0]}", 'it is for "center_crop" alone')
+    share = fields.pop("crop_pct", None)
+    merged = {**known, **fields}
+    if share is not None and {"width", "height"} <= merged.keys():
+        fields["shortest_edge"] = math.floor(min(merged["width"], merged["height"]) / share)
+    elif mode not in (None, "center_crop"):
+        fields["shortest_edge"] = None
+    return fields
 
 
 def _misfit(spec: ModelSpec) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import onnx
@@ -7,9 +8,10 @@ import pytest
 
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.preparation.prepare import prepare
-from mobileq.preparation.spec_file import read_spec_file
+from mobileq.preparation.recognise import recognise_shapes
+from mobileq.preparation.spec_file import apply_overrides, read_spec_file
 from mobileq.spec.decode import HeadOutput
-from tests.graph.builders import end2end, ints, model_of, yolov8
+from tests.graph.builders import end2end, ints, model_of, outputs_of, picture, yolov8
 
 
 @pytest.fixture
@@ -166,6 +168,66 @@ CONTRADICTIONS = {
     '[decode]\nhead = "raw"\nstrides = []': "`decode.strides`: a raw yolov8 head needs them",
     '[decode]\nkind = "yolo"': "choose of yolov5, yolov8, yolox, nanodet, picodet, end2end, ssd",
 }
+
+
+@pytest.mark.parametrize(
+    ("fields", "edge"),
+    [
+        ("crop_pct = 0.875", 73),  # floor(64 / .875)
+        ("crop_pct = 1", 64),
+        ("crop_pct = 0.95", 67),
+        ("shortest_edge = 80", 80),
+        ('resize_mode = "center_crop"', None),
+    ],
+)
+def test_crop_is_said_by_its_share_or_by_the_edge(
+    spec: Path, detector: Path, fields: str, edge: int | None
+) -> None:
+    spec.write_text(f"[preprocess]\n{fields}")
+    preprocess = prepare(detector, spec_file=spec).spec.preprocess
+    assert preprocess is not None
+    assert (preprocess.resize_mode, preprocess.shortest_edge) == ("center_crop", edge)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("crop_pct = 0.9\nshortest_edge = 80", "crop_pct cannot be used: shortest_edge says"),
+        ('crop_pct = 0.9\nresize_mode = "stretch"', 'it is for "center_crop" alone'),
+        ('shortest_edge = 80\nresize_mode = "letterbox"', 'it is for "center_crop" alone'),
+        ("crop_pct = 1.5", "`preprocess.crop_pct`: it must be above 0 and at most 1"),
+        ("crop_pct = 0.001", "shortest_edge"),
+    ],
+)
+def test_crop_that_cannot_be_is_refused(
+    spec: Path, detector: Path, fields: str, message: str
+) -> None:
+    spec.write_text(f"[preprocess]\n{fields}")
+    with pytest.raises(UsageError, match=re.escape(message)):
+        prepare(detector, spec_file=spec)
+
+
+def test_classifier_that_is_stretched_after_all_has_no_edge_left() -> None:
+    found = recognise_shapes(picture(1, 3, 224, 224), outputs_of((1, 1000)), {})
+    assert found.spec.preprocess is not None
+    assert found.spec.preprocess.shortest_edge == 256
+    told = read_spec_file('preprocess.resize_mode = "stretch"')
+    stretched = apply_overrides(found, told).spec.preprocess
+    assert stretched is not None
+    assert (stretched.resize_mode, stretched.shortest_edge) == ("stretch", None)
+    assert stretched.antialias
+
+
+def test_text_stands_for_a_file(detector: Path) -> None:
+    text = 'preprocess = { channel_order = "BGR", crop_pct = 0.5 }\nlabels = ["a", "b", "c", "d"]'
+    found = prepare(detector, spec_file=text).spec
+    assert found.labels == tuple("abcd")
+    assert found.preprocess is not None
+    assert (found.preprocess.channel_order, found.preprocess.shortest_edge) == ("BGR", 128)
+    with pytest.raises(UsageError, match="choose of bilinear, bicubic"):
+        prepare(detector, spec_file='preprocess.interpolation = "area"')
+    with pytest.raises(InputError, match="is not valid TOML"):
+        prepare(detector, spec_file="preprocess.interpolation = area")
 
 
 @pytest.mark.parametrize("text", CONTRADICTIONS)

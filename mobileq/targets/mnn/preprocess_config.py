@@ -1,7 +1,7 @@
 """preprocessConfig.json, from which MNN's own quantizer learns how a picture becomes a tensor.
 
-The quantizer stretches pictures to the input's size and knows no letterbox. It is given pictures of
-exactly that size, letterboxed, so that its resizing changes nothing.
+The quantizer stretches pictures to the input's size and knows no other way. It is given pictures of
+exactly that size, letterboxed or cropped, so that its resizing changes nothing.
 """
 
 from __future__ import annotations
