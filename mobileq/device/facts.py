@@ -13,6 +13,9 @@ from mobileq.spec import Spec
 
 TEMPORARY = "/data/local/tmp"
 """Where the shell's user may write, and run programs from."""
+OLDEST_API = 24
+"""adb's shell has exit codes and closes a program's stdin since then."""
+TOO_OLD = f"Take a phone with Android 7 (API {OLDEST_API}) or later."
 _PARTS = {
     "properties": "getprop",
     "memory": "cat /proc/meminfo",
@@ -143,6 +146,8 @@ def device(phone: Phone, listed: Listed) -> Device:
     """One that is ready."""
     facts, problem = read_facts(phone)
     remedy = "What is missing is left out; restart the phone if it stays so." if problem else ""
+    if facts.api is not None and facts.api < OLDEST_API:
+        problem, remedy = f"Its Android {facts.android} is too old to push to.", TOO_OLD
     return Device(
         serial=listed.serial, state=listed.state, problem=problem, remedy=remedy, facts=facts
     )

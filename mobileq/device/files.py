@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobileq.device.adb import Answer, DisconnectedError, OverdueError
-from mobileq.device.facts import TEMPORARY, free_bytes
+from mobileq.device.facts import OLDEST_API, TEMPORARY, TOO_OLD, free_bytes
 from mobileq.device.phone import Phone, quoted
 from mobileq.errors import DeviceError, unreadable
 from mobileq.page import megabytes
 from mobileq.progress import Progress
 from mobileq.regular_file import open_regular
 
-OLDEST_API = 24
-"""adb's shell has exit codes and closes a program's stdin since then."""
 _HASHES = {"sha256sum": "sha256", "sha1sum": "sha1", "md5sum": "md5"}
 """Programs of toybox, best first: the sha2 ones came with Android 8. Without any, files are read
 back."""
@@ -69,7 +67,7 @@ class RemoteFolder:
         if api.isdigit() and int(api) < OLDEST_API:
             raise DeviceError(
                 f"The device {phone.serial} has Android's API {api}, which is too old.",
-                f"Take a phone with Android 7 (API {OLDEST_API}) or later.",
+                TOO_OLD,
             )
         self._tool = said[-1].strip()
 

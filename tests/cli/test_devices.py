@@ -24,6 +24,15 @@ def test_two_that_are_ready_and_one_that_is_not(cli: Cli, phones: Phones) -> Non
     assert [each["facts"]["model"] for each in only] == ["Example Seven\x1b[31m"]
 
 
+def test_a_phone_that_is_too_old_is_listed_and_said_to_be(cli: Cli, phones: Phones) -> None:
+    old = {"ro.build.version.release": "6.0.1", "ro.build.version.sdk": "23"}
+    phones(properties=old, features="cmd,stat_v2")
+    result = cli("devices")
+    assert result.code == 0
+    assert "6.0.1 (API 23)" in result.out
+    assert "Its Android 6.0.1 is too old to push to. Take a phone with Android 7" in result.out
+
+
 def test_none_that_is_ready_has_an_exit_code_of_its_own(cli: Cli, phones: Phones) -> None:
     result = cli("devices")
     assert (result.code, result.err) == (5, "")

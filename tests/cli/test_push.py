@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from mobileq.console import Console
 from tests.android.bundles import write_bundle
 from tests.device.fixtures import Phones
 
-from .commands import Cli
+from .commands import Cli, command_line
 
 
 def test_a_push_the_next_and_taking_it_off(cli: Cli, phones: Phones, tmp_path: Path) -> None:
@@ -39,6 +43,31 @@ def test_what_a_person_reads_of_a_cut_cable(cli: Cli, phones: Phones, tmp_path: 
     assert (result.code, result.errors) == (0, [])
     assert f"Note: The connection to {phone.serial} broke; waiting for it ..." in result.err
     assert "MB of 4.00 MB." in result.err
+
+
+def test_ctrl_c_leaves_a_beginning_that_the_next_push_goes_on_with(
+    cli: Cli, phones: Phones, tmp_path: Path
+) -> None:
+    phone = phones()
+    bundle = write_bundle(tmp_path / "birds", contents={"tflite": os.urandom(4_000_000)})
+    folder = phone.sandbox.temporary / "mobileq" / "birds"
+    cat = (phone.sandbox.root / "bin" / "cat").read_text()
+    slow = '[ $# -gt 0 ] && exec /bin/cat "$@"\n/usr/bin/head -c 2000000; sleep 60'
+    phone.sandbox.install("cat", slow)
+    child = subprocess.Popen(command_line("push", bundle), stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not any(each.stat().st_size == 2_000_000 for each in folder.glob(".part-*")):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert (child.returncode, said) == (130, "Error: Stopped; no file was left half-written.\n")
+    assert not (folder / "manifest.json").exists()
+    (phone.sandbox.root / "bin" / "cat").write_text(cat)
+    before = phone.received_bytes
+    assert cli("push", bundle).code == 0
+    assert phone.received_bytes - before < 2_100_000
+    assert cli("push", bundle, "--json").document["sent"] == []
 
 
 def test_no_phone_several_and_no_bundle(cli: Cli, phones: Phones, tmp_path: Path) -> None:

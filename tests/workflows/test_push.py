@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -133,6 +134,21 @@ def test_one_that_comes_back_late_is_found(phones: Phones, bundle: Path) -> None
     late.start()
     assert sorted(push(bundle).sent) == ALL
     late.join()
+
+
+def test_wherever_it_is_cut_a_manifest_means_a_whole_bundle(phones: Phones, bundle: Path) -> None:
+    phone = phones()
+    for count in (700, 2_500, 2_000_000, 6_003_500):
+        phone.cut_after(count)
+        with contextlib.suppress(mobileq.DeviceError):
+            push(bundle)
+        there = on(phone)
+        if "manifest.json" in there:
+            assert there == {name: (bundle / name).read_bytes() for name in ALL}
+        phones.plug(phone)
+        push(bundle)
+        assert sorted(on(phone)) == ALL
+        push(bundle, clean=True)
 
 
 def test_what_is_left_of_another_file_is_not_gone_on_with(phones: Phones, bundle: Path) -> None:
