@@ -17,7 +17,7 @@ from mobileq.graph.frontier import behind_weights
 from mobileq.graph.op_facts import WEIGHTY, Fact, only_moves, ops_with
 from mobileq.graph.outline import reads
 from mobileq.graph.pair_parameters import constant_names
-from mobileq.spec import TensorRanges
+from mobileq.spec import TensorRange, TensorRanges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,8 @@ def integer_placement(
         keep_float: Tensors whose nodes stay float.
         decoding_too: What follows the last weights may be integer, where it has ranges.
     """
-    known = {**ranges, **_moved(graph, ranges)}
+    known = {**ranges, **_cut_off(graph, ranges, constants)}
+    known.update(_moved(graph, known))
     plan = _Integers(graph, known, keep_float, constants, decoding_too)
     nodes = [(at, graph.node[at]) for at in sorted(plan.integer)]
     inside = {node.input[0] for _, node in nodes if plan.cuts_off(node)}
@@ -151,6 +152,44 @@ def _moved(graph: GraphProto, ranges: TensorRanges) -> TensorRanges:
     return found
 
 
+def _cut_off(graph: GraphProto, ranges: TensorRanges, constants: Constants) -> TensorRanges:
+    """Ranges of what Relu and Clip give, within their limits.
+
+    A calibrator may go a thousandth beyond them. ONNX Runtime (1.26) takes the Clip for one that
+    QuantizeLinear makes redundant then, and later not, and refuses its own graph.
+    """
+    found: TensorRanges = {}
+    for node in graph.node:
+        if node.op_type in _CUT_OFF and node.output[0] in ranges:
+            known, (low, high) = ranges[node.output[0]], _limits(node, constants)
+            if low < high:
+                kept = max(known.min, low), min(known.max, high)
+                found[node.output[0]] = TensorRange(min=min(kept), max=max(kept))
+    return found
+
+
+def _limits(node: NodeProto, constants: Constants) -> tuple[float, float]:
+    """Of a Relu or Clip; they cut off everything where they are no constants."""
+    if node.op_type == "Relu":
+        return 0.0, _FAR
+    low, high = [*node.input[1:], "", ""][:2]
+    if any(name and name not in constants for name in (low, high)):
+        return _FAR, -_FAR
+    return (
+        float(constants[low].item()) if low else -_FAR,
+        float(constants[high].item()) if high else _FAR,
+    )
+
+
+def _is_within(found: TensorRange, limits: tuple[float, float]) -> bool:
+    """Whether the codes of a range stand for nothing beyond the limits."""
+    import numpy as np
+
+    scale, zero = affine(found)
+    least, most = (np.float32(scale) * np.float32(code - zero) for code in (0, _LARGEST))
+    return bool(np.float32(limits[0]) <= least and most <= np.float32(limits[1]))
+
+
 class _Integers:
     """Which nodes compute on integers.
 
@@ -185,6 +224,7 @@ class _Integers:
         self.integer = able - tail
         # What the last kernels cut off themselves.
         self.integer |= {at for at in able & tail if self.cuts_off(graph.node[at])}
+        self._leave_out_cut_off_floats()
         self._leave_out_lonely_moves()
 
     def cuts_off(self, node: NodeProto) -> bool:
@@ -196,10 +236,7 @@ class _Integers:
             return False
         if self._nodes[maker].op_type not in COMPUTING:
             return False
-        scale, zero = affine(self._ranges[node.output[0]])
-        low, high = self._limits(node)
-        # Codes are counted as ONNX Runtime does (`IsClipMadeRedundantByQ`).
-        return round(low / scale) + zero <= 0 and round(high / scale) + zero >= _LARGEST
+        return _is_within(self._ranges[node.output[0]], _limits(node, self._constants))
 
     def joined(self, pairs: TensorRanges) -> TensorRanges:
         """The concatenation's range of what is computed for nothing but a concatenation.
@@ -211,16 +248,29 @@ class _Integers:
             node = self._nodes[at]
             for name in node.input if node.op_type == "Concat" else ():
                 alone = name not in self._outputs and len(self._readers[name]) == 1
-                if name in pairs and alone and self._has_free_range(name):
-                    found[name] = pairs[node.output[0]]
+                wanted = pairs[node.output[0]]
+                if name in pairs and alone and self._can_have(name, wanted):
+                    found[name] = wanted
         return found
 
-    def _has_free_range(self, name: str) -> bool:
-        """Whether a kernel gives it that can give any range."""
+    def _can_have(self, name: str, wanted: TensorRange) -> bool:
+        """Whether a kernel gives it that can give the range."""
         at = self._at.get(name)
         if at is None or at not in self.integer or _moves(self._nodes[at]):
             return False
-        return self._nodes[at].op_type not in _FIXED | {"AveragePool", "Concat"}
+        node = self._nodes[at]
+        if node.op_type in _CUT_OFF:
+            return _is_within(wanted, _limits(node, self._constants))
+        return node.op_type not in _FIXED | {"AveragePool", "Concat"}
+
+    def _leave_out_cut_off_floats(self) -> None:
+        """A Relu or Clip has no integer kernel: behind a float one, whose result would be rounded
+        over all of its range, it stays float too."""
+        for at in sorted(self.integer):
+            node = self._nodes[at]
+            maker = self._at.get(node.input[0])
+            if node.op_type in _CUT_OFF and maker is not None and maker not in self.integer:
+                self.integer.remove(at)
 
     def _leave_out_lonely_moves(self) -> None:
         """What only moves values stays float beside anything float: it would be rounded for
@@ -250,15 +300,3 @@ class _Integers:
         taken = list(activations(node, self.fixed))
         given = [name for name in node.output if name]
         return able and bool(taken) and self._ranges.keys() >= {*taken, *given}
-
-    def _limits(self, node: NodeProto) -> tuple[float, float]:
-        """Beyond which it gives the limits; they cut off everything where they are no constants."""
-        if node.op_type == "Relu":
-            return 0.0, _FAR
-        low, high = [*node.input[1:], "", ""][:2]
-        if any(name and name not in self._constants for name in (low, high)):
-            return _FAR, -_FAR
-        return (
-            float(self._constants[low].item()) if low else -_FAR,
-            float(self._constants[high].item()) if high else _FAR,
-        )

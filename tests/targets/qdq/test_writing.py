@@ -139,10 +139,10 @@ def clipped(low: float) -> ModelProto:
     return model
 
 
-@pytest.mark.parametrize("high", [6.0, 4.0])
-def test_clip_is_part_of_the_kernel_before_it(tmp_path: Path, high: float):
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (0.0, 4.0), (-0.001, 6.001), (0.0, 6.02)])
+def test_clip_is_part_of_the_kernel_before_it(tmp_path: Path, low: float, high: float):
     ranges = {name: TensorRange(min=-9.0, max=9.0) for name in "xcy"}
-    made = quantized_model(clipped(0), {**ranges, "r": TensorRange(min=0.0, max=high)}, ())
+    made = quantized_model(clipped(0), {**ranges, "r": TensorRange(min=low, max=high)}, ())
     assert set(pairs(made)) == {"x", "r", "y/float"}
     found = kernels(made, tmp_path)
     assert (found["QLinearConv"], found["Clip"]) == (2, 0)
@@ -154,6 +154,29 @@ def test_clip_within_the_range_is_left(tmp_path: Path):
     assert set(pairs(made)) == {"x", "c", "r", "y/float"}
     found = kernels(made, tmp_path)
     assert (found["QLinearConv"], found["Clip"]) == (2, 1)
+
+
+def test_clip_of_what_is_float_stays_float_with_it():
+    ranges = {name: TensorRange(min=-9.0, max=9.0) for name in "xcry"}
+    assert set(pairs(quantized_model(clipped(0), ranges, ("c",)))) == {"r", "y/float"}
+
+
+def test_clip_keeps_its_range_where_a_concatenation_has_one_beyond_it():
+    model = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,8,6,6] x) => (float[1,8,6,6] y) {
+            c = Conv(x, w)
+            r = Relu(c)
+            n = Conv(x, w)
+            j = Concat<axis = 1>(r, n)
+            y = Conv(j, v)
+        }"""
+    )
+    for name, shape in {"w": (8, 8, 1, 1), "v": (8, 16, 1, 1)}.items():
+        model.graph.initializer.append(numpy_helper.from_array(weights(*shape), name))
+    ranges = {name: TensorRange(min=-9.0, max=9.0) for name in "xcrnjy"}
+    found = pairs(quantized_model(model, ranges, ()))
+    assert found["n"] == found["j"] != found["r"]
 
 
 def test_decoding_stays_float_without_anyone_naming_it(tiny: Tiny, tmp_path: Path):
