@@ -17,6 +17,7 @@ from mobileq.android.toolchain import Tool, find_gradle, find_java, find_sdk
 from mobileq.cache import ResultCache
 from mobileq.device.adb import NO_PHONE, find_adb
 from mobileq.device.listing import listed
+from mobileq.device.runner.kit import find_kit
 from mobileq.errors import MobileqError
 from mobileq.logfile import log_path
 from mobileq.page import Page, Told, megabytes
@@ -90,7 +91,7 @@ def doctor(*, adb: StrPath | None = None, progress: Progress | None = None) -> D
     with listener(progress).stage("Looking"):
         pins = _pins()
         checks = (_python(), *_packages(pins), *_natives(pins[""]), _cache())
-        checks += (*_for_apps(), *_for_phones(adb))
+        checks += (*_for_apps(), _runner(), *_for_phones(adb))
     return Diagnosis(checks=checks)
 
 
@@ -109,7 +110,8 @@ def _python() -> Check:
 def _pins() -> dict[str, dict[str, str]]:
     """Versions that belong together, by the extra that wants them; "" wants them always."""
     pins: dict[str, dict[str, str]] = {"": {}}
-    for requirement in requires("mobileq") or ():
+    wanted = requires("mobileq") if _version("mobileq") else None
+    for requirement in wanted or ():
         match = _REQUIREMENT.fullmatch(requirement)
         if match:
             pins.setdefault(match[3] or "", {})[match[1]] = match[2]
@@ -118,6 +120,15 @@ def _pins() -> dict[str, dict[str, str]]:
 
 def _packages(pins: dict[str, dict[str, str]]) -> Iterator[Check]:
     """As pinned: what is needed, and what is optional where it is there."""
+    if not pins[""]:
+        yield Check(
+            name="packages",
+            state="wrong",
+            is_needed=True,
+            told="mobileq is not installed, so versions that belong together are not known.",
+            remedy=shlex.join([sys.executable, "-m", "pip", "install", "FOLDER_OF_MOBILEQ"]),
+        )
+        return
     yield _pinned("packages", pins[""], is_needed=True)
     tensorflow = pins.get("tensorflow", {})
     if any(_version(name) for name in tensorflow):
@@ -194,7 +205,7 @@ def _native_remedy(package: str, pins: dict[str, str], problem: str) -> str:
         return "apt install libgl1 libglib2.0-0"
     if "SIGILL" in problem:
         return "another computer: this processor lacks instructions that the package is built for"
-    again = _install({package: pins[package]})
+    again = _install({package: pins[package]} if package in pins else {})
     return again.replace(" install ", " install --force-reinstall --no-deps ")
 
 
@@ -235,6 +246,15 @@ def _tool(name: str, tool: Tool) -> Check:
         told=f"{tool.told}; `mobileq install APP` builds with it.",
         remedy=tool.remedy,
     )
+
+
+def _runner() -> Check:
+    try:
+        kit = find_kit()
+    except MobileqError as error:
+        return _without("runner", f"{error.message} For measuring on phones.", error.hint)
+    told = f"for {', '.join(kit.abis)} in {kit.folder}"
+    return Check(name="runner", state="ok", is_needed=False, told=told)
 
 
 def _for_phones(named: StrPath | None) -> Iterator[Check]:

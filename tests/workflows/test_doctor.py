@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_package_of_another_version_is_named_with_the_command(
 
 
 @pytest.mark.usefixtures("few_imports")
+def test_a_copy_that_was_never_installed_says_so(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = doctor.version
+
+    def version(package: str) -> str:
+        if package == "mobileq":
+            raise PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(doctor, "version", version)
+    packages = found(mobileq.doctor(progress=mobileq.Silent()))["packages"]
+    assert packages.state == "wrong"
+    assert "mobileq is not installed" in packages.told
+
+
+@pytest.mark.usefixtures("few_imports")
 @pytest.mark.parametrize(
     ("code", "told", "remedy"),
     [
@@ -105,9 +123,15 @@ def test_a_computer_without_tools_for_phones_lacks_nothing_that_is_needed(
     monkeypatch.setattr(toolchain, "_SDK_FOLDERS", ())
     for name in ("JAVA_HOME", "ANDROID_HOME", "ANDROID_SDK_ROOT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MOBILEQ_RUNNER_DIR", str(tmp_path / "runner"))
     diagnosis = mobileq.doctor(progress=mobileq.Silent())
     assert diagnosis.ok
-    for name in ("Java", "Android SDK", "Gradle", "adb"):
+    for name in ("Java", "Android SDK", "Gradle", "runner", "adb"):
         assert found(diagnosis)[name].state == "absent"
         assert found(diagnosis)[name].remedy
     assert "phone" not in found(diagnosis)
+    (tmp_path / "runner" / "lib" / "arm64-v8a").mkdir(parents=True)
+    (tmp_path / "runner" / "lib" / "arm64-v8a" / "libx.so").touch()
+    (tmp_path / "runner" / "runner.jar").touch()
+    runner = found(mobileq.doctor(progress=mobileq.Silent()))["runner"]
+    assert (runner.state, runner.told) == ("ok", f"for arm64-v8a in {tmp_path / 'runner'}")
