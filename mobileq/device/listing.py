@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import replace
 
 from mobileq.device.adb import NO_PHONE, REMEDIES, RESTART, Adb
@@ -13,6 +14,8 @@ from mobileq.spec import Spec
 READY = "device"
 _STATES = (READY, *REMEDIES)
 _LINE = re.compile(rf"(?P<serial>\S.*?)\s+(?P<state>{'|'.join(_STATES)})\b(?P<rest>.*)", re.ASCII)
+_GREETED = ("authorizing", "connecting")
+_GREETING_TRIES, _GREETING_S = 6, 0.5
 _HEADER = "List of devices attached"
 _MODEL = re.compile(r"\bmodel:(\S+)")
 
@@ -42,11 +45,22 @@ class Listed(Spec, frozen=True, kw_only=True):
 
 
 def listed(adb: Adb) -> list[Listed]:
-    """All phones that adb knows of.
+    """All phones that adb knows of; those that are just being greeted, as after adb's server was
+    started, are waited for a moment.
 
     Raises:
         DeviceError: adb's server can't be reached.
     """
+    phones = _listed_now(adb)
+    for _ in range(_GREETING_TRIES):
+        if not any(each.state in _GREETED for each in phones):
+            break
+        time.sleep(_GREETING_S)
+        phones = _listed_now(adb)
+    return phones
+
+
+def _listed_now(adb: Adb) -> list[Listed]:
     answer = adb.run("devices", "-l")
     if answer.code != 0:
         raise adb.failure(answer)

@@ -18,7 +18,7 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServ
     """adb's server of all tests of a session."""
     server = PrivateServer(tmp_path_factory.mktemp("adb"))
     yield server
-    server.adb("kill-server")
+    server.close()
 
 
 class Phones:

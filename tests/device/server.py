@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,29 @@ class PrivateServer:
         self._environment = {**os.environ, **self._own}
         for name in _OTHERS:
             self._environment.pop(name, None)
+        # As a daemon it would outlive tests that are killed.
+        with_parent = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        self._process = subprocess.Popen(
+            [*with_parent, "adb", "-P", str(self.port), "nodaemon", "server"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environment,
+        )
+        until = time.monotonic() + 20
+        while not self._listens():
+            assert self._process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(10)
 
     def enter(self, patch: pytest.MonkeyPatch) -> None:
         """Make it that of this process."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mobileq.device.adb import find_adb
@@ -65,6 +67,18 @@ def test_none_and_one_that_is_not_ready(phones: Phones) -> None:
     assert "allow USB debugging" in caught.value.hint
     with pytest.raises(DeviceError, match="is unauthorized"):
         chosen(find_adb(), phone.serial)
+
+
+def test_one_that_is_being_greeted_is_waited_for(tmp_path: Path) -> None:
+    """A script in the place of adb: its server can't be made to greet slowly."""
+    script = tmp_path / "adb"
+    script.write_text(
+        "#!/bin/sh\necho List of devices attached\n"
+        f'[ -f {tmp_path}/asked ] && echo "A1 device" || echo "A1 authorizing"\n'
+        f"touch {tmp_path}/asked\n"
+    )
+    script.chmod(0o755)
+    assert [each.state for each in listed(find_adb(script))] == ["device"]
 
 
 def test_a_server_that_a_socket_names_is_asked(
