@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,9 +64,22 @@ def main() -> None:
         print(f"{sample} / {core}: {ratio:.1f}")
 
 
-def measure(work: Path, effort: tuple[str, ...], only: str = ".") -> dict[str, Measured]:
-    """Compile, and run all sides whose name matches in one run; by the names of their methods."""
+def measure(
+    work: Path, effort: tuple[str, ...], only: str = "Postprocessing"
+) -> dict[str, Measured]:
+    """All sides whose name matches in one run; by the names of their methods."""
     write_scene(work / "scene")
+    return {
+        run["benchmark"].rpartition(".")[2]: Measured(
+            run["primaryMetric"]["score"],
+            run["secondaryMetrics"]["gc.alloc.rate.norm"]["score"],
+        )
+        for run in jmh(work, effort, only, f"-Dscene={work / 'scene'}")
+    }
+
+
+def jmh(work: Path, effort: tuple[str, ...], only: str, *options: str) -> list[dict[str, Any]]:
+    """Compile, and run all benchmarks whose name matches; JMH's results."""
     classes, result = work / "classes", work / "result.json"
     libraries = jvm.libraries("jmh")
     sources = jvm.sources(jvm.CORE, jvm.ROOT / "benchmarks/java")
@@ -77,7 +91,7 @@ def measure(work: Path, effort: tuple[str, ...], only: str = ".") -> dict[str, M
         [
             *(jvm.tool("java"), "-cp", jvm.class_path([classes, *libraries])),
             *("org.openjdk.jmh.Main", only, *effort, "-prof", "gc", "-foe", "true"),
-            *("-jvmArgsAppend", f"-Xmx1g -Dscene={work / 'scene'}"),
+            *("-jvmArgsAppend", " ".join(("-Xmx1g", *options))),
             *("-rf", "json", "-rff", str(result)),
         ],
         capture_output=True,
@@ -85,13 +99,8 @@ def measure(work: Path, effort: tuple[str, ...], only: str = ".") -> dict[str, M
     )
     if done.returncode or not result.exists():
         raise SystemExit(done.stdout[-4000:] + done.stderr[-2000:])
-    return {
-        run["benchmark"].rpartition(".")[2]: Measured(
-            run["primaryMetric"]["score"],
-            run["secondaryMetrics"]["gc.alloc.rate.norm"]["score"],
-        )
-        for run in json.loads(result.read_text())
-    }
+    runs: list[dict[str, Any]] = json.loads(result.read_text())
+    return runs
 
 
 def write_scene(folder: Path) -> None:

@@ -38,6 +38,9 @@ _LIMITS = {
     "int16": (-(2**15), 2**15 - 1),
     "uint16": (0, 2**16 - 1),
 }
+_SAME = 2.0**-24
+_LARGEST_REAL = 3.4e38
+"""Of float32, whose numbers are the same where they differ by less than that share."""
 _NARROWEST, _WIDEST = 0.05, 512.0
 """How far the values of black and white lie apart in any trained model's input: 255 in raw pixels,
 1 to 5 in scaled ones."""
@@ -76,10 +79,7 @@ def consistent_model(described: object, what: str, hint: str) -> ModelSpec:
 
 def absurd_range(spec: PreprocessSpec) -> str | None:
     """What to tell of a preprocessing that makes all pictures alike, or values beyond all use."""
-    ends = [
-        (-mean / std, (255 * spec.rescale_factor - mean) / std)
-        for mean, std in zip(spec.image_mean, spec.image_std, strict=True)
-    ]
+    ends = _black_and_white(spec)
     # Zero is the value of a pixel, or nearly: means are of pictures.
     if all(
         _NARROWEST <= white - black <= _WIDEST and black <= 0.1 and white >= -0.1
@@ -97,6 +97,14 @@ def absurd_range(spec: PreprocessSpec) -> str | None:
         f"With this preprocessing pixels become {lowest:.4g} to {highest:.4g}, which hardly any "
         f"model was trained on{likely}."
     )
+
+
+def _black_and_white(spec: PreprocessSpec) -> list[tuple[float, float]]:
+    """What these become, channel by channel."""
+    return [
+        (-mean / std, (255 * spec.rescale_factor - mean) / std)
+        for mean, std in zip(spec.image_mean, spec.image_std, strict=True)
+    ]
 
 
 def _first(problems: Problems, field: str) -> str | None:
@@ -185,6 +193,11 @@ def _of_preprocess(spec: PreprocessSpec, inputs: tuple[TensorSpec, ...]) -> Prob
     edge, shorter = spec.shortest_edge, min(spec.width, spec.height)
     if spec.resize_mode == "center_crop" and edge is not None and edge < shorter:
         yield "preprocess.shortest_edge", f"{edge} is less than the input's, which is {shorter}"
+    for black, white in _black_and_white(spec):
+        if white - black <= _SAME * max(abs(black), abs(white)):
+            yield "preprocess.rescale_factor", f"black and white both become {black:.6g}"
+        elif max(abs(black), abs(white)) > _LARGEST_REAL:
+            yield "preprocess.image_std", f"white becomes {white:.3g}, more than float32 can hold"
     shape = spec.tensor_shape(batch_of(inputs))
     if inputs and inputs[0].shape != shape:
         yield (

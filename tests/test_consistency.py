@@ -283,7 +283,11 @@ def as_toml(value: Any) -> str:
 
 
 TABLES = {
-    "preprocess": json.loads(to_json(MODEL.preprocess)),
+    "preprocess": {
+        name: value
+        for name, value in json.loads(to_json(MODEL.preprocess)).items()
+        if value is not None
+    },
     "decode": json.loads(to_json(MODEL.decode)),
 }
 

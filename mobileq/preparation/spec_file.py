@@ -47,7 +47,7 @@ _CORRECT = "Correct the spec file."
 class _Preprocess(PreprocessSpec, frozen=True, kw_only=True):
     """[preprocess], which may say the shortest edge as timm's models do."""
 
-    crop_pct: Annotated[float, Meta(gt=0, le=1)] | None = None
+    crop_pct: Annotated[float, Meta(ge=0.01, le=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,6 +150,10 @@ CONTRADICTIONS = {
     "[preprocess]\nwidth = 32": "it makes a tensor of [1, 3, 64, 32] where the model takes",
     "[preprocess]\nrescale_factor = nan": "`preprocess.rescale_factor`: it must be above 0",
     "[preprocess]\nrescale_factor = inf": "`preprocess.rescale_factor`: it must be above 0",
+    "[preprocess]\nrescale_factor = 1e-12\nimage_mean = [0.5, 0.5, 0.5]": (
+        "`preprocess.rescale_factor`: black and white both become -0.5"
+    ),
+    "[preprocess]\nimage_std = [1, 1e-300, 1]": "`preprocess.image_std`: white becomes 1e+300",
     "[preprocess]\nimage_std = [1, 0, 1]": "`preprocess.image_std[1]`: it must be above 0",
     "[preprocess]\nimage_mean = [nan, 0, 0]": "`preprocess.image_mean[0]`: it must be",
     '[preprocess]\nresize_mode = "fit"': "choose of letterbox, letterbox_top_left, stretch, center",
@@ -195,8 +199,8 @@ def test_crop_is_said_by_its_share_or_by_the_edge(
         ("crop_pct = 0.9\nshortest_edge = 80", "crop_pct cannot be used: shortest_edge says"),
         ('crop_pct = 0.9\nresize_mode = "stretch"', 'it is for "center_crop" alone'),
         ('shortest_edge = 80\nresize_mode = "letterbox"', 'it is for "center_crop" alone'),
-        ("crop_pct = 1.5", "`preprocess.crop_pct`: it must be above 0 and at most 1"),
-        ("crop_pct = 0.001", "shortest_edge"),
+        ("crop_pct = 1.5", "`preprocess.crop_pct`: it must be 0.01 to 1"),
+        ("crop_pct = 1e-300", "`preprocess.crop_pct`: it must be 0.01 to 1"),
     ],
 )
 def test_crop_that_cannot_be_is_refused(

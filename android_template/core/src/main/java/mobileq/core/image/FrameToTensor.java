@@ -8,8 +8,8 @@ import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.tensor.Tensor;
 
 /**
- * Fills a model's input from camera frames: make gray if wanted, turn, resize, pad or crop,
- * put the channels in order, look each pixel up, put the axes in order. The same to the last bit as the
+ * Fills a model's input from camera frames: make gray if wanted, turn, resize, pad or crop, put the
+ * channels in order, look each pixel up, put the axes in order. The same to the last bit as the
  * Python implementation.
  *
  * <p>Of one thread. Allocates only when the size or rotation of the frames changes.
@@ -22,7 +22,6 @@ public final class FrameToTensor {
     private final int rowStride;
     private final int columnStride;
     private final int channelStride;
-
     private final int rowShift;
     private final int columnShift;
 
@@ -161,11 +160,11 @@ public final class FrameToTensor {
 
     /** One row: a value per channel and target column. */
     private void resample(byte[] pixels, int start, int right, int[] target) {
-        int[] weights = columns.weights;
         if (columns.count == 2 && rowShift == 0) {
             resamplePairs(pixels, start, right, target);
             return;
         }
+        int[] weights = columns.weights;
         int at = 0;
         int tap = 0;
         for (int x = 0; x < shownWidth; x++) {

@@ -5,8 +5,9 @@ import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
 
 /**
- * How a picture becomes the input tensor: made gray if the model wants that, resized and padded or
- * cropped in 8 bits, then per channel {@code value = (pixel * rescaleFactor - imageMean) / imageStd}.
+ * How a picture becomes the input tensor: made gray if the model wants that, resized, padded or
+ * cropped in 8 bits, then per channel {@code value = (pixel * rescaleFactor - imageMean) /
+ * imageStd}.
  *
  * @param width Of the model's input, pixels.
  * @param height Of the model's input, pixels.
