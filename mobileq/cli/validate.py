@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Interpreter, Json
+from mobileq.cli.options import AdbPath, Interpreter, Json, Serial, split_list
 from mobileq.errors import EXIT_FAILED, MobileqError
 
 
@@ -40,6 +40,19 @@ def validate(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first file that can't be measured.")
     ] = False,
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="Run the files on a phone, too; see docs/phones.md."),
+    ] = False,
+    delegate: Annotated[
+        str, typer.Option(help="What they run on there: cpu, gpu, nnapi; separated by commas.")
+    ] = "cpu",
+    runner: Annotated[
+        Path | None,
+        typer.Option(help="The folder of `mobileq runner build`, if not the user's data."),
+    ] = None,
+    serial: Serial = None,
+    adb: AdbPath = None,
     json: Json = False,
 ) -> None:
     """Measure accuracy, agreement and latency of a bundle's files.
@@ -62,15 +75,19 @@ def validate(
         threads=threads,
         interpreter=interpreter,
         strict=strict,
+        device=device,
+        delegates=split_list(delegate),
+        serial=serial,
+        adb=adb,
+        runner=runner,
         progress=console,
     )
     if json:
         console.document({**structs.asdict(found), "ship": found.ship})
     else:
         found.tell(console)
-    if found.failures:
-        names = ", ".join(each.file_name for each in found.failures)
-        print_error(
-            MobileqError(f"Not measured, since they failed: {names}.", found.failures[0].hint)
-        )
+    failures = (*found.failures, *(found.phone.failures if found.phone else ()))
+    if failures:
+        names = ", ".join(each.file_name for each in failures)
+        print_error(MobileqError(f"Not measured, since they failed: {names}.", failures[0].hint))
         raise typer.Exit(EXIT_FAILED)

@@ -20,6 +20,9 @@ from mobileq.spec import Precision, Spec
 from mobileq.tasks.base import COUNT, Column, Figures, Measure, figure, measure_of
 
 REPORT_NAME = "report.json"
+AS_HERE = 0.97
+"""A file that agrees less with itself on another machine gives other answers there; kernels that
+round otherwise cost an int8 file a percent or two."""
 Row = tuple[str, ...]
 
 
@@ -60,6 +63,66 @@ class ArtifactScores(Spec, frozen=True, kw_only=True):
     cosine: float | None = None
 
 
+class DelegateScores(Spec, frozen=True, kw_only=True):
+    """One file on a phone.
+
+    Attributes:
+        delegate: What it was told to run on.
+        scores: As on this computer; `latency_ms` is the phone's.
+        same: Agreement with the answers that the same file gave on this computer.
+        delegations: What delegates took of the model, in TFLite's words; none on plain kernels.
+    """
+
+    delegate: str
+    scores: ArtifactScores
+    same: Figures | None
+    delegations: tuple[str, ...] = ()
+
+
+class PhoneScores(Spec, frozen=True, kw_only=True):
+    """Files of a bundle on a phone, on the same images."""
+
+    device: str
+    files: tuple[DelegateScores, ...]
+    failures: tuple[Failure, ...] = ()
+    """Named by file and delegate."""
+
+    def tell(self, page: Page, measure: Measure | None) -> None:
+        """One row for each file and delegate, and which of them answer otherwise than here."""
+        scores = [each.scores for each in self.files]
+        titles, cells = _of_numbers(scores) if measure is None else _of_answers(scores, measure)
+        same = [_same(each, measure) for each in self.files]
+        rows = [
+            (
+                *(each.scores.name, each.delegate, *row),
+                *(number(value, ".4f"), f"{each.scores.latency_ms:.1f}"),
+            )
+            for each, row, value in zip(self.files, cells, same, strict=True)
+        ]
+        without = ("-",) * (len(titles) + 1)
+        for failed in self.failures:
+            file, _, delegate = failed.file_name.partition(" on ")
+            rows.append((file, delegate, "FAILED", *without))
+        page.table(("file", "on", *titles, "as here", "median ms"), rows, self.device)
+        for each in self.files:
+            for line in each.delegations:
+                page.line(f"{each.scores.name} on {each.delegate}: {line}.", "quiet")
+        for each, value in zip(self.files, same, strict=True):
+            if value is not None and value < AS_HERE:
+                page.line(
+                    f"{each.scores.name} finds something else on the {each.delegate.upper()} of "
+                    f"{self.device} than here: they agree by {value:.3f}.",
+                    "bad",
+                )
+        tell_failures(page, self.failures)
+
+
+def _same(file: DelegateScores, measure: Measure | None) -> float | None:
+    if measure is None or not file.same or not file.same[COUNT]:
+        return None
+    return measure.value(file.same)
+
+
 class Validation(Told, Spec, frozen=True, kw_only=True):
     """All files of a bundle, and first of all the ONNX model, on the same images."""
 
@@ -73,6 +136,7 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
     scores: tuple[ArtifactScores, ...]
     failures: tuple[Failure, ...] = ()
     """Files that could not be measured."""
+    phone: PhoneScores | None = None
 
     def tell(self, page: Page) -> None:
         """One row for each file."""
@@ -100,6 +164,8 @@ class Validation(Told, Spec, frozen=True, kw_only=True):
             _tell_losses(page, self.scores, measure, self.annotations is not None)
         if measure is None:
             page.line("SQNR and cosine: of the worst output, against the ONNX model.", "quiet")
+        if self.phone:
+            self.phone.tell(page, measure)
         tell_failures(page, self.failures)
         self.ship.tell(page)
 

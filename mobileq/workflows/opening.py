@@ -50,8 +50,13 @@ class OpenModel:
     file: ModelFile | None = None
     """What the target read, where `path` is a lone file of one."""
 
+    opened: Runner | None = None
+    """Where the file is open already, elsewhere: what is to run it."""
+
     def open(self, *, disturbed: bool = False) -> Runner:
         """A runner; close it. `disturbed`: see `Target.open`."""
+        if self.opened is not None:
+            return self.opened
         if self.target is None:
             return reference_runner(self.onnx or self.path, self.inputs, self.outputs, self.threads)
         return load_target(self.target).open(

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,27 @@ import msgspec
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError
 from mobileq.evaluate.bootstrap import resamples, standard_error
-from mobileq.evaluate.report import REPORT_NAME, ArtifactScores, Lost, Validation, read_report
+from mobileq.evaluate.report import (
+    REPORT_NAME,
+    ArtifactScores,
+    DelegateScores,
+    Lost,
+    PhoneScores,
+    Validation,
+    read_report,
+)
 from mobileq.evaluate.runs import run_each
 from mobileq.evaluate.scores import Answers, Numbers
 from mobileq.manifest import MANIFEST_NAME, to_json
 from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
-from mobileq.spec import ModelSpec
+from mobileq.spec import Artifact, ModelSpec
 from mobileq.targets.base import Runner, Tensors
 from mobileq.tasks.base import COUNT, Scored, Truth, task_of
 from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.failures import Attempt, Failures
+from mobileq.workflows.on_phone import PhoneRunners
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
 from mobileq.workflows.results import require_file_place, written_whole
 
@@ -61,6 +70,11 @@ def validate(
     threads: int = 0,
     interpreter: str = "auto",
     strict: bool = False,
+    device: bool = False,
+    delegates: Sequence[str] = ("cpu",),
+    serial: str | None = None,
+    adb: StrPath | None = None,
+    runner: StrPath | None = None,
     progress: Progress | None = None,
 ) -> Validation:
     """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
@@ -79,6 +93,9 @@ def validate(
         threads: Of each inference; 0: one for each processor.
         interpreter: For .tflite files: "ai_edge_litert", "tensorflow" or "auto".
         strict: Raise the error of the first file that can't be measured.
+        device: Run the files on a phone, too, beside this computer,
+        delegates: each on these: "cpu", "gpu", "nnapi".
+        serial, adb, runner: Which phone, and by what: see `PhoneRunners`.
 
     Returns:
         The scores; its `failures` are the files that do not load or run.
@@ -87,6 +104,7 @@ def validate(
         UsageError: Labels are given for a model that has none, or there is nothing at a path.
         InputError: No labelled picture is in the folder, or the bundle is not as it was written.
         MobileqError: As `Runner.run` of the ONNX model, or of the first file where none runs.
+        DeviceError, MissingDependencyError: As `PhoneRunners`.
     """
     progress = listener(progress)
     _check(count, runs, threads)
@@ -97,10 +115,15 @@ def validate(
         require_file_place(report, "--output")
     labels = optional_path(annotations)
     samples = _samples(opened.manifest.model, Path(images), labels, count, progress)
-    measuring = _Measuring(opened, samples, runs, interpreter, threads, progress)
-    failures = Failures(strict)
+    phone = None
+    if device:
+        phone = PhoneRunners(
+            *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
+        )
+    failures, unmeasured = Failures(strict), Failures(strict)
+    measuring = _Measuring(opened, samples, runs, interpreter, threads, progress, phone)
     with kept_child():
-        scores = measuring.all(failures)
+        scores = measuring.all(failures, unmeasured)
     validation = Validation(
         images=samples.count,
         annotations=labels.name if labels else None,
@@ -109,6 +132,7 @@ def validate(
         task=measuring.task,
         scores=scores,
         failures=tuple(failures.found),
+        phone=measuring.on_phone(unmeasured),
     )
     _write(opened, validation, report)
     return validation
@@ -178,7 +202,10 @@ class _Measuring:
         interpreter: str,
         threads: int,
         progress: Progress,
+        phone: PhoneRunners | None,
     ) -> None:
+        self._phone = phone
+        self._there: list[DelegateScores] = []
         self._bundle, self._samples = bundle, samples
         self._runs, self._progress = runs, progress
         self._interpreter, self._threads = interpreter, threads
@@ -190,18 +217,54 @@ class _Measuring:
     def _as_asked(self, model: OpenModel) -> OpenModel:
         return dataclasses.replace(model, interpreter=self._interpreter, threads=self._threads)
 
-    def all(self, failures: Failures) -> tuple[ArtifactScores, ...]:
-        """Of the ONNX model and all files that run; where none does, the first error is raised."""
+    def all(self, failures: Failures, unmeasured: Failures) -> tuple[ArtifactScores, ...]:
+        """Of the ONNX model and all files that run; where none does, the first error is raised.
+
+        `unmeasured` are those that fail on the phone.
+        """
         manifest = self._bundle.manifest
         scores = [self._reference_scores()]
         for artifact in manifest.artifacts:
             attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
             with failures.of(attempt), failures.at("run"):
-                model = of_artifact(self._bundle.path, manifest.model, artifact)
-                scores.append(self._scores(self._as_asked(model)))
+                model = self._as_asked(of_artifact(self._bundle.path, manifest.model, artifact))
+                found, answers = self._scores(model)
+                scores.append(found)
+                self._run_there(artifact, model, answers, unmeasured)
         if len(scores) == 1:
             failures.raise_first()
         return tuple(scores)
+
+    def _run_there(
+        self, artifact: Artifact, model: OpenModel, here: Answers | None, unmeasured: Failures
+    ) -> None:
+        """The same file on the phone, on each delegate; `here` is what it answered here."""
+        if self._phone is None:
+            return
+        if not self._phone.runs(artifact):
+            self._progress.notice(f"{artifact.name} is not run on the phone: no library for it.")
+            return
+        for delegate in self._phone.delegates:
+            name = f"{artifact.name} on {delegate}"
+            attempt = Attempt(artifact.target, artifact.precision, name)
+            with unmeasured.of(attempt), unmeasured.at("run"):
+                with closing(self._phone.open(artifact, delegate, self._threads)) as runner:
+                    took = tuple(map(str, runner.delegations))
+                    there = dataclasses.replace(model, name=name, opened=runner)
+                    found, answers = self._scores(there)
+                same = answers.agreement(here).figures if answers and here else None
+                found = msgspec.structs.replace(found, name=artifact.name)
+                self._there.append(
+                    DelegateScores(delegate=delegate, scores=found, same=same, delegations=took)
+                )
+
+    def on_phone(self, unmeasured: Failures) -> PhoneScores | None:
+        """What was measured there; None where nothing was to be."""
+        if self._phone is None:
+            return None
+        return PhoneScores(
+            device=self._phone.name, files=tuple(self._there), failures=tuple(unmeasured.found)
+        )
 
     @property
     def task(self) -> str:
@@ -221,23 +284,26 @@ class _Measuring:
         self._own = Scored(self._own.figures, lambda _: drawn)
         return msgspec.structs.replace(found, accuracy=self._own.figures)
 
-    def _scores(self, model: OpenModel) -> ArtifactScores:
+    def _scores(self, model: OpenModel) -> tuple[ArtifactScores, Answers | None]:
+        """Its figures, and its answers where they can be read."""
         if self._wanted is None:
             with closing(self._reference.open()) as beside:
                 numbers = Numbers(model.name, beside)
                 found = self._run(model, numbers.update)
-            return msgspec.structs.replace(found, sqnr_db=numbers.sqnr_db, cosine=numbers.cosine)
+            noise = {"sqnr_db": numbers.sqnr_db, "cosine": numbers.cosine}
+            return msgspec.structs.replace(found, **noise), None
         answers = Answers(task_of(model.spec))
         found = self._run(model, answers.update)
         accuracy, agreement = self._accuracy(model.name, answers), answers.agreement(self._wanted)
         with self._progress.stage(f"Resampling {model.name}"):
             lost = self._lost(answers, accuracy, agreement)
-        return msgspec.structs.replace(
+        scores = msgspec.structs.replace(
             found,
             accuracy=None if accuracy is None else accuracy.figures,
             agreement=agreement.figures,
             lost=lost,
         )
+        return scores, answers
 
     def _lost(self, answers: Answers, accuracy: Scored | None, agreement: Scored) -> Lost | None:
         """Of the task's figure, with its standard error where there is more than one picture."""

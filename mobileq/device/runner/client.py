@@ -115,12 +115,11 @@ class RunnerClient:
         self.hello = _read(fields, Hello)
 
     def open(
-        self, *, bundle: str, artifact: str, runtime: str, accelerator: Accelerator, threads: int
+        self, *, artifact: str, runtime: str, accelerator: Accelerator, threads: int
     ) -> Loaded:
-        """Load one file of a bundle; what was loaded before goes.
+        """Load one file of the bundle; what was loaded before goes.
 
         Args:
-            bundle: A folder, where the runner is.
             artifact: `tflite-int8`.
             runtime: The Java class of a `ModelRuntime`.
             threads: On the CPU; 0: one for each processor.
@@ -130,7 +129,6 @@ class RunnerClient:
             Lost: As `RunnerProcess.request`, here and below.
         """
         fields = {
-            "bundle": bundle,
             "artifact": artifact,
             "runtime": runtime,
             "accelerator": accelerator,

@@ -65,16 +65,13 @@ class RunnerProcess:
 
     Args:
         command: What starts it.
-        environment: Beside this process's own.
 
     Raises:
         Lost: There is no such program.
     """
 
     @done_whole
-    def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._deadline = _Deadline()
         self._id = 0
         self._heard = 0
@@ -90,7 +87,6 @@ class RunnerProcess:
                     stdin=to_runner,
                     stdout=from_runner,
                     stderr=stderr,
-                    env={**os.environ, **(environment or {})},
                     start_new_session=True,  # Ctrl-C is for us, who then end it
                 )
         except OSError as error:

@@ -11,8 +11,9 @@ from mobileq.device.runner.client import Accelerator, Analysed, Benched, Loaded,
 from mobileq.device.runner.delegation import Delegation, delegations
 from mobileq.device.runner.packets import Lost
 from mobileq.device.runner.process import Refused, RunnerProcess
-from mobileq.errors import DeviceError, UsageError
+from mobileq.errors import DeviceError, UsageError, VerificationError
 from mobileq.external.framing import Arrays
+from mobileq.logfile import log_path
 from mobileq.progress import tell
 from mobileq.spec import Artifact, TensorSpec
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from mobileq.vision.arrays import ByteArray
 
+_PATIENCE_S = 60.0
+"""How long a place that went away is waited for."""
 Tensors = Mapping[str, "NDArray[Any]"]
 
 
@@ -30,18 +33,16 @@ class RunnerPlace:
 
     Attributes:
         name: In sentences: "Pixel 8 (38021FDJ)".
-        command: What starts it, its stdin and stdout being ours.
-        bundle: The bundle's folder there.
-        environment: Of the command, beside this process's own.
+        command: What starts it with a bundle, its stdin and stdout being ours.
         log: What the system's log there has of a process, by its number; None where it prints
             to stderr.
+        is_back: Waits for a place that went away, so many seconds at most.
     """
 
     name: str
     command: tuple[str, ...]
-    bundle: str
-    environment: Mapping[str, str] | None = None
     log: Callable[[int], str] | None = None
+    is_back: Callable[[float], bool] | None = None
 
 
 class RemoteRunner:
@@ -55,7 +56,8 @@ class RemoteRunner:
 
     Raises:
         UsageError: Nothing there runs the artifact's target.
-        DeviceError: The runner does not start, or can't load the file.
+        DeviceError: The runner does not start, or its place went away.
+        VerificationError: It can't load the file, or ends over it.
     """
 
     def __init__(
@@ -126,41 +128,62 @@ class RemoteRunner:
                 if lost is None:
                     tell(f"The runner on {self._place.name} was lost ({error}); it starts again.")
                     self.restarts += 1
+                    self._wait()
                 lost = error
             except Refused as error:
                 raise self._refused(error) from error
-        raise DeviceError(
-            f"The runner on {self._place.name} was lost twice over {self._artifact.name} on the "
+        raise VerificationError(
+            f"{self._artifact.name} ended the runner on {self._place.name} twice, on the "
             f"{self._accelerator.upper()}: {lost}.",
-            "Try another delegate; the log file has what it printed.",
+            f"Try another delegate; {log_path()} has what it printed.",
         ) from lost
+
+    def _wait(self) -> None:
+        """For a place that is not there: a cable was pulled out."""
+        if self._place.is_back is not None and not self._place.is_back(_PATIENCE_S):
+            raise DeviceError(
+                f"{self._place.name} went away.", "Plug it in again, and repeat the command."
+            )
 
     def _opened(self) -> RunnerClient:
         if self._client is None:
-            process = RunnerProcess(self._place.command, self._place.environment)
+            client = self._started()
             try:
-                client = RunnerClient(process)
                 self.loaded = client.open(
-                    bundle=self._place.bundle,
                     artifact=self._artifact.name,
                     runtime=self._runtime.java_class,
                     accelerator=self._accelerator,
                     threads=self._threads,
                 )
             except BaseException:
-                process.close()
+                client.close()
                 raise
             self._client = client
         return self._client
 
-    def _refused(self, error: Refused) -> DeviceError:
+    def _started(self) -> RunnerClient:
+        process = None
+        try:
+            process = RunnerProcess(self._place.command)
+            return RunnerClient(process)
+        except BaseException as error:
+            if process is not None:
+                process.close()
+            if not isinstance(error, Lost):
+                raise
+            raise DeviceError(
+                f"The runner does not start on {self._place.name}: {error}.",
+                f"{log_path()} has what it printed.",
+            ) from error
+
+    def _refused(self, error: Refused) -> VerificationError:
         hints = {
             "backend": "Choose another delegate, or another file.",
             "bundle": "Push the bundle again.",
             "memory": "Close apps on the phone, or choose a smaller file.",
         }
         self.close()
-        return DeviceError(
+        return VerificationError(
             f"{self._artifact.name} does not run on {self._place.name} "
             f"({self._accelerator.upper()}): {str(error).rstrip('.')}.",
             hints.get(error.kind, "Push the runner again: it may be of another mobileq."),

@@ -12,7 +12,9 @@ import onnx.parser
 import pytest
 
 from mobileq.__main__ import main
+from mobileq.device.runner.build import build_kit
 from mobileq.device.runner.client import RunnerClient
+from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.process import RunnerProcess
 from mobileq.device.runner.remote import RunnerPlace
 from tests.android import jvm
@@ -87,7 +89,29 @@ def place(command: tuple[str, ...], bundle: Path) -> RunnerPlace:
 
 
 @pytest.fixture
-def client(command: tuple[str, ...]) -> Iterator[RunnerClient]:
+def client(command: tuple[str, ...], bundle: Path) -> Iterator[RunnerClient]:
     """A runner that has nothing loaded."""
-    with closing(RunnerClient(RunnerProcess(command))) as client:
+    with closing(RunnerClient(RunnerProcess((*command, str(bundle))))) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def archives() -> list[Path]:
+    """TensorFlow Lite's Android libraries, with their GPU delegate."""
+    (first, *_) = jvm.libraries("tflite")
+    return sorted(first.parent.glob("*.aar"))
+
+
+@pytest.fixture(scope="session")
+def r8() -> Path:
+    """What D8 is in."""
+    (jar,) = jvm.libraries("r8")
+    return jar
+
+
+@pytest.fixture(scope="session")
+def kit(archives: list[Path], r8: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """The runner, made; and TensorFlow Lite's native libraries."""
+    made, is_new = build_kit(tmp_path_factory.mktemp("kit") / "runner", archives=archives, r8=r8)
+    assert is_new
+    return made

@@ -36,4 +36,4 @@ def java_command(runner: Path, desktop: Path) -> tuple[str, ...]:
 
 def place_of(command: tuple[str, ...], bundle: Path) -> RunnerPlace:
     """A runner beside us."""
-    return RunnerPlace(name="this Java", command=command, bundle=str(bundle))
+    return RunnerPlace(name="this Java", command=(*command, str(bundle)))

@@ -26,26 +26,6 @@ from tests.android.class_references import Library
 ABIS = ["arm64-v8a", "armeabi-v7a", "x86", "x86_64"]
 
 
-@pytest.fixture(scope="session")
-def archives() -> list[Path]:
-    """TensorFlow Lite's Android libraries, with their GPU delegate."""
-    (first, *_) = jvm.libraries("tflite")
-    return sorted(first.parent.glob("*.aar"))
-
-
-@pytest.fixture(scope="session")
-def r8() -> Path:
-    (jar,) = jvm.libraries("r8")
-    return jar
-
-
-@pytest.fixture(scope="session")
-def kit(archives: list[Path], r8: Path, tmp_path_factory: pytest.TempPathFactory) -> Kit:
-    made, is_new = build_kit(tmp_path_factory.mktemp("kit") / "runner", archives=archives, r8=r8)
-    assert is_new
-    return made
-
-
 def test_a_kit_is_a_runner_and_native_libraries(kit: Kit):
     with zipfile.ZipFile(kit.jar) as jar:
         assert jar.namelist() == ["classes.dex"]

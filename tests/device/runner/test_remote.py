@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 
 from mobileq.bundle import read_bundle
+from mobileq.device.runner.client import RunnerClient
 from mobileq.device.runner.remote import RemoteRunner, RunnerPlace
-from mobileq.errors import DeviceError, UsageError
+from mobileq.errors import DeviceError, UsageError, VerificationError
 from mobileq.manifest import BundleManifest
 from mobileq.progress import Silent, listen
 from mobileq.spec import Artifact
@@ -160,7 +162,7 @@ def test_it_says_what_runs_and_where(place: RunnerPlace, manifest: BundleManifes
 def test_an_accelerator_that_is_not_there_is_an_error_and_no_slow_cpu(
     place: RunnerPlace, manifest: BundleManifest
 ):
-    with pytest.raises(DeviceError) as raised:
+    with pytest.raises(VerificationError) as raised:
         RemoteRunner(place, manifest.artifacts[FLOAT], "gpu")
     assert raised.value.message == (
         "tflite-fp32 does not run on this Java (GPU): no GPU on a desktop."
@@ -193,20 +195,44 @@ def test_a_runner_that_is_killed_costs_one_picture_and_no_answer(
     assert told == ["The runner on this Java was lost (it ended); it starts again."]
 
 
-def test_a_runner_that_dies_twice_over_the_same_is_an_error(
-    bundle: Path, manifest: BundleManifest, told: list[str]
+def test_a_file_that_ends_the_runner_twice_is_an_error(
+    place: RunnerPlace, manifest: BundleManifest, photo: np.ndarray, told: list[str]
 ):
-    dying = ("sh", "-c", "echo cannot open libtensorflowlite_jni.so >&2")
-    with pytest.raises(DeviceError) as raised:
-        RemoteRunner(java.place_of(dying, bundle), manifest.artifacts[FLOAT], "gpu")
+    with closing(RemoteRunner(place, manifest.artifacts[FLOAT], threads=1)) as there:
+
+        def killed(client: RunnerClient) -> None:
+            os.kill(client.hello.pid, signal.SIGKILL)
+            client.analyse(photo)
+
+        with pytest.raises(VerificationError) as raised:
+            there._again(killed)
     assert raised.value.message == (
-        "The runner on this Java was lost twice over tflite-fp32 on the GPU: it ended: cannot "
-        "open libtensorflowlite_jni.so."
+        "tflite-fp32 ended the runner on this Java twice, on the CPU: it ended."
     )
     assert len(told) == 1
 
 
-def test_a_program_that_is_not_there_is_named(bundle: Path, manifest: BundleManifest, told):
+def test_a_place_that_stays_away_is_an_error(place: RunnerPlace, manifest: BundleManifest, photo):
+    waited: list[float] = []
+    away = replace(place, is_back=lambda limit_s: waited.append(limit_s) is not None)
+    with closing(RemoteRunner(away, manifest.artifacts[FLOAT], threads=1)) as there:
+        assert there._client is not None
+        os.kill(there._client.hello.pid, signal.SIGKILL)
+        with pytest.raises(DeviceError, match="this Java went away"):
+            there.analyse(photo)
+    assert waited == [60.0]
+
+
+def test_a_runner_that_does_not_start_says_why(bundle: Path, manifest: BundleManifest):
+    dying = ("sh", "-c", "echo app_process: inaccessible or not found >&2; exit 127")
+    with pytest.raises(DeviceError) as raised:
+        RemoteRunner(java.place_of(dying, bundle), manifest.artifacts[FLOAT], "gpu")
+    assert raised.value.message == (
+        "The runner does not start on this Java: it ended: app_process: inaccessible or not found."
+    )
+
+
+def test_a_program_that_is_not_there_is_named(bundle: Path, manifest: BundleManifest):
     with pytest.raises(DeviceError, match="no-such-adb does not start: No such file"):
         RemoteRunner(java.place_of(("no-such-adb",), bundle), manifest.artifacts[FLOAT])
 
@@ -225,7 +251,7 @@ def test_what_a_shell_prints_before_and_between_is_passed_over(
 def test_a_bundle_that_is_not_there_says_where_it_was_looked_for(
     command: tuple[str, ...], manifest: BundleManifest, tmp_path: Path
 ):
-    with pytest.raises(DeviceError) as raised:
+    with pytest.raises(VerificationError) as raised:
         RemoteRunner(java.place_of(command, tmp_path), manifest.artifacts[FLOAT])
     assert f"{tmp_path} is no bundle" in raised.value.message
     assert raised.value.hint == "Push the bundle again."
@@ -238,5 +264,7 @@ def test_a_file_that_was_cut_on_its_way_is_named(
     (tmp_path / "models").mkdir()
     (tmp_path / "manifest.json").write_bytes((bundle / "manifest.json").read_bytes())
     (tmp_path / artifact.path).write_bytes((bundle / artifact.path).read_bytes()[:-1])
-    with pytest.raises(DeviceError, match=f"bytes where the manifest says {artifact.size_bytes}"):
+    with pytest.raises(
+        VerificationError, match=f"bytes where the manifest says {artifact.size_bytes}"
+    ):
         RemoteRunner(java.place_of(command, tmp_path), artifact)

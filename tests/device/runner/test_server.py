@@ -65,7 +65,7 @@ def framed(head: bytes, rest: bytes = b"", length: int | None = None) -> bytes:
 
 @pytest.fixture(scope="module")
 def raw(command: tuple[str, ...]) -> Iterator[Raw]:
-    server = Raw(command)
+    server = Raw((*command, "no bundle"))
     yield server
     server.process.communicate()
     assert server.process.returncode == 0
@@ -118,7 +118,7 @@ def test_arrays_that_are_announced_wrongly_are_answered(
 @given(
     COMMANDS,
     st.dictionaries(
-        st.sampled_from(["bundle", "artifact", "runtime", "accelerator", "threads", "runs"]), JSON
+        st.sampled_from(["artifact", "runtime", "accelerator", "threads", "runs"]), JSON
     ),
 )
 def test_fields_of_any_kind_are_answered(raw: Raw, command: str, fields: dict):
@@ -155,15 +155,16 @@ def test_a_damaged_packet_is_answered_and_the_next_one_served(raw: Raw):
 
 
 def test_it_ends_with_its_stdin(command: tuple[str, ...]):
-    done = subprocess.run(command, input=request({"command": "hello"})[:-3], capture_output=True)
+    started = (*command, "no bundle")
+    done = subprocess.run(started, input=request({"command": "hello"})[:-3], capture_output=True)
     assert done.returncode == 1
     assert b"the stream ends inside a packet" in done.stderr
-    assert subprocess.run(command, input=b"", capture_output=True).returncode == 0
+    assert subprocess.run(started, input=b"", capture_output=True).returncode == 0
+    assert subprocess.run(command, input=b"", capture_output=True).returncode == 2
 
 
-def opened(client: RunnerClient, bundle: Path, **changed: object) -> None:
+def opened(client: RunnerClient, **changed: object) -> None:
     fields = {
-        "bundle": str(bundle),
         "artifact": "tflite-int8",
         "runtime": TFLITE,
         "accelerator": "cpu",
@@ -183,7 +184,7 @@ def opened(client: RunnerClient, bundle: Path, **changed: object) -> None:
 )
 def test_what_is_not_there_is_named(changed: dict, said: str, client: RunnerClient, bundle: Path):
     with pytest.raises(Refused) as raised:
-        opened(client, bundle, **changed)
+        opened(client, **changed)
     assert (raised.value.kind, str(raised.value)) == ("request", said)
 
 
@@ -193,9 +194,9 @@ def test_nothing_runs_before_something_is_open(client: RunnerClient):
 
 
 def test_tensors_and_frames_that_do_not_fit_are_refused_and_it_runs_on(
-    client: RunnerClient, bundle: Path
+    client: RunnerClient,
 ):
-    opened(client, bundle)
+    opened(client)
     with pytest.raises(Refused, match="is missing"):
         client.run({})
     for wrong in (np.zeros((1, 3, 4, 4), np.int8), np.zeros((1, 3, 160, 160), np.float32)):
@@ -210,10 +211,10 @@ def test_tensors_and_frames_that_do_not_fit_are_refused_and_it_runs_on(
     assert client.analyse(np.zeros((4, 4, 4), np.uint8)).outputs
 
 
-def test_another_file_takes_the_place_of_the_first(client: RunnerClient, bundle: Path):
-    opened(client, bundle)
+def test_another_file_takes_the_place_of_the_first(client: RunnerClient):
+    opened(client)
     first = client.analyse(np.full((8, 8, 3), 99, np.uint8)).outputs
-    opened(client, bundle, artifact="tflite-fp32")
+    opened(client, artifact="tflite-fp32")
     second = client.analyse(np.full((8, 8, 3), 99, np.uint8)).outputs
     assert {array.dtype for array in first.values()} == {np.dtype(np.int8)}
     assert {array.dtype for array in second.values()} == {np.dtype(np.float32)}

@@ -34,15 +34,16 @@ final class LoadedModel implements AutoCloseable {
     /**
      * Loads a file.
      *
-     * @param request {@code bundle}, a folder; {@code artifact}, the name of one of its files;
-     *     {@code runtime}, the class of a {@link ModelRuntime} made of a {@link ModelSource};
-     *     {@code accelerator}; {@code threads}.
+     * @param bundle Where it is.
+     * @param request {@code artifact}, the name of a file of the bundle; {@code runtime}, the class
+     *     of a {@link ModelRuntime} made of a {@link ModelSource}; {@code accelerator}; {@code
+     *     threads}, 0 for one for each processor.
      * @throws BundleException The bundle or the file can't be used.
      * @throws BackendException The runtime or the accelerator failed.
      * @throws DamagedException Something was asked for that there is not.
      */
-    LoadedModel(Fields request) throws BundleException, BackendException, DamagedException {
-        BundleFolder bundle = new BundleFolder(request.text("bundle"));
+    LoadedModel(BundleFolder bundle, Fields request)
+            throws BundleException, BackendException, DamagedException {
         Manifest manifest = bundle.manifest();
         Artifact artifact = named(manifest, request.text("artifact"));
         ModelRuntime runtime = runtime(request.text("runtime"), bundle);

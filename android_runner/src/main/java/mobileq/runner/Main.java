@@ -13,7 +13,7 @@ import java.io.OutputStream;
  * Runs a bundle's files on a phone without the app, for a computer at the other end of a cable:
  *
  * <pre>
- *   CLASSPATH=runner.jar app_process -Djava.library.path=FOLDER / mobileq.runner.Main
+ *   CLASSPATH=runner.jar app_process -Djava.library.path=FOLDER / mobileq.runner.Main BUNDLE
  * </pre>
  *
  * <p>Requests come by stdin, answers go by stdout; what is printed goes to stderr.
@@ -23,8 +23,16 @@ public final class Main {
 
     private Main() {}
 
-    /** Serves until stdin ends. */
+    /**
+     * Serves until stdin ends.
+     *
+     * @param arguments The bundle's folder.
+     */
     public static void main(String[] arguments) {
+        if (arguments.length != 1) {
+            System.err.println("the bundle's folder is to be given, and nothing else");
+            System.exit(2);
+        }
         InputStream in =
                 new BufferedInputStream(new FileInputStream(FileDescriptor.in), BUFFER_BYTES);
         OutputStream out =
@@ -32,7 +40,7 @@ public final class Main {
         System.setOut(System.err);
         int code = 0;
         try {
-            new Server().serve(in, out);
+            new Server(new BundleFolder(arguments[0])).serve(in, out);
         } catch (IOException gone) {
             System.err.println(gone);
             code = 1;

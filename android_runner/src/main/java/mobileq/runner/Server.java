@@ -30,7 +30,15 @@ final class Server {
 
     private static final int MOST_RUNS = 100_000;
 
+    private final BundleFolder bundle;
     private LoadedModel model;
+
+    /**
+     * @param bundle Whose files are run.
+     */
+    Server(BundleFolder bundle) {
+        this.bundle = bundle;
+    }
 
     /**
      * Serves.
@@ -102,7 +110,7 @@ final class Server {
                 break;
             case "open":
                 close();
-                model = new LoadedModel(fields);
+                model = new LoadedModel(bundle, fields);
                 answer.fields().putAll(model.described());
                 break;
             case "frame":

@@ -1,0 +1,83 @@
+"""The runner on a phone: brought there, and how it is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobileq.android.native_libraries import elf_problem
+from mobileq.device.facts import TEMPORARY, DeviceFacts, read_facts
+from mobileq.device.files import LocalFile, RemoteFolder
+from mobileq.device.phone import Phone, quoted
+from mobileq.device.runner.kit import JAR, Kit
+from mobileq.device.runner.remote import RunnerPlace
+from mobileq.errors import DeviceError
+from mobileq.hashing import file_digest
+from mobileq.progress import Progress
+
+FOLDER = f"{TEMPORARY}/mobileq-runner"
+_MAIN = "mobileq.runner.Main"
+_WIDE = ("arm64-v8a", "x86_64", "riscv64")
+_LARGE_PAGE = 0x4000
+
+
+def place_on(phone: Phone, kit: Kit, bundle: str, progress: Progress) -> RunnerPlace:
+    """Bring the runner onto a phone, where it differs.
+
+    Args:
+        bundle: The bundle's folder there.
+
+    Raises:
+        DeviceError: There is no library for its processor or its pages, it has no room, or goes
+            away.
+    """
+    facts, _ = read_facts(phone)
+    name = f"{facts.model or 'phone'} ({phone.serial})"
+    abi = _abi(kit, facts, name)
+    folder = RemoteFolder(phone, FOLDER, progress)
+    files = [_local(kit.jar, JAR)]
+    for path in kit.libraries(abi):
+        problem = elf_problem(path.read_bytes(), abi) if abi in _WIDE else None
+        if problem and (facts.page_bytes or 0) >= _LARGE_PAGE:
+            raise DeviceError(
+                f"{path.name} {problem}, and {name} has pages of {_LARGE_PAGE // 1024} kB.",
+                "Make the runner again with LiteRT 1.4 or later: mobileq runner build --aar ...",
+            )
+        files.append(_local(path, f"{abi}/{path.name}"))
+    intact = folder.intact(files)
+    missing = [each for each in files if not intact.get(each.name)]
+    if missing:
+        folder.require_space(missing)
+    total = sum(each.size_bytes for each in missing)
+    with progress.stage(f"Sending the runner to {phone.serial}", total, "bytes") as advance:
+        for each in missing:
+            folder.send(each, advance)
+    return RunnerPlace(
+        name=name,
+        command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle))),
+        is_back=phone.is_back,
+        log=lambda pid: phone.shell(f"logcat -d --pid={pid}").text,
+    )
+
+
+def _abi(kit: Kit, facts: DeviceFacts, name: str) -> str:
+    for abi in facts.abis:
+        if abi in kit.abis:
+            return abi
+    raise DeviceError(
+        f"The runner has no library for {name}: it takes {', '.join(facts.abis)}, and there are "
+        f"{', '.join(kit.abis)}.",
+        "Make the runner again with an .aar that has one: mobileq runner build --aar ...",
+    )
+
+
+def _local(path: Path, name: str) -> LocalFile:
+    return LocalFile(name, path, file_digest(path), path.stat().st_size)
+
+
+def _script(facts: DeviceFacts, abi: str, bundle: str) -> str:
+    """What starts it. A phone of 64 bits has a program for libraries of 32, too."""
+    is_narrow = abi not in _WIDE and any(each in _WIDE for each in facts.abis)
+    program = "app_process32" if is_narrow else "app_process"
+    jar, libraries = quoted(f"{FOLDER}/{JAR}"), quoted(f"{FOLDER}/{abi}")
+    properties = f"-Djava.library.path={libraries}"
+    return f"CLASSPATH={jar} exec {program} {properties} / {_MAIN} {quoted(bundle)}"

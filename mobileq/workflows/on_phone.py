@@ -1,0 +1,68 @@
+"""A bundle's files on a phone, each behind the door of runners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+from mobileq.android.runtimes import RUNTIMES
+from mobileq.device.adb import find_adb
+from mobileq.device.listing import chosen
+from mobileq.device.phone import Phone
+from mobileq.device.runner.client import Accelerator
+from mobileq.device.runner.kit import find_kit
+from mobileq.device.runner.phone import place_on
+from mobileq.device.runner.remote import RemoteRunner
+from mobileq.errors import UsageError
+from mobileq.paths import StrPath
+from mobileq.progress import Progress
+from mobileq.spec import Artifact
+from mobileq.workflows.push import push
+
+DELEGATES: tuple[str, ...] = get_args(Accelerator)
+
+
+class PhoneRunners:
+    """Brings a bundle and the runner onto a phone, and opens files there.
+
+    Args:
+        delegates: What each file is run on: of `DELEGATES`.
+        runner: The folder of `mobileq runner build`, if not that of the user's data.
+
+    Raises:
+        UsageError: There is no such delegate, or no choice among several phones.
+        MissingDependencyError: There is no runner, or no adb.
+        DeviceError: There is no phone, it has no room, or goes away.
+    """
+
+    def __init__(
+        self,
+        bundle: Path,
+        delegates: Sequence[str],
+        *,
+        serial: str | None,
+        adb: StrPath | None,
+        runner: StrPath | None,
+        progress: Progress,
+    ) -> None:
+        for each in delegates:
+            if each not in DELEGATES:
+                raise UsageError(
+                    f"There is no delegate {each!r}.", f"Choose of: {', '.join(DELEGATES)}."
+                )
+        self.delegates = tuple(cast(Accelerator, each) for each in delegates)
+        kit = find_kit(runner)
+        pushed = push(bundle, serial=serial, adb=adb, progress=progress)
+        phone = Phone(chosen(find_adb(adb), pushed.serial))
+        self._place = place_on(phone, kit, pushed.folder, progress)
+        self.name = self._place.name
+
+    def runs(self, artifact: Artifact) -> bool:
+        """Whether it is of a runtime whose native library the runner has."""
+        runtime = RUNTIMES.get(artifact.target)
+        return runtime is not None and runtime.native is None
+
+    def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
+        """A file on the phone; close it."""
+        return RemoteRunner(self._place, artifact, delegate, threads)

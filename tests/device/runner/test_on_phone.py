@@ -1,0 +1,125 @@
+"""A bundle validated on a device of our own: adb, runner and TFLite are real, Android is not."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mobileq.android.native_libraries import elf_problem
+from mobileq.device.adb import find_adb
+from mobileq.device.listing import chosen
+from mobileq.device.phone import Phone
+from mobileq.device.runner.kit import Kit
+from mobileq.device.runner.phone import FOLDER, place_on
+from mobileq.errors import DeviceError
+from mobileq.evaluate.report import Validation, read_report
+from mobileq.progress import Silent
+from mobileq.workflows.validate import validate
+from tests.device.fixtures import Phones
+from tests.device.loopback import LoopbackDevice
+from tests.device.runner.conftest import DEMO
+
+WITH_RUNNER = """
+case "$1" in -Djava.library.path=*) ;; *) echo "no library path" >&2; exit 1 ;; esac
+[ "$2 $3" = "/ mobileq.runner.Main" ] || exit 1
+[ -s "$CLASSPATH" ] && [ -s "${{1#*=}}/libtensorflowlite_jni.so" ] || exit 1
+shift 3
+unset CLASSPATH
+exec {command} "$@"
+"""
+"""What Android's does, with a Java that runs classes where Android has a dex."""
+PARTLY = (
+    "11-28 21:04:11.512  9876  9876 I tflite  : Replacing 223 out of 270 node(s) with delegate "
+    "(TfLiteXNNPackDelegate) node, yielding 9 partitions for the whole graph.\n"
+)
+
+
+@pytest.fixture
+def phone(phones: Phones, command: tuple[str, ...]) -> LoopbackDevice:
+    """One that can run the runner."""
+    made = phones()
+    words = map(shlex.quote, (command[0], "-Dorg.bytedeco.javacpp.cachedir=/tmp", *command[1:]))
+    made.sandbox.install("app_process", WITH_RUNNER.format(command=" ".join(words)))
+    return made
+
+
+def validated(bundle: Path, kit: Kit, **options: object) -> Validation:
+    given = {"device": True, "runner": kit.folder, "count": 6, "runs": 1, "progress": Silent()}
+    pictures, labels = DEMO / "validation" / "images", DEMO / "data.yaml"
+    return validate(bundle, pictures, labels, **{**given, **options})  # type: ignore[arg-type]
+
+
+def test_a_phone_finds_what_this_computer_finds(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, tmp_path: Path
+):
+    copy = Path(shutil.copytree(bundle, tmp_path / "demo"))
+    phone.sandbox.write("etc/logcat.txt", PARTLY)
+    found = validated(copy, kit, delegates=("cpu", "gpu"), threads=1)
+    there = found.phone
+    assert there is not None
+    assert there.device == f"Example Loop 9 ({phone.serial})"
+    assert [(each.scores.name, each.delegate) for each in there.files] == [
+        ("tflite-fp32", "cpu"),
+        ("tflite-int8", "cpu"),
+    ]
+    here = {each.name: each for each in found.scores}
+    for each, least in zip(there.files, (0.9999, 0.9), strict=True):
+        assert each.same is not None
+        assert each.same["map50_95"] >= least
+        assert each.scores.latency_ms > 0
+        assert each.scores.accuracy is not None
+        wanted = here[each.scores.name].accuracy
+        assert wanted is not None
+        assert each.scores.accuracy["map50_95"] == pytest.approx(wanted["map50_95"], abs=0.03)
+        assert each.delegations == ("TfLiteXNNPackDelegate: 223 of 270 nodes in 9 partitions",)
+    assert there.files[0].scores.accuracy == here["tflite-fp32"].accuracy
+    assert [(each.file_name, each.reason) for each in there.failures] == [
+        (
+            f"tflite-{precision} on gpu",
+            f"tflite-{precision} does not run on Example Loop 9 ({phone.serial}) (GPU): no GPU on "
+            "a desktop.",
+        )
+        for precision in ("fp32", "int8")
+    ]
+    assert found.failures == ()
+    assert read_report(copy).validation == found
+
+
+def test_the_runner_is_brought_once(phone: LoopbackDevice, kit: Kit):
+    place = Phone(chosen(find_adb(), phone.serial))
+    place_on(place, kit, "/data/local/tmp/mobileq/demo", Silent())
+    folder = phone.sandbox.place(FOLDER)
+    assert (folder / "runner.jar").read_bytes() == kit.jar.read_bytes()
+    (library, _) = sorted((folder / "arm64-v8a").iterdir(), reverse=True)
+    assert library.read_bytes() == (kit.folder / "lib" / "arm64-v8a" / library.name).read_bytes()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    place_on(place, kit, "/data/local/tmp/mobileq/demo", Silent())
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_libraries_for_small_pages_are_named_where_pages_are_large(phone: LoopbackDevice, kit: Kit):
+    library = kit.folder / "lib" / "arm64-v8a" / "libtensorflowlite_jni.so"
+    assert elf_problem(library.read_bytes(), "arm64-v8a")
+    phone.sandbox.write("etc/page_size", "16384\n")
+    with pytest.raises(DeviceError, match=r"not aligned to 16 KB, and .* has pages of 16 kB") as no:
+        place_on(Phone(chosen(find_adb(), phone.serial)), kit, "/data/local/tmp/x", Silent())
+    assert "LiteRT 1.4" in no.value.hint
+
+
+def test_a_processor_that_there_is_no_library_for_is_named(phones: Phones, kit: Kit):
+    other = phones(properties={"ro.product.cpu.abilist": "riscv64"})
+    with pytest.raises(DeviceError, match=r"takes riscv64, and there are arm64-v8a, .*x86_64\."):
+        place_on(Phone(chosen(find_adb(), other.serial)), kit, "/data/local/tmp/x", Silent())
+
+
+def test_a_phone_of_64_bits_runs_libraries_of_32(phones: Phones, kit: Kit, tmp_path: Path):
+    narrow = Kit(tmp_path / "kit")
+    shutil.copytree(kit.folder / "lib" / "armeabi-v7a", narrow.folder / "lib" / "armeabi-v7a")
+    shutil.copy(kit.jar, narrow.jar)
+    place = place_on(Phone(chosen(find_adb(), phones().serial)), narrow, "/a b", Silent())
+    assert place.command[-1].split(" exec ")[1] == (
+        f"app_process32 -Djava.library.path={FOLDER}/armeabi-v7a / mobileq.runner.Main '/a b'"
+    )
