@@ -1,10 +1,10 @@
 """What int8 costs: mAP, size, latency and seconds of mobileq's files and of other tools' files.
 
     python benchmarks/accuracy.py [--models nanodet,yolov5n] [--rows int8,nncf]
-                                  [--target tflite,mnn] [--nncf-python PYTHON] [-o FOLDER]
+                    [--target tflite,mnn,onnxruntime] [--nncf-python PYTHON] [-o FOLDER]
 
-Calibrated on the first 64 pictures of coco128 (by file name), evaluated on the last 64. The
-README of this folder says what the columns mean.
+Calibrated and decided on the first 64 pictures of coco128 (by file name) without their labels,
+evaluated on coco500. The README of this folder says what the columns mean.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from accuracy_rows import ALWAYS, ROWS, Result, Row, as_text, set_sqnr, write
+from accuracy_rows import REFERENCE, ROWS, Result, Row, as_text, set_sqnr, write
 from accuracy_runs import THREADS, answers_of, opened_with_threads, side_by_side
 
 from mobileq.bundle import read_bundle
 from mobileq.calibration.samples import SampleSet
 from mobileq.errors import MobileqError
+from mobileq.evaluate.bootstrap import TIMES, resamples, standard_error
 from mobileq.evaluate.numeric import OutputComparison
 from mobileq.evaluate.report import Report
 from mobileq.evaluate.scores import Answers
 from mobileq.evaluate.verify import run_reference, verify
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
-from mobileq.spec import ModelSpec
-from mobileq.targets.base import Runner
+from mobileq.spec import ModelSpec, QuantRecipe
+from mobileq.targets.base import ConversionJob, Runner
+from mobileq.targets.onnxruntime.own_quantizer import quantize_statically
+from mobileq.targets.qdq.options import QdqOptions
 from mobileq.targets.registry import TARGETS
 from mobileq.tasks.base import figure
 from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
@@ -48,7 +51,7 @@ from mobileq.workflows.inputs import VERIFY_COUNT, open_calibration, verificatio
 from mobileq.workflows.opening import OpenModel, of_artifact
 
 COUNT = 64
-"""Pictures to calibrate on, and as many others to evaluate on."""
+"""Pictures to calibrate on."""
 INT8 = TARGETS["tflite"].precision("int8")
 """Measured, and held to nothing."""
 PACKAGES = ("mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "tensorflow", "mnn")
@@ -66,7 +69,7 @@ def main() -> None:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="mobileq-accuracy-") as folder:
         scratch = Path(folder)
-        data = Data(data_folder() / "coco128", scratch)
+        data = Data(data_folder(), scratch)
         print(heading(options), flush=True)
         for model in options.models:
             work = scratch / model.stem
@@ -85,7 +88,9 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--models", help="names in the data folder, or .onnx files; default: all")
     parser.add_argument("--rows", help=f"of {', '.join(row.key for row in ROWS)}; default: all")
-    parser.add_argument("--target", default="tflite", help="tflite, mnn; default: tflite")
+    parser.add_argument(
+        "--target", default="tflite", help="tflite, mnn, onnxruntime; default: tflite"
+    )
     parser.add_argument(
         "--nncf-python", default=sys.executable, help="a Python with nncf; default: this one"
     )
@@ -102,7 +107,7 @@ def data_folder() -> Path:
     """The models and photos that are not part of the project, as the tests find them."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("MOBILEQ_TEST_DATA") or default)
-    if not (folder / "coco128").is_dir():
+    if not (folder / "coco500").is_dir():
         raise SystemExit(f"The data folder {folder} is missing (set MOBILEQ_TEST_DATA).")
     return folder
 
@@ -123,14 +128,16 @@ def chosen_rows(
     parser: argparse.ArgumentParser, targets: list[str], wanted: str | None
 ) -> list[Row]:
     """The rows in the table's order, always with those that others are held against."""
-    if unknown := set(targets) - {"tflite", "mnn"}:
+    if unknown := set(targets) - {"tflite", "mnn", "onnxruntime"}:
         parser.error(f"there is no target {min(unknown)!r}")
     if wanted is None:
-        return [row for row in ROWS if row.target in (*targets, "onnxruntime") or row.key in ALWAYS]
-    keys = wanted.split(",")
+        keys = [row.key for row in ROWS if row.target in targets or row.key == "nncf"]
+    else:
+        keys = wanted.split(",")
     if unknown := set(keys) - {row.key for row in ROWS}:
         parser.error(f"there is no row {min(unknown)!r}")
-    keys += [*ALWAYS, *(row.base for row in ROWS if row.key in keys)]
+    keys += [row.file_of for row in ROWS if row.key in keys]
+    keys += [REFERENCE, *(row.base for row in ROWS if row.key in keys)]
     return [row for row in ROWS if row.key in keys]
 
 
@@ -142,17 +149,21 @@ def nncf_version(python: str) -> str | None:
 
 
 class Data:
-    """coco128, parted by file name: one half to calibrate on, the other to evaluate on."""
+    """The first pictures of coco128 (by file name) to calibrate and decide on, without labels;
+    coco500, of which no file has seen anything, to evaluate on."""
 
     def __init__(self, source: Path, scratch: Path) -> None:
-        pictures = sorted((source / "images").glob("*.jpg"), key=lambda path: path.name)
-        if len(pictures) < 2 * COUNT:
-            raise SystemExit(f"{source} has {len(pictures)} pictures, {2 * COUNT} are needed.")
+        pictures = sorted((source / "coco128/images").glob("*.jpg"), key=lambda path: path.name)
+        if len(pictures) < COUNT:
+            raise SystemExit(f"{source} has {len(pictures)} pictures, {COUNT} are needed.")
         self.calibration = copied(pictures[:COUNT], scratch / "calibration")
-        evaluation = copied(pictures[-COUNT:], scratch / "evaluation")
-        self.truth: GroundTruth = load_ground_truth(source / "annotations.json", evaluation)
+        evaluation = source / "coco500"
+        self.truth: GroundTruth = load_ground_truth(
+            evaluation / "annotations.json", evaluation / "images"
+        )
         self.pictures = list(self.truth.images)
-        assert len(self.pictures) == COUNT, f"{len(self.pictures)} of {COUNT} have labels"
+        self.keys = [image_id for image_id, _ in self.pictures]
+        self.draws = resamples(len(self.pictures))
 
 
 def copied(files: Sequence[Path], folder: Path) -> Path:
@@ -168,6 +179,8 @@ class Benchmark:
 
     def __init__(self, model: Path, data: Data, work: Path, options: argparse.Namespace) -> None:
         self._model, self._data, self._work, self._options = model, data, work, options
+        self._drawn: dict[str, np.ndarray] = {}
+        """mAP on the same draws of the pictures for all files."""
         prepared = prepare(model)
         if prepared.spec.decode is None or prepared.spec.preprocess is None:
             raise SystemExit(f"Detections of {model.name} can't be decoded.")
@@ -189,12 +202,13 @@ class Benchmark:
         with ExitStack() as stack:
             runners: dict[str, Runner] = {}
             found: dict[str, Answers] = {}
+            by_key = {row.key: row for row in self._options.rows}
             for key, model in opened.items():
                 self._attempt(
                     results[key],
                     "measured",
                     lambda key=key, model=model: self._measure(
-                        key, model, stack, runners, found, results[key]
+                        by_key[key], model, stack, runners, found, results[key]
                     ),
                 )
             self._compare(results, found)
@@ -214,6 +228,12 @@ class Benchmark:
         result = results[row.key]
         if row.key == "onnx":
             opened[row.key] = self._opened_onnx(self._onnx)
+        elif row.file_of:
+            if row.file_of not in opened:
+                raise RowError("there is no file")
+            opened[row.key] = opened[row.file_of]
+        elif row.method:
+            opened[row.key] = self._static(row, result)
         elif row.key == "nncf":
             opened[row.key] = self._nncf(result)
         else:
@@ -260,6 +280,29 @@ class Benchmark:
         set_sqnr(result, self._verified(model, samples))
         return model
 
+    def _static(self, row: Row, result: Result) -> OpenModel:
+        """By ONNX Runtime's own quantizer."""
+        samples, folder = self._samples(), self._work / row.key
+        folder.mkdir()
+        job = ConversionJob(
+            model=self._onnx,
+            spec=self._spec,
+            recipe=QuantRecipe(precision="int8"),
+            ranges={},
+            keep_float=(),
+            samples=lambda: (sample.feeds for sample in samples),
+            sample_count=len(samples),
+            output=folder / f"{row.key}.onnx",
+            scratch=folder,
+            progress=Silent(),
+        )
+        start = time.perf_counter()
+        quantize_statically(
+            job, job.output, row.method, QdqOptions(), decoding_too=row.key == "ort-all"
+        )
+        result.seconds = time.perf_counter() - start
+        return self._opened_onnx(job.output)
+
     def _samples(self) -> SampleSet:
         return open_calibration(self._spec, self._data.calibration, COUNT, 0, Silent())
 
@@ -279,38 +322,46 @@ class Benchmark:
 
     def _measure(
         self,
-        key: str,
+        row: Row,
         model: OpenModel,
         stack: ExitStack,
         runners: dict[str, Runner],
         found: dict[str, Answers],
         result: Result,
     ) -> None:
-        """Detections and mAP; the runner stays open for the latency loop."""
-        runner = opened_with_threads(model)
+        """Detections and mAP; a runner stays open for the latency loop."""
+        runner = opened_with_threads(model, row.runner)
         stack.callback(runner.close)
-        pictures = self._data.pictures
-        found[key] = answers_of(model.spec, runner, pictures)
-        scored = found[key].accuracy(self._data.truth, [image_id for image_id, _ in pictures])
-        scores = scored.figures
+        found[row.key] = answers_of(model.spec, runner, self._data.pictures)
+        scored = found[row.key].accuracy(self._data.truth, self._data.keys)
+        self._drawn[row.key], scores = scored.resampled(self._data.draws), scored.figures
         result.map50_95, result.map50 = figure(scores, "map50_95"), figure(scores, "map50")
-        runners[key] = runner
+        if row.runner:  # which computes as phones do, and not as fast
+            runner.close()
+            runner = opened_with_threads(model)
+            stack.callback(runner.close)
+        runners[row.key] = runner
 
     def _compare(self, results: dict[str, Result], found: dict[str, Answers]) -> None:
-        reference = results["onnx"].map50_95
+        reference = results[REFERENCE].map50_95
+        if reference is None:
+            return
         for key, result in results.items():
-            if key == "onnx" or key not in found or reference is None or result.map50_95 is None:
+            if key == REFERENCE or key not in found or result.map50_95 is None:
                 continue
             result.difference = result.map50_95 - reference
-            result.agreement = figure(found[key].agreement(found["onnx"]).figures, "map50_95")
+            result.error = standard_error(self._drawn[key] - self._drawn[REFERENCE])
+            agreement = found[key].agreement(found[REFERENCE])
+            result.agreement = figure(agreement.figures, "map50_95")
 
     def _latency(self, results: dict[str, Result], runners: dict[str, Runner]) -> None:
         feeds, _ = feed_picture(self._spec, read_image(self._data.pictures[0][1]))
         measured = side_by_side(runners, feeds, self._options.rounds)
         for key, milliseconds in measured.items():
             results[key].latency_ms = statistics.median(milliseconds)
-            if "fp32" in measured:
-                pairs = zip(milliseconds, measured["fp32"], strict=True)
+            base = next(row.base for row in self._options.rows if row.key == key)
+            if base in measured:
+                pairs = zip(milliseconds, measured[base], strict=True)
                 results[key].latency_ratio = statistics.median(a / b for a, b in pairs)
 
 
@@ -337,7 +388,8 @@ def heading(options: argparse.Namespace) -> str:
     if options.nncf_version:
         versions.append(f"nncf {options.nncf_version}")
     return (
-        f"Calibrated on the first {COUNT} pictures of coco128, evaluated on the last {COUNT}. "
+        f"Calibrated and decided on the first {COUNT} pictures of coco128 without labels, "
+        f"evaluated on coco500; s.e. by {TIMES} paired draws of the pictures. "
         f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {THREADS} threads, "
         f"median of {options.rounds} rounds. {', '.join(versions)}."
     )

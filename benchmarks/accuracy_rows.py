@@ -21,7 +21,13 @@ class Row:
     target: str
     arguments: tuple[str, ...] | None = None
     base: str = "fp32"
-    """The row that its size is held against."""
+    """The row that its size and latency are held against."""
+    runner: str = ""
+    """Of `accuracy_runs.RUNNERS`, where it is not the target's."""
+    file_of: str = ""
+    """The row whose file it is, run otherwise."""
+    method: str = ""
+    """Of ONNX Runtime's quantize_static."""
 
 
 def _mnn(key: str, title: str, precision: str, *arguments: str) -> Row:
@@ -34,6 +40,22 @@ def _mnn_own(method: str) -> Row:
     return _mnn(method.lower(), title, "int8", "--mnn-method", method)
 
 
+def _ort(key: str, title: str, *arguments: str, precision: str = "int8") -> Row:
+    arguments = ("--target", "onnxruntime", "--precision", precision, *arguments)
+    return Row(f"ort-{key}", title, "onnxruntime", arguments, base="onnx", runner="phone")
+
+
+def _ort_own(key: str, title: str, method: str) -> Row:
+    title = f"quantize_static, {title}"
+    return Row(f"ort-{key}", title, "onnxruntime", base="onnx", runner="phone", method=method)
+
+
+def _ort_here(key: str) -> Row:
+    title = "the same, as this processor cuts sums off"
+    file_of = f"ort-{key}"
+    return Row(f"{file_of}-here", title, "onnxruntime", base="onnx", file_of=file_of)
+
+
 TENSORFLOW = ("--engine", "tensorflow", "--precision", "int8", "--head", "decoded")
 ROWS = (
     Row("onnx", "float, ONNX Runtime", "onnxruntime", base="onnx"),
@@ -42,15 +64,25 @@ ROWS = (
     Row("int8-full", "mobileq int8-full", "tflite", ("--precision", "int8-full")),
     Row("no-search", "mobileq int8, no search", "tflite", ("--precision", "int8", "--no-search")),
     Row("tfliteconverter", "onnx2tf + TFLiteConverter int8", "tflite", TENSORFLOW),
-    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", base="onnx"),
+    _ort("int8", "mobileq ONNX Runtime int8"),
+    _ort_here("int8"),
+    _ort("reduced", "mobileq ONNX Runtime int8, 7-bit weights", "--ort-reduce-range", "yes"),
+    _ort("inputs", "mobileq ONNX Runtime int8, inputs only", "--ort-kernels", "inputs"),
+    _ort("no-search", "mobileq ONNX Runtime int8, no search", "--no-search"),
+    _ort_own("minmax", "MinMax", "MinMax"),
+    _ort_here("minmax"),
+    _ort_own("entropy", "Entropy", "Entropy"),
+    _ort_own("percentile", "Percentile", "Percentile"),
+    _ort_own("all", "MinMax, decoding too", "MinMax"),
+    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", base="onnx", runner="phone"),
     _mnn("fp32", "MNN float", "fp32"),
     _mnn("fp16", "MNN fp16", "fp16"),
     _mnn("w8", "mobileq MNN w8", "w8"),
     _mnn("int8", "mobileq MNN int8", "int8"),
     *(_mnn_own(method) for method in ("KL", "ADMM", "EMA")),
 )
-ALWAYS = ("onnx", "fp32")
-"""What the others are held against."""
+REFERENCE = "onnx"
+"""What the others' answers are held against."""
 
 
 @dataclass(kw_only=True)
@@ -62,6 +94,7 @@ class Result:
     title: str
     map50_95: float | None = None
     difference: float | None = None
+    error: float | None = None
     map50: float | None = None
     agreement: float | None = None
     size_mb: float | None = None
@@ -86,12 +119,13 @@ class Column:
 COLUMNS = (
     Column("mAP50-95", "map50_95", ".4f"),
     Column("diff", "difference", "+.4f"),
+    Column("s.e.", "error", ".4f"),
     Column("mAP50", "map50", ".4f"),
     Column("agreement", "agreement", ".4f"),
     Column("MB", "size_mb", ".2f"),
     Column("x", "size_ratio", ".2f"),
     Column("ms", "latency_ms", ".2f"),
-    Column("x TFLite float", "latency_ratio", ".2f"),
+    Column("x float", "latency_ratio", ".2f"),
     Column("convert s", "seconds", ".1f"),
     Column("SQNR mean", "mean_sqnr_db", ".1f"),
     Column("min", "min_sqnr_db", ".1f"),

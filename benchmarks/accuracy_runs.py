@@ -23,17 +23,17 @@ PAUSE_SECONDS = 0.02
 """Before each turn: the thread pools of the file before spin for some milliseconds."""
 RUNNERS = {
     "onnxruntime": "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner",
+    "phone": "mobileq.targets.onnxruntime.interpreter:OrtRunner",
     "tflite": "mobileq.targets.tflite.interpreter:TfliteRunner",
     "mnn": "mobileq.targets.mnn.interpreter:MnnRunner",
 }
 
 
-def opened_with_threads(model: OpenModel) -> Runner:
+def opened_with_threads(model: OpenModel, runner: str = "") -> Runner:
     """In a process of its own, with as many threads as all others."""
     options: dict[str, Any] = {"threads": THREADS}
-    return HostedRunner(
-        RUNNERS[model.target], model.path, model.inputs, model.outputs, tool=model.target, **options
-    )
+    kind = RUNNERS[runner or model.target]
+    return HostedRunner(kind, model.path, model.inputs, model.outputs, tool=model.target, **options)
 
 
 def answers_of(spec: ModelSpec, runner: Runner, pictures: Sequence[tuple[int, Path]]) -> Answers:

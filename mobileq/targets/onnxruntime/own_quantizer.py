@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 OwnMethod = Literal["MinMax", "Entropy", "Percentile"]
 _TURN_BYTES = 2**28
 """Of activations that a histogram calibrator is given at once; it makes some copies of them."""
-_MERGED = 16
-"""Pictures after which MinMax, which keeps two numbers for each tensor and picture, merges them."""
 
 
 def quantize_statically(
@@ -155,9 +153,9 @@ class StaticQuantizer:
         types = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
         method = fields["method"]
         # The stride is for all calibrators, whatever its name says.
-        bound = {"CalibMaxIntermediateOutputs": _MERGED}
-        if method != "MinMax":
-            bound = {"CalibStridedMinMax": fields["turn"]}
+        # MinMax keeps two numbers for each tensor and picture only. (1.26 drops what it
+        # has when CalibMaxIntermediateOutputs is reached.)
+        bound = {} if method == "MinMax" else {"CalibStridedMinMax": fields["turn"]}
         quantize_static(
             fields["source"],
             fields["output"],
