@@ -47,18 +47,6 @@ def tensor_names(model: ModelProto) -> tuple[str, ...]:
     return tuple(name for node in model.graph.node for name in node.output if name)
 
 
-def with_outputs(model: ModelProto, names: Iterable[str]) -> bytes:
-    """The model with these tensors for outputs."""
-    import onnx
-
-    opened = onnx.ModelProto()
-    opened.CopyFrom(model)
-    del opened.graph.output[:]
-    opened.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
-    content: bytes = opened.SerializeToString()
-    return content
-
-
 def layer_noise(
     model: ModelProto, reference: Runner, candidate: Runner, samples: Iterable[Sample]
 ) -> tuple[LayerNoise, ...]:

@@ -229,6 +229,18 @@ def require_tensors(model: ModelProto) -> None:
                 )
 
 
+def with_outputs(model: ModelProto, names: Iterable[str]) -> bytes:
+    """The model with these tensors for outputs."""
+    import onnx
+
+    opened = onnx.ModelProto()
+    opened.CopyFrom(model)
+    del opened.graph.output[:]
+    opened.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    content: bytes = opened.SerializeToString()
+    return content
+
+
 def tensor_specs(model: ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """(inputs, outputs) in the model's order; `DYNAMIC` (-1) for dimensions known only at run time.
 

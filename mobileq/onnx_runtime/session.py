@@ -20,6 +20,8 @@ _WRONG_OPTIMIZERS: Final = ["Pad_Fusion"]
 """It makes zeros around a max pooling the pooling's own padding, which is no value at all (1.26,
 1.31). Behind a SiLU, where all values may be negative, YOLOv3-tiny's boxes were 49 pixels off."""
 
+_FOR_ONE_PROCESSOR: Final = ["NchwcTransformer"]
+
 
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded.
@@ -33,7 +35,8 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
         fatal_only: Where the caller says itself what is wrong.
         as_shipped: With the optimizers that are known to be wrong: as an app opens a file.
         entries: What else ONNX Runtime's session config has, by key and value.
-        optimized_to: A file for the model as the optimizers leave it.
+        optimized_to: A file for the model as the optimizers leave it; in ONNX Runtime's own format
+            where its name ends in .ort, and then without what is for one processor.
     """
 
     threads: int = 0
@@ -81,7 +84,7 @@ class LocalSession:
                 source,
                 _native(options),
                 providers=["CPUExecutionProvider"],
-                disabled_optimizers=None if options.as_shipped else _WRONG_OPTIMIZERS,
+                disabled_optimizers=None if options.as_shipped else _left_out(options),
             )
         except MemoryError:
             raise
@@ -111,6 +114,11 @@ class LocalSession:
     def close(self) -> None:
         """Free it."""
         del self._session
+
+
+def _left_out(chosen: SessionOptions) -> list[str]:
+    own_format = (chosen.optimized_to or "").endswith(".ort")
+    return [*_WRONG_OPTIMIZERS, *_FOR_ONE_PROCESSOR] if own_format else _WRONG_OPTIMIZERS
 
 
 def _native(chosen: SessionOptions) -> Any:

@@ -102,7 +102,7 @@ class Target(Protocol):
     info: TargetInfo
     name: str
     suffix: str
-    """Both as in `info`."""
+    """Both as in `info`, the latter of most of its files."""
 
     def tool_versions(self, recipe: QuantRecipe) -> dict[str, str]:
         """Name and version of the packages that `convert` uses for the recipe."""

@@ -114,6 +114,7 @@ class TargetInfo:
         name: On the command line and in manifests.
         title: In sentences.
         suffix: Of its files.
+        suffix_option: The option whose value is their suffix, where there are several.
         mark: Where an identifier stands in its files, and which; None of a format without one.
         implementation: `module:Class` of the `mobileq.targets.base.Target`.
         fixed_ranges: By ONNX op: the only range that what it gives may have in 8 bits.
@@ -128,6 +129,7 @@ class TargetInfo:
     precisions: tuple[PrecisionInfo, ...]
     float_kinds: tuple[str, ...]
     mark: tuple[int, bytes] | None = None
+    suffix_option: str | None = None
     options: tuple[TargetOption, ...] = ()
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -140,6 +142,17 @@ class TargetInfo:
     def engines(self) -> tuple[str, ...]:
         """Which can make its files, the first by default."""
         return next((each.choices for each in self.options if each.name == "engine"), ("direct",))
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """All that its files may have."""
+        named = (each.choices for each in self.options if each.name == self.suffix_option)
+        return tuple(f".{value}" for value in next(named, ())) or (self.suffix,)
+
+    def suffix_of(self, recipe: QuantRecipe) -> str:
+        """Of a file by that recipe."""
+        value = recipe.option(self.suffix_option) if self.suffix_option else None
+        return self.suffix if value is None else f".{value}"
 
     def chosen(self, given: Mapping[str, str], precision: Precision) -> dict[str, str]:
         """Of options by their names those that change a file in the precision."""

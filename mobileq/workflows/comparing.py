@@ -174,7 +174,8 @@ def _layer_noise(
 ) -> tuple[LayerNoise, ...]:
     import onnx
 
-    from mobileq.evaluate.layers import layer_noise, tensor_names, with_outputs
+    from mobileq.evaluate.layers import layer_noise, tensor_names
+    from mobileq.graph.outline import with_outputs
 
     model = onnx.load(source.onnx)
     with closing(

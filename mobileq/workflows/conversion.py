@@ -112,7 +112,8 @@ class Conversion:
 
     def _attempt(self, file: File) -> Attempt:
         name, precision = file
-        suffix = self._request.targets[name].suffix
+        recipe = self._request.recipe(file, "decoded", self._request.engine(file))
+        suffix = self._request.targets[name].info.suffix_of(recipe)
         return Attempt(name, precision, artifact_file(self._source.spec, precision, suffix))
 
     def _check_keep_float(self) -> None:

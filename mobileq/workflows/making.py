@@ -61,7 +61,7 @@ def make_file(
         As `Target.convert`.
     """
     folder = stages.folder(f"{target.name}-{recipe.engine}-{recipe.precision}-{source.head}")
-    path = folder / artifact_file(source.spec, recipe.precision, target.suffix)
+    path = folder / artifact_file(source.spec, recipe.precision, target.info.suffix_of(recipe))
 
     def make(folder: Path) -> None:
         done = write_file(stages, source, target, recipe, path, plan, samples, stages.progress)

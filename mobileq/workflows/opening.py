@@ -100,7 +100,8 @@ def file_target(path: Path) -> str | None:
             f"{path} is a folder.", "Give a file; those of a bundle are in its folder `models`."
         )
     suffix = path.suffix.lower()
-    known = dict.fromkeys((_SOURCE_SUFFIX, *(info.suffix for info in TARGETS.values())))
+    of_targets = (each for info in TARGETS.values() for each in info.suffixes)
+    known = dict.fromkeys((_SOURCE_SUFFIX, *of_targets))
     if suffix not in known:
         raise UsageError(
             f"{path} is no model that mobileq knows.",
@@ -110,7 +111,7 @@ def file_target(path: Path) -> str | None:
         raise InputError(f"{path} is empty (0 bytes).", "Export or download the model again.")
     for name, info in TARGETS.items():
         # Those whose files have the suffix of sources mark them.
-        if suffix == info.suffix and (suffix != _SOURCE_SUFFIX or _is_marked(start, info)):
+        if suffix in info.suffixes and (suffix != _SOURCE_SUFFIX or _is_marked(start, info)):
             return name
     return None
 

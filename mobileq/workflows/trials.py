@@ -66,7 +66,7 @@ class FileTrials:
         """The float file that the integer ones build on. Raises as `Target.convert`."""
         recipe = msgspec.structs.replace(self._recipe, precision="fp32", io="float32")
         source, stages = self._source.repaired(variant.onnx, variant.sha256), self._stages
-        output = stages.workspace(source.sha256) / f"float{self._target.suffix}"
+        output = stages.workspace(source.sha256) / f"float{self._target.info.suffix_of(recipe)}"
         write_file(stages, source, self._target, recipe, output, None, None, Silent())
 
     def require_measure(self, budget: float) -> None:
@@ -122,7 +122,7 @@ class FileTrials:
     def _scored(self, variant: Variant, plan: QuantPlan) -> tuple[Score, int]:
         source = self._source.repaired(variant.onnx, variant.sha256)
         stages, target = self._stages, self._target
-        path = stages.workspace(source.sha256) / f"trial{target.suffix}"
+        path = stages.workspace(source.sha256) / f"trial{target.info.suffix_of(self._recipe)}"
         made = write_file(stages, source, target, self._recipe, path, plan, self._samples, Silent())
         with closing(target.open(path, made.inputs, made.outputs)) as runner:
             return self._decision().score(runner), path.stat().st_size

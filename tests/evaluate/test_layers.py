@@ -9,7 +9,8 @@ import pytest
 from onnx import numpy_helper, parser
 
 from mobileq.calibration.samples import Sample
-from mobileq.evaluate.layers import LayerNoise, layer_noise, tensor_names, told, with_outputs
+from mobileq.evaluate.layers import LayerNoise, layer_noise, tensor_names, told
+from mobileq.graph.outline import with_outputs
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 

@@ -12,6 +12,10 @@ OrtTypes = Literal["U8S8", "S8S8", "U8U8"]
 OrtGranularity = Literal["channel", "tensor"]
 OrtReduceRange = Literal["no", "yes"]
 
+OrtMethod = Literal["mobileq", "MinMax", "Entropy", "Percentile"]
+OrtFile = Literal["onnx", "ort"]
+
+METHOD, FILE = "ort_method", "ort_file"
 KERNELS, FORMAT, TYPES = "ort_kernels", "ort_format", "ort_types"
 GRANULARITY, REDUCE_RANGE = "ort_granularity", "ort_reduce_range"
 
@@ -19,17 +23,20 @@ GRANULARITY, REDUCE_RANGE = "ort_granularity", "ort_reduce_range"
 class OrtChoices(TypedDict, total=False):
     """Its options as keyword arguments."""
 
+    ort_method: OrtMethod
     ort_kernels: OrtKernels
     ort_format: OrtFormat
     ort_types: OrtTypes
     ort_granularity: OrtGranularity
     ort_reduce_range: OrtReduceRange
+    ort_file: OrtFile
 
 
 INFO = TargetInfo(
     name="onnxruntime",
     title="ONNX Runtime",
     suffix=".onnx",
+    suffix_option=FILE,
     # Behind the IR version, one byte, stands who wrote the file.
     mark=(2, b"\x12\x07mobileq"),
     implementation="mobileq.targets.onnxruntime.target:OrtTarget",
@@ -42,12 +49,21 @@ INFO = TargetInfo(
     ),
     options=(
         TargetOption(
+            name=METHOD,
+            choices=get_args(OrtMethod),
+            help="Who makes int8 of ONNX Runtime: mobileq, or its own MinMax, Entropy, Percentile.",
+            precisions=("int8",),
+            concerns="int8 of ONNX Runtime",
+            others=("MinMax", "Entropy", "Percentile"),
+            after="keep_float",
+        ),
+        TargetOption(
             name=KERNELS,
             choices=get_args(OrtKernels),
             help="int8 of ONNX Runtime: integer kernels, or rounded inputs of float ones.",
             precisions=("int8",),
             concerns="int8 of ONNX Runtime",
-            after="keep_float",
+            after=METHOD,
         ),
         TargetOption(
             name=FORMAT,
@@ -81,6 +97,16 @@ INFO = TargetInfo(
             concerns="int8 of ONNX Runtime",
             after=GRANULARITY,
             metavar="no|yes",
+        ),
+        TargetOption(
+            name=FILE,
+            choices=get_args(OrtFile),
+            help="onnx, or ort for a reduced build, with the list of its operators.",
+            # Half precision is widened where the processor has no kernels for it.
+            precisions=("fp32", "dynamic", "int8", "int8-full"),
+            concerns="ONNX Runtime",
+            after=REDUCE_RANGE,
+            metavar="onnx|ort",
         ),
     ),
     # No other range holds all values with finer steps.

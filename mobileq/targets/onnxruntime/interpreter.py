@@ -10,7 +10,7 @@ from mobileq.errors import VerificationError
 from mobileq.onnx_runtime import SessionError
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
-from mobileq.targets.onnxruntime.kernels import open_as_phones_do
+from mobileq.targets.onnxruntime.kernels import open_as_phones_do, open_inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,9 @@ class OrtRunner:
 
     Unlike the reference it has all of ONNX Runtime's optimizers, right or wrong: what they make of
     the file on a phone is what has to agree with the model.
+
+    Args:
+        inside: `outputs` are tensors from anywhere in the graph.
     """
 
     def __init__(
@@ -29,11 +32,15 @@ class OrtRunner:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         threads: int = 0,
+        inside: bool = False,
     ) -> None:
         self.inputs, self.outputs, self._name = inputs, outputs, path.name
         self.interpreter = f"onnxruntime {version('onnxruntime')}"
         try:
-            self._session = open_as_phones_do(path, threads)
+            if inside:
+                self._session = open_inside(path, [each.name for each in outputs], threads)
+            else:
+                self._session = open_as_phones_do(path, threads)
         except SessionError as error:
             raise self._failure("loaded", error.reason) from error
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mobileq.graph.outline import with_outputs
 from mobileq.graph.pair_parameters import DEQUANTIZE, PAIR
 from mobileq.onnx_runtime import Session, SessionError, SessionOptions, open_session
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _FLOAT = 1
-
-
 _SIGNED = ("session.qdqisint8allowed", "1")
 _EXACT = ("session.x64quantprecision", "1")
 
@@ -28,11 +27,12 @@ def open_as_phones_do(path: Path, threads: int = 0) -> Session:
     What keeps it from that fails where nodes share weights, and at signed activations, which are
     not cut off in any case.
     """
-    attempts: tuple[tuple[Callable[[], ModelProto | Path], tuple[tuple[str, str], ...]], ...] = (
+    attempts: list[tuple[Callable[[], ModelProto | Path], tuple[tuple[str, str], ...]]] = [
         (lambda: path, (_SIGNED, _EXACT)),
-        (lambda: _unshared(path), (_SIGNED, _EXACT)),
         (lambda: path, (_SIGNED,)),
-    )
+    ]
+    if path.suffix == ".onnx":
+        attempts.insert(1, (lambda: _unshared(path), (_SIGNED, _EXACT)))
     for model, entries in attempts:
         with suppress(SessionError):
             return open_session(model(), _shipped(threads, entries))
@@ -61,6 +61,13 @@ def _unshared(path: Path) -> ModelProto:
     return model
 
 
+def open_inside(path: Path, names: Sequence[str], threads: int = 0) -> Session:
+    """A session that gives tensors from anywhere in the graph. Raises as `open_session`."""
+    import onnx
+
+    return open_session(with_outputs(onnx.load(path), names), SessionOptions(threads=threads))
+
+
 def in_operator_format(model: ModelProto, scratch: Path) -> ModelProto:
     """The model as ONNX Runtime's optimizers leave it, all but those for one processor: what they
     find pairs around is an operator on integers.
@@ -74,6 +81,22 @@ def in_operator_format(model: ModelProto, scratch: Path) -> ModelProto:
     options = SessionOptions(optimization="extended", entries=(_SIGNED,), optimized_to=str(path))
     open_session(model, options)
     return onnx.load(path)
+
+
+def write_reduced(source: Path, output: Path, config: Path) -> None:
+    """Write a .onnx file in ONNX Runtime's own format, optimized, and the list of its operators.
+
+    As `onnxruntime.tools.convert_onnx_models_to_ort` does for ARM, but without the optimizers that
+    are known to be wrong: an app cannot leave them out any more.
+
+    Args:
+        config: For `--include_ops_by_config` of ONNX Runtime's build.
+    """
+    from onnxruntime.tools.ort_format_model import create_config_from_models
+
+    entries = (_SIGNED, ("session.save_model_format", "ORT"))
+    open_session(source, SessionOptions(entries=entries, optimized_to=str(output)))
+    create_config_from_models([output], config, False)
 
 
 def float_reason(model: ModelProto) -> str | None:

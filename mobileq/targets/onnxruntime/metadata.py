@@ -7,12 +7,13 @@ a file stands in its producer_name: by that a file of the target is told from a 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from mobileq.spec import ModelSpec, QuantRecipe
-from mobileq.targets.embedded import KEY, common_entries, own_description
+from mobileq.targets.embedded import KEY, common_entries, described_model, own_description
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,17 +40,19 @@ def with_metadata(model: ModelProto, spec: ModelSpec, recipe: QuantRecipe) -> by
     return content
 
 
-def embedded_spec(model: ModelProto, path: Path) -> ModelSpec | None:
+def metadata_of(model: ModelProto) -> dict[str, str]:
+    """The model's metadata_props."""
+    return {each.key: each.value for each in model.metadata_props}
+
+
+def embedded_spec(metadata: Mapping[str, str], path: Path) -> ModelSpec | None:
     """The ModelSpec that mobileq wrote into the file, or None.
 
     Raises:
         InputError: There is one, and it is wrong.
     """
-    from mobileq.targets.embedded import described_model
-
-    text = next((each.value for each in model.metadata_props if each.key == KEY), "")
     try:
-        own = msgspec.json.decode(text)
+        own = msgspec.json.decode(metadata.get(KEY, ""))
     except (RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return described_model({KEY: own}, path)

@@ -18,8 +18,10 @@ from mobileq.graph.outline import (
 )
 from mobileq.graph.pair_parameters import DEQUANTIZE, PAIR, QUANTIZE
 from mobileq.graph.shapes import infer_shapes
+from mobileq.spec import QuantParams
 from mobileq.targets.model_file import ModelFile, QuantizedTensor, quantized_tensor
-from mobileq.targets.onnxruntime.metadata import embedded_spec
+from mobileq.targets.onnxruntime.metadata import embedded_spec, metadata_of
+from mobileq.targets.onnxruntime.reduced import read_reduced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,8 @@ _CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1)
 
 def read_file(path: Path) -> ModelFile:
     """See `mobileq.targets.base.Target.read`."""
+    if path.suffix.lower() == ".ort":
+        return read_reduced(path)
     model = load(path)
     inputs, outputs = tensor_specs(model)
     types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(model))
@@ -41,8 +45,8 @@ def read_file(path: Path) -> ModelFile:
         ops=op_counts(model),
         tensor_types=dict(types),
         quantized=tuple(quantized_activations(model)),
-        spec=embedded_spec(model, path),
-        metadata={each.key: each.value for each in model.metadata_props},
+        spec=embedded_spec(metadata_of(model), path),
+        metadata=metadata_of(model),
     )
 
 
@@ -86,3 +90,13 @@ def quantized_activations(model: ModelProto) -> Iterator[QuantizedTensor]:
         if scale.size == 1 and zero.dtype.name in _CODES:
             codes = _CODES[zero.dtype.name]
             yield quantized_tensor(node.input[0], zero.dtype.name, float(scale), int(zero), *codes)
+
+
+def quantization_of(model: ModelProto) -> dict[str, QuantParams]:
+    """Of the tensors that a QuantizeLinear takes, as if their codes were int8."""
+    return {
+        each.name: QuantParams(
+            scale=(each.scale,), zero_point=(each.zero_point - 128 * (each.dtype == "uint8"),)
+        )
+        for each in quantized_activations(model)
+    }

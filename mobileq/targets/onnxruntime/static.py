@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from mobileq.errors import UsageError
 from mobileq.spec import QuantRecipe
 from mobileq.targets.onnxruntime.info import (
+    FILE,
     FORMAT,
     GRANULARITY,
     INFO,
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from mobileq.targets.base import ConversionJob
 
 _TYPES: dict[str, IntegerType] = {"U8": "uint8", "S8": "int8"}
-SATURATION = (
-    "On this processor, x86 without VNNI, ONNX Runtime cuts off sums of U8S8 products unless "
-    "session.x64quantprecision is set; files are compared without that, as phones compute. For "
-    "such processors give --ort-reduce-range yes, or --ort-types U8U8."
-)
 
 
 def qdq_options(recipe: QuantRecipe) -> QdqOptions:
@@ -62,12 +58,23 @@ def is_operator_format(recipe: QuantRecipe) -> bool:
     return wanted
 
 
-def saturates(recipe: QuantRecipe) -> bool:
-    """Whether ONNX Runtime would cut off sums of the file's products on this processor."""
+def saturation(recipe: QuantRecipe) -> str | None:
+    """What to tell where ONNX Runtime would cut off sums of the file's products here."""
     if chosen(recipe, TYPES) != "U8S8" or chosen(recipe, REDUCE_RANGE) == "yes":
-        return False
+        return None
     flags = processor_flags()
-    return "sse4_1" in flags and not {"avx512_vnni", "avx_vnni"}.intersection(flags)
+    if "sse4_1" not in flags or {"avx512_vnni", "avx_vnni"}.intersection(flags):
+        return None
+    compared = (
+        "; .ort files are compared so, and phones compute better"
+        if chosen(recipe, FILE) == "ort"
+        else " unless session.x64quantprecision is set; files are compared with that, as phones "
+        "compute"
+    )
+    return (
+        "On this processor, x86 without VNNI, ONNX Runtime cuts off sums of U8S8 products"
+        f"{compared}. For such processors give --ort-reduce-range yes, or --ort-types U8U8."
+    )
 
 
 def processor_flags() -> list[str]:

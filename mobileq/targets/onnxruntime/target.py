@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from mobileq.errors import MobileqError, VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
+from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.model_file import ModelFile
-from mobileq.targets.onnxruntime.info import INFO
+from mobileq.targets.onnxruntime.info import FILE, INFO, METHOD
 from mobileq.targets.onnxruntime.metadata import with_metadata
-from mobileq.targets.onnxruntime.reading import read_file, typed_op_counts
+from mobileq.targets.onnxruntime.own_quantizer import OwnMethod, quantize_statically
+from mobileq.targets.onnxruntime.reading import quantization_of, read_file, typed_op_counts
 from mobileq.targets.onnxruntime.static import (
-    SATURATION,
+    chosen,
     is_operator_format,
     qdq_options,
     require_ranges,
-    saturates,
+    saturation,
 )
 
 _PASSES = {
@@ -73,6 +75,29 @@ class OrtTarget:
             threads=threads,
         )
 
+    def open_layers(
+        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+    ) -> Runner:
+        """See `LayerTarget.open_layers`."""
+        import onnx
+
+        model = onnx.load(path)
+        quants = quantization_of(model)
+        known = {name for node in model.graph.node for name in node.output}
+        outputs = tuple(
+            TensorSpec(name=name, shape=(), dtype="float32", quant=quants.get(name))
+            for name in names
+            if name in known
+        )
+        return HostedRunner(
+            "mobileq.targets.onnxruntime.interpreter:OrtRunner",
+            path,
+            inputs,
+            outputs,
+            tool="ONNX Runtime",
+            inside=True,
+        )
+
     def read(self, path: Path) -> ModelFile:
         """See `Target.read`."""
         return read_file(path)
@@ -115,16 +140,40 @@ class OrtTarget:
             source = job.scratch / f"onnxruntime-{precision}.onnx"
             with job.progress.stage(f"Converting to {precision}"):
                 self._make(job, source)
-        job.output.write_bytes(with_metadata(onnx.load(source), job.spec, job.recipe))
-        file = read_file(job.output)
+        model = onnx.load(source)
+        content = with_metadata(model, job.spec, job.recipe)
+        companions: tuple[str, ...] = ()
+        if chosen(job.recipe, FILE) == "ort":
+            companions = self._reduce(job, content)
+        else:
+            job.output.write_bytes(content)
+        inputs, outputs = tensor_specs(model)
         return Converted(
-            inputs=self.matched(job.spec.inputs, file.inputs),
-            outputs=self.matched(job.spec.outputs, file.outputs),
-            ops=typed_op_counts(onnx.load(job.output)),
+            inputs=self.matched(job.spec.inputs, inputs),
+            outputs=self.matched(job.spec.outputs, outputs),
+            ops=typed_op_counts(model),
+            companions=companions,
         )
+
+    def _reduce(self, job: ConversionJob, content: bytes) -> tuple[str, ...]:
+        """Write the file in ONNX Runtime's own format; gives the name of its operators' list."""
+        source = job.scratch / "onnxruntime-whole.onnx"
+        source.write_bytes(content)
+        config = job.output.with_suffix(".required_operators.config")
+        fields = {"source": str(source), "output": str(job.output), "config": str(config)}
+        self._request(job, "reduce", fields)
+        return (config.name,)
 
     def _make(self, job: ConversionJob, output: Path) -> None:
         recipe, fields = job.recipe, dict[str, Any]()
+        told = saturation(recipe) if recipe.precision in CALIBRATED else None
+        if told is not None:
+            job.progress.notice(told)
+        if self.info.calibrated_by(recipe) is not None:
+            method = cast(OwnMethod, chosen(recipe, METHOD))
+            options, operators = qdq_options(recipe), is_operator_format(recipe)
+            quantize_statically(job, output, method, options, operators=operators)
+            return
         if recipe.precision in CALIBRATED:
             fields = {
                 "ranges": msgspec.to_builtins(job.ranges),
@@ -134,8 +183,6 @@ class OrtTarget:
                 "whole": recipe.precision == "int8-full",
                 "operators": is_operator_format(recipe),
             }
-            if saturates(recipe):
-                job.progress.notice(SATURATION)
         found = self._request(
             job,
             _PASSES[recipe.precision],

@@ -61,6 +61,19 @@ class OrtWorker:
         _write(model, fields)
         return {"float_reason": reason}, {}
 
+    def reduce(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """.onnx -> .ort, and the list of its operators."""
+        from mobileq.targets.onnxruntime.kernels import write_reduced
+
+        write_reduced(Path(fields["source"]), Path(fields["output"]), Path(fields["config"]))
+        return {}, {}
+
+    def outline(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """What an .ort file takes, gives, is made of and says of itself."""
+        from mobileq.targets.onnxruntime.reduced import outline
+
+        return outline(Path(fields["path"])), {}
+
 
 def _loaded(fields: Fields) -> ModelProto:
     import onnx

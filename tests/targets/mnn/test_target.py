@@ -21,8 +21,8 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
-from mobileq.evaluate.layers import with_outputs
 from mobileq.external.child import Child
+from mobileq.graph.outline import with_outputs
 from mobileq.spec import QuantRecipe
 from mobileq.targets.mnn import target as mnn_target
 from mobileq.targets.mnn.metadata import embedded_spec

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from mobileq.errors import UsageError
-from mobileq.onnx_runtime import open_session, session_options
+from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.targets.base import ConversionJob
 from mobileq.targets.onnxruntime.own_quantizer import quantize_statically
 from mobileq.targets.qdq.options import QdqOptions
@@ -25,7 +25,7 @@ def job_of(model: TinyModel, folder: Path, **more) -> ConversionJob:
 
 
 def outputs_of(path: Path, model: TinyModel) -> list[np.ndarray]:
-    return open_session(path, session_options(1)).run(None, model.feeds)
+    return open_session(path, SessionOptions(threads=1)).run(None, model.feeds)
 
 
 def pairs(path: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 
 import msgspec
 import numpy as np
@@ -134,4 +135,26 @@ def test_without_pictures_nothing_is_quantized(tiny, target, tmp_path):
 )
 def test_it_is_told_where_the_processor_cuts_off_sums(monkeypatch, flags, options, is_told):
     monkeypatch.setattr(static, "processor_flags", lambda: flags)
-    assert static.saturates(QuantRecipe(precision="int8", options=options)) == is_told
+    told = static.saturation(QuantRecipe(precision="int8", options=options))
+    assert (told is not None) == is_told
+    assert told is None or "--ort-reduce-range yes" in told
+
+
+@pytest.mark.parametrize("method", ["MinMax", "Entropy", "Percentile"])
+def test_onnx_runtime_quantizes_itself_where_that_is_asked_for(tiny, target, tmp_path, method):
+    job = tiny("pooled").job(tmp_path, "int8")
+    recipe = msgspec.structs.replace(job.recipe, options={"ort_method": method})
+    job = dataclasses.replace(job, recipe=recipe, ranges={}, output=tmp_path / "x.onnx")
+    file = TinyFile(tiny("pooled"), job.output, target.convert(job))
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 20
+    assert read_file(file.path).spec == file.model.spec
+    assert file.converted.ops["Conv uint8"] == 2
+    names = ("c", "m", "none")
+    with closing(target.open_layers(file.path, file.converted.inputs, names)) as inside:
+        found = inside.run(file.model.feeds)
+    assert set(found) == {"c", "m"}
+    ranges = {each.name: (each.min, each.max) for each in read_file(file.path).quantized}
+    for each in inside.outputs:
+        (scale,), (zero,) = each.quant.scale, each.quant.zero_point
+        held = scale * (-128 - zero), scale * (127 - zero)
+        assert held == pytest.approx(ranges[each.name]), "as of int8"
