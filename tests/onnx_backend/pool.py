@@ -1,8 +1,9 @@
-"""Runs tests in processes of their own: a crash or a hang is an outcome, not the end.
+"""Runs tests in other processes: a crash or a hang is an outcome, not the end.
 
 Importing the converters takes ten times longer than converting one operator. They are imported
-once, each test runs in a fork, and what mobileq gives to child processes runs in that fork. A fork
-that dies is repeated with mobileq's own child processes, which is what a person would see.
+once, tests run in forks, some dozens in each, and what mobileq gives to child processes runs in
+that fork. What does not come out right is repeated in a fork of its own, and with mobileq's own
+child processes where that dies, which is what a person would see.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.onnx_backend.cases import Case, cases
 from tests.onnx_backend.trial import Outcome, crash, try_case
 
 _TIMEOUT = 120.0
+_MOST = 60
+"""Tests in one fork, whose memory grows with them."""
 _NATIVE = ("MNN", "_tools")
 """Start threads when they are imported, which a fork does not have."""
 _FORK = multiprocessing.get_context("fork")
@@ -76,70 +79,115 @@ def outcomes(
     """(test, outcome, seconds), in the order in which they end; output goes into `log`."""
     preload(target)
     waiting = iter(cases)
-    running: dict[int, _Trial] = {}
+    workers: list[_Worker] = []
     while True:
-        while len(running) < jobs and (case := next(waiting, None)) is not None:
-            trial = _Trial(case, target, log, alone=False)
-            running[trial.reader.fileno()] = trial
-        if not running:
-            return
-        wait([trial.reader for trial in running.values()], timeout=1.0)
-        for key, trial in list(running.items()):
-            outcome = trial.outcome()
-            if outcome is None:
-                continue
-            del running[key]
-            if trial.died and not trial.alone:
-                again = _Trial(trial.case, target, log, alone=True)
-                running[again.reader.fileno()] = again
-                continue
-            yield trial.case, outcome, time.monotonic() - trial.started
-
-
-class _Trial:
-    """A test that runs in a fork."""
-
-    def __init__(self, case: Case, target: str, log: Path, alone: bool) -> None:
-        self.case, self.alone, self.died = case, alone, False
-        self.started = time.monotonic()
-        self.reader, writer = _FORK.Pipe(duplex=False)
-        self._process = _FORK.Process(target=_work, args=(case, target, writer, log, alone))
-        self._process.start()
-        writer.close()
-
-    def outcome(self) -> Outcome | None:
-        """None while it runs."""
-        if self.reader.poll():
-            try:
-                found: Outcome | None = self.reader.recv()
-            except EOFError:
-                found = None
-            self._process.join()
-            self.reader.close()
+        workers = [worker for worker in workers if worker.is_alive]
+        while len(workers) < jobs:
+            workers.append(_Worker(target, log))
+        for worker in workers:
+            if worker.case is None and (case := next(waiting, None)) is not None:
+                worker.give(case)
+        busy = [worker for worker in workers if worker.case is not None]
+        if not busy:
+            break
+        wait([worker.channel for worker in busy], timeout=1.0)
+        for worker in busy:
+            found = worker.outcome()
             if found is None:
-                self.died = True
+                continue
+            case, (outcome, seconds) = worker.done(), found
+            if outcome.kind not in ("right", "excluded"):
+                outcome, seconds = _repeated(case, target, log)
+            yield case, outcome, seconds
+    for worker in workers:
+        worker.close()
+
+
+def _repeated(case: Case, target: str, log: Path) -> tuple[Outcome, float]:
+    """In a fork that no other test has changed; with child processes, where that dies."""
+    for alone in (False, True):
+        worker = _Worker(target, log, alone=alone)
+        worker.give(case)
+        while (found := worker.outcome()) is None:
+            wait([worker.channel], timeout=1.0)
+        if worker.is_alive:
+            break
+    worker.close()
+    return found
+
+
+class _Worker:
+    """A fork that runs tests, one after the other."""
+
+    def __init__(self, target: str, log: Path, *, alone: bool = False) -> None:
+        self.case: Case | None = None
+        self.is_alive = True
+        self._left = 1 if alone else _MOST
+        self._started = 0.0
+        self.channel, theirs = _FORK.Pipe()
+        self._process = _FORK.Process(target=_work, args=(target, theirs, log, alone))
+        self._process.start()
+        theirs.close()
+
+    def give(self, case: Case) -> None:
+        """The next test."""
+        self.case, self._started = case, time.monotonic()
+        self.channel.send(case)
+
+    def done(self) -> Case:
+        """The test whose outcome is known; the last one of a worker ends it."""
+        assert self.case is not None
+        case, self.case = self.case, None
+        self._left -= 1
+        if self.is_alive and not self._left:
+            self.close()
+        return case
+
+    def outcome(self) -> tuple[Outcome, float] | None:
+        """None while it runs."""
+        seconds = time.monotonic() - self._started
+        if self.channel.poll():
+            try:
+                found: Outcome = self.channel.recv()
+            except (EOFError, OSError):
+                self.close()
                 found = crash(self._process.exitcode or 0)
-            return found
-        if time.monotonic() - self.started > _TIMEOUT:
+            return found, seconds
+        if seconds > _TIMEOUT:
             self._process.kill()
-            self._process.join()
-            self.reader.close()
-            return Outcome("raw", f"no end after {_TIMEOUT:.0f} seconds")
+            self.close()
+            return Outcome("raw", f"no end after {_TIMEOUT:.0f} seconds"), seconds
         return None
 
+    def close(self) -> None:
+        """End it. Forks have each other's ends of the channels: none sees that one is closed."""
+        self.is_alive = False
+        with suppress(OSError):
+            self.channel.send(None)
+        self.channel.close()
+        self._process.join(5.0)
+        self._process.kill()
+        self._process.join()
 
-def _work(case: Case, target: str, writer: Connection, log: Path, alone: bool) -> None:
+
+def _work(target: str, channel: Connection, log: Path, alone: bool) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.write(1, f"\n=== {case.id}\n".encode())
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     _one_engine()
     if not alone:
         _keep_in_process()
-    with tempfile.TemporaryDirectory(prefix="onnx-backend-") as tempfile.tempdir:
-        writer.send(try_case(case, target))
-    sys.stdout.flush()
+    with (
+        tempfile.TemporaryDirectory(prefix="onnx-backend-") as tempfile.tempdir,
+        suppress(EOFError, ConnectionError),
+    ):
+        while (case := channel.recv()) is not None:
+            os.write(1, f"\n=== {case.id}\n".encode())
+            channel.send(try_case(case, target))
+            sys.stdout.flush()
+            gc.collect()
+            gc.freeze()  # onnx2tf 2.6.9 collects twice for each model
     os._exit(0)  # native libraries crash in their exit handlers
 
 
