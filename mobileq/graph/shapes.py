@@ -122,7 +122,8 @@ def _new_shape(
         option = f"--input-shape {value.name}:{','.join(map(str, suggested))}"
         no_shape = f"The input '{value.name}' has no fixed shape ({_describe(value)})"
         if noted is None or len(suggested) != 4:
-            raise UsageError(f"{no_shape}.", f"Give it one: {option}")
+            hint = f"Give it the one it was trained with, such as {option}"
+            raise UsageError(f"{no_shape}.", hint)
         notices.append(f"{no_shape}; it gets the size that the file's metadata names: {option}")
         return suggested
     if present is not None:

@@ -55,7 +55,7 @@ def test_open_dimensions_are_asked_for(data_folder: Path) -> None:
     model = data_folder / "models" / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
     with pytest.raises(mobileq.UsageError, match="no fixed shape") as refused:
         mobileq.inspect(model)
-    assert "--input-shape x:1,3," in str(refused.value.hint)
+    assert "the one it was trained with, such as --input-shape x:1,3," in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("target", ["tflite", "mnn"])
