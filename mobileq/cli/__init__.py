@@ -9,6 +9,7 @@ import typer
 from mobileq import __version__
 from mobileq.cli import (
     android,
+    bench,
     convert,
     demo,
     detect,
@@ -71,6 +72,7 @@ for command in (
     android.android,
     devices.devices,
     push.push,
+    bench.bench,
     install.install,
     doctor.doctor,
 ):

@@ -8,6 +8,7 @@ from typing import cast, get_args
 
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.device.adb import find_adb
+from mobileq.device.facts import read_facts
 from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
 from mobileq.device.runner.client import Accelerator
@@ -54,8 +55,8 @@ class PhoneRunners:
         self.delegates = tuple(cast(Accelerator, each) for each in delegates)
         kit = find_kit(runner)
         pushed = push(bundle, serial=serial, adb=adb, progress=progress)
-        phone = Phone(chosen(find_adb(adb), pushed.serial))
-        self._place = place_on(phone, kit, pushed.folder, progress)
+        self._phone = Phone(chosen(find_adb(adb), pushed.serial))
+        self._place = place_on(self._phone, kit, pushed.folder, progress)
         self.name = self._place.name
 
     def runs(self, artifact: Artifact) -> bool:
@@ -66,3 +67,7 @@ class PhoneRunners:
     def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
         """A file on the phone; close it."""
         return RemoteRunner(self._place, artifact, delegate, threads)
+
+    def thermal(self) -> str | None:
+        """Android's thermal state; `none` is not throttled, None where it does not tell."""
+        return read_facts(self._phone)[0].thermal_status

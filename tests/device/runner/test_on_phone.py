@@ -14,9 +14,10 @@ from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
 from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.phone import FOLDER, place_on
-from mobileq.errors import DeviceError
+from mobileq.errors import DeviceError, UsageError
 from mobileq.evaluate.report import Validation, read_report
 from mobileq.progress import Silent
+from mobileq.workflows.bench import bench
 from mobileq.workflows.validate import validate
 from tests.device.fixtures import Phones
 from tests.device.loopback import LoopbackDevice
@@ -123,3 +124,54 @@ def test_a_phone_of_64_bits_runs_libraries_of_32(phones: Phones, kit: Kit, tmp_p
     assert place.command[-1].split(" exec ")[1] == (
         f"app_process32 -Djava.library.path={FOLDER}/armeabi-v7a / mobileq.runner.Main '/a b'"
     )
+
+
+def test_a_bench_times_each_file_on_each_delegate(phone: LoopbackDevice, bundle: Path, kit: Kit):
+    phone.sandbox.write("etc/logcat.txt", PARTLY)
+    found = bench(
+        *(bundle, "fp32"),
+        **{"delegates": ("cpu", "gpu"), "threads": (1, 2), "runs": 4, "warmup": 1},
+        **{"runner": kit.folder, "progress": Silent()},
+    )
+    assert found.device == f"Example Loop 9 ({phone.serial})"
+    one, two, gpu = found.rows
+    assert [row.where for row in found.rows] == ["cpu, 1", "cpu, 2", "gpu"]
+    for row in (one, two):
+        assert row.artifact == "tflite-fp32"
+        assert None not in (row.load_ms, row.first_ms, row.preprocess_ms, row.postprocess_ms)
+        assert row.p95_ms >= row.median_ms > 0
+        assert row.peak_bytes > 1 << 20
+        assert row.thermal == ("none", "none")
+        assert row.delegations == ("TfLiteXNNPackDelegate: 223 of 270 nodes in 9 partitions",)
+        assert not row.is_throttled
+    assert (gpu.median_ms, gpu.problem.rpartition(": ")[2]) == (None, "no GPU on a desktop.")
+
+
+def test_a_hot_phone_is_waited_for_and_said(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch
+):
+    place = phone.sandbox.place("etc/dumpsys/thermalservice")
+    place.write_text(place.read_text().replace("Thermal Status: 0", "Thermal Status: 3"))
+    monkeypatch.setattr("mobileq.workflows.bench._COOL_DOWN_S", 0.01)
+    monkeypatch.setattr("mobileq.workflows.bench._LOOK_S", 0.02)
+    heard = Silent()
+    found = bench(bundle, "int8", runs=1, warmup=0, runner=kit.folder, progress=heard)
+    (row,) = found.rows
+    assert row.thermal == ("severe", "severe")
+    assert row.is_throttled
+    assert any("is hot (severe); waiting" in notice for notice in heard.notices)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"artifact": "w8"}, "runs no file 'w8'"),
+        ({"delegates": ("dsp",)}, "no delegate 'dsp'"),
+        ({"runs": 0}, "--runs must be 1"),
+    ],
+)
+def test_what_cannot_be_timed_is_a_usage_error(
+    options: dict, said: str, phone: LoopbackDevice, bundle: Path, kit: Kit
+):
+    with pytest.raises(UsageError, match=said):
+        bench(bundle, **options, runner=kit.folder, progress=Silent())
