@@ -3,12 +3,14 @@ package mobileq.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import android.graphics.Bitmap;
 import android.graphics.Color;
 import android.graphics.RectF;
+import android.os.SystemClock;
 import android.widget.SeekBar;
 import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
@@ -182,29 +184,102 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
-    public void whilePausedFramesAreClosedAndNotAnalysed() throws Exception {
+    public void whilePausedThePictureStandsStillWithItsBoxes() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
         CameraFrame frame = CameraFrame.read("tflite-fp32-0");
         app.deliver(frame);
         app.click(R.id.pause);
-        assertEquals(0, app.shown().count());
-        app.deliver(frame);
-        assertTrue(frame.isClosed);
-        assertEquals(0, app.shown().count());
         assertEquals("Resume", app.text(R.id.pause));
-        // One that was on its way already is not shown either.
+        assertSame(frame, app.shown());
+        Bitmap paused = app.screenshot("paused");
+        CameraFrame next = CameraFrame.read("tflite-fp32-90");
+        PreviewView view = app.activity.findViewById(R.id.preview);
+        view.showPicture(
+                next.bitmap(), next.frameToView(view.getWidth(), view.getHeight(), false));
+        app.analysis().deliver(next);
+        app.settle();
+        assertTrue(next.isClosed);
+        assertSame(frame, app.shown());
+        assertTrue("another picture is shown", paused.sameAs(app.screenshot("paused")));
+        app.click(R.id.pause);
+        assertFalse(app.isVisible(R.id.photo));
+        app.deliver(next);
+        assertSame(next, app.shown());
+    }
+
+    @Test
+    public void aFrameThatWasOnItsWayWhenItPausedIsNotShown() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.click(R.id.pause);
         FrameAnalyzer analyzer = ReflectionHelpers.getField(app.activity, "analyzer");
         ReflectionHelpers.callInstanceMethod(
-                analyzer, "copy", ClassParameter.from(ImageProxy.class, frame));
+                analyzer,
+                "copy",
+                ClassParameter.from(ImageProxy.class, CameraFrame.read("tflite-fp32-0")));
         Inference inference = ReflectionHelpers.getField(app.activity, "inference");
         Frame late = ReflectionHelpers.getField(analyzer, "frame");
         inference.thread().execute(() -> inference.analyse(late));
         app.settle();
         assertEquals(0, app.shown().count());
+    }
+
+    @Test
+    public void pauseAndFullScreenStayWhereTheScreenIsMadeAnew() throws Exception {
+        app = new AppUnderTest(true);
         app.click(R.id.pause);
+        app.click(R.id.full_screen);
+        MainActivity before = app.activity;
+        app.changeConfiguration("+xxhdpi");
+        assertNotSame(before, app.activity);
+        assertEquals("Resume", app.text(R.id.pause));
+        assertFalse(app.isVisible(R.id.panel));
+        app.click(R.id.stage);
+        app.click(R.id.pause);
+        app.changeConfiguration("+xhdpi");
+        assertEquals("Pause", app.text(R.id.pause));
+        assertTrue(app.isVisible(R.id.panel));
+    }
+
+    @Test
+    public void aFrameIsClosedOnceItIsAnalysedAndItsAgeIsTold() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+        frame.takenNanos = SystemClock.elapsedRealtimeNanos() - 42_000_000;
+        int[] openWhenClosed = {0};
+        frame.whenClosed = () -> openWhenClosed[0] = Interpreter.open;
         app.deliver(frame);
+        assertEquals("closed before the model was loaded", 1, openWhenClosed[0]);
+        String status = app.text(R.id.status);
+        assertTrue(status, status.contains(", 42 ms old"));
+    }
+
+    @Test
+    public void anErrorWithinTheModelIsASentenceAndTheNextFrameIsAnalysed() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+        app.analysis().deliver(frame.withoutItsEnd());
+        app.settle();
+        assertTrue(
+                app.text(R.id.message), app.text(R.id.message).startsWith("The model stopped: "));
+        app.deliver(frame);
+        assertFalse(app.isVisible(R.id.message));
         assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void theScreenStaysOnWhileTheCameraIsShown() throws Exception {
+        app = new AppUnderTest(true);
+        assertTrue(app.activity.findViewById(R.id.preview).getKeepScreenOn());
+    }
+
+    @Test
+    public void whereThereIsNoPictureTheScreenMayGoOff() throws Exception {
+        app = new AppUnderTest(false);
+        assertFalse(app.activity.findViewById(R.id.preview).getKeepScreenOn());
     }
 
     @Test

@@ -41,6 +41,15 @@ public final class PreviewView extends FrameLayout {
         return sensorToView;
     }
 
+    public Bitmap getBitmap() {
+        if (picture == null) {
+            return null;
+        }
+        Bitmap bitmap = Bitmap.createBitmap(getWidth(), getHeight(), Bitmap.Config.ARGB_8888);
+        dispatchDraw(new Canvas(bitmap));
+        return bitmap;
+    }
+
     /** The picture that the camera would draw here, for screenshots. */
     public void showPicture(Bitmap newPicture, Matrix newPictureToView) {
         picture = newPicture;

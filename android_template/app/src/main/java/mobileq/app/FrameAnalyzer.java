@@ -2,6 +2,7 @@ package mobileq.app;
 
 import android.graphics.Matrix;
 import android.graphics.Rect;
+import android.os.SystemClock;
 import androidx.annotation.NonNull;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.ImageProxy;
@@ -11,9 +12,12 @@ import mobileq.core.tensor.Tensor;
 
 /** Takes the camera's frames, on the inference thread. */
 final class FrameAnalyzer implements ImageAnalysis.Analyzer {
+    private static final long OLDEST_NANOS = 10_000_000_000L;
+
     private final Inference inference;
     private final Frame frame = new Frame();
     private final Matrix frameToSensor = new Matrix();
+    private long takenNanos;
 
     FrameAnalyzer(Inference inference) {
         this.inference = inference;
@@ -24,18 +28,37 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
         return frameToSensor;
     }
 
+    /**
+     * How long ago the camera took the frame being analysed, in nanoseconds; negative where its
+     * clock is not known.
+     */
+    long ageNanos() {
+        // Cameras count since boot, with or without the time asleep: the later clock is the one.
+        long[] clocks = {SystemClock.elapsedRealtimeNanos(), System.nanoTime()};
+        long age = -1;
+        for (long now : clocks) {
+            long since = now - takenNanos;
+            if (since >= 0 && since < OLDEST_NANOS && (age < 0 || since < age)) {
+                age = since;
+            }
+        }
+        return age;
+    }
+
     @Override
     public void analyze(@NonNull ImageProxy image) {
-        // Closed in any case: CameraX sends no further frame before.
+        // Closed after the inference: CameraX gives the newest frame it has at that moment, and
+        // keeps the next one waiting from the moment that this one is closed.
         try {
-            if (inference.isPaused()) {
-                return;
+            if (!inference.isPaused()) {
+                copy(image);
+                inference.analyse(frame);
             }
-            copy(image);
+        } catch (RuntimeException error) { // a frame that is not what it says
+            inference.failed(error);
         } finally {
             image.close();
         }
-        inference.analyse(frame);
     }
 
     private void copy(ImageProxy image) {
@@ -51,6 +74,7 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
                 image.getHeight(),
                 plane.getRowStride(),
                 image.getImageInfo().getRotationDegrees());
+        takenNanos = image.getImageInfo().getTimestamp();
         Rect part = image.getCropRect();
         if (!part.isEmpty()) {
             frame.crop(part.left, part.top, part.width(), part.height());

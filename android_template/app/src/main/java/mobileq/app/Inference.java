@@ -1,5 +1,6 @@
 package mobileq.app;
 
+import android.util.Log;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import mobileq.core.BundleException;
@@ -62,7 +63,7 @@ final class Inference {
      * @param byHand Whether a person asks for it just now: it is tried whatever happened before.
      */
     void choose(Artifact artifact, Accelerator accelerator, int threads, boolean byHand) {
-        thread.execute(
+        execute(
                 () -> {
                     session.choose(artifact, accelerator, threads);
                     if (byHand) {
@@ -78,11 +79,31 @@ final class Inference {
         }
         try {
             session.analyze(frame);
-        } catch (BundleException error) {
+            listener.analysed(frame, session);
+        } catch (BundleException | RuntimeException | LinkageError | OutOfMemoryError error) {
+            failed(error);
+        }
+    }
+
+    private void execute(Runnable step) {
+        thread.execute(
+                () -> {
+                    try {
+                        step.run();
+                    } catch (RuntimeException | LinkageError | OutOfMemoryError error) {
+                        failed(error);
+                    }
+                });
+    }
+
+    /** What a model or a driver throws is a sentence, and not the end of the app. */
+    void failed(Throwable error) {
+        if (error instanceof BundleException) {
             listener.failed(error.getMessage());
             return;
         }
-        listener.analysed(frame, session);
+        Log.e("mobileq", "The model stopped.", error);
+        listener.failed("The model stopped: " + error);
     }
 
     /** Pictures count again; the first loads the model. */
@@ -93,7 +114,7 @@ final class Inference {
     /** Frees the model: nobody looks. */
     void stop() {
         isStopped = true;
-        thread.execute(session::close);
+        execute(session::close);
     }
 
     /** Frees everything. */

@@ -18,6 +18,7 @@ import android.view.View;
 import androidx.activity.ComponentActivity;
 import androidx.activity.OnBackPressedCallback;
 import androidx.activity.result.ActivityResultLauncher;
+import androidx.activity.result.PickVisualMediaRequest;
 import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
@@ -36,14 +37,17 @@ public final class MainActivity extends ComponentActivity
         implements Inference.Listener, CameraBinding.Listener, DisplayManager.DisplayListener {
     private static final long STATUS_MILLIS = 200;
     private static final String PHOTO = "photo";
+    private static final String PAUSED = "paused";
+    private static final String FULL_SCREEN = "full screen";
 
     private final Handler main = new Handler(Looper.getMainLooper());
     private final Matrix identity = new Matrix();
     private final ActivityResultLauncher<String> permission =
             registerForActivityResult(
                     new ActivityResultContracts.RequestPermission(), this::onPermission);
-    private final ActivityResultLauncher<String> picker =
-            registerForActivityResult(new ActivityResultContracts.GetContent(), this::onPicked);
+    private final ActivityResultLauncher<PickVisualMediaRequest> picker =
+            registerForActivityResult(
+                    new ActivityResultContracts.PickVisualMedia(), this::onPicked);
 
     private Screen screen;
     private Choices choices;
@@ -54,6 +58,7 @@ public final class MainActivity extends ComponentActivity
     private CameraBinding camera;
     private volatile Photo photo;
     private volatile long statusDue;
+    private volatile boolean hasFailed;
 
     @Override
     protected void onCreate(@Nullable Bundle state) {
@@ -67,8 +72,8 @@ public final class MainActivity extends ComponentActivity
             return;
         }
         connect();
-        if (state != null && state.getString(PHOTO) != null) {
-            onPicked(Uri.parse(state.getString(PHOTO)));
+        if (state != null) {
+            restore(state);
         }
         if (!isAllowed()) {
             permission.launch(Manifest.permission.CAMERA);
@@ -139,15 +144,31 @@ public final class MainActivity extends ComponentActivity
         }
         getSystemService(DisplayManager.class).registerDisplayListener(this, main);
         inference.start();
-        showPicture();
+        if (!screen.isFrozen()) {
+            showPicture();
+        }
     }
 
     /** The screen is made anew where its density or the language changes. */
     @Override
     protected void onSaveInstanceState(@NonNull Bundle state) {
         super.onSaveInstanceState(state);
+        if (inference == null) {
+            return;
+        }
+        state.putBoolean(PAUSED, inference.isPaused());
+        state.putBoolean(FULL_SCREEN, screen.isFullScreen());
         if (photo != null) {
             state.putString(PHOTO, photo.uri.toString());
+        }
+    }
+
+    private void restore(Bundle state) {
+        setPaused(state.getBoolean(PAUSED));
+        setFullScreen(state.getBoolean(FULL_SCREEN));
+        String picked = state.getString(PHOTO);
+        if (picked != null) {
+            onPicked(Uri.parse(picked));
         }
     }
 
@@ -217,24 +238,27 @@ public final class MainActivity extends ComponentActivity
         if (isDestroyed()) { // whoever posted this, a photo's reader or a layout, comes too late
             return;
         }
-        Photo shown = photo;
-        boolean isCamera = shown == null;
-        screen.photo.setVisibility(isCamera ? View.GONE : View.VISIBLE);
-        screen.pickPhoto.setText(isCamera ? R.string.pick_photo : R.string.leave_photo);
+        if (photo == null) {
+            showCamera();
+        } else {
+            showPhoto(photo);
+        }
+    }
+
+    private void showCamera() {
+        if (screen.isFrozen()) { // nobody sees what was held on to
+            setPaused(false);
+        }
         String refusal = refusal();
+        screen.showPhoto(null, null);
         screen.allow.setVisibility(refusal == null ? View.GONE : View.VISIBLE);
         screen.say(refusal);
-        if (isCamera) {
-            screen.photo.setImageDrawable(null);
-            answer.setProjection(screen.preview::getSensorToViewTransform);
-        }
-        if (isCamera && refusal == null) {
+        screen.preview.setKeepScreenOn(refusal == null);
+        answer.setProjection(screen.preview::getSensorToViewTransform);
+        if (refusal == null) {
             camera.bind(choices.isFront(), screen.isFullScreen());
         } else {
             camera.unbind();
-        }
-        if (shown != null) {
-            showPhoto(shown);
         }
     }
 
@@ -242,8 +266,11 @@ public final class MainActivity extends ComponentActivity
         int width = screen.stage.getWidth();
         int height = screen.stage.getHeight();
         Matrix toView = shown.toView(width, height, screen.isFullScreen());
-        screen.photo.setImageBitmap(shown.bitmap);
-        screen.photo.setImageMatrix(toView);
+        camera.unbind();
+        screen.preview.setKeepScreenOn(false);
+        screen.allow.setVisibility(View.GONE);
+        screen.say(null);
+        screen.showPhoto(shown.bitmap, toView);
         answer.setProjection(() -> toView);
         analysePhoto();
     }
@@ -259,7 +286,11 @@ public final class MainActivity extends ComponentActivity
     private void pickOrLeavePhoto() {
         if (photo == null) {
             try {
-                picker.launch("image/*");
+                picker.launch(
+                        new PickVisualMediaRequest.Builder()
+                                .setMediaType(
+                                        ActivityResultContracts.PickVisualMedia.ImageOnly.INSTANCE)
+                                .build());
             } catch (ActivityNotFoundException error) {
                 screen.say(getString(R.string.no_photo_app));
             }
@@ -308,11 +339,20 @@ public final class MainActivity extends ComponentActivity
 
     private void pauseOrResume() {
         boolean isPaused = !inference.isPaused();
+        setPaused(isPaused);
+        if (photo != null) { // it stands still anyway
+            return;
+        }
+        if (isPaused) {
+            screen.freeze();
+        } else {
+            showPicture();
+        }
+    }
+
+    private void setPaused(boolean isPaused) {
         inference.setPaused(isPaused);
         screen.pause.setText(isPaused ? R.string.resume : R.string.pause);
-        if (isPaused) {
-            answer.clear();
-        }
     }
 
     private void onModelChanged() {
@@ -331,16 +371,21 @@ public final class MainActivity extends ComponentActivity
             return;
         }
         answer.show(isPhoto ? identity : analyzer.frameToSensor());
+        if (hasFailed) {
+            hasFailed = false;
+            main.post(() -> screen.say(refusal()));
+        }
         long now = SystemClock.uptimeMillis();
         if (now >= statusDue) {
             statusDue = now + STATUS_MILLIS;
-            String text = StatusText.of(frame, session);
+            String text = StatusText.of(frame, session, isPhoto ? -1 : analyzer.ageNanos());
             main.post(() -> screen.status.setText(text));
         }
     }
 
     @Override
     public void failed(String sentence) {
+        hasFailed = true;
         main.post(() -> screen.say(sentence));
     }
 

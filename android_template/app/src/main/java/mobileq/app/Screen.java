@@ -1,6 +1,8 @@
 package mobileq.app;
 
 import android.content.res.Configuration;
+import android.graphics.Bitmap;
+import android.graphics.Matrix;
 import android.text.TextUtils;
 import android.view.View;
 import android.view.ViewGroup;
@@ -41,6 +43,7 @@ final class Screen {
     private final WindowInsetsControllerCompat bars;
     private AnswerView answer;
     private boolean isFullScreen;
+    private boolean isFrozen;
 
     Screen(ComponentActivity activity) {
         root = activity.findViewById(R.id.root);
@@ -109,6 +112,30 @@ final class Screen {
 
     boolean isFullScreen() {
         return isFullScreen;
+    }
+
+    /** Holds on to the camera's picture as it is now, if there is one yet. */
+    void freeze() {
+        Bitmap now = preview.getBitmap();
+        isFrozen = now != null;
+        if (isFrozen) {
+            photo.setImageBitmap(now);
+            photo.setImageMatrix(null);
+            photo.setVisibility(View.VISIBLE);
+        }
+    }
+
+    boolean isFrozen() {
+        return isFrozen;
+    }
+
+    /** A photo over the camera's picture; null leaves the camera's. */
+    void showPhoto(Bitmap bitmap, Matrix toView) {
+        isFrozen = false;
+        photo.setImageBitmap(bitmap);
+        photo.setImageMatrix(toView);
+        photo.setVisibility(bitmap == null ? View.GONE : View.VISIBLE);
+        pickPhoto.setText(bitmap == null ? R.string.pick_photo : R.string.leave_photo);
     }
 
     /** What shows the answers, over the picture. */

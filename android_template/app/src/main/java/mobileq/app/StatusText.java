@@ -10,7 +10,10 @@ import mobileq.core.run.Times;
 final class StatusText {
     private StatusText() {}
 
-    static String of(Frame frame, Session session) {
+    /**
+     * @param ageNanos How old the frame is; negative where that means nothing.
+     */
+    static String of(Frame frame, Session session, long ageNanos) {
         Times times = session.times();
         LatencyWindow latency = session.latency();
         StringBuilder text = new StringBuilder();
@@ -25,6 +28,9 @@ final class StatusText {
                         (times.preprocessNanos + times.postprocessNanos) / 1e6,
                         frame.width,
                         frame.height));
+        if (ageNanos >= 0) {
+            text.append(String.format(Locale.getDefault(), ", %d ms old", ageNanos / 1_000_000));
+        }
         if (!session.fallbackReason().isEmpty()) {
             text.append('\n').append(session.fallbackReason());
         }
