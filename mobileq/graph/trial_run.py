@@ -56,8 +56,9 @@ def random_inputs(
                 drawn *= generator.integers(0, 8, shape) > 0
             arrays[value.name] = drawn.astype(dtype)
         else:
+            kind = "text" if dtype.kind == "O" else f"numbers of the type {dtype}"
             raise InputError(
-                f"The input '{value.name}' is of the type {dtype}, which cannot be fed.",
+                f"The input '{value.name}' takes {kind}, which no runtime of a phone does.",
                 "Export the model with a float32 or uint8 input.",
             )
     return arrays

@@ -121,6 +121,11 @@ class TfliteTarget:
                 f"{job.recipe.precision} needs pictures to calibrate on.",
                 "Add --calib FOLDER with some dozens of typical photos.",
             )
+        if not job.spec.inputs:
+            raise UnsupportedOperatorError(
+                f"{job.spec.name} has no inputs, without which TFLite loads no file.",
+                "Use another target, or store what it gives in the program.",
+            )
         if job.recipe.engine == "tensorflow":
             notes = _convert_tensorflow(job)
         else:

@@ -11,7 +11,14 @@ import numpy as np
 import onnx
 import pytest
 
-from mobileq.errors import InputError, MobileqError, ToolError, UsageError, VerificationError
+from mobileq.errors import (
+    InputError,
+    MobileqError,
+    ToolError,
+    UnsupportedOperatorError,
+    UsageError,
+    VerificationError,
+)
 from mobileq.graph.outline import tensor_specs
 from mobileq.preparation.prepare import prepare
 from mobileq.spec import ModelSpec, QuantRecipe
@@ -193,6 +200,13 @@ def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
 def test_calibrated_precision_without_pictures_is_refused(tiny, tmp_path, precision):
     job = tiny("conv").job(tmp_path, precision, calibrated=False)
     with pytest.raises(UsageError, match="calibrate"):
+        convert_once(job)
+
+
+def test_model_without_inputs_is_refused_for_that(tiny, tmp_path):
+    job = tiny("conv").job(tmp_path, "fp32")
+    job = dataclasses.replace(job, spec=msgspec.structs.replace(job.spec, inputs=()))
+    with pytest.raises(UnsupportedOperatorError, match="has no inputs, without which TFLite"):
         convert_once(job)
 
 
