@@ -20,7 +20,14 @@ from tests.onnx_backend import trial
 from tests.onnx_backend.cases import Case, cases
 from tests.onnx_backend.pool import outcomes
 from tests.onnx_backend.sample import SAMPLE
-from tests.onnx_backend.table import RESULTS, TABLE, read_results, write_results, write_table
+from tests.onnx_backend.table import (
+    RESULTS,
+    TABLE,
+    States,
+    read_results,
+    write_results,
+    write_table,
+)
 from tests.onnx_backend.trial import KINDS, Outcome
 
 _BUILD = Path(__file__).resolve().parents[2] / "build" / "onnx_backend"
@@ -56,7 +63,8 @@ def main() -> int:
             print(f"{outcome.kind:8} {name}: {outcome.reason[:230]}")
     if not options.only and not options.sample:
         _tell_changes(options.target, found)
-        write_results(options.target, found, len({kept[case.id].code for case in chosen}))
+        codes = Counter(kept[case.id].code for case in chosen)
+        write_results(options.target, found, States(len(codes), codes[_code_of_all()]))
         write_table()
         print(f"Written: {RESULTS / options.target}.json, {TABLE}")
     counts = Counter(outcome.kind for outcome in found.values())
@@ -66,14 +74,19 @@ def main() -> int:
     return 1 if counts["wrong"] or counts["raw"] else 0
 
 
-def _run(chosen: list[Case], options: argparse.Namespace) -> dict[str, _Kept]:
+def _code_of_all() -> str:
+    """Of mobileq, and of how it is tried."""
     from mobileq.workflows.stages import _code
 
+    return _code() + file_digest(Path(trial.__file__)) + file_digest(Path(suite.__file__))
+
+
+def _run(chosen: list[Case], options: argparse.Namespace) -> dict[str, _Kept]:
     file = options.folder / f"{options.target}.json"
     kept: dict[str, _Kept] = {}
     if file.exists():
         kept = msgspec.json.decode(file.read_bytes(), type=dict[str, _Kept])
-    code = _code() + file_digest(Path(trial.__file__)) + file_digest(Path(suite.__file__))
+    code = _code_of_all()
 
     def is_stale(case: Case) -> bool:
         known = kept.get(case.id)

@@ -27,12 +27,15 @@ def read_results(target: str) -> dict[str, Outcome]:
     return msgspec.json.decode(file.read_bytes(), type=dict[str, Outcome])
 
 
-def write_results(target: str, found: dict[str, Outcome], states: int) -> None:
-    """One line for each test, so that a change shows as such.
+class States(msgspec.Struct):
+    """Of how many states of the code the outcomes are, and how many are of the latest."""
 
-    Args:
-        states: Of how many states of the code the outcomes are.
-    """
+    states: int
+    latest: int
+
+
+def write_results(target: str, found: dict[str, Outcome], states: States) -> None:
+    """One line for each test, so that a change shows as such."""
     RESULTS.mkdir(exist_ok=True)
     STATES.write_text(msgspec.json.encode({**_states(), target: states}).decode() + "\n")
     lines = [
@@ -42,8 +45,10 @@ def write_results(target: str, found: dict[str, Outcome], states: int) -> None:
     (RESULTS / f"{target}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def _states() -> dict[str, int]:
-    return msgspec.json.decode(STATES.read_bytes()) if STATES.exists() else {}
+def _states() -> dict[str, States]:
+    if not STATES.exists():
+        return {}
+    return msgspec.json.decode(STATES.read_bytes(), type=dict[str, States])
 
 
 def write_table() -> None:
@@ -83,8 +88,10 @@ def _told_states() -> Iterator[str]:
     for target, states in _states().items():
         whole = (
             "one run over the same code"
-            if states == 1
-            else f"{states} states of the code, what was right not run again for each"
+            if states.states == 1
+            else f"{states.states} states of the code: {states.latest} tests, those that had not"
+            " been right and those of operators that had changed, ran at the latest, and what had"
+            " been right before was not run again"
         )
         yield f"The column of {_TARGETS[target]} is of {whole}."
 

@@ -33,6 +33,14 @@ def _drawn(*shape):
 CASES = {
     # rule: (the op, what x is, constants)
     "less": ("b = Less(x, t) y = Cast<to=1>(b)", NORMAL, {"t": NORMAL[::-1]}),
+    "both_branches": (
+        """m = ReduceMean<keepdims=0>(x) c = Less(m, n)
+        q = If(c) <
+            then_branch = a () => (float[3,4,5] p) { p = Relu(x) },
+            else_branch = b () => (float[3,4,5] e) { g = Neg(x) e = Exp(g) }
+        > y = Add(q, x)""",
+        NORMAL, {"n": np.float32(-100)},
+    ),
     "half_even": ("y = Round(x)", HALVES, {}),
     "shrink": ("y = Shrink<lambd=1.5, bias=0.5>(x)", NORMAL, {}),
     "group_normalization": (

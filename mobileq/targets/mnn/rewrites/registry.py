@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mobileq.targets.mnn.rewrites import (
     affine_grid,
+    both_branches,
     ceil_windows,
     conv1d,
     dilated_conv3d,
@@ -61,6 +62,7 @@ RULES = (
             empty_parts,
             resize_axes,
             affine_grid,
+            both_branches,
             wrapping_casts,
         )
     ),
