@@ -66,6 +66,9 @@ SPECS = {
         image_std=(57.375, 57.12, 58.395),
     ),
     "plain": PreprocessSpec(width=16, height=16, resize_mode="letterbox_top_left"),
+    "cropped": PreprocessSpec(
+        width=16, height=16, resize_mode="center_crop", shortest_edge=18, antialias=True
+    ),
 }
 
 

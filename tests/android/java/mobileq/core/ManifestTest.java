@@ -20,7 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Changes one place of a manifest that Python wrote. */
 class ManifestTest {
     private static String written() throws Exception {
-        Path path = Path.of(System.getProperty("golden"), "yolov8-raw-int8-0", Manifest.FILE_NAME);
+        return written("yolov8-raw-int8-0");
+    }
+
+    private static String written(String golden) throws Exception {
+        Path path = Path.of(System.getProperty("golden"), golden, Manifest.FILE_NAME);
         return new String(Files.readAllBytes(path), StandardCharsets.UTF_8);
     }
 
@@ -58,6 +62,9 @@ class ManifestTest {
                 "\"height\": 64, | \"height\": 2000000000, | width",
                 "\"resize_mode\": \" | \"resize_mode\": \"un | resize_mode",
                 "\"pad_value\": 114 | \"pad_value\": 256 | pad_value",
+                "\"shortest_edge\": null | \"shortest_edge\": 63.5 | shortest_edge",
+                "\"antialias\": false | \"antialias\": 0 | antialias",
+                "\"bilinear\" | \"nearest\" | interpolation",
                 "\"schema_version\": 3 | \"schema_version\": 4 | newer mobileq",
                 "\"opset\": 17 | \"opset\": 17, \"ir\": 3 | source.ir",
                 "\"role\": \"class_logits\" | \"role\": \"classes_logits\" | role",
@@ -73,6 +80,17 @@ class ManifestTest {
                 assertThrows(BundleException.class, () -> Manifest.parse(changed));
         assertTrue(error.getMessage().startsWith("manifest.json cannot be used: "));
         assertTrue(error.getMessage().contains(named), error.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {223, 16385})
+    void cropOfMoreThanTheResizedPictureIsRefused(int edge) throws Exception {
+        String changed =
+                written("center_crop-antialiased-bilinear-640-90")
+                        .replace("\"shortest_edge\": 256", "\"shortest_edge\": " + edge);
+        BundleException error =
+                assertThrows(BundleException.class, () -> Manifest.parse(changed));
+        assertTrue(error.getMessage().contains("shortest_edge"), error.getMessage());
     }
 
     @ParameterizedTest
