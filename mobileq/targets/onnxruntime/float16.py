@@ -178,12 +178,12 @@ class _Halving:
         names = [*(node.input[at] for at in taken), *node.output]
         if any(self._largest.get(name, 0.0) * _ROOM > _LARGEST for name in names):
             return False
-        return all(_holds(self._weights[name]) for name in names if name in self._weights)
+        return all(is_held(self._weights[name]) for name in names if name in self._weights)
 
 
-def _holds(constant: NDArray[Any]) -> bool:
-    """Not where values become infinite, or so many of them zero that the rest is another constant:
-    half precision begins at 6e-8, and is exact to 11 bits from 6e-5 on."""
+def is_held(constant: NDArray[Any]) -> bool:
+    """Whether half precision holds it: no value becomes infinite, and not so many become zero that
+    the rest is another constant. It begins at 6e-8, and is exact to 11 bits from 6e-5 on."""
     import numpy as np
 
     values = constant[np.isfinite(constant)].astype(np.float64)

@@ -40,6 +40,7 @@ class OrtWorker:
 
         Gives the reason why it is not all integer, where that is asked for.
         """
+        from mobileq.targets.onnxruntime.float_weights import store_small
         from mobileq.targets.onnxruntime.kernels import float_reason, in_operator_format
         from mobileq.targets.qdq.options import QdqOptions
         from mobileq.targets.qdq.writing import quantized_model
@@ -58,6 +59,7 @@ class OrtWorker:
             operators = in_operator_format(model, Path(fields["output"]).parent)
             reason = float_reason(operators) if fields["whole"] else None
             model = operators if fields["operators"] else model
+        store_small(model)
         _write(model, fields)
         return {"float_reason": reason}, {}
 
