@@ -43,13 +43,15 @@ def command(runner_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     return java.java_command(runner_classes, output)
 
 
-def converted(tmp_path_factory: pytest.TempPathFactory, *arguments: object) -> Path:
+def converted(
+    tmp_path_factory: pytest.TempPathFactory, *arguments: object, target: str = "tflite"
+) -> Path:
     output = tmp_path_factory.mktemp("converted") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
         wanted = ["convert", *map(str, arguments), "-o", str(output)]
-        assert main([*wanted, "--target", "tflite", "--no-search"]) == 0
+        assert main([*wanted, "--target", target, "--no-search"]) == 0
     return output
 
 
@@ -62,6 +64,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *(DEMO / "demo.onnx", "--calib", pictures, "--calib-count", 4),
         *("--precision", "fp32,int8", "--io", "int8", "--head", "raw"),
     )
+
+
+@pytest.fixture(scope="session")
+def mnn_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo detector for MNN, fp32."""
+    model = DEMO / "demo.onnx"
+    return converted(tmp_path_factory, model, "--precision", "fp32", target="mnn")
 
 
 @pytest.fixture(scope="session")

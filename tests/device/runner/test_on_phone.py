@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mobileq.android.native_libraries import elf_problem
+from mobileq.bundle import read_bundle
 from mobileq.device.adb import find_adb
 from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
 from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.phone import FOLDER, place_on
+from mobileq.device.runner.remote import RemoteRunner
 from mobileq.errors import DeviceError, UsageError
 from mobileq.evaluate.report import Validation, read_report
 from mobileq.progress import Silent
 from mobileq.workflows.bench import bench
+from mobileq.workflows.push import push
 from mobileq.workflows.validate import validate
 from tests.device.fixtures import Phones
 from tests.device.loopback import LoopbackDevice
@@ -175,3 +180,30 @@ def test_what_cannot_be_timed_is_a_usage_error(
 ):
     with pytest.raises(UsageError, match=said):
         bench(bundle, **options, runner=kit.folder, progress=Silent())
+
+
+def test_a_cable_that_is_pulled_out_costs_one_picture(
+    phone: LoopbackDevice, bundle: Path, kit: Kit
+):
+    pushed = push(bundle, progress=Silent())
+    place = place_on(Phone(chosen(find_adb(), phone.serial)), kit, pushed.folder, Silent())
+    frame = np.random.default_rng(0).integers(0, 255, (160, 160, 3), dtype=np.uint8)
+    with closing(RemoteRunner(place, read_bundle(bundle).manifest.artifacts[1])) as runner:
+        before, _ = runner.analyse(frame)
+        phone.cut_after(10_000)
+        after, _ = runner.analyse(frame)
+        assert runner.restarts == 1
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+
+
+def test_a_phone_that_stays_away_is_an_error(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mobileq.device.runner.remote._PATIENCE_S", 1.0)
+    pushed = push(bundle, progress=Silent())
+    place = place_on(Phone(chosen(find_adb(), phone.serial)), kit, pushed.folder, Silent())
+    with closing(RemoteRunner(place, read_bundle(bundle).manifest.artifacts[1])) as runner:
+        phone.unplug()
+        with pytest.raises(DeviceError, match=r"Example Loop 9 \(.*\) went away"):
+            runner.analyse(np.zeros((8, 8, 3), np.uint8))

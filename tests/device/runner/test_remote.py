@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +27,7 @@ from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import dequantize, preprocess, quantize
+from tests.android import jvm
 from tests.device.runner import java
 from tests.device.runner.conftest import DEMO
 
@@ -268,3 +271,32 @@ def test_a_file_that_was_cut_on_its_way_is_named(
         VerificationError, match=f"bytes where the manifest says {artifact.size_bytes}"
     ):
         RemoteRunner(java.place_of(command, tmp_path), artifact)
+
+
+def test_mnn_takes_frames_and_finds_what_python_finds(
+    command: tuple[str, ...], mnn_bundle: Path, photo: np.ndarray, tmp_path: Path
+):
+    """MNN's own functions for Java there are for Android alone: see tests/android/desktop."""
+    for name in ("MNN", "mnncore"):
+        shutil.copy(jvm.jdk() / "lib" / "libjsig.so", tmp_path / f"lib{name}.so")
+    options = {
+        "java.library.path": tmp_path,
+        "python": sys.executable,
+        "mnn.server": jvm.ROOT / "tests/android/desktop/mnn_server.py",
+    }
+    started = (command[0], *(f"-D{name}={value}" for name, value in options.items()), *command[1:])
+    manifest = read_bundle(mnn_bundle).manifest
+    (artifact,) = manifest.artifacts
+    feeds, _ = feeds_of(manifest, photo)
+    target = load_target("mnn")
+    path = mnn_bundle / artifact.path
+    with closing(target.open(path, artifact.inputs, artifact.outputs)) as here:
+        wanted = here.run(feeds)
+    with closing(RemoteRunner(java.place_of(started, mnn_bundle), artifact, threads=1)) as there:
+        assert not there.loaded.takes_tensors
+        found, analysed = there.analyse(photo)
+        with pytest.raises(VerificationError, match="takes pictures, not finished tensors"):
+            there.run(feeds)
+    for name, array in wanted.items():
+        assert np.abs(found[name] - array).max() <= 1e-4 * np.abs(array).max()
+    assert len(analysed.answer["boxes"]) > 1
