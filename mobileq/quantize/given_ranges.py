@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from mobileq.graph.op_facts import MOVING
-from mobileq.graph.outline import consumers
+from mobileq.graph.outline import constants, consumers
 from mobileq.spec import TensorRange
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def ranges_between(
         excluded: Tensors that are meant to have none.
     """
     ranges = dict(known)
-    readers = consumers(model.graph)
+    readers, fixed = consumers(model.graph), _added_constants(model)
     outputs = {value.name for value in model.graph.output}
     for node in model.graph.node:
         if node.op_type in _WITHIN and node.input[0] in ranges:
@@ -54,14 +54,29 @@ def ranges_between(
     for node in reversed(model.graph.node):
         for name in node.output:
             if name not in ranges and name not in outputs and name not in excluded:
-                ranges.update(_told_by(name, readers.get(name, []), ranges))
+                ranges.update(_told_by(name, readers.get(name, []), ranges, fixed))
     return {name: found for name, found in ranges.items() if name not in known}
 
 
+def _added_constants(model: ModelProto) -> dict[str, TensorRange]:
+    """Of what an Add adds: the bias of a product."""
+    values = constants(model.graph)
+    added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
+    return {
+        name: TensorRange(min=float(values[name].min()), max=float(values[name].max()))
+        for name in added.intersection(values)
+        if values[name].size
+    }
+
+
 def _told_by(
-    name: str, readers: list[NodeProto], ranges: dict[str, TensorRange]
+    name: str, readers: list[NodeProto], ranges: dict[str, TensorRange], fixed: Ranges
 ) -> dict[str, TensorRange]:
-    """The range of `name`, and of the sigmoid of it; nothing where a reader can't tell."""
+    """The range of `name`, and of the sigmoid of it; nothing where a reader can't tell.
+
+    Args:
+        fixed: Of constants.
+    """
     gate = next((node for node in readers if node.op_type in _GATES), None)
     told: list[TensorRange] = []
     for node in readers:
@@ -77,7 +92,8 @@ def _told_by(
         elif node.op_type == "HardSwish":
             told.append(_before(result, *_GATES["HardSigmoid"]))
         elif node.op_type == "Add":
-            other = ranges.get(next((each for each in node.input if each != name), ""))
+            side = next((each for each in node.input if each != name), "")
+            other = ranges.get(side, fixed.get(side))
             if other is None:
                 return {}
             told.append(TensorRange(min=result.min - other.max, max=result.max - other.min))

@@ -84,6 +84,12 @@ def test_addition_tells_of_one_side_what_the_other_leaves():
     assert found["t"].max == pytest.approx(5.2 + 1.0)
 
 
+def test_addition_of_a_constant_tells_of_the_product_before_it():
+    body = "k = Constant<value = float[2] {0.5, -3.0}>() t = Neg(x) o = Add(k, t)"
+    found = ranges_between(model(body), KNOWN)
+    assert found["t"] == TensorRange(min=KNOWN["o"].min - 0.5, max=KNOWN["o"].max + 3.0)
+
+
 def test_widest_of_two_readers_is_taken():
     body = "t = Neg(x) a = Relu(t) b = Clip(t) o = Add(a, b)"
     known = {"a": TensorRange(min=0, max=3), "b": TensorRange(min=-2, max=1)}

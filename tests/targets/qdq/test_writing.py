@@ -179,6 +179,30 @@ def test_clip_keeps_its_range_where_a_concatenation_has_one_beyond_it():
     assert found["n"] == found["j"] != found["r"]
 
 
+def test_bias_of_a_product_is_added_in_float(tmp_path: Path):
+    model = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,7,12] x) => (float[1,7,9] y) {
+            p = MatMul(x, w)
+            s = Add(b, p)
+            y = MatMul(s, v)
+        }"""
+    )
+    values = {"w": weights(12, 16), "b": 9 * weights(16), "v": weights(16, 9)}
+    model.graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in values.items())
+    ranges = {"x": TensorRange(min=0.0, max=1.0), "p": TensorRange(min=-3.0, max=3.0)}
+    ranges |= {name: TensorRange(min=-9.0, max=9.0) for name in "sy"}
+    made = quantized_model(model, ranges, (), UNSIGNED)
+    assert set(pairs(made)) == {"x", "s", "y/float"}
+    assert "b" in {tensor.name for tensor in made.graph.initializer}
+    # ONNX Runtime makes a Gemm of the two, and rounds the bias to 32 bits.
+    assert kernels(made, tmp_path) >= Counter(QGemm=1, QLinearMatMul=1)
+    feeds = {"x": np.random.default_rng(0).random((1, 7, 12), np.float32)}
+    for optimization in ("basic", "all"):
+        (found,) = outputs_of(made, feeds, optimization)
+        assert sqnr_db(outputs_of(model, feeds)[0], found) > 30
+
+
 def test_decoding_stays_float_without_anyone_naming_it(tiny: Tiny, tmp_path: Path):
     made = written(tiny("anchors"))
     assert set(pairs(made)) == {"x", "r", "fine", "coarse"}
