@@ -154,6 +154,20 @@ def resized() -> Iterator[tuple[str, PreprocessSpec, str, View]]:
             way = f"{'antialiased-' if antialias else ''}{interpolation}"
             dtype = ("float32", "int8", "uint8")[at % 3]
             yield f"{mode}-{way}-{view.width}-{view.rotation}", spec, dtype, view
+    numbers = np.random.default_rng(5)
+    for at in range(64):
+        width, height, *sides = map(int, numbers.choice((1, 2, 3, 7, 20, 45, 70), 4))
+        interpolation, antialias = WAYS[at % 4]
+        spec = PreprocessSpec(
+            width=sides[0],
+            height=sides[1],
+            resize_mode=modes[at // 4 % 4],
+            shortest_edge=min(sides) + at % 9,
+            interpolation=interpolation,
+            antialias=antialias,
+        )
+        view = View(width, height, 0, 90 * (at // 16), (0, 0, width, height))
+        yield f"sides-{at}", spec, "float32", view
 
 
 def write_classes(
