@@ -72,10 +72,12 @@ def _runtime_problem(case: Case, loaded: Loaded) -> str:
     """Why ONNX Runtime, which everything is held against, is no reference for the test."""
     import onnxruntime
 
-    from mobileq.onnx_runtime import SessionError, SessionOptions, open_session
+    from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions
 
+    options = SessionOptions(threads=1, fatal_only=True)
     try:
-        session = open_session(loaded.model, SessionOptions(threads=1, fatal_only=True))
+        # Here, not in the child that mobileq keeps: to that no text and no sequence can be sent.
+        session = LocalSession(loaded.model.SerializeToString(), options)
         results = session.run(None, loaded.feeds)
     except SessionError as error:
         return f"onnxruntime {onnxruntime.__version__}: {error.reason[:200]}"
