@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AndroidOptions",
     "ArtifactScores",
+    "Bench",
+    "BenchRow",
     "BudgetMissedError",
     "Bundle",
     "BundleInspection",
@@ -30,6 +32,7 @@ __all__ = [
     "InputError",
     "Inspection",
     "Installed",
+    "MadeRunner",
     "MissingDependencyError",
     "MobileqError",
     "Overrides",
@@ -54,6 +57,8 @@ __all__ = [
     "VerificationError",
     "VerifyReport",
     "__version__",
+    "bench",
+    "build_runner",
     "convert",
     "demo",
     "detect",
@@ -97,6 +102,7 @@ if TYPE_CHECKING:
     from mobileq.tasks.detect.predict import DetectedObject, DetectionRun, PictureDetections
     from mobileq.tasks.prediction import PicturePrediction, PredictionRun
     from mobileq.tasks.tensors.predict import PictureTensors, PredictedTensor
+    from mobileq.workflows.bench import Bench, BenchRow, bench
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
@@ -110,6 +116,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.push import Pushed, push
     from mobileq.workflows.recommend import recommend
     from mobileq.workflows.request import ConvertOptions
+    from mobileq.workflows.runner import MadeRunner, build_runner
     from mobileq.workflows.sensitivity import sensitivity
     from mobileq.workflows.validate import validate
 else:
@@ -134,6 +141,7 @@ else:
         "mobileq.evaluate.report": ("ArtifactScores", "Validation"),
         "mobileq.manifest": ("BundleManifest", "Failure"),
         "mobileq.progress": ("Progress", "Silent"),
+        "mobileq.workflows.bench": ("Bench", "BenchRow", "bench"),
         "mobileq.workflows.convert": ("convert",),
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),
@@ -153,6 +161,7 @@ else:
         "mobileq.workflows.recommend": ("recommend",),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),
+        "mobileq.workflows.runner": ("MadeRunner", "build_runner"),
         "mobileq.workflows.sensitivity": ("sensitivity",),
         "mobileq.workflows.validate": ("validate",),
     }

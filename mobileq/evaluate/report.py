@@ -20,9 +20,9 @@ from mobileq.spec import Precision, Spec
 from mobileq.tasks.base import COUNT, Column, Figures, Measure, figure, measure_of
 
 REPORT_NAME = "report.json"
-AS_HERE = 0.97
+AS_HERE = 0.95
 """A file that agrees less with itself on another machine gives other answers there; kernels that
-round otherwise cost an int8 file a percent or two."""
+round otherwise cost int8 files up to 4 % (yolov5n, 16 pictures, XNNPACK beside TFLite's own)."""
 Row = tuple[str, ...]
 
 
