@@ -6,11 +6,16 @@ Fields are counted as in MNN's schema. Raises struct.error where the file ends e
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_NET_DESCRIBED, _DESCRIBED_INDEX, _DESCRIBED_QUANT = 1, 1, 4
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NET_DESCRIBED, _NET_OPS, _DESCRIBED_INDEX, _DESCRIBED_QUANT = 1, 3, 1, 4
+Place = tuple[int, ...]
+"""Number of an op in the file, and of the fields that lead from it to another one."""
 _QUANT_FIELDS = ((0, "<f", 0.0), (1, "<f", 0.0), (2, "<f", -128.0), (3, "<f", 127.0), (4, "<i", 0))
 """(number, type, default) of a scale, a zero-point, the lowest and highest code, and a type."""
 _Quant = tuple[Any, ...]
@@ -54,6 +59,39 @@ def describe_as_float(path: Path, tensors: Collection[int]) -> None:
     struct.pack_into("<I", content, place, len(content) - place)
     content += _written(sorted(described.items()))
     path.write_bytes(content)
+
+
+def put_vectors(path: Path, vectors: Mapping[Place, NDArray[Any]]) -> None:
+    """Give fields that hold some vector another one, which is written at the end."""
+    if not vectors:
+        return
+    with path.open("r+b") as file:
+        content = bytearray(file.read())
+        end = len(content) + -len(content) % 4
+        oplists = follow(content, _place(content, follow(content, 0), (_NET_OPS,)))
+        for (op, *numbers), values in vectors.items():
+            at = _place(content, follow(content, oplists + 4 + 4 * op), numbers)
+            struct.pack_into("<I", content, at, end - at)
+            end += 4 + values.nbytes + -values.nbytes % 4
+        content += bytes(-len(content) % 4)
+        file.seek(0)
+        file.write(content)
+        for values in vectors.values():
+            file.write(struct.pack("<I", values.size))
+            file.write(values.data)
+            file.write(bytes(-values.nbytes % 4))
+
+
+def _place(content: bytes | bytearray, table: int, numbers: Sequence[int]) -> int:
+    """Where the last of the fields is, each of which but that one is a table."""
+    *tables, last = numbers
+    for number in tables:
+        at = field(content, table, number)
+        assert at is not None
+        table = follow(content, at)
+    place = field(content, table, last)
+    assert place is not None
+    return place
 
 
 def _descriptions(content: bytearray, vector: int) -> Iterator[tuple[int, _Quant]]:

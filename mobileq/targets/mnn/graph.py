@@ -16,15 +16,26 @@ import msgspec
 
 from mobileq.errors import ToolError
 from mobileq.targets.mnn.contents import CONVOLUTIONS
+from mobileq.targets.mnn.flatbuffer import Place
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
+    from numpy.typing import NDArray
 
 _COPY = "ConvertTensor"
 """Changes the layout, as between NCHW and MNN's blocks of four channels, never the values."""
 _PAIRS = {"Convolution2D": ("weight", "bias"), "LayerNorm": ("gamma", "beta")}
 """Fields that an op's two stretches of the file beside the model belong into."""
+_LONG = 2**20
+"""Numbers; more are no part of the JSON form, of each of which MNN's parser takes 80 bytes."""
+_LONG_FIELDS = {
+    ("Convolution2D", "quanParameter", "buffer"): (2, 3, 0),
+    ("Convolution2D", "weight"): (2, 1),
+    ("Blob", "float32s"): (2, 7),
+    ("Blob", "int32s"): (2, 5),
+}
+"""Where constants can be long, by the type and the keys of an op's parameters: the fields' numbers
+in MNN's schema, from the op on."""
 _BLOB_FIELDS = {"DT_FLOAT": ("float32s", "<f4"), "DT_INT32": ("int32s", "<i4")}
 
 
@@ -36,7 +47,7 @@ class Convolution:
     """
 
     op: dict[str, Any]
-    weights: npt.NDArray[np.float32]
+    weights: NDArray[np.float32]
 
     @property
     def input(self) -> int:
@@ -67,7 +78,7 @@ class MnnGraph:
         self,
         described: dict[str, Any],
         blob: bytes,
-        constants: Mapping[str, npt.NDArray[Any]],
+        constants: Mapping[str, NDArray[Any]],
     ) -> None:
         self.described = described
         self.ops: list[dict[str, Any]] = described["oplists"]
@@ -115,12 +126,27 @@ class MnnGraph:
             index = self._source[index]
             yield self.names[index]
 
-    def to_json(self) -> bytes:
-        """The JSON form, with all weights in it."""
-        return msgspec.json.encode(self.described, enc_hook=_array)
+    def to_json(self) -> tuple[bytes, dict[Place, NDArray[Any]]]:
+        """The JSON form, and what is too long for it, to be put into the file that MNN makes of it
+        (see `flatbuffer.put_vectors`). The graph is not to be used any more."""
+        long = dict(self._taken_long())
+        return msgspec.json.encode(self.described, enc_hook=_array), long
+
+    def _taken_long(self) -> Iterator[tuple[Place, NDArray[Any]]]:
+        import numpy as np
+
+        for at, op in enumerate(self.ops):
+            for (kind, *keys, last), numbers in _LONG_FIELDS.items():
+                fields = (op.get("main") or {}) if op.get("main_type") == kind else {}
+                for key in keys:
+                    fields = fields.get(key, {})
+                values = fields.get(last)
+                if isinstance(values, np.ndarray) and values.size > _LONG:
+                    fields[last] = [0]
+                    yield (at, *numbers), _finite(values)
 
 
-def _restore(main: dict[str, Any], exact: npt.NDArray[Any] | None) -> None:
+def _restore(main: dict[str, Any], exact: NDArray[Any] | None) -> None:
     """Put the digits back that JSON has lost."""
     lossy = main.get("float32s")
     if exact is not None and isinstance(lossy, list) and len(lossy) == exact.size:
@@ -129,8 +155,11 @@ def _restore(main: dict[str, Any], exact: npt.NDArray[Any] | None) -> None:
 
 def _array(value: Any) -> Any:
     """Arrays one by one as finished JSON: a list of all weights would take ten times the memory."""
+    return msgspec.Raw(msgspec.json.encode(_finite(value).tolist()))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity, which masks are made of."""
     import numpy as np
 
-    # JSON has no infinity, which masks are made of.
-    finite = np.nan_to_num(value) if value.dtype.kind == "f" else value
-    return msgspec.Raw(msgspec.json.encode(finite.tolist()))
+    return np.nan_to_num(value) if value.dtype.kind == "f" else value

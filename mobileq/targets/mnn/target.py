@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.culprit import refuse_known, unsupported
+from mobileq.targets.mnn.flatbuffer import put_vectors
 from mobileq.targets.mnn.graph import MnnGraph
 from mobileq.targets.mnn.info import INFO, METHOD
 from mobileq.targets.mnn.int8 import quantize_convolutions
@@ -44,6 +46,8 @@ _DIRECT = {"fp32": (), "fp16": ("--fp16",)}
 """Precisions that MNN's converter writes itself, and the options for it."""
 _FUSED = ("Relu", "Clip")
 """Activations that MNN makes part of the convolution before them."""
+_SMALL = 2**16
+"""Numbers in a constant; MNN leaves those with fewer by far beside its files."""
 
 
 class MnnTarget:
@@ -249,24 +253,29 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[tuple[str, ...], Fi
     import onnx
 
     model = onnx.load(job.model)
-    graph = _read_base(child, job, model)
+    kept = _with_fused(model.graph, job.keep_float)
+    graph = _read_base(child, job, _small_constants(model))
+    del model
     graph.described["bizCode"] = metadata_text(job.spec, job.recipe)
     notes: tuple[str, ...] = ()
     if job.recipe.precision == "w8":
         for convolution in graph.convolutions:
             store_asymmetric(convolution)
     else:
-        kept = _with_fused(model.graph, job.keep_float)
         count = quantize_convolutions(graph, job.ranges, kept)
         notes = (f"{count} of {len(graph.convolutions)} convolutions are in int8.",)
         if not count:
             raise _nothing_in_int8(job, len(graph.convolutions))
     text = job.scratch / f"mnn-{job.recipe.precision}.json"
-    text.write_bytes(graph.to_json())
+    described = graph.described
+    encoded, long = graph.to_json()
+    text.write_bytes(encoded)
+    del graph, encoded
     fields = {"framework": "JSON", "source": str(text), "output": str(job.output), "options": []}
     child.request("convert", fields)
+    put_vectors(job.output, long)
     found = child.request("session", {"path": str(job.output)})[0]
-    return notes, {**contents(graph.described), **found}
+    return notes, {**contents(described), **found}
 
 
 def _nothing_in_int8(job: ConversionJob, convolutions: int) -> VerificationError:
@@ -288,7 +297,7 @@ def _nothing_in_int8(job: ConversionJob, convolutions: int) -> VerificationError
     )
 
 
-def _read_base(child: Child, job: ConversionJob, model: ModelProto) -> MnnGraph:
+def _read_base(child: Child, job: ConversionJob, constants: Mapping[str, NDArray[Any]]) -> MnnGraph:
     """The float model's graph; converted once for all files that are made of the model."""
     plain = job.scratch / "mnn-base.mnn"
     text, blob = plain.with_suffix(".json"), plain.with_suffix(".mnn.weight")
@@ -297,14 +306,18 @@ def _read_base(child: Child, job: ConversionJob, model: ModelProto) -> MnnGraph:
         graph = child.request("graph", {"path": str(plain)})[0]["graph"]
         text.write_bytes(msgspec.json.encode(graph))
     described = msgspec.json.decode(text.read_bytes())
-    return MnnGraph(described, blob.read_bytes() if blob.exists() else b"", _constants(model))
+    return MnnGraph(described, blob.read_bytes() if blob.exists() else b"", constants)
 
 
-def _constants(model: ModelProto) -> dict[str, NDArray[Any]]:
-    """The ONNX model's constants, by tensor name."""
+def _small_constants(model: ModelProto) -> dict[str, NDArray[Any]]:
+    """The ONNX model's, by tensor name: those that MNN may keep in its JSON form."""
     from onnx import numpy_helper
 
-    found = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    found = {
+        each.name: numpy_helper.to_array(each)
+        for each in model.graph.initializer
+        if math.prod(each.dims) <= _SMALL
+    }
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)

@@ -7,13 +7,14 @@ of zero: yolox_nano, whose stem has such channels with large weights behind them
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mobileq.targets.mnn.graph import Convolution
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
+    from numpy.typing import NDArray
 
 PLAIN_INT8 = 4
 """`IDSTQuan.type`: one byte a weight. Others are packed into a table of the values that occur."""
@@ -24,6 +25,8 @@ the weights on: float is needed for the activations first."""
 _HALF_STEP = 2.0**-10
 _SMALLEST_SCALE = 1e-30
 _FRACTIONS = 26
+_AT_ONCE = 2**20
+"""Weights."""
 
 
 def store_of_float(convolution: Convolution, total: int) -> None:
@@ -51,28 +54,38 @@ def store_asymmetric(convolution: Convolution) -> None:
     """Weights in 8 bits, computed with in float, as in `w8`."""
     import numpy as np
 
-    weights = convolution.weights.astype(np.float64)
-    low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)
-    high = np.maximum(weights.max(axis=1, keepdims=True), 0.0)
-    scale = np.maximum((high - low) / 255, _SMALLEST_SCALE)
-    # Zero stays zero: many weights are.
-    zero = np.round(-low / scale)
-    codes = np.clip(np.round(weights / scale) + zero, 0, 255) - 128
+    made = [_asymmetric(block) for block in _blocks(convolution)]
+    codes, zero, scale = (np.concatenate(parts) for parts in zip(*made, strict=True))
     main = convolution.op["main"]
     del main["weight"]
     main["quanParameter"] = {
-        "buffer": codes.astype(np.int8).ravel(),
+        "buffer": codes.ravel(),
         # For each channel: the value of the lowest code, and the step.
         "alpha": np.hstack([-zero * scale, scale]).ravel(),
         "type": PLAIN_INT8,
         "quantScale": 1.0,  # 0 means an older form
         "aMaxOrBits": 8,
         "aMin": -128,
-        "readType": weights.shape[0],  # not 0: asymmetric
+        "readType": len(codes),  # not 0: asymmetric
     }
 
 
-def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+def _asymmetric(
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
+    """Codes [channels, others], zero-points and scales [channels, 1]."""
+    import numpy as np
+
+    low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)
+    high = np.maximum(weights.max(axis=1, keepdims=True), 0.0)
+    scale = np.maximum((high - low) / 255, _SMALLEST_SCALE)
+    # Zero stays zero: many weights are.
+    zero = np.round(-low / scale)
+    codes = np.clip(np.round(weights / scale) + zero, 0, 255) - 128
+    return codes.astype(np.int8), zero, scale
+
+
+def symmetric(convolution: Convolution) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Codes [channels, others] and scales [channels] with the least squared error each.
 
     The largest weight may be clipped where the rounding errors of the others shrink by more. At the
@@ -80,7 +93,14 @@ def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArr
     """
     import numpy as np
 
-    weights = convolution.weights.astype(np.float64)
+    made = [_symmetric(block) for block in _blocks(convolution)]
+    codes, scales = (np.concatenate(parts) for parts in zip(*made, strict=True))
+    return codes, scales
+
+
+def _symmetric(weights: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    import numpy as np
+
     largest = np.maximum(np.abs(weights).max(axis=1), _SMALLEST_SCALE * 127)
     least = np.full(len(weights), np.inf)
     best = largest / 127
@@ -92,3 +112,13 @@ def symmetric(convolution: Convolution) -> tuple[npt.NDArray[np.int8], npt.NDArr
         best[better] = scale[better, 0]
     codes = np.clip(np.round(weights / best[:, np.newaxis]), -127, 127)
     return codes.astype(np.int8), best
+
+
+def _blocks(convolution: Convolution) -> Iterator[NDArray[np.float64]]:
+    """Weights [channels, others] of some channels at a time, whose copies take little memory."""
+    import numpy as np
+
+    weights = convolution.weights
+    rows = max(1, _AT_ONCE // weights.shape[1])
+    for start in range(0, len(weights), rows):
+        yield weights[start : start + rows].astype(np.float64)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import struct
 
+import numpy as np
 import pytest
 
 from mobileq.external.child import call
 from mobileq.targets.mnn.flatbuffer import describe_as_float, field, follow
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import convert_once
+from ..tiny import TinyFile, convert_once
+from .conversions import outputs_of
 
 
 def graph_of(path) -> dict:
@@ -60,6 +62,26 @@ def test_file_without_descriptions_is_left_alone(tiny, tmp_path):
     before = job.output.read_bytes()
     describe_as_float(job.output, {0})
     assert job.output.read_bytes() == before
+
+
+@pytest.mark.parametrize("precision", ["w8", "int8"])
+def test_long_constants_are_put_into_the_file_as_json_would_have_them(
+    tiny, tmp_path, monkeypatch, precision
+):
+    files = []
+    for longest in (2**20, 16):
+        monkeypatch.setattr("mobileq.targets.mnn.graph._LONG", longest)
+        folder = tmp_path / str(longest)
+        folder.mkdir()
+        job = tiny("pooled").job(folder, precision)
+        job = dataclasses.replace(job, output=folder / "x.mnn")
+        files.append(TinyFile(tiny("pooled"), job.output, convert_once(job, MnnTarget)))
+    inside, behind = (graph_of(file.path) for file in files)
+    assert behind == inside
+    assert files[0].path.stat().st_size != files[1].path.stat().st_size, "some were long"
+    assert files[0].converted == files[1].converted
+    for name, wanted in outputs_of(files[0]).items():
+        np.testing.assert_array_equal(outputs_of(files[1])[name], wanted)
 
 
 def test_end_of_the_file_is_an_error():
