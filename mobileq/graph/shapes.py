@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from mobileq.errors import InputError, UsageError
 from mobileq.graph.outline import DYNAMIC, dims, dtype_name, graph_inputs, require_tensors
 from mobileq.graph.ranks import require_ranks
+from mobileq.protobuf import copy_fields
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message  # type: ignore[import-untyped, unused-ignore]
     from onnx import ModelProto, ValueInfoProto
 
 Shape = tuple[int, ...]
@@ -250,8 +250,8 @@ def without_weights(model: ModelProto) -> ModelProto:
     import onnx
 
     light = onnx.ModelProto()
-    _copy_fields(model, light, ("graph",))
-    _copy_fields(model.graph, light.graph, ("initializer",))
+    copy_fields(model, light, ("graph",))
+    copy_fields(model.graph, light.graph, ("initializer",))
     for tensor in model.graph.initializer:
         if math.prod(tensor.dims) <= _MOST_LOOKED_AT:
             light.graph.initializer.append(tensor)
@@ -260,18 +260,6 @@ def without_weights(model: ModelProto) -> ModelProto:
                 name=tensor.name, dims=tensor.dims, data_type=tensor.data_type
             )
     return light
-
-
-def _copy_fields(source: Message, target: Message, skipped: tuple[str, ...]) -> None:
-    for field, value in source.ListFields():
-        if field.name in skipped:
-            continue
-        if hasattr(value, "extend"):
-            getattr(target, field.name).extend(value)
-        elif hasattr(value, "CopyFrom"):
-            getattr(target, field.name).CopyFrom(value)
-        else:
-            setattr(target, field.name, value)
 
 
 def _complete(value: ValueInfoProto, declared: Shape | None) -> None:

@@ -50,5 +50,7 @@ def open_session(model: ModelProto | bytes | Path, options: SessionOptions) -> S
         InputError: It takes too much memory.
         ToolError: ONNX Runtime crashed.
     """
+    if not is_child():
+        return HostedSession(model, options)
     source = model if isinstance(model, (bytes, Path)) else model.SerializeToString()
-    return LocalSession(source, options) if is_child() else HostedSession(source, options)
+    return LocalSession(source, options)

@@ -22,9 +22,11 @@ from mobileq.errors import MobileqError
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
 from mobileq.onnx_runtime.session import SessionError, SessionOptions
+from mobileq.protobuf import write_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from onnx import ModelProto
 
 _LINES = 4
 """Runs side by side."""
@@ -108,14 +110,17 @@ def _running_host() -> _Host:
 class HostedSession:
     """What `open_session` gives. Raises as it does."""
 
-    def __init__(self, model: bytes | Path, options: SessionOptions) -> None:
+    def __init__(self, model: ModelProto | bytes | Path, options: SessionOptions) -> None:
         self._host = _running_host()
         if isinstance(model, Path):
             self._open(model.absolute(), options)
             return
         path = self._host.child.folder / f"{secrets.token_hex(8)}.onnx"
-        path.write_bytes(model)
         try:
+            if isinstance(model, bytes):
+                path.write_bytes(model)
+            else:
+                write_model(model, path)
             self._open(path, options)
         except SessionError as error:  # the file is none that anybody knows
             raise SessionError(error.reason.replace(f" from {path}", ""), loading=True) from error

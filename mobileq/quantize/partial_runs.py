@@ -11,17 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobileq.graph.shapes import without_weights
 from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.protobuf import copy_fields
 from mobileq.quantize.groups import OpGroup
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from onnx import ModelProto
+    from onnx import ModelProto, ValueInfoProto
 
     Feeds = Mapping[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Suffix:
     """The nodes from some position to the end, as a model.
 
@@ -30,9 +32,38 @@ class Suffix:
     outputs that it can still change.
     """
 
-    model: ModelProto
+    whole: ModelProto
+    start: int
     groups: tuple[OpGroup, ...]
     inputs: tuple[str, ...]
+
+    def model(self, types: Mapping[str, ValueInfoProto]) -> ModelProto:
+        """Made anew, with its weights; `types` are of the whole model's tensors."""
+        from onnx import ModelProto, TensorProto, helper
+
+        graph = self.whole.graph
+        nodes = list(graph.node)[self.start :]
+        given = {name for node in nodes for name in node.output}
+        used = {name for node in nodes for name in node.input}
+        made = ModelProto()
+        copy_fields(self.whole, made, ("graph",))
+        made.graph.name = graph.name
+        made.graph.node.extend(nodes)
+        made.graph.output.extend(output for output in graph.output if output.name in given)
+        made.graph.input.extend(
+            types.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+            for name in self.inputs
+        )
+        made.graph.initializer.extend(each for each in graph.initializer if each.name in used)
+        return made
+
+
+def types_of(model: ModelProto) -> dict[str, ValueInfoProto]:
+    """Of all tensors whose types are known."""
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(without_weights(model)).graph
+    return {value.name: value for value in (*graph.value_info, *graph.input)}
 
 
 def suffixes(model: ModelProto, groups: Sequence[OpGroup], count: int) -> tuple[Suffix, ...]:
@@ -42,9 +73,6 @@ def suffixes(model: ModelProto, groups: Sequence[OpGroup], count: int) -> tuple[
         model: With static shapes.
         groups: In the order they run.
     """
-    import onnx
-
-    typed = onnx.shape_inference.infer_shapes(model)
     starts = _starts(groups, count)
     ends = [*starts[1:], len(model.graph.node)]
     found = []
@@ -54,9 +82,7 @@ def suffixes(model: ModelProto, groups: Sequence[OpGroup], count: int) -> tuple[
             for group in groups
             if start <= group.nodes[0] < end
         )
-        ending = _from_node(typed, start)
-        inputs = tuple(value.name for value in ending.graph.input)
-        found.append(Suffix(ending, own, inputs))
+        found.append(Suffix(model, start, own, _taken(model, start)))
     return tuple(found)
 
 
@@ -72,29 +98,13 @@ def _starts(groups: Sequence[OpGroup], count: int) -> list[int]:
     return starts
 
 
-def _from_node(model: ModelProto, start: int) -> ModelProto:
-    from onnx import ModelProto, TensorProto, helper
-
-    graph = model.graph
-    nodes = list(graph.node)[start:]
-    constants = {tensor.name for tensor in graph.initializer}
-    given = {name for node in nodes for name in node.output}
-    outputs = [output for output in graph.output if output.name in given]
+def _taken(model: ModelProto, start: int) -> tuple[str, ...]:
+    """What the nodes from there on take and do not give."""
+    nodes = list(model.graph.node)[start:]
+    known = {tensor.name for tensor in model.graph.initializer}
+    known |= {name for node in nodes for name in node.output}
     used = dict.fromkeys(name for node in nodes for name in node.input if name)
-    taken = [name for name in used if name not in given and name not in constants]
-    known = {value.name: value for value in (*graph.value_info, *graph.input)}
-    made = ModelProto()
-    made.CopyFrom(model)
-    del made.graph.node[:], made.graph.input[:], made.graph.initializer[:]
-    del made.graph.value_info[:], made.graph.output[:]
-    made.graph.node.extend(nodes)
-    made.graph.output.extend(outputs)
-    made.graph.input.extend(
-        known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
-        for name in taken
-    )
-    made.graph.initializer.extend(each for each in graph.initializer if each.name in used)
-    return made
+    return tuple(name for name in used if name not in known)
 
 
 class Prefixes:

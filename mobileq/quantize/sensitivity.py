@@ -15,7 +15,7 @@ from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.explain import channel_spread, reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
-from mobileq.quantize.partial_runs import Prefixes, suffixes
+from mobileq.quantize.partial_runs import Prefixes, suffixes, types_of
 from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import ModelSpec, Spec, TensorRange
 from mobileq.tasks.base import COUNT, Answer, Compared, Outputs, Reference, task_of
@@ -158,6 +158,7 @@ class _Alone:
     ) -> None:
         self._ranges = ranges
         self._suffixes = suffixes(model, groups, SUFFIX_COUNT)
+        self._types = types_of(model)
         self._inputs = {value.name for value in model.graph.input}
         prefixes = Prefixes(model, self._suffixes)
         self._runs = []
@@ -186,7 +187,7 @@ class _Alone:
         entered: set[str] = set()
         for at, part in enumerate(self._suffixes):
             # One thread each: groups are worked on side by side.
-            simulator = Simulator(part.model, part.groups, self._ranges, threads=1)
+            simulator = Simulator(part.model(self._types), part.groups, self._ranges, threads=1)
             for group in simulator.groups:
                 # What the model takes is rounded with the first that takes it.
                 entries = self._inputs.intersection(simulator.touched[group.name]) - entered

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 _SWITCH = "mobileq_switch_"
+_OURS = "mobileq/"
 _FLOAT = "/float"
+_ROUNDED = "/int8"
+"""Ends the names of rounded weights."""
 
 
 class Simulator:
@@ -36,7 +39,6 @@ class Simulator:
         groups: Those that can be switched: of whose tensors all have ranges.
         touched: Of these, see `touched_tensors`.
         switches: All that `run` can round.
-        model: With the switches as inputs, serialized.
 
     Args:
         model: The prepared float model.
@@ -60,9 +62,8 @@ class Simulator:
         )
         self.touched = touched_tensors(model, self.groups)
         self._outputs = [output.name for output in model.graph.output]
-        made, self.switches = _switchable(model, self.groups, self.touched, ranges)
-        self.model = made.SerializeToString()
-        self._session = open_session(self.model, SessionOptions(threads=threads, keep_pairs=True))
+        made, self.switches = switchable(model, self.groups, self.touched, ranges)
+        self._session = open_session(made, SessionOptions(threads=threads, keep_pairs=True))
 
     def parts(self, groups: Collection[str]) -> set[str]:
         """All that is rounded where these groups are integer, for `run`."""
@@ -84,7 +85,7 @@ def inside(group: str) -> str:
     return f"inside {group}"
 
 
-def _switchable(
+def switchable(
     model: ModelProto,
     groups: tuple[OpGroup, ...],
     touched: Mapping[str, tuple[str, ...]],
@@ -132,6 +133,7 @@ def _switchable(
         helper.make_tensor_value_info(_SWITCH + name, TensorProto.BOOL, []) for name in switches
     )
     del graph.value_info[:]
+    _write(graph, model.graph)
     return made, tuple(switches)
 
 
@@ -146,7 +148,7 @@ def _inside(
         between = {name: f"{name}/raw" for name in member.output if name in group.tensors[:-1]}
         renamed = dict(inner)
         if group.weights is not None and group.weights in member.input:
-            weights.append(_rounded_weights(graph, group.weights, member))
+            weights.append(_unwritten(graph, group.weights))
             renamed[group.weights] = weights[-1].name
         integer.append(_renamed(member, renamed, between))
         for name, raw in between.items():
@@ -179,7 +181,7 @@ def _switch(
         "If",
         [_SWITCH + name],
         results,
-        name=f"mobileq/{name}",
+        name=_OURS + name,
         then_branch=branch("then", rounded, constants or []),
         else_branch=branch("else", plain, []),
     )
@@ -235,15 +237,40 @@ class _Rounding:
         return self._made[tensor]
 
 
-def _rounded_weights(graph: GraphProto, name: str, node: NodeProto) -> TensorProto:
-    """The weights rounded per output channel, symmetrically, to 8 bits."""
+def _unwritten(graph: GraphProto, name: str) -> TensorProto:
+    """What becomes the rounded weights in a branch, see `_write`. Nodes are copied on their way
+    into the graph, and weights are not to be."""
+    from onnx import TensorProto
+
+    tensor = _constant(graph, name)
+    return TensorProto(name=name + _ROUNDED, data_type=TensorProto.FLOAT, dims=tensor.dims)
+
+
+def _write(made: GraphProto, graph: GraphProto) -> None:
+    """The weights rounded per output channel, symmetrically, to 8 bits, into all branches."""
+    for switch in made.node:
+        for branch in (each.g for each in switch.attribute if switch.name.startswith(_OURS)):
+            takers = {name: node for node in branch.node for name in node.input}
+            for tensor in branch.initializer:
+                weights = _constant(graph, tensor.name.removesuffix(_ROUNDED))
+                tensor.raw_data = _rounded_weights(weights, takers[tensor.name])
+
+
+def _constant(graph: GraphProto, name: str) -> TensorProto:
+    return next(tensor for tensor in graph.initializer if tensor.name == name)
+
+
+def _rounded_weights(tensor: TensorProto, node: NodeProto) -> bytes:
     import numpy as np
     from onnx import numpy_helper
 
-    tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
     values = numpy_helper.to_array(tensor)
     axis = channel_axis(node, values.ndim)
     others = tuple(index for index in range(values.ndim) if index != axis)
     scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127.0, 1e-12)
-    rounded = np.clip(np.round(values / scale), -127, 127) * scale
-    return numpy_helper.from_array(rounded.astype(np.float32), f"{name}/int8")
+    rounded = values / scale
+    np.round(rounded, out=rounded)
+    np.clip(rounded, -127, 127, out=rounded)
+    rounded *= scale
+    data: bytes = rounded.astype("<f4", copy=False).tobytes()
+    return data

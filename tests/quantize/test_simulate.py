@@ -11,7 +11,7 @@ from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.sensitivity import GroupSensitivity, rank_groups
-from mobileq.quantize.simulate import Simulator, inside
+from mobileq.quantize.simulate import Simulator, inside, switchable
 from mobileq.spec import TensorRange
 
 from .noise import output_sqnr
@@ -74,9 +74,12 @@ def test_keeping_the_most_sensitive_groups_float_helps_more_than_keeping_the_lea
 
 
 def test_a_tensor_takes_at_most_255_steps_where_it_is_rounded_and_only_there(
-    simulator: Simulator, samples: list[dict[str, Any]], ranges: dict[str, TensorRange]
+    demo: PreparedModel,
+    simulator: Simulator,
+    samples: list[dict[str, Any]],
+    ranges: dict[str, TensorRange],
 ) -> None:
-    tapped = onnx.load_from_string(simulator.model)
+    tapped, _ = switchable(demo.model, simulator.groups, simulator.touched, ranges)
     group = simulator.groups[3]
     tapped.graph.output.append(onnx.ValueInfoProto(name=group.name))
     session = onnxruntime.InferenceSession(

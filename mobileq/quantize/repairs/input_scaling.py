@@ -100,20 +100,25 @@ def _noise(channels: Channels, span: Span, extent: _Extent, factors: Vector) -> 
     step = (extent.reach * factors).max() / _LEVELS
     total = 0.0
     for user in span.users:
-        columns = channels.columns(user).astype(np.float64) / factors[:, None]
+        squares = channels.columns(user).astype(np.float64)
+        squares /= factors[:, None]
+        squares **= 2
         group = channels.group(user)
         power = extent.power * factors**2
-        from_activation = step**2 * (columns**2).sum()
+        from_activation = step**2 * squares.sum()
+        squares *= power[:, None]
+        signal = float(squares.sum())
+        del squares  # there are a few copies of large weights as it is
         # Steps of the weights are per output channel: of each group, over its inputs and places.
         weights = channels.weights(user).astype(np.float64)
         inputs = factors.reshape(group, 1, -1, *[1] * (weights.ndim - 2))
-        split = weights.reshape(group, -1, *weights.shape[1:]) / inputs
-        rows = np.abs(split).max(axis=tuple(range(2, split.ndim))) / _CODES
+        split = weights.reshape(group, -1, *weights.shape[1:])
+        split /= inputs
+        rows = np.abs(split, out=split).max(axis=tuple(range(2, split.ndim))) / _CODES
         places = float(np.prod(weights.shape[2:]))
         from_weights = places * float(
             ((rows**2).sum(axis=1) * power.reshape(group, -1).sum(axis=1)).sum()
         )
-        signal = float((power[:, None] * columns**2).sum())
         total += (from_activation + from_weights) / max(signal, 1e-30)
     return total
 
