@@ -90,8 +90,8 @@ def _told_states() -> Iterator[str]:
             "one run over the same code"
             if states.states == 1
             else f"{states.states} states of the code: {states.latest} tests, those that had not"
-            " been right and those of operators that had changed, ran at the latest, and what had"
-            " been right before was not run again"
+            " been right, those of operators that had changed and some others, ran at the latest,"
+            " and what had been right before was not run again"
         )
         yield f"The column of {_TARGETS[target]} is of {whole}."
 
