@@ -50,7 +50,7 @@ ROOMS = {
         *("mobileq/targets/mnn/", f"{_APP}mnn/"),
         "android_template/app/src/main/java/com/taobao/android/mnn/",
     ),
-    "onnxruntime": ("mobileq/targets/onnxruntime/", "mobileq/onnx_runtime.py"),
+    "onnxruntime": ("mobileq/targets/onnxruntime/", "mobileq/onnx_runtime/"),
 }
 """Where the words are at home. Files of a room that has not been built yet count as its own."""
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+")
