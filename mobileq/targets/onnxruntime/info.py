@@ -15,6 +15,8 @@ OrtReduceRange = Literal["no", "yes"]
 OrtMethod = Literal["mobileq", "MinMax", "Entropy", "Percentile"]
 OrtFile = Literal["onnx", "ort"]
 
+PRODUCER = "mobileq-onnxruntime"
+"""Not mobileq's name alone, which models to convert may have, as the demo's does."""
 METHOD, FILE = "ort_method", "ort_file"
 KERNELS, FORMAT, TYPES = "ort_kernels", "ort_format", "ort_types"
 GRANULARITY, REDUCE_RANGE = "ort_granularity", "ort_reduce_range"
@@ -37,8 +39,8 @@ INFO = TargetInfo(
     title="ONNX Runtime",
     suffix=".onnx",
     suffix_option=FILE,
-    # Behind the IR version, one byte, stands who wrote the file.
-    mark=(2, b"\x12\x07mobileq"),
+    # Behind the IR version, one byte, stands who wrote the file: field 2, its length, the name.
+    mark=(2, b"\x12" + bytes([len(PRODUCER)]) + PRODUCER.encode()),
     implementation="mobileq.targets.onnxruntime.target:OrtTarget",
     precisions=(
         PrecisionInfo(name="fp32", gentler=None, tolerance=FLOAT32, is_default=True),

@@ -14,6 +14,7 @@ import msgspec
 
 from mobileq.spec import ModelSpec, QuantRecipe
 from mobileq.targets.embedded import KEY, common_entries, described_model, own_description
+from mobileq.targets.onnxruntime.info import PRODUCER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def with_metadata(model: ModelProto, spec: ModelSpec, recipe: QuantRecipe) -> by
     """
     from onnx import helper
 
-    model.producer_name = KEY
+    model.producer_name = PRODUCER
     model.ClearField("producer_version")
     model.ClearField("doc_string")
     entries = {name: str(value) for name, value in common_entries(spec).items()}

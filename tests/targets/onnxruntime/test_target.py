@@ -110,7 +110,10 @@ def test_feeds_that_the_file_cannot_take_are_told(convert):
             runner.run(feeds)
 
 
-@pytest.mark.parametrize("content", [b"nothing like a model", b"\x08\x08\x12\x07mobileq" + b"\xff"])
+MARKED = b"\x08\x08\x12\x13mobileq-onnxruntime\xff"
+
+
+@pytest.mark.parametrize("content", [b"nothing like a model", MARKED])
 def test_damaged_file_is_one_sentence(tmp_path, content):
     path = tmp_path / "x.onnx"
     path.write_bytes(content)
