@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample, SampleSet
 
 COMPARED = 8
-"""Pictures whose outputs are kept and compared; of more, answers alone are."""
+"""Pictures whose outputs are kept and compared; of more, answers alone are. Where the measure can't
+decide on so few pictures it is the error of all of them that does."""
 UNLABELLED = 24
 
 
@@ -118,13 +119,16 @@ class Decision:
         self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
     ) -> None:
         self._task, self._pictures = task_of(spec), pictures
+        measure = self._task.measure
+        by_error = measure is not None and len(pictures) < measure.decisive
+        compared = len(pictures) if by_error else COMPARED
         self._samples: list[Sample] = []
         self._references: list[Reference] = []
         self._answers: list[Answer] = []
         self._counts: list[int] = []
         done = run_each(runner, pictures.feeds(spec))
         for sample, outputs in tracked(done, progress, "Running the float model", len(pictures)):
-            if len(self._references) < COMPARED:
+            if len(self._references) < compared:
                 self._references.append(self._task.reference(outputs))
             self._samples.append(sample.without_images())
             answers = self._task.read(outputs, sample, "all")

@@ -69,7 +69,9 @@ def test_a_classifier_is_converted_and_validated_by_its_best_classes(
     assert manifest.measurements["tflite-int8"]["lost_top1"] == 0.0
     report = json.loads((bundle / "report.json").read_text())
     # A dozen classes that are right or not tell nothing: files were chosen by the error.
-    assert all(trial["few_objects"] for trial in report["plans"]["tflite-int8"]["trials"])
+    trials = report["plans"]["tflite-int8"]["trials"]
+    assert all(trial["few_objects"] for trial in trials)
+    assert trials[-1]["repairs"][-1] == "weight-rounding"
     golden = json.loads((bundle / "golden" / "golden.json").read_text())
     (best,) = golden["classes"]
     assert best[0]["class_id"] == 2  # pictures/blue comes first
