@@ -103,7 +103,7 @@ class Child:
                 start_new_session=True,
             )
         self._tidy.detach()
-        self._tidy = weakref.finalize(self, _end, self._process, self.folder)
+        self._tidy = weakref.finalize(self, _end, self._process, self.folder, os.getpid())
         for line in self._lines:
             line.begin()
         self._idle: queue.LifoQueue[Line] = queue.LifoQueue()
@@ -209,7 +209,8 @@ class Child:
     @property
     def is_running(self) -> bool:
         """Whether it can be asked anything."""
-        return self._process.poll() is None and not self._lines[0].writer.closed
+        is_open = self._process.poll() is None and not self._lines[0].writer.closed
+        return is_open and self.folder.is_dir()
 
     def kill(self) -> None:
         """End it at once, from any thread; who waits for an answer gets an error."""
@@ -237,8 +238,14 @@ done_whole(weakref.finalize.__call__)
 
 
 @done_whole
-def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Of a child that nobody has closed, too: one that runs could still write into its folder."""
+def _end(process: subprocess.Popen[bytes], folder: Path, owner: int) -> None:
+    """Of a child that nobody has closed, too: one that runs could still write into its folder.
+
+    A process that was forked from the owner has a copy of all this, and may forget it; the child
+    and its folder are still the owner's.
+    """
+    if os.getpid() != owner:
+        return
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -144,7 +144,7 @@ def test_an_empty_calibration_folder(convert: Convert, tmp_path: Path) -> None:
         (("--calib-count", -3), "--calib-count must be at least 1."),
         (("--calib", "/nowhere/at/all"), "There is no file or folder /nowhere/at/all."),
         (("--family", "yolox"), "The model is not of the family yolox"),
-        (("--family", "resnet"), "There is no family 'resnet'. Try: The families are nanodet"),
+        (("--family", "resnet"), "There is no family 'resnet'. Try: The families are caffe"),
         (("--labels", "/nowhere/labels.txt"), "There is no file of labels /nowhere/labels.txt."),
         (("--spec", "/nowhere/spec.toml"), "There is no spec file /nowhere/spec.toml."),
         (("--input-shape", "images:1,3,320,320"), "is 160 in the model (1 x 3 x 160 x 160)"),

@@ -117,7 +117,7 @@ def test_figures_of_boxes_are_written_as_they_have_always_been(report):
     written = {**fields, "accuracy": accuracy, "agreement": agreement}
     document = to_json(written)
     found = from_json(document, ArtifactScores, "report.json")
-    assert set(msgspec.json.decode(to_json(found))) == {*written, "cosine", "sqnr_db"}
+    assert set(msgspec.json.decode(to_json(found))) == {*written, "cosine", "lost", "sqnr_db"}
     assert to_json([found.accuracy, found.agreement]) == to_json([accuracy, agreement])
 
 

@@ -243,6 +243,35 @@ def test_temporary_files_of_a_child_go_with_it(tmp_path, monkeypatch):
     assert not place.exists()
 
 
+@LINUX
+def test_process_that_was_forked_leaves_the_owners_child_alone():
+    code = (
+        "import gc, os, sys\n"
+        "from mobileq.external.child import Child\n"
+        "child = Child('handlers:Worker', stage='testing', tool='The tool')\n"
+        "if os.fork() == 0:\n"
+        "    del child\n"
+        "    gc.collect()\n"
+        "    sys.exit()\n"
+        "os.wait()\n"
+        "print(child.folder.is_dir(), child.is_running)\n"
+        "child.close()\n"
+        "print(child.folder.exists(), child.is_running)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["True", "True", "False", "False"], done.stderr
+
+
+def test_child_without_its_folder_is_not_asked(child):
+    child.folder.rmdir()
+    assert not child.is_running
+
+
 def test_dead_child_answers_every_request_with_the_same_error(child):
     for _ in range(3):
         with pytest.raises(ToolError, match="SIGABRT"):

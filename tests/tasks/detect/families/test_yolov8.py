@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from mobileq.errors import UsageError
-from mobileq.preparation.recognise import families, recognise, recognise_shapes
+from mobileq.preparation.recognise import recognise, recognise_shapes
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.spec.decode import HeadOutput
+from mobileq.tasks.detect.recognition import FAMILIES
 from tests.graph.builders import (
     NAMES4,
     NCHW640,
@@ -47,7 +48,7 @@ def test_other_task_in_the_metadata_is_not_decoded(task: str) -> None:
     model = yolov8(metadata={"task": task, "names": NAMES4})
     found = recognise(model)
     assert (found.spec.family, found.spec.decode) == (None, None)
-    assert set(found.reasons) == set(families())
+    assert set(found.reasons) == set(FAMILIES)
     assert f"task '{task.lower()}'" in found.reasons["yolov8"]
     with pytest.raises(UsageError, match=task.lower()):
         recognise(model, family="yolov8")
