@@ -129,7 +129,12 @@ def _fetch(group: str, pom: str, folder: Path) -> None:
     for archive in scratch.glob("*.aar"):
         with zipfile.ZipFile(archive) as opened, opened.open("classes.jar") as classes:
             archive.with_suffix(".jar").write_bytes(classes.read())
-    scratch.rename(folder)
+    try:
+        scratch.rename(folder)
+    except OSError:  # another worker fetched them meanwhile
+        shutil.rmtree(scratch)
+        if not folder.exists():
+            raise
 
 
 def write_library_r(output: Path, *groups: str) -> list[str]:
