@@ -1,13 +1,16 @@
-"""Any runner, in a child process of its own: what a wrong file does to it stays there."""
+"""What runs in child processes: converters, and any runner. What a wrong file does stays there."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mobileq.errors import MobileqError
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
 from mobileq.spec import TensorSpec
@@ -15,6 +18,31 @@ from mobileq.targets.base import Runner, Tensors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class KeptChild:
+    """A child that converts, kept from one conversion to the next: to start one takes as long as
+    most of its work. It ends where a request fails, for it may have crashed."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    @contextmanager
+    def asked(self, start: Callable[[], Child]) -> Iterator[Child]:
+        """The child, started where there is none."""
+        if self._child is None:
+            self._child = start()
+        try:
+            yield self._child
+        except MobileqError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it; safe to call where there is none."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
 
 
 class HostedRunner:

@@ -12,7 +12,7 @@ import pytest
 from mobileq.errors import InputError, ToolError
 from mobileq.external.child import Child
 from mobileq.spec import QuantParams, TensorSpec
-from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.hosted import HostedRunner, KeptChild
 
 INPUTS = (
     TensorSpec(
@@ -99,3 +99,26 @@ def test_errors_for_people_pass_through(tmp_path):
         HostedRunner(
             "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner", path, (), (), tool="It"
         )
+
+
+def test_kept_child_serves_until_a_request_fails(file):
+    started: list[Child] = []
+
+    def start() -> Child:
+        started.append(Child("mobileq.targets.hosted:RunnerHandler", stage="x", tool="It"))
+        return started[-1]
+
+    options = {"path": str(file), "inputs": [], "outputs": [], "options": {}}
+    kept = KeptChild()
+    for _ in range(2):
+        with kept.asked(start) as child:
+            child.request("open", {"runner": "runners:Doubling", **options})
+    assert len(started) == 1
+    with pytest.raises(ToolError), kept.asked(start) as child:
+        child.request("open", {"runner": "runners:NoSuchClass", **options})
+    assert not started[0].is_running
+    with kept.asked(start) as child:
+        assert child is started[1]
+    kept.close()
+    kept.close()
+    assert not started[1].is_running

@@ -6,19 +6,18 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.errors import MobileqError, ToolError, UsageError, VerificationError
+from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
 from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
-from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.culprit import refuse_known, unsupported
 from mobileq.targets.mnn.flatbuffer import put_vectors
@@ -57,13 +56,11 @@ class MnnTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._children = ExitStack()
-        self._child: Child | None = None
+        self._child = KeptChild()
 
     def close(self) -> None:
         """See `Target.close`."""
-        self._children.close()
-        self._child = None
+        self._child.close()
 
     def open(
         self,
@@ -155,23 +152,18 @@ class MnnTarget:
         """In the child that is kept: to start one takes as long as most of its work."""
         import onnx
 
-        if self._child is None:
-            self._child = self._children.enter_context(_child(job))
         try:
-            if job.recipe.precision in _DIRECT:
-                _from_onnx(self._child, job, job.output, *_DIRECT[job.recipe.precision])
-                _run_once(self._child, job.model, job.output)
-                return (), self._child.request("outline", {"path": str(job.output)})[0]
-            return _through_json(self._child, job)
+            with self._child.asked(lambda: _child(job)) as child:
+                if job.recipe.precision in _DIRECT:
+                    _from_onnx(child, job, job.output, *_DIRECT[job.recipe.precision])
+                    _run_once(child, job.model, job.output)
+                    return (), child.request("outline", {"path": str(job.output)})[0]
+                return _through_json(child, job)
         except ToolError as error:
-            self.close()  # it may have crashed
             found = unsupported(onnx.load(job.model), error, lambda model: _try(job, model))
             if found is None:
                 raise
             raise found from error
-        except MobileqError:
-            self.close()
-            raise
 
 
 def _rewritten(job: ConversionJob) -> ConversionJob:

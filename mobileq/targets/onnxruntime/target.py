@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from mobileq.errors import MobileqError, VerificationError
+from mobileq.errors import VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
 from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
-from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.onnxruntime.info import FILE, INFO, METHOD
 from mobileq.targets.onnxruntime.metadata import with_metadata
@@ -46,13 +45,11 @@ class OrtTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._children = ExitStack()
-        self._child: Child | None = None
+        self._child = KeptChild()
 
     def close(self) -> None:
         """See `Target.close`."""
-        self._children.close()
-        self._child = None
+        self._child.close()
 
     def open(
         self,
@@ -195,18 +192,16 @@ class OrtTarget:
             )
 
     def _request(self, job: ConversionJob, command: str, fields: Fields) -> Fields:
-        """In the child that is kept: to start one takes as long as most of its work."""
-        if self._child is None:
-            child = Child(
-                "mobileq.targets.onnxruntime.worker:OrtWorker",
-                stage=f"converting {job.spec.name}",
-                tool="ONNX Runtime",
-                advice="Try another precision, or report the model.",
-            )
-            self._child = self._children.enter_context(child)
+        """In the child that is kept."""
         fields = {**fields, "spec": msgspec.to_builtins(job.spec)}
-        try:
-            return self._child.request(command, fields)[0]
-        except MobileqError:
-            self.close()  # it may have crashed
-            raise
+        with self._child.asked(lambda: _started(job)) as child:
+            return child.request(command, fields)[0]
+
+
+def _started(job: ConversionJob) -> Child:
+    return Child(
+        "mobileq.targets.onnxruntime.worker:OrtWorker",
+        stage=f"converting {job.spec.name}",
+        tool="ONNX Runtime",
+        advice="Try another precision, or report the model.",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Collection, Iterable
-from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,6 @@ import msgspec
 
 from mobileq.errors import (
     MissingDependencyError,
-    MobileqError,
     UnsupportedOperatorError,
     UsageError,
     VerificationError,
@@ -24,7 +22,7 @@ from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe, readings
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
-from mobileq.targets.hosted import HostedRunner
+from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
 from mobileq.targets.tflite.all_integer import float_reason
@@ -69,13 +67,11 @@ class TfliteTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._quantizers = ExitStack()
-        self._quantizer: Child | None = None
+        self._quantizer = KeptChild()
 
     def close(self) -> None:
         """See `Target.close`."""
-        self._quantizers.close()
-        self._quantizer = None
+        self._quantizer.close()
 
     def open(
         self,
@@ -161,17 +157,9 @@ class TfliteTarget:
         if job.recipe.precision in CALIBRATED:
             fields.update(_file_plan(job, base))
         with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
-            if self._quantizer is None:
-                # Importing the quantizer takes longer than most of its work.
-                stage = f"quantizing {job.spec.name}"
-                self._quantizer = self._quantizers.enter_context(
-                    _child(job, stage, "ai-edge-quantizer")
-                )
-            try:
-                notes = tuple(self._quantizer.request("quantize", fields)[0]["notes"])
-            except MobileqError:
-                self.close()  # it may have crashed
-                raise
+            stage = f"quantizing {job.spec.name}"
+            with self._quantizer.asked(lambda: _child(job, stage, "ai-edge-quantizer")) as child:
+                notes = tuple(child.request("quantize", fields)[0]["notes"])
         if job.recipe.precision == "int8-full":
             _require_integers(job, base, fields["ranges"])
         return notes
