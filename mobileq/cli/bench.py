@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import AdbPath, Json, Serial, split_list
+from mobileq.cli.options import (
+    AdbPath,
+    ArtifactNames,
+    BundleFolder,
+    Delegates,
+    Json,
+    RunnerFolder,
+    Serial,
+    split_list,
+)
 
 
 def bench(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
-    artifact: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Which of its files: tflite-int8, or int8. Can be repeated; by default all.",
-            metavar="NAME",
-        ),
-    ] = None,
-    delegate: Annotated[
-        str, typer.Option(help="What they run on: cpu, gpu, nnapi; separated by commas.")
-    ] = "cpu",
+    bundle: BundleFolder,
+    artifact: ArtifactNames = None,
+    delegate: Delegates = "cpu",
     threads: Annotated[
         str,
         typer.Option(help="On the CPU, separated by commas; 0: one for each processor."),
     ] = "0",
     runs: Annotated[int, typer.Option(help="Analyses that are timed.")] = 50,
     warmup: Annotated[int, typer.Option(help="Analyses before that.")] = 5,
-    runner: Annotated[
-        Path | None,
-        typer.Option(help="The folder of `mobileq runner build`, if not the user's data."),
-    ] = None,
+    runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,
     json: Json = False,

@@ -10,12 +10,21 @@ import typer
 Model = Annotated[
     Path, typer.Argument(help="A bundle, or a .onnx, .tflite or .mnn file.", metavar="MODEL")
 ]
+BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")]
 Pictures = Annotated[
     list[Path],
     typer.Argument(help="Pictures, folders, patterns or videos.", metavar="IMAGES..."),
 ]
 ArtifactName = Annotated[
     str | None, typer.Option("--artifact", help="Which file of the bundle: tflite-int8, or int8.")
+]
+ArtifactNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--artifact",
+        help="Which of its files: tflite-int8, or int8. Can be repeated; by default all.",
+        metavar="NAME",
+    ),
 ]
 DrawTo = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for what is drawn.")]
 Score = Annotated[
@@ -72,6 +81,17 @@ Interpreter = Annotated[
     typer.Option(help="Runs .tflite files: ai_edge_litert, tensorflow, or auto (what is there)."),
 ]
 
+Delegates = Annotated[
+    str,
+    typer.Option(
+        "--delegate",
+        help="What the phone runs files on: cpu, gpu, nnapi; separated by commas.",
+    ),
+]
+RunnerFolder = Annotated[
+    Path | None,
+    typer.Option("--runner", help="The folder of `mobileq runner build`, if not the user's data."),
+]
 Serial = Annotated[
     str | None,
     typer.Option(

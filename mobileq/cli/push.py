@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import AdbPath, Json, Serial
+from mobileq.cli.options import AdbPath, ArtifactNames, BundleFolder, Json, Serial
 
 
 def push(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
-    artifact: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Which of its files: tflite-int8, or int8. Can be repeated; by default all.",
-            metavar="NAME",
-        ),
-    ] = None,
+    bundle: BundleFolder,
+    artifact: ArtifactNames = None,
     clean: Annotated[
         bool, typer.Option("--clean", help="Take the bundle off the phone instead.")
     ] = False,

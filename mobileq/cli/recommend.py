@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import Json
+from mobileq.cli.options import BundleFolder, Json
 from mobileq.errors import EXIT_BUDGET_MISSED
 
 
 def recommend(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    bundle: BundleFolder,
     max_loss: Annotated[
         float | None,
         typer.Option(help="Most that may be lost of mAP50-95 or top-1: 0.01 is one point."),

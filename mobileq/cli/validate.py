@@ -7,12 +7,21 @@ from typing import Annotated
 
 import typer
 
-from mobileq.cli.options import AdbPath, Interpreter, Json, Serial, split_list
+from mobileq.cli.options import (
+    AdbPath,
+    BundleFolder,
+    Delegates,
+    Interpreter,
+    Json,
+    RunnerFolder,
+    Serial,
+    split_list,
+)
 from mobileq.errors import EXIT_FAILED, MobileqError
 
 
 def validate(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    bundle: BundleFolder,
     images: Annotated[
         Path,
         typer.Option(help="Folder of pictures; without labels whatever `convert --calib` takes."),
@@ -44,13 +53,8 @@ def validate(
         bool,
         typer.Option("--device", help="Run the files on a phone, too; see docs/phones.md."),
     ] = False,
-    delegate: Annotated[
-        str, typer.Option(help="What they run on there: cpu, gpu, nnapi; separated by commas.")
-    ] = "cpu",
-    runner: Annotated[
-        Path | None,
-        typer.Option(help="The folder of `mobileq runner build`, if not the user's data."),
-    ] = None,
+    delegate: Delegates = "cpu",
+    runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,
     json: Json = False,

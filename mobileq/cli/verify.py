@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from mobileq.cli.options import Json
+from mobileq.cli.options import BundleFolder, Json
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")],
+    bundle: BundleFolder,
     json: Json = False,
 ) -> int:
     """Check a bundle's files against the hashes in its manifest."""
