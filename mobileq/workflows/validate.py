@@ -16,7 +16,7 @@ import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError
-from mobileq.evaluate.bootstrap import resamples, standard_error
+from mobileq.evaluate.bootstrap import PERFECT, Estimate, resamples
 from mobileq.evaluate.report import (
     REPORT_NAME,
     ArtifactScores,
@@ -212,7 +212,7 @@ class _Measuring:
         self._reference = self._as_asked(reference_of(bundle.path, bundle.manifest.model))
         self._has_answers = task_of(bundle.manifest.model).measure is not None
         self._wanted: Answers | None = None
-        self._own: Scored | None = None
+        self._own: Estimate | None = None
 
     def _as_asked(self, model: OpenModel) -> OpenModel:
         return dataclasses.replace(model, interpreter=self._interpreter, threads=self._threads)
@@ -276,13 +276,11 @@ class _Measuring:
         found = self._run(self._reference, answers.update)
         if not self._has_answers:
             return found
-        self._wanted, self._own = answers, self._accuracy(found.name, answers)
-        if self._own is None:
+        self._wanted, accuracy = answers, self._accuracy(found.name, answers)
+        if accuracy is None:
             return found
-        # Kept of each resample: the matches of a model's pictures are large.
-        drawn = self._own.resampled(resamples(len(answers.shown)))
-        self._own = Scored(self._own.figures, lambda _: drawn)
-        return msgspec.structs.replace(found, accuracy=self._own.figures)
+        self._own = _estimate(answers, accuracy)
+        return msgspec.structs.replace(found, accuracy=accuracy.figures)
 
     def _scores(self, model: OpenModel) -> tuple[ArtifactScores, Answers | None]:
         """Its figures, and its answers where they can be read."""
@@ -307,17 +305,13 @@ class _Measuring:
 
     def _lost(self, answers: Answers, accuracy: Scored | None, agreement: Scored) -> Lost | None:
         """Of the task's figure, with its standard error where there is more than one picture."""
-        measure, weights = answers.task.measure, resamples(len(answers.shown))
-        assert measure is not None
         if self._own is not None and accuracy is not None:
-            value = measure.value(self._own.figures) - measure.value(accuracy.figures)
-            drawn = self._own.resampled(weights) - accuracy.resampled(weights)
+            lost = self._own - _estimate(answers, accuracy)
         elif agreement.figures[COUNT]:
-            value = 1.0 - measure.value(agreement.figures)
-            drawn = agreement.resampled(weights)
+            lost = PERFECT - _estimate(answers, agreement)
         else:
             return None
-        return Lost(value=value, error=standard_error(drawn) if len(answers.shown) > 1 else None)
+        return Lost(value=lost.value, error=lost.error if len(answers.shown) > 1 else None)
 
     def _run(self, model: OpenModel, update: Callable[[Sample, Tensors], None]) -> ArtifactScores:
         feeds: Tensors = {}
@@ -340,6 +334,14 @@ class _Measuring:
             return None
         with self._progress.stage(f"Scoring {name}"):
             return answers.accuracy(self._samples.truth, self._samples.keys)
+
+
+def _estimate(answers: Answers, scored: Scored) -> Estimate:
+    """Of the task's figure."""
+    measure = answers.task.measure
+    assert measure is not None
+    weights = resamples(len(answers.shown))
+    return Estimate(measure.value(scored.figures), scored.resampled(weights))
 
 
 def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:
