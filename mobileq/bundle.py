@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from mobileq.manifest import (
 from mobileq.page import Page, Told
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
+from mobileq.spec import Artifact
 from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 
@@ -298,6 +300,26 @@ def require_artifacts(bundle: Bundle) -> None:
             f"The bundle {bundle.path} has no model files.",
             "Make it again with `mobileq convert`.",
         )
+
+
+def artifacts_named(bundle: Bundle, names: Sequence[str]) -> tuple[Artifact, ...]:
+    """Of each name (`tflite-int8`, `int8` of every target, or a file's) those that have it; all
+    where none is given.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    artifacts = bundle.manifest.artifacts
+    if not names:
+        return artifacts
+    found: list[Artifact] = []
+    for name in names:
+        named = [a for a in artifacts if name in (a.name, a.precision, Path(a.path).name)]
+        if not named:
+            known = ", ".join(each.name for each in artifacts)
+            raise UsageError(f"{bundle.path} has no artifact {name!r}.", f"Choose of: {known}.")
+        found += named
+    return tuple(found)
 
 
 def verify_bundle(path: StrPath) -> VerifyReport:

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mobileq.bundle import Bundle, read_bundle, require_artifacts
 from mobileq.device.runner.client import Accelerator, Benched
 from mobileq.errors import InputError, UsageError, VerificationError
@@ -194,29 +196,21 @@ def _row(
         with closing(phone.open(artifact, delegate, threads)) as runner:
             found = runner.bench(frame, runs=often[0], warmup=often[1])
             took = tuple(map(str, runner.delegations))
-            return _filled(row, found, runner.loaded.load_ns, (before, phone.thermal()), took)
+            row = _filled(row, found, runner.loaded.load_ns)
+            thermal = (before, phone.thermal())
+            return msgspec.structs.replace(row, thermal=thermal, delegations=took)
     except VerificationError as error:
-        return BenchRow(
-            artifact=row.artifact, delegate=delegate, threads=threads, problem=error.message
-        )
+        return msgspec.structs.replace(row, problem=error.message)
 
 
-def _filled(
-    row: BenchRow,
-    found: Benched,
-    load_ns: int,
-    thermal: tuple[str | None, str | None],
-    delegations: tuple[str, ...],
-) -> BenchRow:
+def _filled(row: BenchRow, found: Benched, load_ns: int) -> BenchRow:
     import numpy as np
 
     def milliseconds(nanos: float) -> float:
         return round(float(nanos) / 1e6, 3)
 
-    return BenchRow(
-        artifact=row.artifact,
-        delegate=row.delegate,
-        threads=row.threads,
+    return msgspec.structs.replace(
+        row,
         load_ms=milliseconds(load_ns),
         first_ms=milliseconds(found.first[1]),
         median_ms=milliseconds(np.median(found.inference)),
@@ -224,8 +218,6 @@ def _filled(
         preprocess_ms=milliseconds(np.median(found.preprocess)),
         postprocess_ms=milliseconds(np.median(found.postprocess)),
         peak_bytes=found.memory.peak_bytes,
-        thermal=thermal,
-        delegations=delegations,
     )
 
 

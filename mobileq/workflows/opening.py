@@ -143,7 +143,7 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
         InputError: What is there cannot be read.
     """
     if path.is_dir():
-        from mobileq.bundle import read_bundle, require_artifacts
+        from mobileq.bundle import artifacts_named, read_bundle, require_artifacts
 
         if overrides != Overrides():
             raise UsageError(
@@ -153,8 +153,8 @@ def open_model(path: Path, artifact: str | None, overrides: Overrides) -> OpenMo
             )
         bundle = read_bundle(path)
         require_artifacts(bundle)
-        chosen = _chosen(bundle.manifest.artifacts, artifact, path)
-        return of_artifact(path, bundle.manifest.model, chosen)
+        chosen = artifacts_named(bundle, () if artifact is None else (artifact,))
+        return of_artifact(path, bundle.manifest.model, chosen[0])
     if artifact is not None:
         raise UsageError(f"{path} is a lone file.", "Leave out --artifact.")
     target = file_target(path)
@@ -196,14 +196,6 @@ def _require_part(path: Path) -> None:
         ) from error
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def _chosen(artifacts: tuple[Artifact, ...], name: str | None, bundle: Path) -> Artifact:
-    for artifact in artifacts:
-        if name is None or name in (artifact.name, artifact.precision, Path(artifact.path).name):
-            return artifact
-    known = ", ".join(artifact.name for artifact in artifacts)
-    raise UsageError(f"{bundle} has no artifact {name!r}.", f"Choose of: {known}.")
 
 
 def _require_source(path: Path) -> None:

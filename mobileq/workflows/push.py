@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobileq.bundle import Bundle, read_bundle, require_artifacts, verify_bundle
+from mobileq.bundle import (
+    Bundle,
+    artifacts_named,
+    read_bundle,
+    require_artifacts,
+    verify_bundle,
+)
 from mobileq.device.adb import find_adb
 from mobileq.device.facts import TEMPORARY
 from mobileq.device.files import LocalFile, RemoteFolder
 from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import InputError
 from mobileq.hashing import file_digest
 from mobileq.manifest import MANIFEST_NAME
 from mobileq.page import Page, Told, megabytes, plural
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
-from mobileq.spec import Artifact
 
 _LABELS = "labels.txt"
 
@@ -144,7 +149,7 @@ def _files(path: Path, names: Sequence[str]) -> list[LocalFile]:
     """
     bundle = read_bundle(path)
     require_artifacts(bundle)
-    artifacts = _artifacts(bundle, names)
+    artifacts = artifacts_named(bundle, names)
     report = verify_bundle(path)
     differing = (*report.missing, *report.changed)
     if differing:
@@ -168,17 +173,3 @@ def _all_files(bundle: Bundle) -> list[LocalFile]:
     manifest = bundle.path / MANIFEST_NAME
     size_bytes = manifest.stat().st_size
     return [*files, LocalFile(MANIFEST_NAME, manifest, file_digest(manifest), size_bytes)]
-
-
-def _artifacts(bundle: Bundle, names: Sequence[str]) -> list[Artifact]:
-    artifacts = bundle.manifest.artifacts
-    if not names:
-        return list(artifacts)
-    found = []
-    for name in names:
-        fitting = [a for a in artifacts if name in (a.name, a.precision, Path(a.path).name)]
-        if not fitting:
-            known = ", ".join(each.name for each in artifacts)
-            raise UsageError(f"{bundle.path} has no artifact {name!r}.", f"Choose of: {known}.")
-        found += fitting
-    return found
