@@ -92,10 +92,9 @@ class RemoteFolder:
             DeviceError: It does not.
         """
         free = free_bytes(self._run(f"df -k {TEMPORARY}").text)
-        copies = self._copies([self._place(each.name) for each in files])
-        copies += self._copies([self._part(each) for each in files])
-        needed = sum(each.size_bytes for each in files)
-        needed -= sum(each.size_bytes for each in copies if each)  # what is replaced goes first
+        places = [self._place(each.name) for each in files]
+        there = self._bytes([*places, *map(self._part, files)])
+        needed = sum(each.size_bytes for each in files) - there  # what is replaced goes first
         if free is not None and needed + _RESERVE > free:
             raise DeviceError(
                 f"{TEMPORARY} of {self._phone.serial} has {megabytes(free)} free, and the files "
@@ -112,6 +111,15 @@ class RemoteFolder:
     def remove_all(self) -> None:
         """Remove it."""
         self._done(self._run(f"rm -rf {quoted(self.path)}"), "removed")
+
+    def send_all(self, files: Sequence[LocalFile], title: str) -> int:
+        """Send files one after the other, with a bar of that title; gives their bytes. Raises as
+        `send`."""
+        total = sum(each.size_bytes for each in files)
+        with self._progress.stage(title, total, "bytes") as advance:
+            for file in files:
+                self.send(file, advance)
+        return total
 
     def send(self, file: LocalFile, fed: Callable[[int], None]) -> None:
         """Send a file; it gets its name when it is whole and verified.
@@ -214,6 +222,17 @@ class RemoteFolder:
                 digest = digests[0] if digests else self._read_back(place)
                 found.append(_Copy(int(size), digest))
         return found
+
+    def _bytes(self, places: Sequence[str]) -> int:
+        """Of the files at these places, together."""
+        if not places:
+            return 0
+        answer = self._run(
+            f"for each in {' '.join(map(quoted, places))}; do\n"
+            '[ -f "$each" ] && wc -c < "$each"\ndone; true'
+        )
+        self._done(answer, "read")
+        return sum(map(int, answer.text.split()))
 
     def _read_back(self, place: str) -> str:
         return hashlib.sha256(self._run(f"cat {quoted(place)}").out).hexdigest()

@@ -125,10 +125,7 @@ def _pushed(
         missing = [each for each in missing if each.name != MANIFEST_NAME]
         missing += [each for each in files if each.name == MANIFEST_NAME]
         kept = [each for each in kept if each != MANIFEST_NAME]
-    total = sum(each.size_bytes for each in missing)
-    with progress.stage(f"Sending to {phone.serial}", total, "bytes") as advance:
-        for file in missing:
-            folder.send(file, advance)
+    total = folder.send_all(missing, f"Sending to {phone.serial}")
     sent = tuple(each.name for each in missing)
     return Pushed(
         serial=phone.serial,

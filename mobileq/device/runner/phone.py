@@ -47,10 +47,7 @@ def place_on(phone: Phone, kit: Kit, bundle: str, progress: Progress) -> RunnerP
     missing = [each for each in files if not intact.get(each.name)]
     if missing:
         folder.require_space(missing)
-    total = sum(each.size_bytes for each in missing)
-    with progress.stage(f"Sending the runner to {phone.serial}", total, "bytes") as advance:
-        for each in missing:
-            folder.send(each, advance)
+    folder.send_all(missing, f"Sending the runner to {phone.serial}")
     return RunnerPlace(
         name=name,
         command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle))),
