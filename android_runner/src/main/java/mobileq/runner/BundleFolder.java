@@ -1,9 +1,9 @@
 package mobileq.runner;
 
-import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -46,24 +46,7 @@ final class BundleFolder implements ModelSource {
     }
 
     @Override
-    public byte[] bytes(Artifact artifact) throws BundleException {
-        try {
-            byte[] content = read(artifact.path());
-            artifact.requireLength(content.length);
-            return content;
-        } catch (IOException error) {
-            throw artifact.unreadable(error);
-        }
-    }
-
-    private byte[] read(String path) throws IOException {
-        try (FileInputStream stream = new FileInputStream(new File(folder, path))) {
-            ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
-            byte[] block = new byte[1 << 16];
-            for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
-                content.write(block, 0, count);
-            }
-            return content.toByteArray();
-        }
+    public InputStream open(String path) throws IOException {
+        return new FileInputStream(new File(folder, path));
     }
 }

@@ -2,7 +2,6 @@ package mobileq.app;
 
 import android.content.res.AssetFileDescriptor;
 import android.content.res.AssetManager;
-import java.io.ByteArrayOutputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -57,24 +56,7 @@ public final class BundleAssets implements ModelSource {
     }
 
     @Override
-    public byte[] bytes(Artifact artifact) throws BundleException {
-        try {
-            byte[] content = read(artifact.path());
-            artifact.requireLength(content.length);
-            return content;
-        } catch (IOException error) {
-            throw artifact.unreadable(error);
-        }
-    }
-
-    private byte[] read(String path) throws IOException {
-        try (InputStream stream = assets.open(FOLDER + path)) {
-            ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
-            byte[] block = new byte[1 << 16];
-            for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
-                content.write(block, 0, count);
-            }
-            return content.toByteArray();
-        }
+    public InputStream open(String path) throws IOException {
+        return assets.open(FOLDER + path);
     }
 }

@@ -1,5 +1,8 @@
 package mobileq.core.run;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
@@ -22,5 +25,40 @@ public interface ModelSource {
      * @return Its content.
      * @throws BundleException It can't be read, or is of another length than the manifest says.
      */
-    byte[] bytes(Artifact artifact) throws BundleException;
+    default byte[] bytes(Artifact artifact) throws BundleException {
+        try {
+            byte[] content = read(artifact.path());
+            artifact.requireLength(content.length);
+            return content;
+        } catch (IOException error) {
+            throw artifact.unreadable(error);
+        }
+    }
+
+    /**
+     * Reads a file of the bundle.
+     *
+     * @param path In the bundle.
+     * @return Its content.
+     * @throws IOException There is none, or it can't be read.
+     */
+    default byte[] read(String path) throws IOException {
+        try (InputStream stream = open(path)) { // readAllBytes is of Android 13
+            ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
+            byte[] block = new byte[1 << 16];
+            for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
+                content.write(block, 0, count);
+            }
+            return content.toByteArray();
+        }
+    }
+
+    /**
+     * Opens a file of the bundle.
+     *
+     * @param path In the bundle.
+     * @return Its content; to be closed.
+     * @throws IOException There is none, or it can't be read.
+     */
+    InputStream open(String path) throws IOException;
 }
