@@ -1,4 +1,4 @@
-"""A small bundle to render projects from."""
+"""A small bundle to render projects from, and a small classifier to make one of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import onnx
+import onnx.parser
 
 from mobileq.bundle import BundleWriter
 from mobileq.manifest import BundleManifest, RunInfo, SourceInfo
@@ -73,4 +75,18 @@ def _artifact(model: ModelSpec, target: str, path: str, content: bytes) -> Artif
         inputs=model.inputs,
         outputs=model.outputs,
         recipe=QuantRecipe(precision="fp32"),
+    )
+
+
+def colours_model() -> onnx.ModelProto:
+    """A classifier that tells what colour a picture has, 32x32: probabilities of six classes."""
+    return onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
+        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
+         float[6] b = {0, 0, 0, 0, 3, -3}> {
+            p = GlobalAveragePool(x)
+            f = Flatten(p)
+            z = Gemm<transB=1>(f, w, b)
+            y = Softmax(z)
+        }"""
     )

@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnx.parser
 import pytest
 
 from mobileq.bundle import read_bundle
@@ -25,6 +24,7 @@ from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import preprocess
 from tests.android import jvm
+from tests.android.bundles import colours_model
 from tests.android.golden_cases import boxes
 from tests.android.rendered import NAMESPACE, Project, compile_app, link_resources, render
 
@@ -113,16 +113,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     from mobileq.__main__ import main
 
     folder = tmp_path_factory.mktemp("colours")
-    model = onnx.parser.parse_model(
-        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
-        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
-         float[6] b = {0, 0, 0, 0, 3, -3}> {
-            p = GlobalAveragePool(x)
-            f = Flatten(p)
-            z = Gemm<transB=1>(f, w, b)
-            y = Softmax(z)
-        }"""
-    )
+    model = colours_model()
     names = ["red", "green", "blue", "yellow", "dark", "bright"]
     onnx.helper.set_model_props(model, {"task": "classify", "names": repr(names)})
     onnx.save(model, folder / "colours.onnx")

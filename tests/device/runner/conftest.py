@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import onnx
-import onnx.parser
 import pytest
 
 from mobileq.__main__ import main
@@ -18,6 +17,7 @@ from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.process import RunnerProcess
 from mobileq.device.runner.remote import RunnerPlace
 from tests.android import jvm
+from tests.android.bundles import colours_model
 from tests.device.runner import java
 
 DEMO = jvm.ROOT / "assets" / "demo"
@@ -76,16 +76,7 @@ def mnn_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that tells what colour a picture has, fp32."""
-    model = onnx.parser.parse_model(
-        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
-        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
-         float[6] b = {0, 0, 0, 0, 3, -3}> {
-            p = GlobalAveragePool(x)
-            f = Flatten(p)
-            z = Gemm<transB=1>(f, w, b)
-            y = Softmax(z)
-        }"""
-    )
+    model = colours_model()
     path = tmp_path_factory.mktemp("colours") / "colours.onnx"
     onnx.save(model, path)
     return converted(tmp_path_factory, path, "--precision", "fp32")
