@@ -16,6 +16,7 @@ __all__ = [
     "ArtifactScores",
     "Bench",
     "BenchRow",
+    "BenchedDevice",
     "BudgetMissedError",
     "Bundle",
     "BundleInspection",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from mobileq.android.project import RenderedProject, render_project
     from mobileq.bundle import Bundle, VerifyReport, read_bundle, verify_bundle
     from mobileq.device.facts import Device, DeviceFacts, Devices
+    from mobileq.device_bench import Bench, BenchedDevice, BenchRow
     from mobileq.errors import (
         BudgetMissedError,
         DeviceError,
@@ -102,7 +104,7 @@ if TYPE_CHECKING:
     from mobileq.tasks.detect.predict import DetectedObject, DetectionRun, PictureDetections
     from mobileq.tasks.prediction import PicturePrediction, PredictionRun
     from mobileq.tasks.tensors.predict import PictureTensors, PredictedTensor
-    from mobileq.workflows.bench import Bench, BenchRow, bench
+    from mobileq.workflows.bench import bench
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
@@ -126,6 +128,7 @@ else:
         "mobileq.android.project": ("RenderedProject", "render_project"),
         "mobileq.bundle": ("Bundle", "VerifyReport", "read_bundle", "verify_bundle"),
         "mobileq.device.facts": ("Device", "DeviceFacts", "Devices"),
+        "mobileq.device_bench": ("Bench", "BenchRow", "BenchedDevice"),
         "mobileq.errors": (
             "BudgetMissedError",
             "DeviceError",
@@ -141,7 +144,7 @@ else:
         "mobileq.evaluate.report": ("ArtifactScores", "Validation"),
         "mobileq.manifest": ("BundleManifest", "Failure"),
         "mobileq.progress": ("Progress", "Silent"),
-        "mobileq.workflows.bench": ("Bench", "BenchRow", "bench"),
+        "mobileq.workflows.bench": ("bench",),
         "mobileq.workflows.convert": ("convert",),
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),

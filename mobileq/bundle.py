@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from mobileq.device_bench import Bench, carry_benches, device_benches, is_bench
 from mobileq.errors import InputError, MobileqError, UsageError, unreadable
 from mobileq.interruption import done_whole
 from mobileq.manifest import (
@@ -55,6 +56,11 @@ class Bundle(Told):
         """Its files, and where it is."""
         self.manifest.tell(page)
         page.line(f"Bundle: {self.path}", "strong")
+
+    @property
+    def benches(self) -> list[Bench]:
+        """How fast its files were on phones, the newest first; see `device_benches`."""
+        return device_benches(self.path, self.manifest)
 
     def __repr__(self) -> str:
         return f"<Bundle {str(self.path)!r}: {len(self.manifest.artifacts)} artifacts>"
@@ -185,6 +191,7 @@ class BundleWriter:
             files = {path: _entry(self._staging / path) for path in _walk(self._staging)}
             manifest = msgspec.structs.replace(manifest, files=files)
             sealed = write_manifest(manifest, self._staging / MANIFEST_NAME)
+            carry_benches(self.output, self._staging, sealed)
         except OSError as error:
             raise self._write_failed(error, len(to_json(manifest))) from error
         self._check_output()
@@ -323,7 +330,8 @@ def artifacts_named(bundle: Bundle, names: Sequence[str]) -> tuple[Artifact, ...
 
 
 def verify_bundle(path: StrPath) -> VerifyReport:
-    """Compare every file with the manifest: size, hash, and that there are no others.
+    """Compare every file with the manifest: size, hash, and that there are no others but what was
+    measured on phones, whose files hold their own hashes.
 
     `changed` holds `manifest.json` where the manifest itself is not what was written. A link
     counts as changed or unexpected: what it points to is not part of the bundle.
@@ -336,6 +344,7 @@ def verify_bundle(path: StrPath) -> VerifyReport:
     manifest = read_bundle(path).manifest
     try:
         found = set(_walk(path)) - {MANIFEST_NAME}
+        others = sorted(n for n in found - manifest.files.keys() if not is_bench(path, n))
         changed = [
             name
             for name in found & manifest.files.keys()
@@ -343,17 +352,13 @@ def verify_bundle(path: StrPath) -> VerifyReport:
         ]
     except OSError as error:
         raise unreadable(error.filename or path, error) from error
-    if (
-        content_hash(
-            json.loads(read_regular(path / MANIFEST_NAME, MAX_MANIFEST_BYTES, "a manifest"))
-        )
-        != manifest.content_sha256
-    ):
+    written = read_regular(path / MANIFEST_NAME, MAX_MANIFEST_BYTES, "a manifest")
+    if content_hash(json.loads(written)) != manifest.content_sha256:
         changed.append(MANIFEST_NAME)
     return VerifyReport(
         missing=tuple(sorted(manifest.files.keys() - found)),
         changed=tuple(sorted(changed)),
-        unexpected=tuple(sorted(found - manifest.files.keys())),
+        unexpected=tuple(others),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,10 @@ from mobileq.cli.options import (
 def bench(
     bundle: BundleFolder,
     artifact: ArtifactNames = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the JSON there, and not into the bundle."),
+    ] = None,
     delegate: Delegates = "cpu",
     threads: Annotated[
         str,
@@ -35,7 +40,8 @@ def bench(
 ) -> None:
     """Time a bundle's files on a phone, on each delegate. See docs/phones.md.
 
-    What does not run is named in the table (exit code 1).
+    It is kept in the bundle, and `mobileq recommend BUNDLE --device NAME` chooses by it. What does
+    not run is named in the table (exit code 1).
     """
     from mobileq.console import Console
     from mobileq.errors import EXIT_FAILED, UsageError
@@ -48,6 +54,7 @@ def bench(
     found = run(
         bundle,
         artifact or (),
+        output=output,
         delegates=split_list(delegate),
         threads=[int(each) for each in counts],
         runs=runs,

@@ -20,6 +20,13 @@ def recommend(
         float | None, typer.Option(help="Most milliseconds of an inference, as measured.")
     ] = None,
     max_mb: Annotated[float | None, typer.Option(help="Most megabytes of the file.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Take times from this phone, as `bench` kept them: its model, or a part of it.",
+            metavar="NAME",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Choose the file to ship by what was measured, and say why.
@@ -30,7 +37,7 @@ def recommend(
     from mobileq.workflows.recommend import recommend as run
 
     console = Console(json)
-    found = run(bundle, max_loss=max_loss, max_ms=max_ms, max_mb=max_mb)
+    found = run(bundle, max_loss=max_loss, max_ms=max_ms, max_mb=max_mb, device=device)
     if json:
         console.document(found)
     else:

@@ -105,18 +105,6 @@ class Phone:
         except OSError as error:
             raise self.adb.unusable(error) from error
 
-    def forward(self, remote: str) -> int:
-        """A port of this computer that leads to one of the phone's: `tcp:9000`,
-        `localabstract:NAME`. Raises DeviceError."""
-        answer = self.adb.run("forward", "tcp:0", remote)
-        if answer.code != 0 or not answer.text.strip().isdigit():
-            raise self.adb.failure(answer)
-        return int(answer.text)
-
-    def unforward(self, port: int) -> None:
-        """Take that port back; a phone that is gone has done so."""
-        self.adb.run("forward", "--remove", f"tcp:{port}")
-
     def is_back(self, limit_s: float) -> bool:
         """Wait for a phone that went away. One on the network is asked to come."""
         until = time.monotonic() + limit_s

@@ -21,7 +21,7 @@ class Limits(Spec, frozen=True, kw_only=True):
 
     Attributes:
         max_loss: Of the task's figure, see `mobileq.evaluate.ship.Candidate.lost`.
-        max_ms: Milliseconds of one inference, on the machine that measured.
+        max_ms: Milliseconds of one inference, see `Candidate.on`.
         max_mb: Size in 10^6 bytes.
     """
 
@@ -105,6 +105,8 @@ class Recommendation(Told, Spec, frozen=True, kw_only=True):
         others: The other files that keep within them, in the order in which they would be next.
         costs: What each of the limits costs: which file it would be without, a sentence each.
         measured: What the figures come from.
+        left_out: Why other files of the bundle are not among `files`, a sentence each.
+        phones: Whose times are in the bundle.
     """
 
     limits: Limits
@@ -115,17 +117,26 @@ class Recommendation(Told, Spec, frozen=True, kw_only=True):
     costs: tuple[str, ...]
     files: tuple[Candidate, ...]
     measured: str
+    left_out: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
 
     def tell(self, page: Page) -> None:
         """A row for each file, the sentence, and what the limits cost."""
         kinds = [kind for kind in _KINDS if any(kind.of(file) is not None for file in self.files)]
+        is_of_phone = any(file.on for file in self.files)
         rows = [
-            (file.name, *(kind.told_of(file) for kind in kinds), self._standing(file))
+            (
+                *(file.name, *(kind.told_of(file) for kind in kinds)),
+                *((file.on, self._standing(file)) if is_of_phone else (self._standing(file),)),
+            )
             for file in self.files
         ]
-        page.table(("file", *(kind.title for kind in kinds), "choice"), rows, self.measured)
-        for line in self.costs:
+        titles = (*(kind.title for kind in kinds), *(("on",) if is_of_phone else ()))
+        page.table(("file", *titles, "choice"), rows, self.measured)
+        for line in (*self.left_out, *self.costs):
             page.line(line)
+        if self.phones and not is_of_phone:
+            page.line(f"Measured on {', '.join(self.phones)}, too: see --device.", "quiet")
         if self.file is None:
             page.line(self.why, "bad")
         else:

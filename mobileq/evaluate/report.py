@@ -78,6 +78,12 @@ class DelegateScores(Spec, frozen=True, kw_only=True):
     same: Figures | None
     delegations: tuple[str, ...] = ()
 
+    def as_here(self, measure: Measure | None) -> float | None:
+        """`same` in one figure; None where nothing was found to compare."""
+        if measure is None or not self.same or not self.same[COUNT]:
+            return None
+        return measure.value(self.same)
+
 
 class PhoneScores(Spec, frozen=True, kw_only=True):
     """Files of a bundle on a phone, on the same images."""
@@ -91,7 +97,7 @@ class PhoneScores(Spec, frozen=True, kw_only=True):
         """One row for each file and delegate, and which of them answer otherwise than here."""
         scores = [each.scores for each in self.files]
         titles, cells = _of_numbers(scores) if measure is None else _of_answers(scores, measure)
-        same = [_same(each, measure) for each in self.files]
+        same = [each.as_here(measure) for each in self.files]
         rows = [
             (
                 *(each.scores.name, each.delegate, *row),
@@ -115,12 +121,6 @@ class PhoneScores(Spec, frozen=True, kw_only=True):
                     "bad",
                 )
         tell_failures(page, self.failures)
-
-
-def _same(file: DelegateScores, measure: Measure | None) -> float | None:
-    if measure is None or not file.same or not file.same[COUNT]:
-        return None
-    return measure.value(file.same)
 
 
 class Validation(Told, Spec, frozen=True, kw_only=True):

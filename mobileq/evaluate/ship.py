@@ -44,7 +44,8 @@ class Candidate(Spec, frozen=True, kw_only=True):
         lost: Of the task's figure: with labels the ONNX model's own less the file's, without 1 less
             the agreement. None where nobody knows what outputs mean.
         sqnr_db: Of its worst output; None where it is exact, or not known.
-        latency_ms: Of one inference.
+        latency_ms: Of one inference,
+        on: there: `the GPU of Pixel 9`; empty: on the computer that measured the rest.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Candidate(Spec, frozen=True, kw_only=True):
     lost: float | None = None
     sqnr_db: float | None = None
     latency_ms: float | None = None
+    on: str = ""
 
     @property
     def quality(self) -> tuple[str, float]:
@@ -127,12 +129,13 @@ def which_to_ship(
     left = [f"{each.name} ({_told(each)})" for each in files if each not in good]
     facts = [megabytes(chosen.size_bytes), _told(chosen)]
     if is_timed:
-        facts.insert(0, f"{chosen.latency_ms:.1f} ms")
+        facts.insert(0, f"{chosen.latency_ms:.1f} ms{f' on {chosen.on}' if chosen.on else ''}")
     why = (
         f"{best if len(files) > 1 else alone} ({', '.join(facts)}). "
-        f"{f'Not good enough: {", ".join(left)}. ' if left else ''}{_unknown(is_timed)}"
+        f"{f'Not good enough: {", ".join(left)}. ' if left else ''}"
+        f"{'' if chosen.on else _unknown(is_timed)}"
     )
-    return Ship(file=chosen.name, why=why, beside=beside)
+    return Ship(file=chosen.name, why=why.rstrip(), beside=beside)
 
 
 def candidates_of(manifest: BundleManifest) -> list[Candidate]:

@@ -14,109 +14,28 @@ import msgspec
 
 from mobileq.bundle import Bundle, read_bundle, require_artifacts
 from mobileq.device.runner.client import Accelerator, Benched
+from mobileq.device_bench import BENCHES, COOL, Bench, BenchRow, keep_bench, now, sealed
 from mobileq.errors import InputError, UsageError, VerificationError
-from mobileq.page import Page, Told, megabytes, plural
-from mobileq.paths import StrPath
+from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener
-from mobileq.spec import Artifact, Spec
+from mobileq.spec import Artifact
 from mobileq.workflows.on_phone import PhoneRunners
+from mobileq.workflows.results import require_file_place, require_folder_place, written_whole
 
 if TYPE_CHECKING:
     from mobileq.vision.arrays import ByteArray
 
 RUNS = 50
 WARMUP = 5
-_COOL = "none"
 _COOL_DOWN_S = 120.0
 _LOOK_S = 5.0
-
-
-class BenchRow(Spec, frozen=True, kw_only=True):
-    """One file on one delegate; milliseconds.
-
-    Attributes:
-        threads: On the CPU; 0: one for each processor.
-        load_ms: Until it was ready, with what a delegate prepares.
-        first_ms: The first inference.
-        median_ms, p95_ms: Of an inference.
-        preprocess_ms, postprocess_ms: Medians, from the frame to the tensor, and from the outputs
-            to the answer, as the app does it.
-        peak_bytes: Of the runner's process.
-        thermal: Android's state before and behind; None where it does not tell.
-        delegations: What delegates took of the model.
-        problem: Why there are no figures.
-    """
-
-    artifact: str
-    delegate: str
-    threads: int
-    load_ms: float | None = None
-    first_ms: float | None = None
-    median_ms: float | None = None
-    p95_ms: float | None = None
-    preprocess_ms: float | None = None
-    postprocess_ms: float | None = None
-    peak_bytes: int | None = None
-    thermal: tuple[str | None, str | None] = (None, None)
-    delegations: tuple[str, ...] = ()
-    problem: str = ""
-
-    @property
-    def is_throttled(self) -> bool:
-        """Whether the phone was slowed down by heat."""
-        return any(each not in (None, _COOL) for each in self.thermal)
-
-    @property
-    def where(self) -> str:
-        """The delegate, and the CPU's threads."""
-        return f"cpu, {self.threads or 'all'}" if self.delegate == "cpu" else self.delegate
-
-
-class Bench(Told, Spec, frozen=True, kw_only=True):
-    """Files of a bundle on a phone. `runs` are those that count."""
-
-    device: str
-    frame: tuple[int, int]
-    """Height and width of the picture that was analysed."""
-    runs: int
-    warmup: int
-    rows: tuple[BenchRow, ...]
-
-    def tell(self, page: Page) -> None:
-        """A table, and what each delegate took."""
-        height, width = self.frame
-        page.table(
-            ("file", "on", "median ms", "p95", "first", "load", "before", "behind", "memory"),
-            [_cells(row) for row in self.rows],
-            f"{self.device}: {plural(self.runs, 'run')} of a frame of {width} x {height}",
-        )
-        for row in self.rows:
-            for line in (*row.delegations, row.problem):
-                if line:
-                    what = f"{row.artifact} on {row.where}: {line.rstrip('.')}."
-                    page.line(what, "bad" if line == row.problem else "quiet")
-            if row.is_throttled:
-                states = " and ".join(each or "unknown" for each in row.thermal)
-                page.line(
-                    f"{row.artifact} on {row.where} ran on a hot phone ({states}): slower than "
-                    "it is.",
-                    "bad",
-                )
-
-
-def _cells(row: BenchRow) -> tuple[str, ...]:
-    if row.problem:
-        return (row.artifact, row.where, "FAILED", *["-"] * 6)
-    times = (row.median_ms, row.p95_ms, row.first_ms, row.load_ms)
-    parts = (row.preprocess_ms, row.postprocess_ms)
-    cells = [f"{value or 0:.1f}" for value in (*times, *parts)]
-    return (row.artifact, row.where, *cells, megabytes(row.peak_bytes or 0))
 
 
 def bench(
     bundle: StrPath,
     artifact: str | Sequence[str] = (),
     *,
+    output: StrPath | None = None,
     delegates: Sequence[str] = ("cpu",),
     threads: Sequence[int] = (0,),
     runs: int = RUNS,
@@ -128,8 +47,11 @@ def bench(
 ) -> Bench:
     """Time a bundle's files on a phone: the bundle's golden frame, from pixels to answer.
 
+    It is kept in the bundle, as `device/MODEL-DATE.json`: see `Bundle.benches`.
+
     Args:
         artifact: Which files: `tflite-int8`, or `int8`; by default all that the runner runs.
+        output: A file to write it to, and not into the bundle.
         delegates: "cpu", "gpu", "nnapi", one after the other.
         threads: On the CPU, one after the other; 0: one for each processor.
         runs, warmup: Analyses that count, and before them.
@@ -147,6 +69,10 @@ def bench(
         )
     opened = read_bundle(Path(bundle))
     require_artifacts(opened)
+    if report := optional_path(output):
+        require_file_place(report, "--output")
+    else:
+        require_folder_place(opened.path / BENCHES, "--output")
     frame = _frame(opened)
     phone = PhoneRunners(
         *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
@@ -158,9 +84,20 @@ def bench(
             rows.append(_row(phone, each, delegate, count, frame, (runs, warmup), progress))
             advance()
     height, width = frame.shape[:2]
-    return Bench(
-        device=phone.name, frame=(height, width), runs=runs, warmup=warmup, rows=tuple(rows)
+    found = Bench(
+        device=phone.benched,
+        measured=now(),
+        frame=(height, width),
+        runs=runs,
+        warmup=warmup,
+        rows=tuple(rows),
     )
+    if report:
+        with written_whole(report, "--output") as file:
+            file.write_bytes(sealed(found))
+    else:
+        keep_bench(opened.path, found)
+    return found
 
 
 def _files(bundle: Bundle, phone: PhoneRunners, names: Sequence[str]) -> list[Artifact]:
@@ -191,7 +128,9 @@ def _row(
     progress: Progress,
 ) -> BenchRow:
     before = _cooled(phone, progress)
-    row = BenchRow(artifact=artifact.name, delegate=delegate, threads=threads)
+    row = BenchRow(
+        artifact=artifact.name, sha256=artifact.sha256, delegate=delegate, threads=threads
+    )
     try:
         with closing(phone.open(artifact, delegate, threads)) as runner:
             found = runner.bench(frame, runs=often[0], warmup=often[1])
@@ -224,9 +163,9 @@ def _filled(row: BenchRow, found: Benched, load_ns: int) -> BenchRow:
 def _cooled(phone: PhoneRunners, progress: Progress) -> str | None:
     """Wait for a phone that is hot; its state then."""
     state, until = phone.thermal(), time.monotonic() + _COOL_DOWN_S
-    if state not in (None, _COOL):
+    if state not in (None, COOL):
         progress.notice(f"{phone.name} is hot ({state}); waiting for it to cool down ...")
-    while state not in (None, _COOL) and time.monotonic() < until:
+    while state not in (None, COOL) and time.monotonic() < until:
         time.sleep(_LOOK_S)
         state = phone.thermal()
     return state

@@ -44,14 +44,17 @@ def inspect(
 def _bundle(path: Path, overrides: Overrides) -> BundleInspection:
     from mobileq.bundle import read_bundle
 
-    manifest = read_bundle(path).manifest
+    bundle = read_bundle(path)
+    manifest = bundle.manifest
     if overrides != Overrides():
         raise UsageError(
             f"{path} is a bundle, which says itself how it is fed and read.",
             "Inspect its ONNX model, or convert with these options.",
         )
     size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
-    return BundleInspection(path=str(path), size_bytes=size_bytes, manifest=manifest)
+    return BundleInspection(
+        path=str(path), size_bytes=size_bytes, manifest=manifest, benches=tuple(bundle.benches)
+    )
 
 
 def _onnx(path: Path, overrides: Overrides) -> Inspection:

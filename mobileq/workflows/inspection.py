@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from mobileq.device_bench import Bench
 from mobileq.manifest import BundleManifest
 from mobileq.page import Page, Told, megabytes, most_first, span
 from mobileq.spec import ModelSpec, PreprocessSpec, QuantParams, Spec, TensorSpec, readings
@@ -60,6 +61,8 @@ class BundleInspection(Told, Spec, frozen=True, kw_only=True):
     format: Literal["bundle"] = "bundle"
     size_bytes: int
     manifest: BundleManifest
+    benches: tuple[Bench, ...] = ()
+    """On phones, the newest first; the newest of each phone is printed."""
     notices: tuple[str, ...] = ()
 
     def tell(self, page: Page) -> None:
@@ -80,6 +83,9 @@ class BundleInspection(Told, Spec, frozen=True, kw_only=True):
             columns = ("file", "name", "shape", "type", "layout", "scale", "zero-point")
             page.table(columns, rows, kind.capitalize())
         _tell_model(page, manifest.model)
+        newest = {each.device.name: each for each in reversed(self.benches)}
+        for bench in newest.values():
+            bench.tell(page)
 
     def __repr__(self) -> str:
         return f"<BundleInspection of {self.path}: {self.manifest.model.name}>"

@@ -15,6 +15,7 @@ from mobileq.device.runner.client import Accelerator
 from mobileq.device.runner.kit import find_kit
 from mobileq.device.runner.phone import place_on
 from mobileq.device.runner.remote import RemoteRunner
+from mobileq.device_bench import BenchedDevice
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath
 from mobileq.progress import Progress
@@ -67,6 +68,18 @@ class PhoneRunners:
     def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
         """A file on the phone; close it."""
         return RemoteRunner(self._place, artifact, delegate, threads)
+
+    @property
+    def benched(self) -> BenchedDevice:
+        """Which phone it is."""
+        facts = read_facts(self._phone)[0]
+        return BenchedDevice(
+            model=facts.model,
+            serial=self._phone.serial,
+            android=facts.android,
+            api=facts.api,
+            soc=facts.soc,
+        )
 
     def thermal(self) -> str | None:
         """Android's thermal state; `none` is not throttled, None where it does not tell."""

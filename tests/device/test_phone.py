@@ -95,15 +95,3 @@ def test_a_slow_one_is_waited_for(phones: Phones) -> None:
     device = phones()
     device.sandbox.delay_s = 1.0
     assert of(device).shell("echo late").out == b"late\n"
-
-
-def test_a_port_leads_to_the_phone_until_it_is_taken_back(phones: Phones) -> None:
-    device = phones()
-    phone = of(device)
-    port = phone.forward("localabstract:nobody")
-    assert f"tcp:{port} localabstract:nobody" in phones.server.adb("forward", "--list")
-    phone.unforward(port)
-    assert phones.server.adb("forward", "--list").strip() == ""
-    device.unplug()
-    with pytest.raises(DisconnectedError, match=r"is offline|is gone"):
-        phone.forward("tcp:9000")

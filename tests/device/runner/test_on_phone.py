@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,11 +20,13 @@ from mobileq.device.phone import Phone
 from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.phone import FOLDER, place_on
 from mobileq.device.runner.remote import RemoteRunner
+from mobileq.device_bench import BenchedDevice
 from mobileq.errors import DeviceError, UsageError
 from mobileq.evaluate.report import Validation, read_report
 from mobileq.progress import Silent
 from mobileq.workflows.bench import bench
 from mobileq.workflows.push import push
+from mobileq.workflows.recommend import recommend
 from mobileq.workflows.validate import validate
 from tests.device.fixtures import Phones
 from tests.device.loopback import LoopbackDevice
@@ -131,14 +135,22 @@ def test_a_phone_of_64_bits_runs_libraries_of_32(phones: Phones, kit: Kit, tmp_p
     )
 
 
-def test_a_bench_times_each_file_on_each_delegate(phone: LoopbackDevice, bundle: Path, kit: Kit):
+def test_a_bench_times_each_file_on_each_delegate_and_is_kept(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, tmp_path: Path
+):
+    copy = Path(shutil.copytree(bundle, tmp_path / "demo"))
     phone.sandbox.write("etc/logcat.txt", PARTLY)
     found = bench(
-        *(bundle, "fp32"),
+        *(copy, "fp32"),
         **{"delegates": ("cpu", "gpu"), "threads": (1, 2), "runs": 4, "warmup": 1},
         **{"runner": kit.folder, "progress": Silent()},
     )
-    assert found.device == f"Example Loop 9 ({phone.serial})"
+    assert found.device == BenchedDevice(
+        model="Example Loop 9", serial=phone.serial, android="15", api=35, soc="Tensor G4"
+    )
+    (kept,) = read_bundle(copy).benches
+    assert kept == msgspec.structs.replace(found, content_sha256=kept.content_sha256)
+    assert list((copy / "device").glob("Example-Loop-9-*.json"))
     one, two, gpu = found.rows
     assert [row.where for row in found.rows] == ["cpu, 1", "cpu, 2", "gpu"]
     for row in (one, two):
@@ -150,17 +162,27 @@ def test_a_bench_times_each_file_on_each_delegate(phone: LoopbackDevice, bundle:
         assert row.delegations == ("TfLiteXNNPackDelegate: 223 of 270 nodes in 9 partitions",)
         assert not row.is_throttled
     assert (gpu.median_ms, gpu.problem.rpartition(": ")[2]) == (None, "no GPU on a desktop.")
+    advised = recommend(copy, device="loop")
+    assert advised.file == "demo-fp32.tflite"
+    assert "of Example Loop 9" in advised.why
 
 
 def test_a_hot_phone_is_waited_for_and_said(
-    phone: LoopbackDevice, bundle: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch
+    phone: LoopbackDevice,
+    bundle: Path,
+    kit: Kit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     place = phone.sandbox.place("etc/dumpsys/thermalservice")
     place.write_text(place.read_text().replace("Thermal Status: 0", "Thermal Status: 3"))
     monkeypatch.setattr("mobileq.workflows.bench._COOL_DOWN_S", 0.01)
     monkeypatch.setattr("mobileq.workflows.bench._LOOK_S", 0.02)
     heard = Silent()
-    found = bench(bundle, "int8", runs=1, warmup=0, runner=kit.folder, progress=heard)
+    options = {"output": tmp_path / "bench.json", "runner": kit.folder, "progress": heard}
+    found = bench(bundle, "int8", runs=1, warmup=0, **options)  # type: ignore[arg-type]
+    assert json.loads((tmp_path / "bench.json").read_bytes())["rows"][0]["median_ms"] > 0
+    assert read_bundle(bundle).benches == []
     (row,) = found.rows
     assert row.thermal == ("severe", "severe")
     assert row.is_throttled
