@@ -81,7 +81,7 @@ def find_java() -> Tool:
     told = f"{match[1]}{match[2]} at {found}"
     if int(match[1]) < JDK:
         return Tool(Path(found), f"{told}, and {JDK} or later is needed", remedy)
-    if not (Path(found).resolve().with_name("javac").exists() or shutil.which("javac")):
+    if not Path(found).resolve().with_name("javac").exists():
         return Tool(Path(found), f"{told} has no javac: it is no JDK", remedy)
     return Tool(Path(found), told)
 

@@ -25,6 +25,7 @@ from mobileq.cli import (
     validate,
     verify,
 )
+from mobileq.cli.repeated import OneEachCommand
 
 app = typer.Typer(
     name="mobileq",
@@ -76,5 +77,5 @@ for command in (
     install.install,
     doctor.doctor,
 ):
-    app.command()(command)
+    app.command(cls=OneEachCommand)(command)
 app.add_typer(runner.runner)

@@ -9,7 +9,7 @@ import typer
 
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.cli.added_options import options_of_runtimes, with_options
-from mobileq.cli.options import Json, split_list
+from mobileq.cli.options import Json
 
 
 @with_options(options_of_runtimes(after="camerax_version"))
@@ -30,12 +30,18 @@ def android(
         str, typer.Option(help="What a model starts on: cpu, gpu or nnapi.")
     ] = "gpu",
     abi: Annotated[
-        str, typer.Option(help="Processors, separated by commas.")
-    ] = "arm64-v8a,armeabi-v7a,x86_64",
-    runtime: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help=f"Of {', '.join(RUNTIMES)}; by default those that the bundle has files for."
+            help="Processors, separated by commas. Default: arm64-v8a,armeabi-v7a,x86_64.",
+            metavar="NAMES",
+        ),
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Of {', '.join(RUNTIMES)}, separated by commas; by default those that the "
+            "bundle has files for.",
+            metavar="NAMES",
         ),
     ] = None,
     camerax_version: Annotated[str, typer.Option(help="Release of CameraX.")] = "1.6.2",
@@ -47,11 +53,12 @@ def android(
     **runtime_options: str,
 ) -> None:
     """Render an Android app around a bundle: live camera, boxes."""
-    from mobileq.android.options import AndroidOptions, listed_options
+    from mobileq.android.options import ABIS, AndroidOptions, listed_options
     from mobileq.android.project import bundle_runtimes, render_project
     from mobileq.bundle import read_bundle, require_artifacts
     from mobileq.console import Console
     from mobileq.errors import UsageError
+    from mobileq.workflows.choices import split_list
 
     console = Console(json)
     if list_options:
@@ -68,15 +75,14 @@ def android(
         )
     opened = read_bundle(bundle)
     require_artifacts(opened)
-    runtimes = split_list(runtime) if runtime is not None else ()
     options = AndroidOptions(
         application_id=application_id,
         name=name,
         min_sdk=min_sdk,
         target_sdk=target_sdk,
         delegate=delegate,
-        abis=split_list(abi),
-        runtimes=runtimes or bundle_runtimes(opened),
+        abis=split_list(abi or ABIS),
+        runtimes=split_list(runtime or ()) or bundle_runtimes(opened),
         camerax_version=camerax_version,
         **runtime_options,
     )

@@ -15,7 +15,6 @@ from mobileq.cli.options import (
     Json,
     RunnerFolder,
     Serial,
-    split_list,
 )
 
 
@@ -26,11 +25,14 @@ def bench(
         Path | None,
         typer.Option("--output", "-o", help="Write the JSON there, and not into the bundle."),
     ] = None,
-    delegate: Delegates = "cpu",
+    delegate: Delegates = None,
     threads: Annotated[
-        str,
-        typer.Option(help="On the CPU, separated by commas; 0: one for each processor."),
-    ] = "0",
+        list[str] | None,
+        typer.Option(
+            help="On the CPU, separated by commas; 0, the default: one for each processor.",
+            metavar="NUMBERS",
+        ),
+    ] = None,
     runs: Annotated[int, typer.Option(help="Analyses that are timed.")] = 50,
     warmup: Annotated[int, typer.Option(help="Analyses before that.")] = 5,
     runner: RunnerFolder = None,
@@ -46,16 +48,18 @@ def bench(
     from mobileq.console import Console
     from mobileq.errors import EXIT_FAILED, UsageError
     from mobileq.workflows.bench import bench as run
+    from mobileq.workflows.choices import split_list
 
-    counts = split_list(threads)
+    counts = split_list(threads or ("0",))
     if not all(each.isascii() and each.isdigit() for each in counts):
-        raise UsageError(f"--threads {threads} is no list of numbers.", "Give it like: 1,4.")
+        given = ",".join(counts)
+        raise UsageError(f"--threads {given} is no list of numbers.", "Give it like: 1,4.")
     console = Console(json)
     found = run(
         bundle,
-        artifact or (),
+        split_list(artifact or ()),
         output=output,
-        delegates=split_list(delegate),
+        delegates=split_list(delegate or ("cpu",)),
         threads=[int(each) for each in counts],
         runs=runs,
         warmup=warmup,

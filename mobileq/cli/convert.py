@@ -17,7 +17,6 @@ from mobileq.cli.options import (
     NoCache,
     SetInput,
     SpecFile,
-    split_list,
 )
 from mobileq.targets.registry import TARGETS, default_target
 
@@ -31,11 +30,15 @@ def convert(
     model: Annotated[Path, typer.Argument(help="The ONNX file.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
     target: Annotated[
-        str,
-        typer.Option(help=f"Runtimes to convert for: {', '.join(TARGETS)}.", metavar="NAMES"),
-    ] = default_target().name,
+        list[str] | None,
+        typer.Option(
+            help=f"Runtimes to convert for, of {', '.join(TARGETS)}; separated by commas. "
+            f"Default: {default_target().name}.",
+            metavar="NAMES",
+        ),
+    ] = None,
     precision: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(help=precision_help(), metavar="LIST"),
     ] = None,
     calib: Annotated[
@@ -88,13 +91,13 @@ def convert(
         Path | None, typer.Option(help="Folder of the pictures of --annotations.")
     ] = None,
     repair: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             help="Steps that prepare the weights: input-scaling, weight-rounding, bias-correction; "
-            "separated by commas, or auto.",
+            "separated by commas, or auto (the default).",
             metavar="NAMES",
         ),
-    ] = "auto",
+    ] = None,
     no_search: Annotated[
         bool, typer.Option("--no-search", help="Quantize all ops with mse ranges; try nothing.")
     ] = False,
@@ -124,7 +127,7 @@ def convert(
     from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
     from mobileq.spec import Precision
-    from mobileq.workflows.choices import chosen_target_options
+    from mobileq.workflows.choices import chosen_repairs, chosen_target_options, split_list
     from mobileq.workflows.convert import convert as run
     from mobileq.workflows.opening import Overrides
     from mobileq.workflows.request import ConvertOptions
@@ -132,11 +135,9 @@ def convert(
 
     console = Console(json)
     options = ConvertOptions(
-        targets=split_list(target),
+        targets=split_list(target or (default_target().name,)),
         # The library checks these itself and says what is allowed.
-        precisions=None
-        if precision is None
-        else cast(tuple[Precision, ...], split_list(precision)),
+        precisions=cast(tuple[Precision, ...], split_list(precision)) if precision else None,
         target_options=chosen_target_options(target_options),
         calib=calib,
         calib_count=calib_count,
@@ -147,7 +148,7 @@ def convert(
             search=not no_search,
             budget=budget,
             keep_float=tuple(keep_float or ()),
-            repairs=None if repair == "auto" else split_list(repair),
+            repairs=chosen_repairs(repair),
         ),
         eval_images=eval_images,
         annotations=annotations,

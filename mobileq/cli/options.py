@@ -1,4 +1,4 @@
-"""Options that several commands share, and how lists are read."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ArtifactNames = Annotated[
     list[str] | None,
     typer.Option(
         "--artifact",
-        help="Which of its files: tflite-int8, or int8. Can be repeated; by default all.",
-        metavar="NAME",
+        help="Which of its files: tflite-int8, or int8; separated by commas. Default: all.",
+        metavar="NAMES",
     ),
 ]
 DrawTo = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for what is drawn.")]
@@ -82,10 +82,11 @@ Interpreter = Annotated[
 ]
 
 Delegates = Annotated[
-    str,
+    list[str] | None,
     typer.Option(
         "--delegate",
-        help="What the phone runs files on: cpu, gpu, nnapi; separated by commas.",
+        help="What the phone runs files on: cpu, gpu, nnapi; separated by commas. Default: cpu.",
+        metavar="NAMES",
     ),
 ]
 RunnerFolder = Annotated[
@@ -107,12 +108,3 @@ AdbPath = Annotated[
         metavar="PATH",
     ),
 ]
-
-
-def split_list(text: str) -> tuple[str, ...]:
-    """`fp32,fp16` -> ("fp32", "fp16"); repeats are dropped.
-
-    >>> split_list("fp32, fp16,fp32")
-    ('fp32', 'fp16')
-    """
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

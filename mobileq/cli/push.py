@@ -24,10 +24,12 @@ def push(
     They are in /data/local/tmp/mobileq. Only what differs is sent, the manifest last.
     """
     from mobileq.console import Console
+    from mobileq.workflows.choices import split_list
     from mobileq.workflows.push import push as run
 
     console = Console(json)
-    found = run(bundle, artifact or (), clean=clean, serial=serial, adb=adb, progress=console)
+    names = split_list(artifact or ())
+    found = run(bundle, names, clean=clean, serial=serial, adb=adb, progress=console)
     if json:
         console.document(vars(found))
     found.tell(console)

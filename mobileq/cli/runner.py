@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mobileq.cli.options import Json
+from mobileq.cli.repeated import OneEachCommand
 
 runner = typer.Typer(
     name="runner",
@@ -22,7 +23,7 @@ def root() -> None:
     """The program that runs a bundle's files on a phone."""
 
 
-@runner.command()
+@runner.command(cls=OneEachCommand)
 def build(
     aar: Annotated[
         list[Path] | None,

@@ -15,7 +15,6 @@ from mobileq.cli.options import (
     Json,
     RunnerFolder,
     Serial,
-    split_list,
 )
 from mobileq.errors import EXIT_FAILED, MobileqError
 
@@ -53,7 +52,7 @@ def validate(
         bool,
         typer.Option("--device", help="Run the files on a phone, too; see docs/phones.md."),
     ] = False,
-    delegate: Delegates = "cpu",
+    delegate: Delegates = None,
     runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,
@@ -66,6 +65,7 @@ def validate(
     from msgspec import structs
 
     from mobileq.console import Console, print_error
+    from mobileq.workflows.choices import split_list
     from mobileq.workflows.validate import validate as run
 
     console = Console(json)
@@ -80,7 +80,7 @@ def validate(
         interpreter=interpreter,
         strict=strict,
         device=device,
-        delegates=split_list(delegate),
+        delegates=split_list(delegate or ("cpu",)),
         serial=serial,
         adb=adb,
         runner=runner,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.source import Head
 
 type Names = str | Sequence[str]
-"""Several, as a sequence or with commas between them."""
+"""Several, as a sequence, with commas between them, or both."""
 
 
 class ModelChoices(TypedDict, total=False):
@@ -97,8 +97,11 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
     precision, repair = choices.get("precision"), choices.get("repair")
     default = ConvertOptions()
     return ConvertOptions(
-        targets=_names(choices.get("target", default.targets)),
-        precisions=None if precision is None else cast(tuple[Precision, ...], _names(precision)),
+        targets=split_list(choices.get("target", default.targets)),
+        # The library checks these itself and says what is allowed.
+        precisions=None
+        if precision is None
+        else cast(tuple[Precision, ...], split_list(precision)),
         target_options=chosen_target_options(choices),
         calib=optional_path(choices.get("calib")),
         calib_count=choices.get("calib_count"),
@@ -109,7 +112,7 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
             search=choices.get("search", default.quantization.search),
             budget=choices.get("budget"),
             keep_float=_several(choices.get("keep_float", ())),
-            repairs=None if repair in (None, "auto") else _names(repair),
+            repairs=chosen_repairs(repair),
         ),
         eval_images=optional_path(choices.get("eval_images")),
         annotations=optional_path(choices.get("annotations")),
@@ -160,14 +163,19 @@ def _several(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _names(given: Names) -> tuple[str, ...]:
-    return split_list(given) if isinstance(given, str) else tuple(given)
+def chosen_repairs(given: Names | None) -> tuple[str, ...] | None:
+    """Steps that prepare the weights; None: as it finds best."""
+    names = ("auto",) if given is None else split_list(given)
+    return None if names == ("auto",) else names
 
 
-def split_list(text: str) -> tuple[str, ...]:
-    """`fp32,fp16` -> ("fp32", "fp16"); repeats are dropped.
+def split_list(given: Names) -> tuple[str, ...]:
+    """`fp32,fp16` -> ("fp32", "fp16"), also of an option that was given several times; repeats are
+    dropped.
 
-    >>> split_list("fp32, fp16,fp32")
+    >>> split_list(["fp32, fp16", "fp32"])
     ('fp32', 'fp16')
     """
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    texts = [given] if isinstance(given, str) else given
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))

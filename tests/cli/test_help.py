@@ -98,6 +98,8 @@ def test_version(cli: Cli) -> None:
         (("detect", "a", "b", "--score", "1.5"), "'--score'"),
         (("detect", "a", "b", "--iou", "nan"), "'--iou'"),
         (("detect", "a", "b", "--score"), "'--score' requires an argument."),
+        (("convert", "a", "-o", "b", "--output", "c"), "--output takes one value, and is given 2."),
+        (("runner", "build", "--r8", "a", "--r8", "a"), "--r8 takes one value, and is given 2."),
         (("--json",), "No such option: --json"),
     ],
 )

@@ -5,58 +5,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.android.template import template_folder
+from mobileq.android.toolchain import Tool, find_java
 from mobileq.device.runner.kit import JAR, Kit, classes_jar, native_libraries
 from mobileq.errors import InputError, MissingDependencyError, ToolError
 from mobileq.logfile import log_path, logger
 from mobileq.staging import staging_path, temporary_folder
 
 MIN_API = 24
-_OLDEST_JDK = 17
 _KEY = "made-from.txt"
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that an archive can have."""
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-
-
-@dataclass(frozen=True)
-class Jdk:
-    """A Java that compiles."""
-
-    home: Path
-    version: str
-
-    def program(self, name: str) -> str:
-        """`javac`, `java`."""
-        return str(self.home / "bin" / name)
-
-
-def find_jdk() -> Jdk:
-    """The JDK of $JAVA_HOME, or that of the `javac` on PATH.
-
-    Raises:
-        MissingDependencyError: There is none, or it is too old.
-    """
-    home = os.environ.get("JAVA_HOME")
-    named = shutil.which(Path(home) / "bin" / "javac") if home else None
-    found = named or shutil.which("javac")
-    hint = f"Install a JDK, {_OLDEST_JDK} or later: `apt install openjdk-17-jdk-headless`."
-    if found is None:
-        raise MissingDependencyError("There is no Java compiler (javac) on PATH.", hint)
-    said = _run([found, "-version"], "javac").strip()
-    match = re.search(r"javac (\d+)\S*", said)
-    if match is None or int(match[1]) < _OLDEST_JDK:
-        raise MissingDependencyError(f"{found} is too old ({said}).", hint)
-    return Jdk(Path(found).resolve().parents[1], match[0])
 
 
 def build_kit(
@@ -84,8 +51,10 @@ def build_kit(
             "None of the archives has libtensorflowlite_jni.so.",
             "Give litert-1.4.2.aar, or tensorflow-lite-2.16.1.aar, with --aar.",
         )
-    jdk = find_jdk() if jar is None else None
-    key = _key(jdk, [*archives, *(each for each in (r8, jar) if each is not None)])
+    java = find_java() if jar is None else None
+    if java is not None and not java.serves:
+        raise MissingDependencyError(f"The runner needs a JDK: {java.told}.", f"{java.remedy}.")
+    key = _key(java, [*archives, *(each for each in (r8, jar) if each is not None)])
     kit = Kit(folder)
     if kit.jar.is_file() and _read(folder / _KEY) == key:
         return kit, False
@@ -93,18 +62,19 @@ def build_kit(
         raise InputError(f"{folder} is not a runner's folder.", "Choose another --output.")
     with temporary_folder() as scratch:
         if jar is None:
-            assert jdk is not None
+            assert java is not None
+            assert java.path is not None
             assert r8 is not None
-            dex = make_dex(jdk, r8, archives, scratch)
+            dex = make_dex(java.path.resolve().parents[1], r8, archives, scratch)
             jar = scratch / JAR
             write_jar(jar, dex)
         _place(folder, jar, libraries, key)
     return kit, True
 
 
-def _key(jdk: Jdk | None, files: Iterable[Path]) -> str:
+def _key(java: Tool | None, files: Iterable[Path]) -> str:
     """Of all that a kit is made from."""
-    lines = [jdk.version if jdk else "no Java"]
+    lines = [java.told if java else "no Java"]
     for path in [*map(Path, java_files()), *files]:
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.name}")
     return "\n".join(lines) + "\n"
@@ -147,8 +117,11 @@ def java_files() -> list[str]:
     return sorted(str(path) for folder in folders for path in folder.rglob("*.java"))
 
 
-def make_dex(jdk: Jdk, r8: Path, archives: Sequence[Path], scratch: Path) -> bytes:
+def make_dex(jdk: Path, r8: Path, archives: Sequence[Path], scratch: Path) -> bytes:
     """classes.dex of the runner and of all classes of Android libraries.
+
+    Args:
+        jdk: A JDK's folder.
 
     Raises:
         ToolError: javac or D8 failed; its output is in the log file.
@@ -163,8 +136,8 @@ def make_dex(jdk: Jdk, r8: Path, archives: Sequence[Path], scratch: Path) -> byt
     compile_java(jdk, java_files(), classes, (stubs, *libraries))
     compiled = sorted(map(str, classes.rglob("*.class")))
     command = [
-        *(jdk.program("java"), *_JVM, "-cp", str(r8), "com.android.tools.r8.D8"),
-        *("--release", "--min-api", str(MIN_API), "--output", str(dex), "--lib", str(jdk.home)),
+        *(str(jdk / "bin/java"), *_JVM, "-cp", str(r8), "com.android.tools.r8.D8"),
+        *("--release", "--min-api", str(MIN_API), "--output", str(dex), "--lib", str(jdk)),
         *(*compiled, *map(str, libraries)),
     ]
     said = _run(command, "D8")
@@ -173,12 +146,12 @@ def make_dex(jdk: Jdk, r8: Path, archives: Sequence[Path], scratch: Path) -> byt
     return (dex / "classes.dex").read_bytes()
 
 
-def compile_java(jdk: Jdk, files: Sequence[str], output: Path, class_path: Sequence[Path]) -> None:
+def compile_java(jdk: Path, files: Sequence[str], output: Path, class_path: Sequence[Path]) -> None:
     """javac. Raises ToolError."""
     output.mkdir()
     options = [f"-J{each}" for each in _JVM]
     command = [
-        *(jdk.program("javac"), *options, "--release", "17", "-encoding", "UTF-8"),
+        *(str(jdk / "bin/javac"), *options, "--release", "17", "-encoding", "UTF-8"),
         *("-nowarn", "-d", str(output), "-cp", os.pathsep.join(map(str, class_path)), *files),
     ]
     _run(command, "javac")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mobileq.device.runner import fetch
-from mobileq.device.runner.build import build_kit, find_jdk, make_dex
+from mobileq.device.runner.build import build_kit, make_dex
 from mobileq.device.runner.kit import JAR, Kit, find_kit
 from mobileq.errors import InputError, MissingDependencyError, MobileqError, ToolError, UsageError
 from mobileq.workflows import runner as workflow
@@ -42,7 +42,7 @@ def test_it_is_the_same_bytes_every_time(kit: Kit, archives: list[Path], r8: Pat
     scratch = tmp_path / "a folder with another name"
     scratch.mkdir()
     with zipfile.ZipFile(kit.jar) as jar:
-        assert make_dex(find_jdk(), r8, archives, scratch) == jar.read("classes.dex")
+        assert make_dex(jvm.jdk(), r8, archives, scratch) == jar.read("classes.dex")
 
 
 def test_what_is_as_it_was_is_not_made_again(kit: Kit, archives: list[Path], r8: Path):
@@ -82,18 +82,20 @@ def test_a_runner_that_is_made_already_needs_no_java(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     made, _ = build_kit(tmp_path / "kit", archives=archives, jar=kit.jar)
     assert made.jar.read_bytes() == kit.jar.read_bytes()
-    with pytest.raises(MissingDependencyError, match="no Java compiler"):
+    with pytest.raises(MissingDependencyError, match="needs a JDK: not on PATH"):
         build_kit(tmp_path / "other", archives=archives, r8=kit.jar)
 
 
-def test_a_jdk_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_jdk_that_is_too_old_is_named(
+    archives: list[Path], r8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "bin").mkdir()
-    javac = tmp_path / "bin" / "javac"
-    javac.write_text("#!/bin/sh\necho javac 11.0.2\n")
-    javac.chmod(0o755)
+    java = tmp_path / "bin" / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"'\n")
+    java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(MissingDependencyError, match=r"too old \(javac 11.0.2\)"):
-        find_jdk()
+    with pytest.raises(MissingDependencyError, match=r"JDK: 11\.0\.2 at .*17 or later is needed"):
+        build_kit(tmp_path / "kit", archives=archives, r8=r8)
 
 
 def test_classes_that_do_not_fit_are_javacs_error(kit: Kit, r8: Path, tmp_path: Path):
