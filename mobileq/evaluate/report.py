@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +23,9 @@ REPORT_NAME = "report.json"
 AS_HERE = 0.95
 """A file that agrees less with itself on another machine gives other answers there; kernels that
 round otherwise cost int8 files up to 4 % (yolov5n, 16 pictures, XNNPACK beside TFLite's own)."""
+_WORST, _WORDS = 3, 2
+"""So many pictures are printed, with so many differences each; --json has all."""
+_HALF = " Phones' GPUs compute in 16 bits: start the app on the CPU (--delegate cpu)."
 Row = tuple[str, ...]
 
 
@@ -63,6 +66,14 @@ class ArtifactScores(Spec, frozen=True, kw_only=True):
     cosine: float | None = None
 
 
+class PictureDifference(Spec, frozen=True, kw_only=True):
+    """What a file finds otherwise in one picture, see `mobileq.tasks.base.Difference`."""
+
+    picture: str
+    amount: float
+    told: tuple[str, ...]
+
+
 class DelegateScores(Spec, frozen=True, kw_only=True):
     """One file on a phone.
 
@@ -71,18 +82,52 @@ class DelegateScores(Spec, frozen=True, kw_only=True):
         scores: As on this computer; `latency_ms` is the phone's.
         same: Agreement with the answers that the same file gave on this computer.
         delegations: What delegates took of the model, in TFLite's words; none on plain kernels.
+        lost: Of the task's figure against the same file on this computer: with labels the file's
+            own here less there, without 1 less `same`.
+        pictures: In which it answers otherwise than here, the most first.
     """
 
     delegate: str
     scores: ArtifactScores
     same: Figures | None
     delegations: tuple[str, ...] = ()
+    lost: Lost | None = None
+    pictures: tuple[PictureDifference, ...] = ()
 
     def as_here(self, measure: Measure | None) -> float | None:
         """`same` in one figure; None where nothing was found to compare."""
         if measure is None or not self.same or not self.same[COUNT]:
             return None
         return measure.value(self.same)
+
+    def sentences(self, device: str, measure: Measure | None, same: float | None) -> Iterator[str]:
+        """That it answers otherwise there than here, and that it is less right."""
+        where = f"on the {self.delegate.upper()} of {device}"
+        remedy = _HALF if self.delegate == "gpu" else ""
+        if measure and self.lost and self.lost.is_found and self.lost.value > 0.0:
+            yield (
+                f"{self.scores.name} loses {self.lost} of {measure.name} {where}, against the same "
+                f"file here.{remedy}"
+            )
+        elif same is not None and same < AS_HERE:
+            yield (
+                f"{self.scores.name} finds something else {where} than here: they agree by "
+                f"{same:.3f}.{remedy}"
+            )
+
+    @property
+    def worst(self) -> str:
+        """In which pictures it differs most from here, and by what."""
+        shown = "; ".join(
+            f"{each.picture} ({', '.join(each.told[:_WORDS])}"
+            f"{', ...' if len(each.told) > _WORDS else ''})"
+            for each in self.pictures[:_WORST]
+        )
+        return (
+            f"{self.scores.name} on {self.delegate} differs from here in "
+            f"{plural(len(self.pictures), 'picture')}: {shown}"
+            f"{'; ...' if len(self.pictures) > _WORST else '.'}"
+        )
 
 
 class PhoneScores(Spec, frozen=True, kw_only=True):
@@ -114,12 +159,10 @@ class PhoneScores(Spec, frozen=True, kw_only=True):
             for line in each.delegations:
                 page.line(f"{each.scores.name} on {each.delegate}: {line}.", "quiet")
         for each, value in zip(self.files, same, strict=True):
-            if value is not None and value < AS_HERE:
-                page.line(
-                    f"{each.scores.name} finds something else on the {each.delegate.upper()} of "
-                    f"{self.device} than here: they agree by {value:.3f}.",
-                    "bad",
-                )
+            for line in each.sentences(self.device, measure, value):
+                page.line(line, "bad")
+            if each.pictures:
+                page.line(each.worst)
         tell_failures(page, self.failures)
 
 

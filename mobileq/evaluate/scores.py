@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mobileq.errors import VerificationError
 from mobileq.evaluate.numeric import OutputComparer
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.base import Answer, Scored, Task, Truth
+from mobileq.tasks.base import Answer, Difference, Scored, Task, Truth
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
@@ -22,11 +22,14 @@ class Answers:
     task: Task
     shown: list[Answer] = field(default_factory=list)
     ranked: list[Answer] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """Of the pictures."""
 
     def update(self, sample: Sample, outputs: Tensors) -> None:
         """Take in one sample."""
         self.shown += self.task.read(outputs, sample, "shown")
         self.ranked += self.task.read(outputs, sample, "all")
+        self.names += [each.path.name if each.path else sample.id for each in sample.pictures]
 
     def accuracy(self, truth: Truth, keys: Sequence[int]) -> Scored:
         """See `Task.score`."""
@@ -35,6 +38,13 @@ class Answers:
     def agreement(self, reference: Answers) -> Scored:
         """See `Task.agreement`."""
         return self.task.agreement(reference.shown, self.shown)
+
+    def differences(self, reference: Answers) -> list[tuple[str, Difference]]:
+        """(picture, what differs) where something does, the most first."""
+        pairs = zip(reference.ranked, self.ranked, strict=True)
+        each = [self.task.difference(wanted, found) for wanted, found in pairs]
+        named = zip(self.names, each, strict=True)
+        return sorted((pair for pair in named if pair[1].told), key=lambda pair: -pair[1].amount)
 
 
 class Numbers:

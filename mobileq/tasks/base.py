@@ -108,6 +108,19 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What two answers for one picture have not in common.
+
+    Attributes:
+        amount: 0 where nobody would see any; to say in which of a model's pictures it is most.
+        told: What differs, the most first, in a few words each: `star 0.10 instead of 0.91`.
+    """
+
+    amount: float
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Compared:
     """What one run of another model gave.
 
@@ -239,6 +252,10 @@ class Task(Protocol):
     def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         """How far answers are those of the reference, which nobody labelled: `measure.key`, `COUNT`
         and what else the task knows. Pictures in the same order, read at the same level."""
+        ...
+
+    def difference(self, wanted: Answer, found: Answer) -> Difference:
+        """What is found otherwise in one picture; both read at level "all"."""
         ...
 
     def count(self, answer: Answer) -> int:

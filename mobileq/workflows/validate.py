@@ -16,12 +16,11 @@ import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
 from mobileq.errors import InputError, UsageError
-from mobileq.evaluate.bootstrap import PERFECT, Estimate, resamples
+from mobileq.evaluate.answered import Answered
 from mobileq.evaluate.report import (
     REPORT_NAME,
     ArtifactScores,
     DelegateScores,
-    Lost,
     PhoneScores,
     Validation,
     read_report,
@@ -34,7 +33,7 @@ from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import Artifact, ModelSpec
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.base import COUNT, Scored, Truth, task_of
+from mobileq.tasks.base import Scored, Truth, task_of
 from mobileq.workflows.decision import picture_samples
 from mobileq.workflows.failures import Attempt, Failures
 from mobileq.workflows.on_phone import PhoneRunners
@@ -211,8 +210,7 @@ class _Measuring:
         self._interpreter, self._threads = interpreter, threads
         self._reference = self._as_asked(reference_of(bundle.path, bundle.manifest.model))
         self._has_answers = task_of(bundle.manifest.model).measure is not None
-        self._wanted: Answers | None = None
-        self._own: Estimate | None = None
+        self._wanted: Answered | None = None
 
     def _as_asked(self, model: OpenModel) -> OpenModel:
         return dataclasses.replace(model, interpreter=self._interpreter, threads=self._threads)
@@ -228,15 +226,15 @@ class _Measuring:
             attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
             with failures.of(attempt), failures.at("run"):
                 model = self._as_asked(of_artifact(self._bundle.path, manifest.model, artifact))
-                found, answers = self._scores(model)
+                found, answered = self._scores(model)
                 scores.append(found)
-                self._run_there(artifact, model, answers, unmeasured)
+                self._run_there(artifact, model, answered, unmeasured)
         if len(scores) == 1:
             failures.raise_first()
         return tuple(scores)
 
     def _run_there(
-        self, artifact: Artifact, model: OpenModel, here: Answers | None, unmeasured: Failures
+        self, artifact: Artifact, model: OpenModel, here: Answered | None, unmeasured: Failures
     ) -> None:
         """The same file on the phone, on each delegate; `here` is what it answered here."""
         if self._phone is None:
@@ -251,12 +249,14 @@ class _Measuring:
                 with closing(self._phone.open(artifact, delegate, self._threads)) as runner:
                     took = tuple(map(str, runner.delegations))
                     there = dataclasses.replace(model, name=name, opened=runner)
-                    found, answers = self._scores(there)
-                same = answers.agreement(here).figures if answers and here else None
+                    found, answered = self._scores(there)
                 found = msgspec.structs.replace(found, name=artifact.name)
-                self._there.append(
-                    DelegateScores(delegate=delegate, scores=found, same=same, delegations=took)
+                scores = DelegateScores(
+                    delegate=delegate, scores=found, same=None, delegations=took
                 )
+                if answered and here:
+                    scores = answered.on_phone(scores, here)
+                self._there.append(scores)
 
     def on_phone(self, unmeasured: Failures) -> PhoneScores | None:
         """What was measured there; None where nothing was to be."""
@@ -276,13 +276,12 @@ class _Measuring:
         found = self._run(self._reference, answers.update)
         if not self._has_answers:
             return found
-        self._wanted, accuracy = answers, self._accuracy(found.name, answers)
-        if accuracy is None:
+        self._wanted = Answered(answers, self._accuracy(found.name, answers))
+        if self._wanted.accuracy is None:
             return found
-        self._own = _estimate(answers, accuracy)
-        return msgspec.structs.replace(found, accuracy=accuracy.figures)
+        return msgspec.structs.replace(found, accuracy=self._wanted.accuracy.figures)
 
-    def _scores(self, model: OpenModel) -> tuple[ArtifactScores, Answers | None]:
+    def _scores(self, model: OpenModel) -> tuple[ArtifactScores, Answered | None]:
         """Its figures, and its answers where they can be read."""
         if self._wanted is None:
             with closing(self._reference.open()) as beside:
@@ -292,26 +291,17 @@ class _Measuring:
             return msgspec.structs.replace(found, **noise), None
         answers = Answers(task_of(model.spec))
         found = self._run(model, answers.update)
-        accuracy, agreement = self._accuracy(model.name, answers), answers.agreement(self._wanted)
+        answered = Answered(answers, self._accuracy(model.name, answers))
+        agreement = answers.agreement(self._wanted.answers)
         with self._progress.stage(f"Resampling {model.name}"):
-            lost = self._lost(answers, accuracy, agreement)
+            lost = answered.lost(self._wanted, agreement)
         scores = msgspec.structs.replace(
             found,
-            accuracy=None if accuracy is None else accuracy.figures,
+            accuracy=None if answered.accuracy is None else answered.accuracy.figures,
             agreement=agreement.figures,
             lost=lost,
         )
-        return scores, answers
-
-    def _lost(self, answers: Answers, accuracy: Scored | None, agreement: Scored) -> Lost | None:
-        """Of the task's figure, with its standard error where there is more than one picture."""
-        if self._own is not None and accuracy is not None:
-            lost = self._own - _estimate(answers, accuracy)
-        elif agreement.figures[COUNT]:
-            lost = PERFECT - _estimate(answers, agreement)
-        else:
-            return None
-        return Lost(value=lost.value, error=lost.error if len(answers.shown) > 1 else None)
+        return scores, answered
 
     def _run(self, model: OpenModel, update: Callable[[Sample, Tensors], None]) -> ArtifactScores:
         feeds: Tensors = {}
@@ -334,14 +324,6 @@ class _Measuring:
             return None
         with self._progress.stage(f"Scoring {name}"):
             return answers.accuracy(self._samples.truth, self._samples.keys)
-
-
-def _estimate(answers: Answers, scored: Scored) -> Estimate:
-    """Of the task's figure."""
-    measure = answers.task.measure
-    assert measure is not None
-    weights = resamples(len(answers.shown))
-    return Estimate(measure.value(scored.figures), scored.resampled(weights))
 
 
 def _latency(runner: Runner, feeds: Tensors, runs: int | None) -> float:

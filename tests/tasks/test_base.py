@@ -109,6 +109,8 @@ def test_answers_are_read_one_for_each_picture_and_agree_with_themselves(
             assert task.measure.value(figures) == pytest.approx(1.0)
             assert figures[COUNT] == sum(map(task.count, answers)) > 0
             assert task.golden(answers)
+            same = task.difference(answers[0], answers[0])
+            assert (same.amount, same.told) == (0.0, ())
 
 
 def test_every_room_tells_a_person_and_shows_or_keeps_what_it_tells(

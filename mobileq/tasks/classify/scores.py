@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.tasks.base import COUNT, Figures, Scored, figure
+from mobileq.tasks.base import COUNT, Difference, Figures, Scored, figure
 from mobileq.tasks.classify.classes import Answer, TopClasses
 
+SEEN = 0.05
+"""Probability that has to move for a picture to count as answered otherwise."""
 Wanted = Sequence[int | None]
 """The class that each head should give; None where nobody says."""
 Hits = Sequence[Sequence[bool | None]]
@@ -50,6 +52,26 @@ def agreement(reference: Sequence[Answer], found: Sequence[Answer], heads: Seque
         **_by_head(same, heads),
     }
     return Scored(figures, _Resampled(same))
+
+
+def difference(wanted: Answer, found: Answer, labels: Sequence[str]) -> Difference:
+    """Of one picture: total variation, summed over the heads, and the best class of each."""
+    parts = []
+    for before, now in zip(wanted, found, strict=True):
+        amount = _total_variation(before, now)
+        if before.best != now.best:
+            parts.append((amount, f"{_told(now, labels)} instead of {_told(before, labels)}"))
+        elif amount >= SEEN:
+            parts.append((amount, f"{_told(now, labels)} instead of {before.probability[0]:.2f}"))
+    parts.sort(reverse=True)
+    return Difference(sum(amount for amount, _ in parts), tuple(words for _, words in parts))
+
+
+def _told(answer: TopClasses, labels: Sequence[str]) -> str:
+    if not len(answer):
+        return "no class"
+    name = labels[answer.best] if answer.best < len(labels) else f"class {answer.best}"
+    return f"{name} {answer.probability[0]:.2f}"
 
 
 def _among(wanted: Sequence[Wanted], found: Sequence[Answer], count: int) -> Hits:

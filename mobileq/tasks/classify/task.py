@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.spec import ModelSpec
 from mobileq.spec.classes import ClassesSpec, heads_of
-from mobileq.tasks.base import Column, Level, Limits, Measure, Outputs, Scored, Truth
+from mobileq.tasks.base import Column, Difference, Level, Limits, Measure, Outputs, Scored, Truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,6 +85,12 @@ class ClassifyTask:
         from mobileq.tasks.classify.scores import agreement
 
         return agreement(reference, found, self._names)
+
+    def difference(self, wanted: Answer, found: Answer) -> Difference:
+        """Its best class, or how probable that is."""
+        from mobileq.tasks.classify.scores import difference
+
+        return difference(wanted, found, self._spec.labels)
 
     def count(self, answer: Answer) -> int:
         """The heads, but those of which no value is a number."""

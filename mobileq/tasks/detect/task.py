@@ -14,6 +14,7 @@ from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import (
     COUNT,
     Column,
+    Difference,
     Figures,
     Level,
     Limits,
@@ -138,6 +139,12 @@ class DetectTask:
         figures: Figures = msgspec.to_builtins(agreement(reference, found, found=pairs))
         assert COUNT in figures
         return Scored(figures, pairs.resampled)
+
+    def difference(self, wanted: Detections, found: Detections) -> Difference:
+        """Boxes that one of the two shows."""
+        from mobileq.tasks.detect.difference import difference
+
+        return difference(wanted, found, self._spec.labels, self._decode.score_threshold)
 
     def count(self, answer: Detections) -> int:
         """Objects that count as the truth in an agreement."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec
-from mobileq.tasks.base import Answer, Level, Limits, Outputs, Scored, Truth
+from mobileq.tasks.base import Answer, Difference, Level, Limits, Outputs, Scored, Truth
 from mobileq.tasks.noise import NoiseReference
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class TensorsTask:
     def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         """None."""
         return _NOTHING
+
+    def difference(self, wanted: Answer, found: Answer) -> Difference:
+        """None."""
+        return Difference(0.0, ())
 
     def count(self, answer: Answer) -> int:
         """Nothing."""

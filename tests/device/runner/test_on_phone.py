@@ -22,7 +22,7 @@ from mobileq.device.runner.phone import FOLDER, place_on
 from mobileq.device.runner.remote import RemoteRunner
 from mobileq.device_bench import BenchedDevice
 from mobileq.errors import DeviceError, UsageError
-from mobileq.evaluate.report import Validation, read_report
+from mobileq.evaluate.report import Lost, Validation, read_report
 from mobileq.progress import Silent
 from mobileq.workflows.bench import bench
 from mobileq.workflows.push import push
@@ -86,6 +86,11 @@ def test_a_phone_finds_what_this_computer_finds(
         assert each.scores.accuracy["map50_95"] == pytest.approx(wanted["map50_95"], abs=0.03)
         assert each.delegations == ("TfLiteXNNPackDelegate: 223 of 270 nodes in 9 partitions",)
     assert there.files[0].scores.accuracy == here["tflite-fp32"].accuracy
+    assert (there.files[0].lost, there.files[0].pictures) == (Lost(value=0.0, error=0.0), ())
+    amounts = [each.amount for each in there.files[1].pictures]
+    assert amounts == sorted(amounts, reverse=True)
+    names = {path.name for path in (DEMO / "validation" / "images").iterdir()}
+    assert {each.picture for each in there.files[1].pictures} <= names
     assert [(each.file_name, each.reason) for each in there.failures] == [
         (
             f"tflite-{precision} on gpu",

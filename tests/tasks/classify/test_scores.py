@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mobileq.tasks.classify.classes import TopClasses
-from mobileq.tasks.classify.scores import accuracy, agreement
+from mobileq.tasks.classify.scores import accuracy, agreement, difference
 
 
 def _best(**shares: float) -> TopClasses:
@@ -72,3 +73,35 @@ def test_head_that_nobody_labelled_is_left_out() -> None:
     figures = accuracy([[0, None], [1, 2]], answers, ("age", "gender")).figures
     assert figures["top1"] == pytest.approx(2 / 3)
     assert figures["top1_by_head"] == {"age": 0.5, "gender": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "amount", "told"),
+    [
+        (_answer(c0=0.8, c1=0.2), _answer(c0=0.78, c1=0.22), 0.02, ()),
+        (_answer(c0=0.8, c1=0.2), _answer(c0=0.6, c1=0.4), 0.2, ("cat 0.60 instead of 0.80",)),
+        (
+            _answer(c0=0.51, c1=0.49),
+            _answer(c1=0.52, c0=0.48),
+            0.03,
+            ("dog 0.52 instead of cat 0.51",),
+        ),
+        (_answer(c0=1.0), _answer(c7=1.0), 1.0, ("class 7 1.00 instead of cat 1.00",)),
+        (_answer(c0=1.0), _answer(), 0.5, ("no class instead of cat 1.00",)),
+        (_answer(), _answer(), 0.0, ()),
+    ],
+)
+def test_a_picture_is_told_by_its_best_class_or_how_probable_it_is(
+    wanted: Any, found: Any, amount: float, told: tuple[str, ...]
+) -> None:
+    different = difference(wanted, found, ("cat", "dog"))
+    assert different.told == told
+    assert different.amount == pytest.approx(amount if told else 0.0)
+
+
+def test_heads_are_told_the_most_first() -> None:
+    wanted = (_best(c0=0.9, c1=0.1), _best(c2=1.0))
+    found = (_best(c0=0.8, c1=0.2), _best(c3=1.0))
+    different = difference(wanted, found, (*"abcd",))
+    assert different.told == ("d 1.00 instead of c 1.00", "a 0.80 instead of 0.90")
+    assert different.amount == pytest.approx(1.1)

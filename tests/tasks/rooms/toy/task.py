@@ -16,6 +16,7 @@ from mobileq.tasks.base import (
     Answer,
     Column,
     Compared,
+    Difference,
     Level,
     Limits,
     Measure,
@@ -128,6 +129,10 @@ class ToyTask:
 
     def agreement(self, reference: Sequence[Answer], found: Sequence[Answer]) -> Scored:
         return _scored(np.equal(reference, found), **{COUNT: len(reference)})
+
+    def difference(self, wanted: Answer, found: Answer) -> Difference:
+        told = () if wanted == found else (f"colour {found} instead of {wanted}",)
+        return Difference(float(len(told)), told)
 
     def count(self, answer: Answer) -> int:
         return 1
