@@ -268,6 +268,8 @@ def _replace(target: Path, content: bytes) -> None:
     scratch = staging_path(target)
     try:
         scratch.write_bytes(content)
+        if content.startswith(b"#!"):
+            scratch.chmod(0o755)
         scratch.replace(target)
     finally:
         remove(scratch)

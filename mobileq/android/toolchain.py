@@ -88,7 +88,7 @@ def find_java() -> Tool:
 
 def find_gradle(project: Path | None = None) -> Tool:
     """The project's own wrapper, which fetches its Gradle, or the one on PATH."""
-    wrapper = project / "gradlew" if project else None
+    wrapper = project / ("gradlew.bat" if os.name == "nt" else "gradlew") if project else None
     if wrapper and os.access(wrapper, os.X_OK):
         return Tool(wrapper.absolute(), f"the project's own, {wrapper}")
     wanted = ".".join(map(str, GRADLE))

@@ -97,6 +97,7 @@ def test_all_that_is_missing_is_named_at_once(
 ) -> None:
     monkeypatch.setattr(toolchain, "_SDK_FOLDERS", ())
     (tmp_path / "bin" / "java").unlink()
+    (project / "gradlew").unlink()
     with pytest.raises(MissingDependencyError) as caught:
         build_apk(project, Silent())
     for name in ("Java: not on PATH", "Android SDK: not found", "Gradle: not on PATH"):
