@@ -107,7 +107,9 @@ def convert(
     keep_float: Annotated[
         list[str] | None,
         typer.Option(
-            help="Tensors whose ops stay float in int8 files. Can be repeated.", metavar="REGEX"
+            help="Tensors whose ops stay float in int8 files; `sensitive`, of other tools' files: "
+            "those that mobileq's search finds. Can be repeated.",
+            metavar="REGEX",
         ),
     ] = None,
     strict: Annotated[

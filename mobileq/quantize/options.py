@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+SENSITIVE = "sensitive"
+"""In place of a pattern: the ops that a search finds."""
+
+
 @dataclass(frozen=True)
 class QuantOptions:
     """What a person can say about it.
@@ -25,7 +29,8 @@ class QuantOptions:
             no op is looked at.
         budget: Of the task's measure (mAP50-95 of boxes), what may be lost; None for "until more
             float ops bring little".
-        keep_float: Regular expressions on tensor names.
+        keep_float: Regular expressions on tensor names, and `SENSITIVE`, which is for other tools
+            than mobileq: its own search finds these ops anyway.
         repairs: Of `mobileq.quantize.repairs`; None for those that help where they were tried.
     """
 
@@ -34,6 +39,11 @@ class QuantOptions:
     budget: float | None = None
     keep_float: tuple[str, ...] = ()
     repairs: tuple[str, ...] | None = None
+
+    @property
+    def float_patterns(self) -> tuple[str, ...]:
+        """Those of `keep_float` that name ops."""
+        return tuple(each for each in self.keep_float if each != SENSITIVE)
 
     def wanted_repairs(self, precision: Precision) -> tuple[str, ...]:
         """Those that are carried out before anything is tried."""
@@ -62,4 +72,4 @@ def check_keep_float(model: ModelProto, precision: Precision, options: QuantOpti
     groups = [
         dataclasses.replace(group, tensors=(*group.tensors, *added)) for group in find_groups(model)
     ]
-    matching_groups(groups, options.keep_float)
+    matching_groups(groups, options.float_patterns)

@@ -101,7 +101,7 @@ class Planner:
         options = self._options
         repairs = options.wanted_repairs(self._precision)
         variant = self._scaled() if INPUT_SCALING in repairs else self._variants.given
-        kept = matching_groups(variant.groups, options.keep_float)
+        kept = matching_groups(variant.groups, options.float_patterns)
         if self._bits == 16 or not options.search:
             if options.repairs is not None:
                 variant = self._variants.repaired(

@@ -68,6 +68,7 @@ class TargetOption:
         precisions: Of the files that it is for; None: of all.
         concerns: What it is for, in the words of a notice: "int8 of MNN".
         others: Values with which another tool than mobileq calibrates the file.
+        others_keep_float: Whether that tool leaves ops float that are named to it.
         only_with: An option of the target that must not be at its default, or this changes nothing.
         after: The option that it follows in the help.
         metavar: What stands for the value there.
@@ -79,6 +80,7 @@ class TargetOption:
     precisions: tuple[Precision, ...] | None
     concerns: str
     others: tuple[str, ...] = ()
+    others_keep_float: bool = False
     only_with: str | None = None
     after: str = "precision"
     metavar: str = "NAME"

@@ -208,13 +208,15 @@ class Conversion:
             return float_file
         recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
         plan, made_of = None, source
-        if self._is_planned(target, recipe):
+        options, other = self._request.quantization(file), target.info.calibrated_by(recipe)
+        # Other tools than mobileq calibrate by themselves.
+        is_planned = other is None or (other.others_keep_float and bool(options.keep_float))
+        if recipe.precision in CALIBRATED and is_planned:
             with self._failures.at("quantize"):
-                options = self._request.quantization(file)
                 plan, made_of = self._planning.plan(source, target, recipe, options)
             recipe = msgspec.structs.replace(
                 recipe,
-                calibrator=plan.calibrator,
+                calibrator=plan.calibrator if other is None else None,
                 keep_float=plan.keep_float,
                 repairs=plan.repairs,
             )
@@ -242,10 +244,6 @@ class Conversion:
             self._progress.notice(note)
         self._judge.tell(target, recipe, made.path.name, found)
         return Result(made, found, plan, layers)
-
-    def _is_planned(self, target: Target, recipe: QuantRecipe) -> bool:
-        """Other tools than mobileq calibrate by themselves."""
-        return recipe.precision in CALIBRATED and target.info.calibrated_by(recipe) is None
 
     def _budget_report(self, file: File, result: Result) -> BudgetReport:
         """What the file loses on pictures that decided nothing."""

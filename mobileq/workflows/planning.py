@@ -15,8 +15,9 @@ import msgspec
 from mobileq.hashing import file_digest
 from mobileq.page import plural
 from mobileq.quantize.given_plan import given_plan
-from mobileq.quantize.options import QuantOptions
-from mobileq.quantize.plan import QuantPlan
+from mobileq.quantize.groups import find_groups
+from mobileq.quantize.options import SENSITIVE, QuantOptions
+from mobileq.quantize.plan import QuantPlan, matching_groups, tensors_of
 from mobileq.quantize.planner import Planner
 from mobileq.quantize.variants import Variants
 from mobileq.spec import QuantRecipe
@@ -74,7 +75,7 @@ class Planning:
         self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
     ) -> tuple[QuantPlan, Source]:
         """Ranges and float ops of one integer file, and the model that it is made of, which may be
-        repaired.
+        repaired; of a file that another tool calibrates its float ops alone.
 
         Args:
             recipe: The file's precision, engine and types; what is to be found is open in it.
@@ -82,6 +83,8 @@ class Planning:
         Raises:
             As `Planner.plan`.
         """
+        if (other := target.info.calibrated_by(recipe)) is not None:
+            return self._of_other(source, target, recipe, options, other.name), source
         given = plan_given(source, options.keep_float)
         if given is not None:
             self._explain_given(given, options.keep_float)
@@ -114,6 +117,27 @@ class Planning:
             versions=(reference_name(), target.tool_versions(recipe)),
         )
         return read(folder)
+
+    def _of_other(
+        self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions, by: str
+    ) -> QuantPlan:
+        """Args: by: The option by which another tool calibrates the file."""
+        import onnx
+
+        groups = find_groups(onnx.load(source.onnx))
+        kept = matching_groups(groups, options.float_patterns)
+        if SENSITIVE in options.keep_float:
+            left = {name: value for name, value in recipe.options.items() if name != by}
+            own = msgspec.structs.replace(recipe, options=left)
+            found, _ = self.plan(source, target, own, options)
+            # It may be of a repaired model, which has more of them.
+            kept = tuple(group.name for group in groups if group.name in found.keep_float)
+        return QuantPlan(
+            calibrator=recipe.options[by],
+            ranges={},
+            keep_float=kept,
+            float_tensors=tensors_of(groups, kept),
+        )
 
     def _found(
         self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions

@@ -11,7 +11,7 @@ from typing import cast, get_args
 
 from mobileq.errors import UsageError
 from mobileq.quantize.given_plan import CALIBRATOR
-from mobileq.quantize.options import QuantOptions, as_options
+from mobileq.quantize.options import SENSITIVE, QuantOptions, as_options
 from mobileq.quantize.plan import Calibrator
 from mobileq.quantize.repairs.registry import REPAIRS
 from mobileq.spec import (
@@ -33,6 +33,7 @@ from mobileq.workflows.source import Head
 File = tuple[str, Precision]
 """A file that is to be made: its target's name and its precision."""
 
+_KEEP_FLOAT = "--keep-float"
 _SEARCHED: tuple[Precision, ...] = ("int8", "int8-full")
 """Of which several files are tried."""
 
@@ -160,7 +161,7 @@ class Request:
                 )
         if not calibrated or self.options.calib is not None:
             return
-        if not has_scales or any(self._is_foreign(file) for file in calibrated):
+        if not has_scales or any(self._calibrated_by(file) for file in calibrated):
             if takes_pictures(spec):
                 raise UsageError(
                     f"{calibrated[0][1]} needs pictures to calibrate on.",
@@ -176,10 +177,10 @@ class Request:
         """Options that were given and are for mobileq's own quantization only."""
         return tuple(choice.option for choice in _choices(self.options) if choice.is_ours)
 
-    def _is_foreign(self, file: File) -> bool:
-        """Whether another tool than mobileq calibrates a file."""
+    def _calibrated_by(self, file: File) -> TargetOption | None:
+        """The option by which another tool than mobileq calibrates a file."""
         recipe = self.recipe(file, "decoded", self.engine(file))
-        return self._info(file).calibrated_by(recipe) is not None
+        return self._info(file).calibrated_by(recipe)
 
     def notices(self) -> Iterator[str]:
         """Of options that change nothing, or not all that they are for.
@@ -195,8 +196,8 @@ class Request:
             concerned = [file for file in self.files if choice.concerns(file)]
             settled = _listed([file for file in concerned if file in recipes])
             # Where there is a recipe it settles all.
-            others = [f for f in concerned if f not in recipes and self._is_foreign(f)]
-            if choice.is_ours and others:
+            others = [f for f in concerned if f not in recipes and self._is_deaf(f, choice)]
+            if others:
                 yield (
                     f"{choice.option} does not change {_listed(others)}, which mobileq does not "
                     "calibrate."
@@ -210,6 +211,12 @@ class Request:
                 )
             elif settled:
                 yield f"{choice.option} does not change {settled}, for which there is a recipe."
+
+    def _is_deaf(self, file: File, choice: _Choice) -> bool:
+        """Whether another tool makes the file, which the choice does not reach."""
+        other = self._calibrated_by(file)
+        heard = choice.option == _KEEP_FLOAT and other is not None and other.others_keep_float
+        return choice.is_ours and other is not None and not heard
 
     def _check_recipes(self, path: Path) -> None:
         """That there is something to make, and that all of it can be."""
@@ -268,7 +275,7 @@ def _choices(options: ConvertOptions) -> list[_Choice]:
     integer = "int8 and int16x8"
     known = [
         (options.head != "auto", _Choice("--head", "all files", lambda file: True)),
-        (bool(asked.keep_float), ours("--keep-float", CALIBRATED, integer)),
+        (bool(asked.keep_float), ours(_KEEP_FLOAT, CALIBRATED, integer)),
         (asked.calibrator != "auto", ours("--calibrator", CALIBRATED, integer)),
         (asked.repairs is not None, ours("--repair", CALIBRATED, integer)),
         (asked.budget is not None, ours("--budget", _SEARCHED, "int8")),
@@ -328,6 +335,8 @@ def _check_quantization(options: ConvertOptions) -> None:
         )
     if budget is not None and not options.quantization.search:
         raise UsageError("--budget needs a search.", "Leave out --no-search.")
+    if SENSITIVE in options.quantization.keep_float and not options.quantization.search:
+        raise UsageError(f"{_KEEP_FLOAT} {SENSITIVE} needs a search.", "Leave out --no-search.")
     for name in options.quantization.repairs or ():
         if name not in REPAIRS:
             raise UsageError(f"There is no repair {name!r}.", f"Choose of: {', '.join(REPAIRS)}.")

@@ -57,6 +57,7 @@ INFO = TargetInfo(
             precisions=("int8",),
             concerns="int8 of ONNX Runtime",
             others=("MinMax", "Entropy", "Percentile"),
+            others_keep_float=True,
             after="keep_float",
         ),
         TargetOption(
