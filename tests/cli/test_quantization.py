@@ -377,26 +377,6 @@ def test_repairs_are_told_what_patterns_keep_in_float(cli: Cli, demo: Path, tmp_
     assert recipe["repairs"] == ["bias-correction"]
 
 
-def test_onnx_runtimes_quantizer_is_told_what_stays_float(
-    cli: Cli, demo: Path, tmp_path: Path
-) -> None:
-    found, again = tmp_path / "found", tmp_path / "again"
-    options = ("--target", "onnxruntime", "--precision", "int8")
-    foreign = (*options, "--ort-method", "MinMax", "--calibrator", "mse")
-    result = convert(
-        cli, demo, found, *foreign, "--keep-float", "/stem/", "--keep-float", "sensitive"
-    )
-    assert result.code == 0, result
-    assert "--keep-float" not in result.err
-    kept = recipe_in(found)["recipe"]["keep_float"]
-    assert "/model/stem/act/Mul_output_0" in kept
-    assert len(kept) > 1, "the search found none"
-    assert artifact(found, "int8")["ops"]["Conv float32"] >= 1
-    assert convert(cli, demo, again, *options, "--recipe", found / "recipe.json").code == 0
-    file = "models/demo-int8.onnx"
-    assert (again / file).read_bytes() == (found / file).read_bytes()
-
-
 def test_model_that_cannot_be_decoded_keeps_its_end(cli: Cli, tmp_path: Path, demo: Path) -> None:
     model = models.plain(tmp_path / "net.onnx")
     calib = ("--calib", demo / "calibration" / "images", "--calib-count", 2)
