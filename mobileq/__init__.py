@@ -49,6 +49,7 @@ __all__ = [
     "QuantOptions",
     "Recommendation",
     "RenderedProject",
+    "ReportPage",
     "Sensitivity",
     "Silent",
     "ToolError",
@@ -72,6 +73,7 @@ __all__ = [
     "read_bundle",
     "recommend",
     "render_project",
+    "report",
     "sensitivity",
     "validate",
     "verify_bundle",
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.predict import predict
     from mobileq.workflows.push import Pushed, push
     from mobileq.workflows.recommend import recommend
+    from mobileq.workflows.report import ReportPage, report
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.runner import MadeRunner, build_runner
     from mobileq.workflows.sensitivity import sensitivity
@@ -162,6 +165,7 @@ else:
         "mobileq.quantize.options": ("QuantOptions",),
         "mobileq.workflows.push": ("Pushed", "push"),
         "mobileq.workflows.recommend": ("recommend",),
+        "mobileq.workflows.report": ("ReportPage", "report"),
         "mobileq.workflows.request": ("ConvertOptions",),
         "mobileq.quantize.sensitivities": ("Sensitivity",),
         "mobileq.workflows.runner": ("MadeRunner", "build_runner"),

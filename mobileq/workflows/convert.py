@@ -23,14 +23,13 @@ from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.plan import QuantPlan
-from mobileq.spec import CALIBRATED
 from mobileq.staging import temporary_folder
 from mobileq.tasks.base import Measure, task_of
 from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import verification_samples
-from mobileq.workflows.recipe_file import RecipeFile, TargetRecipe
+from mobileq.workflows.recipe_file import recipe_file
 from mobileq.workflows.request import ConvertOptions, Request
 from mobileq.workflows.stages import Stages
 
@@ -155,14 +154,9 @@ def _add_models(bundle: BundleWriter, results: Results) -> None:
     bundle.add_file(f"reference/{name}.onnx", source.onnx)
     if source.quantized is not None:
         bundle.add_file(f"reference/{name}-quantized.onnx", source.quantized)
-    recipes = tuple(
-        TargetRecipe(target=each.artifact.target, recipe=each.artifact.recipe)
-        for each in results.files
-        if each.artifact.precision in CALIBRATED
-    )
-    if recipes:
-        recipe_file = RecipeFile(recipes=recipes, set_inputs=source.info.set_inputs)
-        bundle.add_bytes("recipe.json", to_json(recipe_file))
+    recipes = recipe_file((each.artifact for each in results.files), source.info.set_inputs)
+    if recipes is not None:
+        bundle.add_bytes("recipe.json", to_json(recipes))
 
 
 def _report(results: Results) -> Report:

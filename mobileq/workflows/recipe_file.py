@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,7 +14,7 @@ from mobileq.manifest import from_json, with_options_apart
 from mobileq.quantize.given_plan import CALIBRATOR
 from mobileq.quantize.repairs import REPAIRS
 from mobileq.regular_file import read_regular
-from mobileq.spec import Precision, QuantRecipe, Spec
+from mobileq.spec import CALIBRATED, Artifact, Precision, QuantRecipe, Spec
 from mobileq.targets.info import TargetInfo
 from mobileq.targets.registry import TARGETS
 
@@ -43,6 +44,20 @@ class RecipeFile(Spec, frozen=True, kw_only=True):
     schema_version: Literal[1, 2] = _VERSION
     recipes: tuple[TargetRecipe, ...]
     set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def recipe_file(artifacts: Iterable[Artifact], set_inputs: dict[str, str]) -> RecipeFile | None:
+    """How the integer files of a bundle were made; None where it has none.
+
+    Args:
+        set_inputs: See `RecipeFile`.
+    """
+    recipes = tuple(
+        TargetRecipe(target=each.target, recipe=each.recipe)
+        for each in artifacts
+        if each.precision in CALIBRATED
+    )
+    return RecipeFile(recipes=recipes, set_inputs=set_inputs) if recipes else None
 
 
 def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:

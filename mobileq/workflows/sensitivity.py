@@ -162,7 +162,7 @@ def _ranges(source: Source, model: ModelProto, statistics: Statistics) -> tuple[
 
 
 def _write(found: Sensitivity, folder: Path) -> None:
-    from mobileq.report.sensitivity_chart import chart
+    from mobileq.reporting.sensitivity_chart import chart
 
     texts = {JSON_NAME: to_json(found), CHART_NAME: chart(found).encode()}
     for name, content in texts.items():

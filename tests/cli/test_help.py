@@ -17,7 +17,8 @@ from mobileq.cli import app
 from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
-    *("convert", "inspect", "validate", "predict", "detect", "recommend", "sensitivity"),
+    *("convert", "inspect", "validate", "predict", "detect", "recommend", "report"),
+    "sensitivity",
     *("verify", "demo", "android", "devices", "push", "bench", "install", "doctor", "runner"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")

@@ -1,0 +1,31 @@
+"use strict";
+// Everything works without this: it adds what a page alone can't do.
+for (const button of document.querySelectorAll("button[hidden]")) button.hidden = false;
+
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+});
+
+for (const button of document.querySelectorAll("button.copy")) {
+  button.addEventListener("click", () => {
+    const source = document.getElementById(button.dataset.copies);
+    const done = () => { button.textContent = "Copied"; setTimeout(() => { button.textContent = "Copy"; }, 1500); };
+    const selected = () => {
+      // A page opened from disk may not reach the clipboard in every browser.
+      getSelection().selectAllChildren(source);
+      if (document.execCommand("copy")) done();
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(done, selected);
+    else selected();
+  });
+}
+
+// What is folded away is printed too.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const each of folded) each.open = true;
+});
+addEventListener("afterprint", () => { for (const each of folded) each.open = false; });
