@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -58,6 +58,21 @@ class TensorSpec(Spec, frozen=True, kw_only=True):
     """`file_array = model_array.transpose(permutation)`; None where the orders are the same."""
 
 
+class Meaning(Spec, frozen=True, kw_only=True):
+    """What an output holds, of what other formats have words for too.
+
+    `labels` are the first and the end of the class names that it is about; `corners` says which of
+    a box's four numbers are left, top, right and bottom, as shares of the picture; of scores, those
+    below `threshold` are not meant to be seen.
+    """
+
+    role: Literal["class_scores", "boxes", "classes", "scores", "count"]
+    name: Name | None = None
+    labels: tuple[int, int] | None = None
+    corners: tuple[int, ...] = ()
+    threshold: Share = 0
+
+
 class ReadingSpec(Spec, frozen=True, kw_only=True):
     """How a task reads a model's outputs, where shapes alone do not say it: one type for each.
 
@@ -85,6 +100,10 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
     def unshown(self) -> str | None:
         """What the app can't show of it, as the end of a sentence about the model."""
         return None
+
+    def meanings(self, outputs: tuple[TensorSpec, ...]) -> Mapping[str, Meaning]:
+        """By the outputs' names; empty where no other format has words for them."""
+        return {}
 
     @property
     def summary(self) -> str:

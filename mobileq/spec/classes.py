@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from mobileq.spec.base import Name, Problems, ReadingSpec, Spec, TensorSpec
+from mobileq.spec.base import Meaning, Name, Problems, ReadingSpec, Spec, TensorSpec
 
 ClassValues = Literal[
     "logits",  # also their log-softmax: a softmax makes probabilities of them
@@ -59,6 +60,17 @@ class ClassesSpec(ReadingSpec, frozen=True, kw_only=True, omit_defaults=True):
     def unshown(self) -> str | None:
         """See `ReadingSpec`."""
         return f"answers {len(self.heads)} questions at once" if len(self.heads) > 1 else None
+
+    def meanings(self, outputs: tuple[TensorSpec, ...]) -> Mapping[str, Meaning]:
+        """See `ReadingSpec`."""
+        heads = heads_of(self, outputs)
+        ends = accumulate(head.class_count for head in heads)
+        return {
+            head.output: Meaning(
+                role="class_scores", name=head.name, labels=(end - head.class_count, end)
+            )
+            for head, end in zip(heads, ends, strict=True)
+        }
 
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """See `ReadingSpec`."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from mobileq.spec.base import (
     HeadKind,
+    Meaning,
     Name,
     Pixels,
     Positive,
@@ -34,6 +36,9 @@ OutputRole = Literal[
     "scores",  # [1, N]
     "count",  # [1]
 ]
+
+
+_CORNERS: dict[BoxFormat, tuple[int, ...]] = {"xyxy": (0, 1, 2, 3), "yxyx": (1, 0, 3, 2)}
 
 
 class HeadOutput(Spec, frozen=True, kw_only=True):
@@ -95,6 +100,18 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
             parts.append(f"{self.reg_max} bins a side")
         parts.append(f"boxes {self.box_format} in {self.box_unit} units")
         return f"Decoding: {', '.join(parts)}"
+
+    def meanings(self, outputs: tuple[TensorSpec, ...]) -> Mapping[str, Meaning]:
+        """See `ReadingSpec`. Of a post-processing in the graph."""
+        if self.kind != "ssd" or self.box_unit != "normalized" or self.box_format == "cxcywh":
+            return {}
+        known = {
+            "boxes": Meaning(role="boxes", corners=_CORNERS[self.box_format]),
+            "classes": Meaning(role="classes", labels=(0, self.class_count)),
+            "scores": Meaning(role="scores", threshold=self.score_threshold),
+            "count": Meaning(role="count"),
+        }
+        return {each.name: known[each.role] for each in self.outputs if each.role in known}
 
     def contradictions(self, outputs: tuple[TensorSpec, ...]) -> Problems:
         """See `ReadingSpec`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from mobileq.errors import InputError, unreadable
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
+from mobileq.targets.tflite.tables import offsets
 
 _IDENTIFIER = b"TFL3"
 _SPARE_READS = 10_000
@@ -148,12 +149,12 @@ def _builder_class() -> Any:
             key = x.dtype.str, x.tobytes()
             if key not in self._written:
                 if x.dtype == np.uint8:
-                    self._written[key] = self._aligned(key[1])
+                    self._written[key] = self.create_aligned(key[1])
                 else:
                     self._written[key] = super().CreateNumpyVector(x)
             return self._written[key]
 
-        def _aligned(self, data: bytes) -> int:
+        def create_aligned(self, data: bytes) -> int:
             self.StartVector(1, len(data), _BUFFER_ALIGNMENT)
             self.head -= len(data)
             self.Bytes[self.head : self.head + len(data)] = data
@@ -161,3 +162,49 @@ def _builder_class() -> Any:
             return int(self.EndVector())
 
     return SharingBuilder
+
+
+_MODEL_FIELDS, _BUFFERS, _METADATA = 10, 4, 6
+"""Of the schema's table `Model`, whose fields are lists and texts, but for the version in front."""
+
+
+def add_metadata(path: Path, name: str, content: bytes) -> None:
+    """Let the file have `content` under `name` among its metadata.
+
+    All else keeps its bytes and their alignment: a flatbuffer points forward only, and so a new
+    root goes in front of what is there, with longer lists of buffers and of metadata.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = path.read_bytes()
+    data += bytes(-len(data) % _BUFFER_ALIGNMENT)  # offsets, and so alignment, count from the end
+    model = schema.Model.GetRootAs(data, 0)
+    buffers = [model.Buffers(index)._tab.Pos for index in range(model.BuffersLength())]
+    entries = [model.Metadata(index)._tab.Pos for index in range(model.MetadataLength())]
+    builder = _builder_class()(0)
+    room = 4 * (len(buffers) + len(entries)) + len(content) + len(name) + 1024
+    builder.Bytes = bytearray(room) + data
+    builder.head = room
+    offset = builder.create_aligned(content)
+    schema.BufferStart(builder)
+    schema.BufferAddData(builder, offset)
+    buffer = schema.BufferEnd(builder)
+    offset = builder.CreateString(name)
+    schema.MetadataStart(builder)
+    schema.MetadataAddName(builder, offset)
+    schema.MetadataAddBuffer(builder, len(buffers))
+    entry = schema.MetadataEnd(builder)
+    fields = {
+        slot: len(data) - model._tab.Indirect(model._tab.Pos + place)
+        for slot in range(1, _MODEL_FIELDS)
+        if (place := model._tab.Offset(4 + 2 * slot))
+    }
+    fields[_BUFFERS] = offsets(builder, [*(len(data) - each for each in buffers), buffer])
+    fields[_METADATA] = offsets(builder, [*(len(data) - each for each in entries), entry])
+    schema.ModelStart(builder)
+    schema.ModelAddVersion(builder, model.Version())
+    for slot, offset in fields.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    builder.Finish(schema.ModelEnd(builder), file_identifier=_IDENTIFIER)
+    with path.open("wb") as file:  # `Output` would copy it
+        file.write(memoryview(builder.Bytes)[builder.Head() :])

@@ -1,7 +1,8 @@
-"""What a lone .tflite file says of itself: a zip after the flatbuffer, with a metadata.json.
+"""What a lone .tflite file says of itself: a zip after the flatbuffer.
 
-Readers of the flatbuffer start at its head and never see it; Ultralytics' loader reads the same
-place, so `names`, `stride`, `imgsz` and `task` are kept under its keys beside our own.
+Readers of the flatbuffer start at its head and never see it. The flatbuffer itself names its label
+files (`standard_metadata`). Ultralytics' loaders read metadata.json, so `names`, `stride`, `imgsz`,
+`task`, `batch` and `channels` are there under its keys.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ import msgspec
 
 from mobileq.spec import ModelSpec, embedded
 from mobileq.targets.embedded import KEY, common_entries, described_model
+from mobileq.targets.tflite.standard_metadata import label_files
 
+_COMMON, _OWN = "metadata.json", "mobileq.json"
+"""Entries: what other loaders read, and all that mobileq knows. The second stood in the first,
+under `KEY`, in files of before."""
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _LIMIT = 4 * 1024 * 1024
 _LITERAL_LIMIT = 256 * 1024
@@ -28,22 +33,44 @@ _LITERAL_LIMIT = 256 * 1024
 
 
 def embed_metadata(path: Path, spec: ModelSpec, described: dict[str, Any]) -> None:
-    """Append metadata.json and labels.txt to the file. `described` is added under `mobileq`."""
-    found = {KEY: {"model": embedded(spec), **described}, **common_entries(spec)}
-    entries = {"metadata.json": json.dumps(found, indent=1, sort_keys=True)}
-    if spec.labels:
-        entries["labels.txt"] = "\n".join(spec.labels) + "\n"
+    """Append the zip to the file. `described` is added to what mobileq says of the model.
+
+    Stored, not deflated, for MediaPipe refuses a zip with anything else in it (1.2.3).
+    Ultralytics' app unpacks what it finds from the last header on (0.6), its older loaders read
+    the entry that the directory names first, and that as a Python literal (8.0 to 8.3): so
+    metadata.json is the last entry, is named first, and has no null, true or false.
+    """
+    own = {"model": embedded(spec), **described}
+    texts = {
+        **{each.name: each.text for each in label_files(spec)},
+        _OWN: json.dumps(own, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        _COMMON: json.dumps(_common(spec), indent=1, sort_keys=True, ensure_ascii=False),
+    }
     # Mode "a" on a file that is no zip: the archive goes to its end, offsets count from its head.
     with zipfile.ZipFile(path, "a") as archive:
-        for name, text in entries.items():
-            info = zipfile.ZipInfo(name, _FIXED_TIME)  # same input, same bytes
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, text)
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, _FIXED_TIME), text)  # same input, same bytes
+        archive.filelist.reverse()
+
+
+def _common(spec: ModelSpec) -> dict[str, Any]:
+    found = {**common_entries(spec), "batch": spec.batch}
+    if spec.preprocess:
+        found["channels"] = spec.preprocess.channels
+    return found
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata.json appended to the file, or {} where there is none that can be read."""
-    text = _entry(path, re.compile(r"metadata\.json"), _LIMIT)
+    """The metadata.json appended to the file, with mobileq's own under its key.
+
+    Where nothing can be read, {}.
+    """
+    found, own = _json(path, _COMMON), _json(path, _OWN)
+    return {**found, KEY: own} if own else found
+
+
+def _json(path: Path, name: str) -> dict[str, Any]:
+    text = _entry(path, re.compile(re.escape(name)), _LIMIT)
     try:
         # Unlike the standard library's, this decoder takes no half characters (lone surrogates),
         # which could not be written anywhere afterwards.

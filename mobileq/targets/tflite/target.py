@@ -40,6 +40,7 @@ from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.reading import read_file
+from mobileq.targets.tflite.standard_metadata import NAME, standard_metadata
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
     edge_orders,
@@ -137,6 +138,9 @@ class TfliteTarget:
             "inputs": msgspec.to_builtins(inputs),
             "outputs": msgspec.to_builtins(outputs),
         }
+        standard = standard_metadata(job.spec, inputs, outputs)
+        if standard is not None:
+            flatbuffer.add_metadata(job.output, NAME, standard)
         embed_metadata(job.output, job.spec, described)
         return Converted(inputs, outputs, counting.typed_op_counts(model), notes)
 

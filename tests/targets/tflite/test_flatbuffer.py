@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,24 @@ def test_written_model_is_read_back_the_same(convert, tmp_path):
         np.testing.assert_array_equal(
             [] if ours.data is None else ours.data, [] if theirs.data is None else theirs.data
         )
+
+
+def test_added_metadata_leaves_every_byte_where_it_was_aligned(whole, tmp_path):
+    path = tmp_path / "more.tflite"
+    end = zipfile.ZipFile(io.BytesIO(whole)).infolist()[-1].header_offset  # of the flatbuffer
+    for length in (end, end + 4):  # no flatbuffer need end where the next 16 bytes begin
+        path.write_bytes(whole[:end] + bytes(length - end))
+        before = path.read_bytes()
+        flatbuffer.add_metadata(path, "SAID", b"what it says")
+        after = path.read_bytes()
+        start = after.index(before[8:])
+        assert (start - 8) % 16 == 0
+        assert not any(after[start + len(before) - 8 :])
+        model = flatbuffer.read_model(path)
+        entries = {entry.name.decode(): entry.buffer for entry in model.metadata}
+        assert bytes(model.buffers[entries["SAID"]].data) == b"what it says"
+        assert set(entries) > {"SAID"}
+        flatbuffer.write_model(model, tmp_path / "again.tflite")
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\x08\0\0\0TFL3", b"PK\x03\x04" + bytes(99)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import shutil
@@ -17,7 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobileq.errors import InputError
-from mobileq.spec import ModelSpec, PreprocessSpec, QuantRecipe, TensorSpec, embedded_recipe
+from mobileq.spec import (
+    ModelSpec,
+    PreprocessSpec,
+    QuantRecipe,
+    TensorSpec,
+    embedded,
+    embedded_recipe,
+)
 from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.metadata import (
@@ -72,19 +80,56 @@ def test_other_loaders_find_their_keys(bare):
     embed_metadata(bare, SPEC, {})
     with zipfile.ZipFile(bare) as archive:
         assert archive.testzip() is None
-        assert archive.read("labels.txt").decode() == "cat\nKäse [x]\n"
+        assert archive.read("classes.txt").decode() == "cat\nKäse [x]\n"
         found = json.loads(archive.read("metadata.json"))
     assert found["names"] == {"0": "cat", "1": "Käse [x]"}
     assert (found["imgsz"], found["stride"], found["task"]) == ([64, 96], 32, "detect")
+    assert (found["batch"], found["channels"]) == (1, 3)
     assert read_foreign_metadata(bare)["imgsz"] == "[64, 96]"
+
+
+def test_loaders_of_the_first_entry_find_a_python_literal(bare):
+    """As Ultralytics' AutoBackend 8.0 to 8.3 reads."""
+    embed_metadata(bare, SPEC, {})
+    with zipfile.ZipFile(bare) as archive:
+        text = archive.read(archive.namelist()[0]).decode()
+    assert ast.literal_eval(text)["names"]["1"] == "Käse [x]"
+
+
+def test_readers_from_the_last_header_on_find_their_entry(bare):
+    """As Ultralytics' Flutter app reads: no directory, only what follows the last header."""
+    embed_metadata(bare, SPEC, {})
+    content = bare.read_bytes()
+    start = content.rindex(b"PK\x03\x04")
+    method, size, name_length = struct.unpack_from("<8xH8xI4xH", content, start)
+    assert method == zipfile.ZIP_STORED
+    name_end = start + 30 + name_length
+    assert content[start + 30 : name_end] == b"metadata.json"
+    assert json.loads(content[name_end : name_end + size])["names"]["0"] == "cat"
+
+
+def test_nothing_is_compressed(bare):
+    """MediaPipe reads no zip that has something else in it."""
+    embed_metadata(bare, SPEC, {})
+    with zipfile.ZipFile(bare) as archive:
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_files_of_before_are_read(bare):
+    """Their metadata.json had all, deflated."""
+    own = {"model": embedded(SPEC), "recipe": {"precision": "int8"}}
+    text = json.dumps({"mobileq": own, "task": "detect"}, indent=1).encode()
+    zipped(bare, ("metadata.json", text), ("labels.txt", b"cat\nK\xc3\xa4se [x]\n"))
+    assert embedded_spec(bare) == SPEC
+    assert read_metadata(bare)["mobileq"]["recipe"] == {"precision": "int8"}
 
 
 def test_what_is_not_known_is_left_out(bare):
     spec = ModelSpec(name="x", task="unknown", family=None, inputs=(), outputs=())
     embed_metadata(bare, spec, {})
-    assert set(read_metadata(bare)) == {"mobileq", "task"}
+    assert set(read_metadata(bare)) == {"mobileq", "task", "batch"}
     with zipfile.ZipFile(bare) as archive:
-        assert archive.namelist() == ["metadata.json"]
+        assert archive.namelist() == ["metadata.json", "mobileq.json"]
 
 
 def test_flatbuffer_is_left_as_it_was(bare):
