@@ -54,7 +54,8 @@ Family = Annotated[
     typer.Option(
         help="Family, if it is not recognised: "
         "yolov5, yolov8, yolov10, yolo26, rtdetr, yolox, nanodet, picodet, ssd; of classifiers, "
-        "how pictures are prepared: imagenet, yolo_cls, keras, caffe, efficientnet_lite.",
+        "how pictures are prepared: imagenet, yolo_cls, keras, caffe, efficientnet_lite, "
+        "cifar, mnist.",
         metavar="NAME",
     ),
 ]

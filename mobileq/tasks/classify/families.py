@@ -10,6 +10,10 @@ from msgspec.structs import replace
 from mobileq.spec import Interpolation, PreprocessSpec
 from mobileq.tasks.recognition import Picture
 
+_DATA_SETS = frozenset({28, 32, 64})
+"""Edges of the pictures of MNIST, CIFAR and Tiny ImageNet, which models take as they are: nobody
+cuts them, and a picture from elsewhere is as much of a thing as they are."""
+
 _Channels = tuple[float, float, float]
 
 
@@ -32,7 +36,8 @@ class Family:
     interpolation: Interpolation = "bilinear"
 
     def preprocess(self, picture: Picture) -> PreprocessSpec:
-        """Of the picture's size. What is not square was trained on stretched pictures."""
+        """Of the picture's size. What is not square was trained on stretched pictures, what is as
+        small as a data set's on whole ones."""
         scaled = picture.preprocess(
             "stretch",
             bgr=self.bgr,
@@ -41,7 +46,8 @@ class Family:
             std=self.std,
         )
         scaled = replace(scaled, antialias=True, interpolation=self.interpolation)
-        if scaled.height != scaled.width:
+        is_whole = self.crop < 1 and scaled.width in _DATA_SETS
+        if is_whole or scaled.height != scaled.width:
             return scaled
         edge = int(scaled.width / self.crop)
         return replace(scaled, resize_mode="center_crop", shortest_edge=edge)
@@ -49,6 +55,8 @@ class Family:
 
 IN_GRAPH = Family(told="scaled by the graph itself, is", rescale_factor=1.0)
 """Nobody has to name it: it shows."""
+PLAIN = Family(told="divided by 255, is")
+"""As Keras's examples prepare the pictures of small data sets."""
 FAMILIES: Mapping[str, Family] = {
     # torchvision, most of timm, PaddleClas
     "imagenet": Family(
@@ -78,4 +86,11 @@ FAMILIES: Mapping[str, Family] = {
         std=(128.0, 128.0, 128.0),
         interpolation="bicubic",
     ),
+    # What those who train on these with PyTorch write into Normalize
+    "cifar": Family(
+        told="CIFAR-10's mean and deviation are",
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+    ),
+    "mnist": Family(told="MNIST's mean and deviation are", mean=(0.1307,) * 3, std=(0.3081,) * 3),
 }

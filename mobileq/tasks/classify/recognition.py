@@ -25,6 +25,8 @@ _IMAGENET_COUNTS = frozenset({1000, 1001, 21841, 21843})
 models number two more)."""
 _BACKGROUNDS = frozenset({1001})
 """TensorFlow's models of ImageNet-1k count a background as class 0."""
+_DATA_SETS = frozenset({28, 32})
+"""Edges of the pictures of MNIST and CIFAR."""
 _LOGITS = frozenset(
     {"Gemm", "MatMul", "Add", "Conv", "GlobalAveragePool", "AveragePool", "ReduceMean"}
 )
@@ -138,6 +140,10 @@ def _family(facts: ModelFacts, picture: Picture) -> families.Family:
         return families.IN_GRAPH
     if facts.named_task is not None:
         return families.FAMILIES["yolo_cls"]
+    if picture.width == picture.height and picture.width in _DATA_SETS:
+        if picture.layout == "NHWC":
+            return families.PLAIN
+        return families.FAMILIES["mnist" if picture.channels == 1 else "cifar"]
     return families.FAMILIES["keras" if picture.layout == "NHWC" else "imagenet"]
 
 

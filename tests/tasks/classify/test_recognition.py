@@ -247,6 +247,27 @@ def test_inputs_that_are_not_square_get_stretched_pictures() -> None:
     assert (found.spec.preprocess.resize_mode, found.spec.preprocess.antialias) == ("stretch", True)
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1, 3, 32, 32), "RGB, stretch to 32x32, antialiased bilinear, CIFAR-10's mean"),
+        ((1, 1, 28, 28), "GRAY, stretch to 28x28, antialiased bilinear, MNIST's mean"),
+        ((1, 28, 28, 1), "GRAY, stretch to 28x28, antialiased bilinear, divided by 255"),
+        ((1, 3, 64, 64), "RGB, stretch to 64x64, antialiased bilinear, ImageNet's mean"),
+        ((1, 3, 96, 96), "RGB, center crop to 96x96 of shortest edge 109, antialiased"),
+    ],
+)
+def test_inputs_as_small_as_a_data_sets_pictures_take_whole_ones(
+    shape: tuple[int, ...], words: str
+) -> None:
+    found = recognise_shapes(picture(*shape), outputs_of((1, 10)), {}, labels=list("0123456789"))
+    assert found.spec.task == "classify"
+    assert words in found.notices[0]
+    named = recognise_shapes(picture(*shape), outputs_of((1, 10)), {"task": "classify"})
+    assert named.spec.preprocess is not None
+    assert named.spec.preprocess.resize_mode == "center_crop"
+
+
 def test_family_says_how_pictures_are_prepared_and_nothing_is_assumed() -> None:
     found = recognise(row("y = Identity(z)", 1000), family="efficientnet_lite", labels="imagenet1k")
     assert (found.spec.family, found.spec.classes) == (
@@ -275,4 +296,7 @@ def test_family_makes_a_classifier_of_what_does_not_look_like_one() -> None:
 
 def test_families_that_one_may_choose_are_told() -> None:
     (assumed, _) = recognise(row("y = Softmax(z)")).notices
-    assert "--family (imagenet, yolo_cls, keras, caffe, efficientnet_lite) or a --spec" in assumed
+    assert (
+        "--family (imagenet, yolo_cls, keras, caffe, efficientnet_lite, cifar, mnist) or a --spec"
+        in assumed
+    )
