@@ -65,6 +65,14 @@ def convert(
             metavar="NAME",
         ),
     ] = "auto",
+    fold_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--fold-preprocessing",
+            help="Take scale, mean and deviation (and BGR) into the graph: files take RGB pixels, "
+            "0 to 255.",
+        ),
+    ] = False,
     calibrator: Annotated[
         str,
         typer.Option(
@@ -145,6 +153,7 @@ def convert(
         calib_count=calib_count,
         seed=seed,
         head=cast(Head, head),
+        fold_preprocessing=fold_preprocessing,
         quantization=QuantOptions(
             calibrator=cast(Calibrator, calibrator),
             search=not no_search,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
+from mobileq.graph.fold_preprocessing import FOLDED, FOLDED_IN, PIXELS
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
 from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
@@ -68,11 +69,14 @@ def model_ranges(
     # 16 bits have levels enough for what no one looks at.
     known = purposes(model, task_of(spec).sigmoids) if bits == 8 else {}
     found = estimate(statistics, method, bits, known)
-    if bits == 8 and fixed:
-        for node in model.graph.node:
-            if node.op_type in fixed and node.output[0] in found:
-                low, high = fixed[node.op_type]
-                found[node.output[0]] = TensorRange(min=low, max=high)
+    if bits != 8:
+        return found
+    for node in model.graph.node:
+        if fixed and node.op_type in fixed and node.output[0] in found:
+            low, high = fixed[node.op_type]
+            found[node.output[0]] = TensorRange(min=low, max=high)
+        if node.name in (FOLDED, FOLDED_IN):
+            found[node.input[0]] = TensorRange(min=PIXELS[0], max=PIXELS[1])
     return found
 
 

@@ -49,6 +49,7 @@ class ConvertChoices(ModelChoices, TargetChoices, total=False):
     repair: Names | None
     recipe: StrPath | None
     keep_float: str | Sequence[str]
+    fold_preprocessing: bool
     strict: bool
 
 
@@ -117,6 +118,7 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
         eval_images=optional_path(choices.get("eval_images")),
         annotations=optional_path(choices.get("annotations")),
         recipe=optional_path(choices.get("recipe")),
+        fold_preprocessing=choices.get("fold_preprocessing", default.fold_preprocessing),
         strict=choices.get("strict", default.strict),
         overrides=_overrides(choices),
     )

@@ -32,7 +32,7 @@ from mobileq.workflows.judging import Judge
 from mobileq.workflows.making import Made, artifact_file, make_file
 from mobileq.workflows.planning import Planning
 from mobileq.workflows.request import File, Request
-from mobileq.workflows.source import Source, prepare, with_head
+from mobileq.workflows.source import Source, folded, prepare, with_head
 from mobileq.workflows.stages import Stages
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Conversion:
         )
         for notice in self._source.info.notices:
             self._progress.notice(notice)
+        if self._options.fold_preprocessing:
+            self._source = folded(stages, self._source)
         self._raw: Source | None = None
         self._check_keep_float()
         self._task = task_of(self._source.spec)

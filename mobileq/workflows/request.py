@@ -53,6 +53,8 @@ class ConvertOptions:
     seed: int = 0
     head: Head = "auto"
     """auto: raw for the integer precisions where the family's decoding is known, else decoded."""
+    fold_preprocessing: bool = False
+    """The files take RGB pixels from 0 to 255; what made floats of them is in the graph."""
     quantization: QuantOptions = field(default_factory=QuantOptions)
     eval_images: Path | None = None
     annotations: Path | None = None

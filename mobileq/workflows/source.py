@@ -6,11 +6,12 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from mobileq.errors import UsageError
+from mobileq.graph.fold_preprocessing import fold_preprocessing, is_folded
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
@@ -19,6 +20,9 @@ from mobileq.tasks.base import parts
 from mobileq.tasks.recognition import RawHead
 from mobileq.workflows.opening import Overrides, prepared_by
 from mobileq.workflows.stages import Stages
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 Head = Literal["auto", "raw", "decoded"]
 
@@ -89,6 +93,47 @@ def prepare(stages: Stages, model: Path, overrides: Overrides) -> Source:
     return source
 
 
+def folded(stages: Stages, source: Source) -> Source:
+    """The model with its preprocessing in the graph; as it is where that does nothing.
+
+    Raises:
+        UsageError: It can't be taken in, or there is none.
+    """
+    spec = source.spec
+    if spec.preprocess is None:
+        raise UsageError(
+            f"--fold-preprocessing: how {spec.name} wants its picture is not known.",
+            "Say it with --family, or describe it with --spec FILE.toml.",
+        )
+    if source.info.given is not None:
+        raise UsageError(
+            "--fold-preprocessing: the model came quantized, and is kept as it is.",
+            "Leave it out, or give the float model.",
+        )
+    if not spec.inputs[0].dtype.startswith("float") or is_folded(spec.preprocess):
+        stages.progress.notice(
+            f"--fold-preprocessing changes nothing here: {spec.name} takes pixels already."
+        )
+        return source
+    folder = stages.folder("folded")
+    with stages.progress.stage("Taking the preprocessing into the graph"):
+        stages.fill(
+            folder,
+            "folded",
+            lambda into: _fold(source, into),
+            _read_source,
+            model=source.sha256,
+            spec=spec,
+        )
+    return _read_source(folder)
+
+
+def _fold(source: Source, folder: Path) -> None:
+    import onnx
+
+    _write(source, *fold_preprocessing(onnx.load(source.onnx), source.spec), folder)
+
+
 def with_head(stages: Stages, source: Source, head: Head) -> Source:
     """The model with the head that is wanted: "auto" is raw where its task can cut one off.
 
@@ -157,7 +202,10 @@ def _prepare(model: Path, overrides: Overrides, folder: Path) -> None:
 def _cut(source: Source, raw_head: RawHead, folder: Path) -> None:
     import onnx
 
-    model, spec = raw_head(onnx.load(source.onnx), source.spec)
+    _write(source, *raw_head(onnx.load(source.onnx), source.spec), folder)
+
+
+def _write(source: Source, model: ModelProto, spec: ModelSpec, folder: Path) -> None:
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
     info = msgspec.structs.replace(source.info, spec=spec, notices=())
     (folder / "prepared.json").write_bytes(msgspec.json.encode(info))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import onnx.parser
 import pytest
 
 from mobileq import Silent, UsageError
 from mobileq.cache import ResultCache
 from mobileq.workflows.opening import Overrides
-from mobileq.workflows.source import Source, prepare, with_head
+from mobileq.workflows.source import Source, folded, prepare, with_head
 from mobileq.workflows.stages import Stages
 from tests.graph.builders import ssd
 from tests.tasks.detect.head_builders import yolov8
@@ -41,6 +42,25 @@ def test_what_no_task_reads_keeps_its_end_without_a_word(stages: Stages, model: 
     assert not notices(stages)
     with pytest.raises(UsageError, match="Model has no head that can be cut off"):
         with_head(stages, source, "raw")
+
+
+def test_without_a_picture_there_is_nothing_to_fold(stages: Stages, tmp_path: Path) -> None:
+    head = '<ir_version: 8, opset_import: ["" : 17]>'
+    rows = onnx.parser.parse_model(f"{head} g (float[1,7] x) => (float[1,7] y) {{ y = Relu(x) }}")
+    with pytest.raises(UsageError, match="how net wants its picture is not known"):
+        folded(stages, source_of(stages, rows, tmp_path))
+
+
+def test_preprocessing_is_folded_once(stages: Stages, tmp_path: Path) -> None:
+    source = source_of(stages, yolov8(), tmp_path)
+    once = folded(stages, source)
+    assert once.spec.preprocess != source.spec.preprocess
+    assert with_head(stages, once, "raw").is_cut
+    assert not notices(stages)
+    assert folded(stages, once) is once
+    assert notices(stages) == [
+        "--fold-preprocessing changes nothing here: net takes pixels already."
+    ]
 
 
 @pytest.mark.parametrize("head", ["auto", "raw"])

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from mobileq.calibration.samples import Picture, Sample
+from mobileq.graph.fold_preprocessing import fold_preprocessing
 from mobileq.spec import PreprocessSpec
 from mobileq.spec.classes import ClassesSpec, ClassHead
 from mobileq.spec.decode import DecodeSpec, HeadOutput
@@ -161,7 +163,9 @@ def test_detector_gives_mobileqs_answers(ask, file_of, pictures):
         np.testing.assert_allclose(boxes, np.hstack([near, size]), atol=1)
 
 
-def test_deviations_of_each_channel_are_refused_by_name(ask, file_of, pictures):
+def test_deviations_of_each_channel_are_refused_unless_they_are_in_the_graph(
+    ask, file_of, pictures, tmp_path
+):
     file = file_of(
         CLASSES,
         task="classify",
@@ -170,6 +174,18 @@ def test_deviations_of_each_channel_are_refused_by_name(ask, file_of, pictures):
     )
     with pytest.raises(RuntimeError, match="Per-channel image normalization"):
         ask("classify", file.path, pictures=pictures)
+    model, folded = fold_preprocessing(onnx.load(file.model.path), file.model.spec)
+    onnx.save(model, file.model.path)
+    model = dataclasses.replace(file.model, spec=folded)
+    (tmp_path / "folded").mkdir()
+    job = model.job(tmp_path / "folded", "fp32")
+    wanted = list(answers(file, pictures))
+    file = TinyFile(model, job.output, convert_once(job))
+    found = ask("classify", file.path, pictures=pictures)
+    for heads, best in zip(found, wanted, strict=True):
+        assert [head["classes"][0][1] for head in heads] == [best[0].best, best[1].best - 5]
+        scores = [head["classes"][0][0] for head in heads]
+        np.testing.assert_allclose(scores, [each.probability[0] for each in best], atol=1e-5)
 
 
 def test_googles_writer_takes_the_file(ask, file_of, pictures, tmp_path):
