@@ -29,10 +29,10 @@ import numpy as np
 from accuracy_rows import REFERENCE, ROWS, Result, Row, as_text, set_sqnr, write
 from accuracy_runs import THREADS, answers_of, opened_with_threads, side_by_side
 
+from mobileq.bootstrap import TIMES, resamples, standard_error
 from mobileq.bundle import read_bundle
 from mobileq.calibration.samples import SampleSet
 from mobileq.errors import MobileqError
-from mobileq.evaluate.bootstrap import TIMES, resamples, standard_error
 from mobileq.evaluate.numeric import OutputComparison
 from mobileq.evaluate.report import Report
 from mobileq.evaluate.scores import Answers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mobileq.evaluate.bootstrap import PERFECT, Estimate, resamples
+from mobileq.bootstrap import PERFECT, Estimate, resamples
 from mobileq.evaluate.report import DelegateScores, Lost, PictureDifference
 from mobileq.evaluate.scores import Answers
 from mobileq.tasks.base import COUNT, Scored

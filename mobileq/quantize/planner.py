@@ -15,7 +15,7 @@ from mobileq.quantize.options import QuantOptions
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups, tensors_of
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import INPUT_SCALING
-from mobileq.quantize.search import FloatSearch, Trial, best
+from mobileq.quantize.search import FloatSearch, Tried, best
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
 
@@ -55,7 +55,7 @@ class Trials(Protocol):
         """Of the pictures that tell most."""
         ...
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         """What the file of a plan made of the pictures. Raises UnsupportedOperatorError where no
         other plan would help."""
         ...
@@ -86,7 +86,7 @@ class Planner:
         if self._bits == 16 and self._auto:
             # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
             self._first = "min_max"
-        self._known: dict[tuple[str, Method, Names], Trial] = {}
+        self._known: dict[tuple[str, Method, Names], Tried] = {}
 
     def plan(self) -> tuple[QuantPlan, Variant]:
         """What to make, and of which model.
@@ -116,7 +116,7 @@ class Planner:
         method = self._best_method(variant, kept) if self._auto else self._first
         plan = self._judged(variant, method, kept)
         plan, variant = self._fitted(plan, variant)
-        done = tuple(self._known.values())
+        done = tuple(tried.trial for tried in self._known.values())
         return msgspec.structs.replace(
             plan, trials=done, decided_on=self._trials.decided_on
         ), variant
@@ -163,7 +163,7 @@ class Planner:
         if asked is not None:
             late = tuple(name for name in asked if name != INPUT_SCALING)
         elif self._precision != "int8-full":
-            by_error = self._tried(variant, cast(Method, plan.calibrator), kept).few_objects
+            by_error = self._tried(variant, cast(Method, plan.calibrator), kept).trial.few_objects
             late = _TRIED_REPAIRS if by_error else ()
         if not late:
             return plan, variant
@@ -177,7 +177,7 @@ class Planner:
             return plan, variant
         return self._judged(fitted, method, kept), fitted
 
-    def _tried(self, variant: Variant, method: Method, kept: Names) -> Trial:
+    def _tried(self, variant: Variant, method: Method, kept: Names) -> Tried:
         """The file with these ranges and groups in float, made and run once."""
         key = variant.sha256, method, kept
         if key not in self._known:
@@ -190,7 +190,7 @@ class Planner:
         Raises:
             VerificationError: It gave nothing: no file that was tried is better.
         """
-        trial, budget = self._tried(variant, method, kept), self._options.budget
+        trial, budget = self._tried(variant, method, kept).trial, self._options.budget
         if trial.problem is not None:
             raise VerificationError(
                 f"None of the files that were tried works: {trial.problem.rstrip('.')}.",

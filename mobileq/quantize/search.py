@@ -1,15 +1,22 @@
-"""Which ops stay float: as few as it takes, found by trying real files."""
+"""Which ops stay float: as few as it takes, found by trying real files.
+
+On a few dozen pictures most differences between files are chance. A file is taken for what is
+certain, that it does less in float or is made as is usually best, unless another is shown to cost
+less: the difference is beyond its standard error, as in the rule by which trees are pruned
+(L. Breiman and others, "Classification and Regression Trees", 1984, section 3.4.3).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from mobileq.bootstrap import Estimate
 from mobileq.spec import Spec
 
 _ENOUGH = 1.15
 """Times the cost that the most float ops leave: more of them bring little."""
-_ALIKE = 1.1
 
 
 class Trial(Spec, frozen=True, kw_only=True):
@@ -21,6 +28,8 @@ class Trial(Spec, frozen=True, kw_only=True):
             where that has none.
         problem: Why it could not be made or run, in one sentence.
         few_objects: There are too few answers in the pictures for `lost` to choose by.
+        standard_error: Of what choices are made by, `lost` or `error`, as a figure by itself; what
+            two files differ by has a smaller one, for they are run on the same pictures.
     """
 
     calibrator: str
@@ -30,25 +39,33 @@ class Trial(Spec, frozen=True, kw_only=True):
     lost: float | None = None
     problem: str | None = None
     few_objects: bool = False
+    standard_error: float | None = None
     size_bytes: int = 0
 
-    @property
-    def cost(self) -> float:
-        """What choices are made by: what of the measure is lost, where there is one.
 
-        Of boxes, scores that are all a little lower cost no mAP, but make a large error; boxes that
-        are off by a tenth are the other way round. A file that does not work costs more than any.
-        """
-        if self.error is None:
-            return math.inf
-        return self.error if self.lost is None or self.few_objects else self.lost
+@dataclass(frozen=True)
+class Tried:
+    """A trial, and on resampled pictures what choices are made by.
+
+    That is what of the measure is lost, where there is one. Of boxes, scores that are all a little
+    lower cost no mAP, but make a large error; of boxes that are off by a tenth it is the opposite.
+    """
+
+    trial: Trial
+    cost: Estimate
 
 
-def best[T](choices: Sequence[T], measure: Callable[[T], Trial]) -> T:
-    """The first choice that costs about as little as any: a tenth is chance on a few pictures."""
+def failed(trial: Trial) -> Tried:
+    """A file that does not work costs more than any."""
+    return Tried(trial, Estimate(math.inf, math.inf))
+
+
+def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
+    """The first choice that is not shown to cost more than the one that costs least."""
     costs = [measure(choice).cost for choice in choices]
+    least = min(costs, key=lambda cost: cost.value)
     return next(
-        choice for choice, cost in zip(choices, costs, strict=True) if cost <= _ALIKE * min(costs)
+        choice for choice, cost in zip(choices, costs, strict=True) if not cost.exceeds(least)
     )
 
 
@@ -60,12 +77,12 @@ class FloatSearch:
         count: Of levels, at least 1.
     """
 
-    def __init__(self, measure: Callable[[int], Trial], count: int) -> None:
-        self._measure, self._known = measure, dict[int, Trial]()
+    def __init__(self, measure: Callable[[int], Tried], count: int) -> None:
+        self._measure, self._known = measure, dict[int, Tried]()
         self._last = count - 1
 
-    def trial(self, level: int) -> Trial:
-        """Of a level's file."""
+    def tried(self, level: int) -> Tried:
+        """A level's file."""
         if level not in self._known:
             self._known[level] = self._measure(level)
         return self._known[level]
@@ -89,21 +106,21 @@ class FloatSearch:
         return level
 
     def worthwhile(self) -> int:
-        """The last level, or one before it that costs hardly more; where the file of the last does
-        not work, the one that costs least of those before it."""
-        enough = self.trial(self._last).cost * _ENOUGH
-        level = 0
-        while level < self._last and not self._is_worth(level, enough):
+        """The first level that is not shown to cost more than hardly more than the last; where the
+        file of the last does not work, the one that costs least of those before it."""
+        enough = self.tried(self._last).cost * _ENOUGH
+        works, level = math.isfinite(enough.value), 0
+        while level < self._last and not (works and self._is_worth(level, enough)):
             level = min(2 * level + 1, self._last)
-        return level if math.isfinite(enough) else self.least_lost()
+        return level if works else self.least_lost()
 
-    def _is_worth(self, level: int, enough: float) -> bool:
-        return self.trial(level).cost <= enough < math.inf
+    def _is_worth(self, level: int, enough: Estimate) -> bool:
+        return not self.tried(level).cost.exceeds(enough)
 
     def least_lost(self) -> int:
         """Of the levels tried, the one that lost least; the first of equals."""
-        return min(sorted(self._known), key=lambda level: self._known[level].cost)
+        return min(sorted(self._known), key=lambda level: self._known[level].cost.value)
 
     def _holds(self, level: int, budget: float) -> bool:
-        lost = self.trial(level).lost
+        lost = self.tried(level).trial.lost
         return lost is not None and lost <= budget

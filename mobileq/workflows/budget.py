@@ -33,4 +33,5 @@ def lost_on(
         closing(reference_runner(source.onnx, spec.inputs, spec.outputs)) as reference,
         closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner,
     ):
-        return Decision(reference, spec, pictures, progress).score(runner).lost
+        lost = Decision(reference, spec, pictures, progress).score(runner).lost
+        return None if lost is None else lost.value

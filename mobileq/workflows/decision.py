@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobileq.bootstrap import PERFECT, Estimate, mean_of, resamples
 from mobileq.evaluate.runs import run_each
 from mobileq.hashing import file_digest
 from mobileq.manifest import to_json
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
-from mobileq.tasks.base import Answer, Reference, Truth, task_of
+from mobileq.tasks.base import Answer, Reference, Scored, Truth, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,8 +103,8 @@ class Score:
     """What a file made of the pictures; `lost`, of the task's measure, is None where the float
     model has nothing to lose."""
 
-    error: float
-    lost: float | None
+    error: Estimate
+    lost: Estimate | None
 
 
 class Decision:
@@ -142,7 +143,7 @@ class Decision:
         if not self._answers:
             return None
         if self._pictures.truth is not None:
-            return self._value(self._pictures.truth, self._answers)
+            return self._measured(self._pictures.truth, self._answers).value
         return float(any(self._counts))
 
     @property
@@ -164,26 +165,24 @@ class Decision:
             if at < len(self._references):
                 errors.append(self._references[at].compare(outputs).error)
             answers += self._task.read(outputs, sample, "all")
-        return Score(
-            error=sum(errors) / len(errors),
-            lost=self._lost(answers) if self.float_value else None,
-        )
+        return Score(mean_of(errors), self._lost(answers) if self.float_value else None)
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
         """Inputs of the first pictures, those to which there is an answer before the others."""
         order = sorted(range(len(self._samples)), key=lambda at: self._counts[at] == 0)
         return [self._samples[at].feeds for at in order[:count]]
 
-    def _lost(self, answers: Sequence[Answer]) -> float:
-        assert self._task.measure is not None
-        assert self.float_value is not None
-        if self._pictures.truth is None:
-            return 1.0 - self._task.measure.value(
-                self._task.agreement(self._answers, answers).figures
-            )
-        return self.float_value - self._value(self._pictures.truth, answers)
+    def _lost(self, answers: Sequence[Answer]) -> Estimate:
+        truth = self._pictures.truth
+        if truth is None:
+            return PERFECT - self._estimate(self._task.agreement(self._answers, answers))
+        return self._measured(truth, self._answers) - self._measured(truth, answers)
 
-    def _value(self, truth: Truth, answers: Sequence[Answer]) -> float:
-        assert self._task.measure is not None
+    def _measured(self, truth: Truth, answers: Sequence[Answer]) -> Estimate:
         keys = [key for key, _ in self._pictures.labelled]
-        return self._task.measure.value(self._task.score(truth, keys, answers).figures)
+        return self._estimate(self._task.score(truth, keys, answers))
+
+    def _estimate(self, scored: Scored) -> Estimate:
+        assert self._task.measure is not None
+        drawn = scored.resampled(resamples(len(self._answers)))
+        return Estimate(self._task.measure.value(scored.figures), drawn)

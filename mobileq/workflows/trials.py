@@ -17,7 +17,7 @@ from mobileq.errors import (
 )
 from mobileq.progress import Silent
 from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.search import Trial
+from mobileq.quantize.search import Trial, Tried, failed
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
@@ -94,7 +94,7 @@ class FileTrials:
         """Of the pictures to which there is an answer, before the others."""
         return self._decision().sensitivity_samples(count)
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         """What the file of a plan made of the pictures; see `Decision.score`.
 
         Raises:
@@ -110,14 +110,18 @@ class FileTrials:
         except UnsupportedOperatorError:
             raise
         except (ToolError, VerificationError) as error:
-            return Trial(**common, problem=error.message)
-        return Trial(
+            return failed(Trial(**common, problem=error.message))
+        few = self._decision().is_little
+        cost = score.error if score.lost is None or few else score.lost
+        trial = Trial(
             **common,
-            error=score.error,
-            lost=score.lost,
-            few_objects=self._decision().is_little,
+            error=score.error.value,
+            lost=None if score.lost is None else score.lost.value,
+            few_objects=few,
+            standard_error=cost.error,
             size_bytes=size_bytes,
         )
+        return Tried(trial, cost)
 
     def _scored(self, variant: Variant, plan: QuantPlan) -> tuple[Score, int]:
         source = self._source.repaired(variant.onnx, variant.sha256)

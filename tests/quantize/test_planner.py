@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
+from mobileq.bootstrap import Estimate
 from mobileq.calibration.samples import open_samples
 from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
@@ -20,7 +21,7 @@ from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
-from mobileq.quantize.search import Trial
+from mobileq.quantize.search import Trial, Tried, failed
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 
@@ -62,16 +63,19 @@ class Trials:
         numbers = np.random.default_rng(1)
         return [{"x": _picture(numbers)} for _ in range(count)]
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Trial:
+    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         self.plans.append((variant.sha256, plan))
-        return Trial(
+        error, lost = self._error(plan), self._lost(plan) if self._lost else None
+        trial = Trial(
             calibrator=plan.calibrator,
             repairs=plan.repairs,
             float_groups=len(plan.keep_float),
-            error=None if self._problem else self._error(plan),
-            lost=self._lost(plan) if self._lost else None,
+            error=None if self._problem else error,
+            lost=lost,
             problem=self._problem,
         )
+        cost = error if lost is None else lost
+        return failed(trial) if self._problem else Tried(trial, Estimate(cost, cost))
 
 
 def _picture(numbers: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobileq.quantize.search import FloatSearch, Trial, best
+from mobileq.bootstrap import Estimate, mean_of
+from mobileq.quantize.search import FloatSearch, Trial, Tried, best, failed
 
 CURVES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 FALLING = CURVES.map(lambda curve: sorted(curve, reverse=True))
@@ -22,13 +24,23 @@ class Curve:
         self.lost, self.error = lost, error or [one or 0.0 for one in lost]
         self.asked: Counter[int] = Counter()
 
-    def __call__(self, number: int) -> Trial:
+    def __call__(self, number: int) -> Tried:
         self.asked[number] += 1
-        return _trial(self.error[number], self.lost[number], number)
+        return _certain(self.error[number], self.lost[number], number)
 
 
-def _trial(error: float, lost: float | None = None, number: int = 0) -> Trial:
-    return Trial(calibrator="mse", float_groups=number, error=error, lost=lost, size_bytes=1)
+def _certain(error: float, lost: float | None = None, number: int = 0) -> Tried:
+    """A trial whose cost has no standard error."""
+    trial = Trial(calibrator="mse", float_groups=number, error=error, lost=lost, size_bytes=1)
+    cost = error if lost is None else lost
+    return Tried(trial, Estimate(cost, cost))
+
+
+def _of_pictures(costs: Sequence[float]) -> Tried:
+    return Tried(Trial(calibrator="mse"), mean_of(costs))
+
+
+BROKEN = failed(Trial(calibrator="mse", problem="It does not load."))
 
 
 def _first(curve: Sequence[float], holds: Callable[[float], bool]) -> int | None:
@@ -103,7 +115,7 @@ def test_budget_that_nothing_meets_and_what_lost_least() -> None:
 def test_gain_counts_as_no_loss() -> None:
     search = _search(Curve([0.3, -0.02, *[-0.01] * 5]))
     assert search.within(0.0) == 1
-    search.trial(2)
+    search.tried(2)
     assert search.least_lost() == 1
 
 
@@ -132,37 +144,50 @@ def test_best_takes_what_costs_least_and_the_first_of_equals() -> None:
     lost = {"a": 0.3, "b": 0.1, "c": 0.1}
     asked = []
 
-    def measure(name: str) -> Trial:
+    def measure(name: str) -> Tried:
         asked.append(name)
-        return _trial(1.0 - lost[name], lost[name])
+        return _certain(1.0 - lost[name], lost[name])
 
     assert best(tuple(lost), measure) == "b"
     assert asked == ["a", "b", "c"]
 
 
-def test_a_loss_on_few_objects_decides_nothing() -> None:
-    telling = _trial(error=0.2, lost=0.1)
-    assert telling.cost == 0.1
-    chance = Trial(calibrator="mse", error=0.2, lost=0.1, few_objects=True, size_bytes=1)
-    assert chance.cost == 0.2
+def test_what_is_not_shown_to_cost_less_is_not_taken() -> None:
+    """Paired: what pictures have in common, here most of it, is no reason to doubt."""
+    numbers = np.random.default_rng(0)
+    own, noise = numbers.uniform(0.0, 1.0, 40), numbers.normal(0.0, 1.0, 40)
+    noise -= noise.mean()
+    first = _of_pictures(own)
+    chance, shown = (_of_pictures(own - 0.01 + share * noise) for share in (0.1, 0.01))
+    assert chance.cost.value < first.cost.value
+    assert best((first, chance), lambda each: each) is first
+    assert best((first, shown), lambda each: each) is shown
+
+
+def test_more_float_ops_are_taken_only_where_they_are_shown_to_help() -> None:
+    numbers = np.random.default_rng(1)
+    own, noise = numbers.uniform(0.1, 0.3, 40), numbers.normal(0.0, 1.0, 40)
+    noise -= noise.mean()
+    for share, found in ((0.4, 0), (0.04, 1)):
+        levels = [own + 0.05 + share * noise, own, own]
+        assert np.mean(levels[0]) > 1.15 * np.mean(levels[2])
+        tried = [_of_pictures(level) for level in levels]
+        assert FloatSearch(tried.__getitem__, 3).worthwhile() == found
 
 
 def test_file_that_does_not_work_costs_more_than_any() -> None:
-    broken = Trial(calibrator="mse", problem="It does not load.")
-    good = _trial(0.9, 0.9)
-    assert best((broken, good), lambda each: each) is good
-    assert best((broken, broken), lambda each: each) is broken
+    good = _certain(0.9, 0.9)
+    assert best((BROKEN, good), lambda each: each) is good
+    assert best((BROKEN, BROKEN), lambda each: each) is BROKEN
 
 
 @given(CURVES, st.sets(st.integers(0, 39)))
 def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
     error: list[float], broken: set[int]
 ) -> None:
-    def measure(level: int) -> Trial:
+    def measure(level: int) -> Tried:
         asked.append(level)
-        if level in broken:
-            return Trial(calibrator="mse", problem="It does not load.")
-        return _trial(error[level])
+        return BROKEN if level in broken else _certain(error[level])
 
     asked: list[int] = []
     found = FloatSearch(measure, len(error)).worthwhile()

@@ -113,7 +113,7 @@ def test_tried_files_their_float_base_and_the_final_one_are_asked_for_alike(
     trials, variants = run.trials(), run.variants()
     plan = QuantPlan(calibrator="mse", ranges=dict(variants.ranges(variants.given, Ranging("mse"))))
     trials.convert_float(variants.given)
-    tried = trials.run(variants.given, plan)
+    tried = trials.run(variants.given, plan).trial
     made = make_file(run.stages, run.source, run.target, INT8, plan, run.samples)
     base, trial, final = jobs
     assert (base.recipe.precision, base.ranges, base.sample_count) == ("fp32", {}, 0)
@@ -138,7 +138,7 @@ def test_a_tried_file_that_does_not_work_says_why(
         monkeypatch.setattr(TfliteTarget, "convert", convert)
 
     fails(ToolError("It crashed.", "See the log file."))
-    tried = trials.run(variants.given, plan)
+    tried = trials.run(variants.given, plan).trial
     assert (tried.problem, tried.error) == ("It crashed.", None)
     fails(UnsupportedOperatorError("There is no Foo.", ""))
     with pytest.raises(UnsupportedOperatorError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobileq.evaluate.bootstrap import resamples, standard_error
+from mobileq.bootstrap import resamples, standard_error
 from mobileq.tasks.detect import agreement
 from mobileq.tasks.detect.coco import matched, mean_average_precision
 from mobileq.tasks.detect.detections import Detections

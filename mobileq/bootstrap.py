@@ -5,6 +5,8 @@ B. Efron, "Bootstrap Methods: Another Look at the Jackknife", The Annals of Stat
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 TIMES = 1000
 """Resamples: the standard error of the standard error is then 2 %."""
+SURE = 2.0
+"""Standard errors: a larger difference is chance in one of twenty cases."""
 
 
 @lru_cache(maxsize=1)
@@ -41,16 +45,36 @@ class Estimate:
         """Paired: resample by resample."""
         return Estimate(self.value - other.value, self.drawn - other.drawn)
 
+    def __mul__(self, times: float) -> Estimate:
+        """So many times the figure."""
+        return Estimate(self.value * times, self.drawn * times)
+
     @property
     def error(self) -> float:
-        """Its standard error."""
+        """Its standard error; 0 of what is the same on all resamples."""
         import numpy as np
 
-        return standard_error(np.asarray(self.drawn))
+        drawn = np.asarray(self.drawn)
+        return standard_error(drawn) if drawn.size > 1 else 0.0
+
+    def exceeds(self, other: Estimate) -> bool:
+        """Whether that is shown: the difference is beyond `SURE` of its standard errors."""
+        if math.isinf(self.value) or math.isinf(other.value):
+            return self.value > other.value
+        difference = self - other
+        return difference.value > SURE * difference.error
 
 
 PERFECT = Estimate(1.0, 1.0)
 """On whatever pictures."""
+
+
+def mean_of(figures: Sequence[float]) -> Estimate:
+    """The mean of a figure that each picture has."""
+    import numpy as np
+
+    each = np.asarray(figures, np.float64)
+    return Estimate(float(each.mean()), resamples(len(each)) @ each / len(each))
 
 
 def standard_error(figures: NDArray[Any]) -> float:
