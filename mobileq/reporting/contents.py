@@ -12,6 +12,7 @@ from mobileq.evaluate.recommend import Recommendation
 from mobileq.evaluate.report import ArtifactScores, Report
 from mobileq.evaluate.ship import Candidate, Ship, which_to_ship
 from mobileq.manifest import BundleManifest
+from mobileq.reporting.pictures import Compared, ContactSheet
 from mobileq.tasks.base import Measure, measure_of, task_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Subject:
         on_phones: by what was measured on each phone, by its name.
         benches: The newest first.
         recipe: Its recipe.json, where it has one.
+        compared: One of its files beside the ONNX model, picture by picture.
+        sheet: Pictures as the model sees them.
     """
 
     title: str
@@ -37,6 +40,8 @@ class Subject:
     on_phones: Mapping[str, Recommendation]
     benches: tuple[Bench, ...] = ()
     recipe: str | None = None
+    compared: Compared | None = None
+    sheet: ContactSheet | None = None
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.page import plural
 from mobileq.reporting import vega
-from mobileq.reporting.charts import SIZE, TIME, Axis, Point, on_phone, tradeoff
+from mobileq.reporting.charts import SIZE, TIME, Axis, Point, histogram, on_phone, tradeoff
 from mobileq.reporting.collected import Collected, collected
 from mobileq.reporting.contents import Subject
 from mobileq.reporting.files import FileTable, file_name, file_table
+from mobileq.reporting.pictures import Compared, ShownPicture
 from mobileq.reporting.words import what_was_done
 from mobileq.spec import QuantParams, TensorSpec
 
@@ -57,13 +58,15 @@ class BundleView:
     command: str
     versions: dict[str, str]
     benches: tuple[Collected, ...]
+    histograms: tuple[Figure, ...]
 
 
-def render_page(subjects: Sequence[Subject], version: str) -> str:
+def render_page(subjects: Sequence[Subject], pictures: Sequence[ShownPicture], version: str) -> str:
     """The page as HTML.
 
     Args:
         subjects: At least one; of different titles.
+        pictures: Those on which files differ most.
         version: Of mobileq.
     """
     import jinja2
@@ -75,12 +78,14 @@ def render_page(subjects: Sequence[Subject], version: str) -> str:
         lstrip_blocks=True,
         autoescape=True,
     )
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     script, style = (_asset(name) for name in ("report.js", "report.css"))
     bundles = [_view(subject) for subject in subjects]
     names = ", ".join(subject.title for subject in subjects)
     return environment.get_template("report.html.jinja").render(
         bundles=bundles,
         together=_together(bundles) if len(bundles) > 1 else (),
+        pictures=pictures,
         title=f"mobileq report: {names}",
         version=version,
         colours=_colours(),
@@ -123,6 +128,7 @@ def _view(subject: Subject) -> BundleView:
         command=shlex.join(manifest.run.command),
         versions=versions,
         benches=tuple(map(collected, subject.benches)),
+        histograms=tuple(_histograms(subject.compared)),
     )
 
 
@@ -155,6 +161,22 @@ def figure(chart: vega.Chart, caption: str) -> Figure:
     from markupsafe import Markup
 
     return Figure(Markup(vega.render(chart, vega.PAGE, caption)), caption)
+
+
+def _histograms(compared: Compared | None) -> Iterator[Figure]:
+    import numpy as np
+
+    if compared is None:
+        return
+    for what, values in compared.values.items():
+        if values:
+            quartiles = np.quantile(values, (0.05, 0.5, 0.95))
+            low, middle, high = (f"{value:.3f}" for value in quartiles)
+            caption = (
+                f"What {compared.file} changes of the {what}, {len(values):,} in all: half are "
+                f"below {middle}, nine in ten between {low} and {high}."
+            )
+            yield figure(histogram(values, what, "how many", vega.PAGE), caption)
 
 
 def _tensors(subject: Subject) -> Iterator[TensorRow]:

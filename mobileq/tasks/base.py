@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -114,10 +114,13 @@ class Difference:
     Attributes:
         amount: 0 where nobody would see any; to say in which of a model's pictures it is most.
         told: What differs, the most first, in a few words each: `star 0.10 instead of 0.91`.
+        values: By what is compared, the differences of all that both have: a few words, and
+            numbers.
     """
 
     amount: float
     told: tuple[str, ...]
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

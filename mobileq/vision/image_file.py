@@ -168,14 +168,21 @@ def write_image(path: Path, image: ByteArray) -> None:
     path.write_bytes(content)
 
 
-def encode_image(image: ByteArray, suffix: str) -> bytes:
+def encode_image(image: ByteArray, suffix: str, quality: int = 95) -> bytes:
     """An RGB picture as a file of the format that `suffix` (".jpg") names.
+
+    Args:
+        quality: Of a JPEG, 0 to 100.
 
     Raises:
         ValueError: It names none that OpenCV writes.
     """
     try:
-        done, encoded = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]))
+        pixels, options = (
+            np.ascontiguousarray(image[:, :, ::-1]),
+            (cv2.IMWRITE_JPEG_QUALITY, quality),
+        )
+        done, encoded = cv2.imencode(suffix, pixels, options)
     except cv2.error as error:
         raise ValueError(f"no format {suffix!r}") from error
     if not done:

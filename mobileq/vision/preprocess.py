@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ __all__ = [
     "feed_picture",
     "letterbox_image",
     "lookup_table",
+    "pixels_of",
     "preprocess",
     "preprocess_batch",
     "quantize",
@@ -156,6 +157,23 @@ def letterbox_image(
     canvas = np.full((transform.height, transform.width, channels), spec.pad_value, np.uint8)
     canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
     return canvas
+
+
+def pixels_of(tensor: npt.NDArray[Any], spec: PreprocessSpec) -> ByteArray:
+    """What a model sees: uint8 [H, W, 3] RGB of the first picture of an input tensor, whoever made
+    it. Of `preprocess` these are the pixels that it looked up.
+
+    Args:
+        tensor: float32, or the pixels themselves; with a batch, in the axes of `spec.layout`.
+    """
+    values: npt.NDArray[Any] = tensor[0].transpose(1, 2, 0) if spec.layout == "NCHW" else tensor[0]
+    if tensor.dtype != np.uint8:
+        mean, std = np.array(spec.image_mean), np.array(spec.image_std)
+        real = (values * std + mean) / spec.rescale_factor
+        values = np.rint(np.clip(np.nan_to_num(real), 0.0, 255.0)).astype(np.uint8)
+    if spec.channel_order == "BGR":
+        values = values[:, :, ::-1]
+    return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)))
 
 
 @lru_cache(maxsize=64)

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from mobileq import __version__
-from mobileq.bundle import Bundle, read_bundle, require_artifacts
+from mobileq.bundle import Bundle, artifacts_named, read_bundle, require_artifacts
 from mobileq.device_bench import Bench
-from mobileq.errors import UsageError
+from mobileq.errors import UsageError, VerificationError
 from mobileq.evaluate.recommend import Recommendation
 from mobileq.evaluate.report import read_report
 from mobileq.manifest import to_json
+from mobileq.onnx_runtime import kept_child
 from mobileq.page import Page, Told, megabytes
-from mobileq.paths import StrPath
+from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener
 from mobileq.reporting.contents import Subject
+from mobileq.reporting.pictures import ShownPicture
 from mobileq.spec import Spec
 from mobileq.workflows.recipe_file import recipe_file
 from mobileq.workflows.recommend import recommend
+from mobileq.workflows.report_pictures import (
+    Answered,
+    answered,
+    calibration_folder,
+    compared_file,
+    contact_sheet,
+    pair_of,
+    shown_pictures,
+)
 from mobileq.workflows.results import require_file_place, written_whole
 
 PAGE_NAME = "report.html"
@@ -48,6 +60,8 @@ def report(
     bundles: StrPath | Sequence[StrPath],
     *,
     output: StrPath = PAGE_NAME,
+    images: StrPath | None = None,
+    artifact: str | None = None,
     progress: Progress | None = None,
 ) -> ReportPage:
     """Write a page about one bundle, or about several side by side.
@@ -55,10 +69,14 @@ def report(
     Args:
         bundles: Their folders.
         output: The page, one file of HTML.
+        images: Pictures to show and to compare files on, whatever `convert --calib` takes. None:
+            those of the (first) bundle's calibration, where they still are where they were.
+        artifact: Which file is held against the ONNX model on them: `tflite-int8`, or `int8`. None:
+            the one to ship, but rather one of integers.
 
     Raises:
-        UsageError: No bundle is given, or the page can't be put there.
-        InputError: A bundle can't be read.
+        UsageError: No bundle is given, there is no such artifact, or the page can't be put there.
+        InputError: A bundle or the pictures can't be read.
     """
     from mobileq.reporting.rendering import render_page
 
@@ -71,11 +89,14 @@ def report(
     opened = [read_bundle(Path(path)) for path in paths]
     for each in opened:
         require_artifacts(each)
-    subjects = [
-        _subject(bundle, title) for bundle, title in zip(opened, _titles(opened), strict=True)
-    ]
+    titles = _titles(opened)
+    subjects = [_subject(*each) for each in zip(opened, titles, strict=True)]
+    with kept_child():
+        subjects, pictures = _with_pictures(
+            list(zip(subjects, opened, strict=True)), optional_path(images), artifact, progress
+        )
     with progress.stage("Writing the page"):
-        content = render_page(subjects, __version__).encode()
+        content = render_page(subjects, pictures, __version__).encode()
     with written_whole(target, "--output") as file:
         file.write_bytes(content)
     return ReportPage(
@@ -83,6 +104,32 @@ def report(
         size_bytes=len(content),
         ship={each.title: _sentence(each) for each in subjects},
     )
+
+
+def _with_pictures(
+    subjects: Sequence[tuple[Subject, Bundle]],
+    images: Path | None,
+    artifact: str | None,
+    progress: Progress,
+) -> tuple[list[Subject], tuple[ShownPicture, ...]]:
+    """The subjects with what pictures show, and those on which files differ most."""
+    if len(subjects) > 1 and images is None:
+        images = calibration_folder(subjects[0][0].manifest)  # the same for all
+    done, found = list[Subject](), list[Answered]()
+    for subject, bundle in subjects:
+        chosen = artifacts_named(bundle, [artifact] if artifact else [])
+        file = compared_file(chosen, subject.ship.file)
+        try:
+            pair = pair_of(subject.title, bundle, file, images, progress)
+            if pair is not None:
+                subject = replace(subject, sheet=contact_sheet(pair))
+                if subject.measure is not None:
+                    found.append(answered(pair, progress))
+                    subject = replace(subject, compared=found[-1].compared())
+        except VerificationError as error:
+            progress.notice(f"{subject.title} is shown without its answers: {error.message}")
+        done.append(subject)
+    return done, shown_pictures(found)
 
 
 def _subject(bundle: Bundle, title: str) -> Subject:

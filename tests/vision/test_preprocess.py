@@ -16,6 +16,7 @@ from mobileq.vision.preprocess import (
     gray_image,
     letterbox_image,
     lookup_table,
+    pixels_of,
     preprocess,
     quantize,
 )
@@ -196,6 +197,27 @@ def test_gray_models_get_one_channel_made_before_resizing(rotation, layout):
 def test_mean_and_deviation_are_one_for_each_channel(fields):
     with pytest.raises(ValueError, match=r"image_(mean|std) has \d values where"):
         PreprocessSpec(width=8, height=8, **fields)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize(
+    ("order", "mean", "std"),
+    [
+        ("RGB", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        ("BGR", (0.406, 0.456, 0.485), (0.225, 0.224, 0.229)),
+        ("GRAY", (0.5,), (0.25,)),
+    ],
+)
+def test_what_a_model_sees_is_read_back_from_its_tensor(layout, order, mean, std):
+    spec = PreprocessSpec(
+        width=32, height=24, channel_order=order, image_mean=mean, image_std=std, layout=layout
+    )
+    image = photo(50, 20)
+    tensor, transform = preprocess(image, spec)
+    wanted = letterbox_image(gray_image(image) if order == "GRAY" else image, transform, spec)
+    assert (pixels_of(tensor, spec) == wanted).all()
+    plain, _ = preprocess(image, spec, "uint8")
+    assert (pixels_of(plain, spec) == wanted).all()
 
 
 def test_table_is_float64_rounded_once():

@@ -22,6 +22,31 @@ for (const button of document.querySelectorAll("button.copy")) {
   });
 }
 
+// Two answers on top of each other; the boundary between them is moved by hand or by keyboard.
+const slide = document.getElementById("slide");
+if (slide) {
+  slide.disabled = false;
+  for (const pair of document.querySelectorAll(".pair")) {
+    const views = [...pair.querySelectorAll(".view")];
+    const [left, right] = [".left", ".right"].map((name) => pair.querySelector(name));
+    const range = pair.querySelector("input[type=range]");
+    const place = () => {
+      const chosen = [left ? left.selectedIndex : 0, right ? right.selectedIndex : 1];
+      views.forEach((view, at) => {
+        view.classList.toggle("at-left", at === chosen[0]);
+        view.classList.toggle("at-right", at === chosen[1] && at !== chosen[0]);
+        view.style.setProperty("--at", `${range.value}%`);
+      });
+    };
+    for (const each of [left, right, range]) if (each) each.addEventListener("input", place);
+    slide.addEventListener("change", () => {
+      pair.classList.toggle("sliding", slide.checked);
+      pair.querySelector(".slider").hidden = !slide.checked;
+      place();
+    });
+  }
+}
+
 // What is folded away is printed too.
 let folded = [];
 addEventListener("beforeprint", () => {

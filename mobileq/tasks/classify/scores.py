@@ -64,7 +64,21 @@ def difference(wanted: Answer, found: Answer, labels: Sequence[str]) -> Differen
         elif amount >= SEEN:
             parts.append((amount, f"{_told(now, labels)} instead of {before.probability[0]:.2f}"))
     parts.sort(reverse=True)
-    return Difference(sum(amount for amount, _ in parts), tuple(words for _, words in parts))
+    shares = [
+        _share_of(now, before.best) - float(before.probability[0])
+        for before, now in zip(wanted, found, strict=True)
+        if len(before)
+    ]
+    return Difference(
+        sum(amount for amount, _ in parts),
+        tuple(words for _, words in parts),
+        {"probability of the ONNX model's best class": tuple(shares)},
+    )
+
+
+def _share_of(answer: TopClasses, class_id: int) -> float:
+    """How probable a class is; 0 where it is not among those that are kept."""
+    return float(answer.probability[answer.class_id == class_id].sum())
 
 
 def _told(answer: TopClasses, labels: Sequence[str]) -> str:

@@ -21,19 +21,32 @@ def difference(
         wanted, found: Read at level "all", so that a score just below the threshold is no loss.
         shown: Lowest score that is shown.
     """
-    parts = [part for part in _parts(wanted, found, labels, shown) if part[0] >= SEEN]
+    pairs = match(wanted, found)
+    parts = [part for part in _parts(wanted, found, pairs, labels, shown) if part[0] >= SEEN]
     parts.sort(reverse=True)
-    return Difference(sum(amount for amount, _ in parts), tuple(words for _, words in parts))
+    scores = [(float(wanted.score[a]), float(found.score[b]), overlap) for a, b, overlap in pairs]
+    seen = [each for each in scores if max(each[:2]) >= shown]
+    return Difference(
+        sum(amount for amount, _ in parts),
+        tuple(words for _, words in parts),
+        {
+            "score of an object": tuple(now - before for before, now, _ in seen),
+            "box of an object, 1 - IoU": tuple(1.0 - overlap for *_, overlap in seen),
+        },
+    )
 
 
 def _parts(
-    wanted: Detections, found: Detections, labels: Sequence[str], shown: float
+    wanted: Detections,
+    found: Detections,
+    pairs: Sequence[tuple[int, int, float]],
+    labels: Sequence[str],
+    shown: float,
 ) -> Iterator[tuple[float, str]]:
     def label(detections: Detections, at: int) -> str:
         class_id = int(detections.class_id[at])
         return labels[class_id] if class_id < len(labels) else f"class {class_id}"
 
-    pairs = match(wanted, found)
     for left, right, overlap in pairs:
         before, now = float(wanted.score[left]), float(found.score[right])
         if max(before, now) < shown:

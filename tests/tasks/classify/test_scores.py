@@ -105,3 +105,5 @@ def test_heads_are_told_the_most_first() -> None:
     different = difference(wanted, found, (*"abcd",))
     assert different.told == ("d 1.00 instead of c 1.00", "a 0.80 instead of 0.90")
     assert different.amount == pytest.approx(1.1)
+    ((shares),) = different.values.values()
+    assert shares == pytest.approx([-0.1, -1.0])

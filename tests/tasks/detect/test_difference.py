@@ -57,3 +57,12 @@ def test_another_class_in_the_same_place_is_another_object():
         "star 0.90 missing",
         "class 7 0.80 new",
     )
+
+
+def test_scores_and_boxes_of_what_both_show_are_numbers_too():
+    wanted = boxes((STAR, 0.9, 0), (SQUARE, 0.8, 1), ((50, 50, 60, 60), 0.5, 1))
+    found = boxes((STAR, 0.6, 0), ((20, 20, 30, 38), 0.8, 1), ((80, 80, 90, 90), 0.3, 0))
+    values = difference(wanted, found, LABELS, 0.25).values
+    scores, beside = values["score of an object"], values["box of an object, 1 - IoU"]
+    assert sorted(scores) == pytest.approx([-0.3, 0.0], abs=1e-6)
+    assert sorted(beside) == pytest.approx([0.0, 1 - 10 / 18], abs=1e-6)
