@@ -10,6 +10,7 @@ from mobileq.calibration.purposes import purposes
 from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
 from mobileq.graph.fold_preprocessing import FOLDED, FOLDED_IN, PIXELS
+from mobileq.quantize.group_plans import GroupPlan
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.search import Trial
 from mobileq.spec import ModelSpec, Spec, TensorRange, TensorRanges
@@ -40,6 +41,7 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
         budget_met: Whether the budget holds on them; None without one.
         decided_lost: Of the task's measure (mAP50-95 of boxes), what the file lost on them, where
             that was looked at.
+        groups: What that means for each group, for reports.
     """
 
     calibrator: str
@@ -51,6 +53,7 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     decided_on: str = ""
     budget_met: bool | None = None
     decided_lost: float | None = None
+    groups: tuple[GroupPlan, ...] = ()
 
 
 def model_ranges(

@@ -87,6 +87,7 @@ class Planner:
             # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
             self._first = "min_max"
         self._known: dict[tuple[str, Method, Names], Tried] = {}
+        self._errors: dict[str, float] = {}
 
     def plan(self) -> tuple[QuantPlan, Variant]:
         """What to make, and of which model.
@@ -107,7 +108,8 @@ class Planner:
                 variant = self._variants.repaired(
                     repairs, self._ranging(self._first), kept, variant
                 )
-            return self._planned(variant, self._first, kept), variant
+            plan = self._planned(variant, self._first, kept)
+            return self._told(plan, variant), variant
         if options.budget is not None:
             self._trials.require_measure(options.budget)
         if self._precision != "int8-full":  # integers only: no op can be given up
@@ -117,9 +119,16 @@ class Planner:
         plan = self._judged(variant, method, kept)
         plan, variant = self._fitted(plan, variant)
         done = tuple(tried.trial for tried in self._known.values())
-        return msgspec.structs.replace(
-            plan, trials=done, decided_on=self._trials.decided_on
-        ), variant
+        plan = msgspec.structs.replace(plan, trials=done, decided_on=self._trials.decided_on)
+        return self._told(plan, variant), variant
+
+    def _told(self, plan: QuantPlan, variant: Variant) -> QuantPlan:
+        """With what it means for each group; 16 bits are not looked at so closely."""
+        if self._bits == 16:
+            return plan
+        ranging = self._ranging(cast(Method, plan.calibrator))
+        groups = self._variants.told(variant, ranging, plan.keep_float, self._errors)
+        return msgspec.structs.replace(plan, groups=groups)
 
     def _scaled(self) -> Variant:
         """Weights are fitted to what is rounded before them: that must be settled first."""
@@ -142,6 +151,7 @@ class Planner:
         budget = self._options.budget
         feeds = self._trials.feeds(_RANKED_SAMPLES)
         errors = self._variants.errors(variant, self._ranging(self._first), feeds)
+        self._errors = errors
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
         kinds = self._trials.float_kinds
         levels = float_levels(variant.model, variant.groups, errors, kept, most, kinds)

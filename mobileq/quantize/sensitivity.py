@@ -214,7 +214,7 @@ def _ranked(
     errors = [_mean([each.error for each in compared]) for _, compared, _ in found]
     whole = math.fsum(errors) or 1.0
     tensors = statistics.tensors if statistics else {}
-    weights = _weight_errors(model, [group for group, _, _ in found])
+    weights = weight_errors(model, [group for group, _, _ in found])
     ranked = []
     for (group, compared, agreed), error in zip(found, errors, strict=True):
         # A group's nodes are those of its suffix, its names the whole model's.
@@ -246,7 +246,7 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _weight_errors(model: ModelProto, groups: Sequence[OpGroup]) -> dict[str, float]:
+def weight_errors(model: ModelProto, groups: Sequence[OpGroup]) -> dict[str, float]:
     """{group name: rounding error of its worst channel's weights}"""
     from onnx import numpy_helper
 

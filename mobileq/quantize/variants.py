@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
+from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
@@ -127,9 +128,7 @@ class Variants:
 
     def ranges(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
-        if any(name != INPUT_SCALING for name in variant.repairs):
-            variant = self.scaled if INPUT_SCALING in variant.repairs else self.given
-        return self._measured(variant, ranging)
+        return self._measured(self._before_fitting(variant), ranging)
 
     def errors(self, variant: Variant, ranging: Ranging, feeds: list[Feeds]) -> dict[str, float]:
         """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`."""
@@ -144,6 +143,26 @@ class Variants:
                 self._progress,
             )
         return self._errors[key]
+
+    def told(
+        self, variant: Variant, ranging: Ranging, kept: Sequence[str], errors: Mapping[str, float]
+    ) -> tuple[GroupPlan, ...]:
+        """What a plan means for each group; see `group_plans`."""
+        measured = self._before_fitting(variant)
+        return group_plans(
+            measured.model,
+            measured.groups,
+            self._measured(measured, ranging),
+            self._statistics_of(measured).tensors,
+            kept,
+            errors,
+        )
+
+    def _before_fitting(self, variant: Variant) -> Variant:
+        """Which has the ranges that weights were fitted for."""
+        if all(name == INPUT_SCALING for name in variant.repairs):
+            return variant
+        return self.scaled if INPUT_SCALING in variant.repairs else self.given
 
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging

@@ -15,7 +15,9 @@ from mobileq.reporting import vega
 from mobileq.reporting.charts import SIZE, TIME, Axis, Point, histogram, on_phone, tradeoff
 from mobileq.reporting.collected import Collected, collected
 from mobileq.reporting.contents import Subject
+from mobileq.reporting.figures import Figure, figure
 from mobileq.reporting.files import FileTable, file_name, file_table
+from mobileq.reporting.layers import LayerView, layer_views
 from mobileq.reporting.pictures import Compared, ShownPicture
 from mobileq.reporting.words import what_was_done
 from mobileq.spec import QuantParams, TensorSpec
@@ -24,14 +26,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart as it stands in the page."""
-
-    svg: Markup
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,7 @@ class BundleView:
     versions: dict[str, str]
     benches: tuple[Collected, ...]
     histograms: tuple[Figure, ...]
+    layers: tuple[LayerView, ...]
 
 
 def render_page(subjects: Sequence[Subject], pictures: Sequence[ShownPicture], version: str) -> str:
@@ -129,6 +124,7 @@ def _view(subject: Subject) -> BundleView:
         versions=versions,
         benches=tuple(map(collected, subject.benches)),
         histograms=tuple(_histograms(subject.compared)),
+        layers=tuple(layer_views(subject)),
     )
 
 
@@ -154,13 +150,6 @@ def _tradeoffs(points: Sequence[Point], worth: Axis, devices: Sequence[str]) -> 
             )
             found.append(figure(chart, caption))
     return tuple(found)
-
-
-def figure(chart: vega.Chart, caption: str) -> Figure:
-    """A chart in the page's colours."""
-    from markupsafe import Markup
-
-    return Figure(Markup(vega.render(chart, vega.PAGE, caption)), caption)
 
 
 def _histograms(compared: Compared | None) -> Iterator[Figure]:

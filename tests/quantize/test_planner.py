@@ -177,6 +177,25 @@ def test_calibrator_that_was_asked_for_is_not_questioned(variants: Variants) -> 
     assert {each.calibrator for _, each in trials.plans} == {"entropy"} == {plan.calibrator}
 
 
+def test_what_a_plan_means_is_told_group_by_group(variants: Variants) -> None:
+    trials = Trials(lost=lambda plan: 0.2 if len(plan.keep_float) < 2 else 0.01)
+    plan, variant = _plan(variants, trials, options=QuantOptions(calibrator="mse", budget=0.02))
+    assert [each.name for each in plan.groups] == [each.name for each in variant.groups]
+    assert [each.name for each in plan.groups if each.is_float] == list(plan.keep_float)
+    assert sum(each.share or 0.0 for each in plan.groups) == pytest.approx(1.0)
+    for each in plan.groups:
+        assert (each.low, each.high) == (plan.ranges[each.name].min, plan.ranges[each.name].max)
+        assert 5.0 < each.sqnr_db < 70.0  # the range of a Relu is fixed, and clips
+        assert each.why.startswith(f"{each.low:.3g} .. {each.high:.3g}")
+    narrow, _ = _plan(variants, Trials(), options=QuantOptions(search=False, calibrator="mse"))
+    wide, _ = _plan(variants, Trials(), options=QuantOptions(search=False, calibrator="min_max"))
+    assert all(each.share is None for each in (*narrow.groups, *wide.groups))
+    for left, right in zip(narrow.groups, wide.groups, strict=True):
+        assert left.sqnr_db >= right.sqnr_db - 0.5, "what mse is for"
+    sixteen, _ = _plan(variants, Trials(), "int16x8")
+    assert sixteen.groups == ()
+
+
 def test_budget_is_held_with_as_few_float_ops_as_it_takes(variants: Variants) -> None:
     trials = Trials(lost=lambda plan: 0.2 if len(plan.keep_float) < 2 else 0.01)
     plan, _ = _plan(variants, trials, options=QuantOptions(calibrator="mse", budget=0.02))
