@@ -22,15 +22,15 @@ from msgspec import Meta
 
 from mobileq.errors import InputError, UsageError, unreadable
 from mobileq.manifest import BundleManifest, content_hash, from_json, to_json
-from mobileq.page import Page, Told, megabytes, plural
+from mobileq.page import Page, Told, megabytes, number, plural
+from mobileq.phone_condition import Condition, slowed
 from mobileq.regular_file import read_regular
 from mobileq.spec import Sha256, Spec
 from mobileq.staging import remove
 
 BENCHES = "device/"
 """Where they are in a bundle."""
-COOL = "none"
-"""The thermal state of a phone that is not slowed down."""
+_COLUMNS = ("median ms", "mean", "p95", "first", "load", "before", "behind", "memory")
 _MAX_BYTES = 16 * 1024 * 1024
 _LONGEST_NAME = 60
 _AGAIN = "Remove it, and measure again with `mobileq bench`."
@@ -46,11 +46,11 @@ class BenchRow(Spec, frozen=True, kw_only=True):
         threads: On the CPU; 0: one for each processor.
         load_ms: Until it was ready, with what a delegate prepares.
         first_ms: The first inference.
-        median_ms, p95_ms: Of an inference.
+        median_ms, p95_ms, mean_ms: Of an inference; benchmark programs need not tell all of them.
         preprocess_ms, postprocess_ms: Medians, from the frame to the tensor, and from the outputs
             to the answer, as the app does it.
-        peak_bytes: Of the runner's process.
-        thermal: Android's state before and behind; None where it does not tell.
+        peak_bytes: Of the runner's process; of a program's, by how much it grew.
+        before, after: How the phone was: heat and clocks.
         delegations: What delegates took of the model.
         problem: Why there are no figures.
     """
@@ -63,17 +63,24 @@ class BenchRow(Spec, frozen=True, kw_only=True):
     first_ms: _Milliseconds = None
     median_ms: _Milliseconds = None
     p95_ms: _Milliseconds = None
+    mean_ms: _Milliseconds = None
     preprocess_ms: _Milliseconds = None
     postprocess_ms: _Milliseconds = None
     peak_bytes: Annotated[int, Meta(ge=0)] | None = None
-    thermal: tuple[str | None, str | None] = (None, None)
+    before: Condition | None = None
+    after: Condition | None = None
     delegations: tuple[str, ...] = ()
     problem: str = ""
 
     @property
-    def is_throttled(self) -> bool:
-        """Whether the phone was slowed down by heat."""
-        return any(each not in (None, COOL) for each in self.thermal)
+    def throttled(self) -> str:
+        """What shows that the phone was slowed down meanwhile; "" where nothing does."""
+        return slowed(self.before, self.after) if self.before and self.after else ""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Of an inference: the median, else the mean; None where it did not run."""
+        return self.mean_ms if self.median_ms is None else self.median_ms
 
     @property
     def where(self) -> str:
@@ -108,14 +115,17 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
 
     Attributes:
         measured: When: ISO 8601, UTC.
-        frame: Height and width of the picture that was analysed.
+        tool: What timed them, in sentences.
+        frame: Height and width of the picture that was analysed; None where a program made its
+            input up.
         runs, warmup: How often; `runs` count.
         content_sha256: Of all else, filled in when it is kept.
     """
 
     device: BenchedDevice
     measured: Annotated[str, Meta(pattern=_TIME)]
-    frame: tuple[int, int]
+    tool: str = "The runner"
+    frame: tuple[int, int] | None = None
     runs: int
     warmup: int
     rows: tuple[BenchRow, ...]
@@ -124,25 +134,32 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
 
     def tell(self, page: Page) -> None:
         """A table, and what each delegate took."""
-        height, width = self.frame
-        often = f"{plural(self.runs, 'run')} of a frame of {width} x {height}"
+        of = f"of a frame of {self.frame[1]} x {self.frame[0]}" if self.frame else f"by {self.tool}"
         page.table(
-            ("file", "on", "median ms", "p95", "first", "load", "before", "behind", "memory"),
+            ("file", "on", *_COLUMNS),
             [_cells(row) for row in self.rows],
-            f"{self.device.name}, {self.day}: {often}",
+            f"{self.device.name}, {self.day}: {plural(self.runs, 'run')} {of}",
         )
         for row in self.rows:
             for line in (*row.delegations, row.problem):
                 if line:
                     what = f"{row.artifact} on {row.where}: {line.rstrip('.')}."
                     page.line(what, "bad" if line == row.problem else "quiet")
-            if row.is_throttled:
-                states = " and ".join(each or "unknown" for each in row.thermal)
+            if row.throttled:
                 page.line(
-                    f"{row.artifact} on {row.where} ran on a hot phone ({states}): slower than "
-                    "it is.",
+                    f"{row.artifact} on {row.where} ran while the phone was slowed down "
+                    f"({row.throttled}): slower than it is.",
                     "bad",
                 )
+        self._tell_condition(page)
+
+    def _tell_condition(self, page: Page) -> None:
+        """How the phone was at first, and what it keeps to itself."""
+        first = next((row.before for row in self.rows if row.before), None)
+        if first is not None:
+            page.line(f"{self.device.name} at first: {first}.", "quiet")
+            if first.unknown:
+                page.line(f"{self.device.name} {first.unknown}: a slower run may go unnoticed.")
 
     @property
     def day(self) -> str:
@@ -152,11 +169,11 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
 
 def _cells(row: BenchRow) -> tuple[str, ...]:
     if row.problem:
-        return (row.artifact, row.where, "FAILED", *["-"] * 6)
-    times = (row.median_ms, row.p95_ms, row.first_ms, row.load_ms)
+        return (row.artifact, row.where, "FAILED", *["-"] * (len(_COLUMNS) - 1))
+    times = (row.median_ms, row.mean_ms, row.p95_ms, row.first_ms, row.load_ms)
     parts = (row.preprocess_ms, row.postprocess_ms)
-    cells = [f"{value or 0:.1f}" for value in (*times, *parts)]
-    return (row.artifact, row.where, *cells, megabytes(row.peak_bytes or 0))
+    memory = "-" if row.peak_bytes is None else megabytes(row.peak_bytes)
+    return (row.artifact, row.where, *(number(each, ".1f") for each in (*times, *parts)), memory)
 
 
 def now() -> str:
@@ -300,10 +317,10 @@ def newest_rows(benches: Sequence[Bench]) -> list[BenchRow]:
 
 
 def fastest_rows(rows: Sequence[BenchRow]) -> dict[str, BenchRow]:
-    """Of each file the row with the shortest inferences; one of a hot phone only where there is no
-    other. Files that ran nowhere have none."""
-    ran = [row for row in rows if row.median_ms is not None]
+    """Of each file the row with the shortest inferences; one of a phone that was slowed down only
+    where there is no other. Files that ran nowhere have none."""
+    ran = [row for row in rows if row.latency_ms is not None]
     found: dict[str, BenchRow] = {}
-    for row in sorted(ran, key=lambda each: (each.is_throttled, each.median_ms)):
+    for row in sorted(ran, key=lambda each: (bool(each.throttled), each.latency_ms)):
         found.setdefault(row.artifact, row)
     return found

@@ -18,6 +18,7 @@ from mobileq.device_bench import (
     of_phone,
 )
 from mobileq.errors import InputError, UsageError
+from mobileq.phone_condition import Condition
 from tests.test_bundle import MODEL, write_bundle
 
 DIGEST = hashlib.sha256(MODEL).hexdigest()
@@ -156,7 +157,11 @@ def test_a_phone_is_named_by_its_model_or_a_part():
 
 
 def test_of_each_file_the_newest_figures_of_its_fastest_place_count():
-    hot = row("nnapi", 1.0, thermal=("none", "severe"))
+    states = {
+        "before": Condition(thermal_status="none"),
+        "after": Condition(thermal_status="severe"),
+    }
+    hot = row("nnapi", 1.0, **states)
     newer = bench(row("cpu", 12.0, threads=4), row("gpu", None, problem="no GPU"), hot)
     older = bench(row("cpu", 3.0, threads=4), row("cpu", 20.0, threads=1), row("gpu", 2.0))
     rows = newest_rows([newer, older])

@@ -9,6 +9,18 @@ from mobileq.android.runtimes import chosen_runtimes
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 
 _ELF_MACHINE = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
+_ELF_32, _ELF_64 = 1, 2
+_LITTLE_ENDIAN = 1
+_PROGRAM, _SHARED = 2, 3
+_SHORTEST = 52
+_ABIS = {
+    (_ELF_64, 183): "arm64-v8a",
+    (_ELF_32, 40): "armeabi-v7a",
+    (_ELF_64, 62): "x86_64",
+    (_ELF_32, 3): "x86",
+    (_ELF_64, 243): "riscv64",
+}
+"""By ELF's class and machine."""
 _LOAD = 1
 _PAGE = 0x4000
 
@@ -40,6 +52,16 @@ def _problem(path: Path, abi: str) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return elf_problem(content, abi)
+
+
+def elf_abi(content: bytes) -> str | None:
+    """The ABI that a program or library is built for; None where it is none that Android has."""
+    if content[:4] != b"\x7fELF" or len(content) < _SHORTEST:
+        return None
+    (kind, machine) = struct.unpack_from("<HH", content, 16)
+    if kind not in (_PROGRAM, _SHARED) or content[5] != _LITTLE_ENDIAN:
+        return None
+    return _ABIS.get((content[4], machine))
 
 
 def elf_problem(content: bytes, abi: str) -> str | None:

@@ -35,6 +35,22 @@ def bench(
     ] = None,
     runs: Annotated[int, typer.Option(help="Analyses that are timed.")] = 50,
     warmup: Annotated[int, typer.Option(help="Analyses before that.")] = 5,
+    cool_down: Annotated[
+        float,
+        typer.Option(help="Seconds to wait, at most, for a warm phone before each file.", min=0),
+    ] = 120,
+    binary: Annotated[
+        Path | None,
+        typer.Option(
+            help="TFLite's benchmark_model or MNN's benchmark.out or MNNV2Basic.out, for the "
+            "phone, in place of the runner.",
+            metavar="PATH",
+        ),
+    ] = None,
+    mnn_libs: Annotated[
+        Path | None,
+        typer.Option(help="The folder of MNN's .so files for the phone.", metavar="FOLDER"),
+    ] = None,
     runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,
@@ -63,8 +79,11 @@ def bench(
         threads=[int(each) for each in counts],
         runs=runs,
         warmup=warmup,
+        cool_down=cool_down,
         serial=serial,
         adb=adb,
+        binary=binary,
+        mnn_libs=mnn_libs,
         runner=runner,
         progress=console,
     )

@@ -163,8 +163,6 @@ def _facts(parts: Mapping[str, str]) -> DeviceFacts:
     if not model.lower().startswith(maker.lower()):
         model = f"{maker} {model}".strip()
     page = re.search(r"(\d+)\s*(kB)?", parts["page"])
-    status = _number(r"Thermal Status: (\d+)", parts["thermal"])
-    tenths = _number(r"^\s*temperature: (-?\d+)", parts["battery"])
     level, scale = (_number(rf"^\s*{key}: (\d+)", parts["battery"]) for key in ("level", "scale"))
     return DeviceFacts(
         model=model,
@@ -179,10 +177,22 @@ def _facts(parts: Mapping[str, str]) -> DeviceFacts:
         free_bytes=free_bytes(parts["disk"]),
         page_bytes=int(page[1]) * (1024 if page[2] else 1) if page else None,
         battery=None if level is None else round(100 * level / (scale or 100)),
-        battery_celsius=None if tenths is None else tenths / 10,
+        battery_celsius=battery_celsius(parts["battery"]),
         charging=_CHARGING.get(_number(r"^\s*status: (\d+)", parts["battery"]) or 0),
-        thermal_status=_THERMAL[status] if status is not None and status < len(_THERMAL) else None,
+        thermal_status=thermal_status(parts["thermal"]),
     )
+
+
+def thermal_status(dump: str) -> str | None:
+    """Android's word for how hot a phone is, of `dumpsys thermalservice`."""
+    status = _number(r"Thermal Status: (\d+)", dump)
+    return _THERMAL[status] if status is not None and status < len(_THERMAL) else None
+
+
+def battery_celsius(dump: str) -> float | None:
+    """Of `dumpsys battery`."""
+    tenths = _number(r"^\s*temperature: (-?\d+)", dump)
+    return None if tenths is None else tenths / 10
 
 
 def free_bytes(df: str) -> int | None:

@@ -97,7 +97,7 @@ def file_table(subject: Subject, group: str | None = None) -> FileTable:
             error=lost.error if lost else None,
             ms=candidate.latency_ms if candidate else None,
             on_phones={
-                device: rows[artifact.name].median_ms
+                device: rows[artifact.name].latency_ms
                 for device, rows in subject.fastest.items()
                 if artifact.name in rows
             },
@@ -207,7 +207,7 @@ def _latency(scores: ArtifactScores | None) -> str:
 
 
 def _on_phone(row: BenchRow | None) -> str:
-    return NONE if row is None else f"{row.median_ms:.1f} ({row.where})"
+    return NONE if row is None else f"{row.latency_ms:.1f} ({row.where})"
 
 
 def _noise(subject: Subject, artifact: Artifact) -> float:

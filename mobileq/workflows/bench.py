@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mobileq.bundle import Bundle, read_bundle, require_artifacts
-from mobileq.device.runner.client import Accelerator, Benched
-from mobileq.device_bench import BENCHES, COOL, Bench, BenchRow, keep_bench, now, sealed
+from mobileq.device.benchmark.base import Measured
+from mobileq.device.runner.client import Accelerator
+from mobileq.device_bench import BENCHES, Bench, BenchRow, keep_bench, now, sealed
 from mobileq.errors import InputError, UsageError, VerificationError
 from mobileq.paths import StrPath, optional_path
+from mobileq.phone_condition import Condition
 from mobileq.progress import Progress, listener
 from mobileq.spec import Artifact
+from mobileq.workflows.cooling import COOL_DOWN_S, Cooling
 from mobileq.workflows.on_phone import PhoneRunners
+from mobileq.workflows.phone_program import PhoneProgram
 from mobileq.workflows.results import require_file_place, require_folder_place, written_whole
 
 if TYPE_CHECKING:
@@ -27,8 +31,7 @@ if TYPE_CHECKING:
 
 RUNS = 50
 WARMUP = 5
-_COOL_DOWN_S = 120.0
-_LOOK_S = 5.0
+_Time = Callable[[Artifact, Accelerator, int], tuple[Measured, Condition]]
 
 
 def bench(
@@ -40,6 +43,9 @@ def bench(
     threads: Sequence[int] = (0,),
     runs: int = RUNS,
     warmup: int = WARMUP,
+    cool_down: float = COOL_DOWN_S,
+    binary: StrPath | None = None,
+    mnn_libs: StrPath | None = None,
     serial: str | None = None,
     adb: StrPath | None = None,
     runner: StrPath | None = None,
@@ -55,6 +61,8 @@ def bench(
         delegates: "cpu", "gpu", "nnapi", one after the other.
         threads: On the CPU, one after the other; 0: one for each processor.
         runs, warmup: Analyses that count, and before them.
+        cool_down: Seconds that a phone which became warm may take to cool down, before each file.
+        binary, mnn_libs: A benchmark program in place of the runner: see `PhoneProgram`.
         serial, adb, runner: Which phone, and by what: see `PhoneRunners`.
 
     Raises:
@@ -63,9 +71,10 @@ def bench(
         DeviceError, MissingDependencyError: As `PhoneRunners`.
     """
     progress = listener(progress)
-    if runs < 1 or warmup < 0 or min(threads, default=-1) < 0:
+    if runs < 1 or min(warmup, cool_down, *threads) < 0 or not threads:
         raise UsageError(
-            "--runs must be 1 or more, --warmup and --threads 0 or more.", "Choose other numbers."
+            "--runs must be 1 or more; --warmup, --threads and --cool-down 0 or more.",
+            "Choose other numbers.",
         )
     opened = read_bundle(Path(bundle))
     require_artifacts(opened)
@@ -73,21 +82,38 @@ def bench(
         require_file_place(report, "--output")
     else:
         require_folder_place(opened.path / BENCHES, "--output")
-    frame = _frame(opened)
-    phone = PhoneRunners(
-        *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
-    )
+    frame, often = None, (runs, warmup)
+    phone: PhoneRunners | PhoneProgram
+    time: _Time
+    if binary is None:
+        frame = _frame(opened)
+        phone = runners = PhoneRunners(
+            *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
+        )
+        time = functools.partial(_analysed, runners, frame, often)
+    else:
+        phone = program = PhoneProgram(
+            *(opened.path, binary, mnn_libs, delegates), serial=serial, adb=adb, progress=progress
+        )
+        time = functools.partial(_run, program, often)
     files = _files(opened, phone, [artifact] if isinstance(artifact, str) else artifact)
-    rows = []
+    rows, cooling = [], Cooling(phone, cool_down, progress)
     with progress.stage("Timing") as advance:
         for each, delegate, count in _cases(files, phone.delegates, threads):
-            rows.append(_row(phone, each, delegate, count, frame, (runs, warmup), progress))
+            row = BenchRow(
+                artifact=each.name,
+                sha256=each.sha256,
+                delegate=delegate,
+                threads=count,
+                before=cooling.wait(),
+            )
+            rows.append(_timed(row, functools.partial(time, each, delegate, count)))
             advance()
-    height, width = frame.shape[:2]
     found = Bench(
         device=phone.benched,
         measured=now(),
-        frame=(height, width),
+        tool=phone.title,
+        frame=None if frame is None else (frame.shape[0], frame.shape[1]),
         runs=runs,
         warmup=warmup,
         rows=tuple(rows),
@@ -100,12 +126,16 @@ def bench(
     return found
 
 
-def _files(bundle: Bundle, phone: PhoneRunners, names: Sequence[str]) -> list[Artifact]:
+def _files(
+    bundle: Bundle, phone: PhoneRunners | PhoneProgram, names: Sequence[str]
+) -> list[Artifact]:
     able = [each for each in bundle.manifest.artifacts if phone.runs(each)]
     for name in names:
         if not any(name in (each.name, each.precision) for each in able):
             known = ", ".join(each.name for each in able) or "none of this bundle's"
-            raise UsageError(f"The runner runs no file {name!r}.", f"It runs: {known}.")
+            raise UsageError(f"{phone.title} runs no file {name!r}.", f"It runs: {known}.")
+    if not able:
+        raise UsageError(f"{phone.title} runs no file of {bundle.path}.", "Choose another bundle.")
     return [each for each in able if not names or each.name in names or each.precision in names]
 
 
@@ -118,57 +148,54 @@ def _cases(
                 yield file, delegate, count
 
 
-def _row(
-    phone: PhoneRunners,
+def _timed(row: BenchRow, time: Callable[[], tuple[Measured, Condition]]) -> BenchRow:
+    try:
+        found, after = time()
+    except VerificationError as error:
+        return msgspec.structs.replace(row, problem=error.message)
+    values = {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in vars(found).items()
+    }
+    return msgspec.structs.replace(row, after=after, **values)
+
+
+def _run(
+    program: PhoneProgram,
+    often: tuple[int, int],
     artifact: Artifact,
     delegate: Accelerator,
     threads: int,
+) -> tuple[Measured, Condition]:
+    found = program.time(artifact, delegate, threads, *often)
+    return found, program.condition()
+
+
+def _analysed(
+    phone: PhoneRunners,
     frame: ByteArray,
     often: tuple[int, int],
-    progress: Progress,
-) -> BenchRow:
-    before = _cooled(phone, progress)
-    row = BenchRow(
-        artifact=artifact.name, sha256=artifact.sha256, delegate=delegate, threads=threads
-    )
-    try:
-        with closing(phone.open(artifact, delegate, threads)) as runner:
-            found = runner.bench(frame, runs=often[0], warmup=often[1])
-            took = tuple(map(str, runner.delegations))
-            row = _filled(row, found, runner.loaded.load_ns)
-            thermal = (before, phone.thermal())
-            return msgspec.structs.replace(row, thermal=thermal, delegations=took)
-    except VerificationError as error:
-        return msgspec.structs.replace(row, problem=error.message)
-
-
-def _filled(row: BenchRow, found: Benched, load_ns: int) -> BenchRow:
+    artifact: Artifact,
+    delegate: Accelerator,
+    threads: int,
+) -> tuple[Measured, Condition]:
     import numpy as np
 
-    def milliseconds(nanos: float) -> float:
-        return round(float(nanos) / 1e6, 3)
-
-    return msgspec.structs.replace(
-        row,
-        load_ms=milliseconds(load_ns),
-        first_ms=milliseconds(found.first[1]),
-        median_ms=milliseconds(np.median(found.inference)),
-        p95_ms=milliseconds(np.percentile(found.inference, 95)),
-        preprocess_ms=milliseconds(np.median(found.preprocess)),
-        postprocess_ms=milliseconds(np.median(found.postprocess)),
-        peak_bytes=found.memory.peak_bytes,
-    )
-
-
-def _cooled(phone: PhoneRunners, progress: Progress) -> str | None:
-    """Wait for a phone that is hot; its state then."""
-    state, until = phone.thermal(), time.monotonic() + _COOL_DOWN_S
-    if state not in (None, COOL):
-        progress.notice(f"{phone.name} is hot ({state}); waiting for it to cool down ...")
-    while state not in (None, COOL) and time.monotonic() < until:
-        time.sleep(_LOOK_S)
-        state = phone.thermal()
-    return state
+    with closing(phone.open(artifact, delegate, threads)) as runner:
+        found = runner.bench(frame, runs=often[0], warmup=often[1])
+        after = phone.condition()
+        measured = Measured(
+            load_ms=runner.loaded.load_ns / 1e6,
+            first_ms=found.first[1] / 1e6,
+            median_ms=float(np.median(found.inference)) / 1e6,
+            mean_ms=float(np.mean(found.inference)) / 1e6,
+            p95_ms=float(np.percentile(found.inference, 95)) / 1e6,
+            preprocess_ms=float(np.median(found.preprocess)) / 1e6,
+            postprocess_ms=float(np.median(found.postprocess)) / 1e6,
+            peak_bytes=found.memory.peak_bytes,
+            delegations=tuple(map(str, runner.delegations)),
+        )
+    return measured, after
 
 
 def _frame(bundle: Bundle) -> ByteArray:

@@ -8,7 +8,8 @@ from typing import cast, get_args
 
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.device.adb import find_adb
-from mobileq.device.facts import read_facts
+from mobileq.device.condition import read_condition
+from mobileq.device.facts import DeviceFacts, read_facts
 from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
 from mobileq.device.runner.client import Accelerator
@@ -18,6 +19,7 @@ from mobileq.device.runner.remote import RemoteRunner
 from mobileq.device_bench import BenchedDevice
 from mobileq.errors import UsageError
 from mobileq.paths import StrPath
+from mobileq.phone_condition import Condition
 from mobileq.progress import Progress
 from mobileq.spec import Artifact
 from mobileq.workflows.push import push
@@ -37,6 +39,9 @@ class PhoneRunners:
         MissingDependencyError: There is no runner, or no adb.
         DeviceError: There is no phone, it has no room, or goes away.
     """
+
+    title = "The runner"
+    """In sentences."""
 
     def __init__(
         self,
@@ -72,15 +77,19 @@ class PhoneRunners:
     @property
     def benched(self) -> BenchedDevice:
         """Which phone it is."""
-        facts = read_facts(self._phone)[0]
-        return BenchedDevice(
-            model=facts.model,
-            serial=self._phone.serial,
-            android=facts.android,
-            api=facts.api,
-            soc=facts.soc,
-        )
+        return benched(self._phone, read_facts(self._phone)[0])
 
-    def thermal(self) -> str | None:
-        """Android's thermal state; `none` is not throttled, None where it does not tell."""
-        return read_facts(self._phone)[0].thermal_status
+    def condition(self) -> Condition:
+        """How warm it is, and what its clocks may be."""
+        return read_condition(self._phone)
+
+
+def benched(phone: Phone, facts: DeviceFacts) -> BenchedDevice:
+    """Which phone it is."""
+    return BenchedDevice(
+        model=facts.model,
+        serial=phone.serial,
+        android=facts.android,
+        api=facts.api,
+        soc=facts.soc,
+    )

@@ -92,7 +92,7 @@ def _timed(
         row = fastest.get(artifact)
         if row is not None:
             on = f"{row.spoken} of {model}"
-            found.append(msgspec.structs.replace(file, latency_ms=row.median_ms, on=on))
+            found.append(msgspec.structs.replace(file, latency_ms=row.latency_ms, on=on))
             continue
         problems = [each.problem for each in rows if each.artifact == artifact]
         notes.append(problems[0] if problems else f"{file.name} is not timed on {model}.")

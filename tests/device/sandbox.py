@@ -28,6 +28,7 @@ _BORROWED = (
         "stat",
         "chmod",
         "sleep",
+        "cp",
     ),
     *("find", "grep", "touch"),
 )
@@ -132,6 +133,8 @@ Current temperatures from HAL:
 Current cooling devices from HAL:
 \tCoolingDevice{mValue=0, mType=2, mName=thermal-cpufreq-0}
 """
+HIGHEST_KHZ = (1950000, 2850000)
+"""Of processors 0 to 3, and 4 to 7."""
 PROPERTIES = {
     "ro.product.manufacturer": "Example",
     "ro.product.model": "Loop 9",
@@ -163,6 +166,8 @@ class Sandbox:
         self.write("etc/page_size", "4096\n")
         self.write("etc/dumpsys/battery", _BATTERY)
         self.write("etc/dumpsys/thermalservice", _THERMAL)
+        for cpu in range(8):
+            self.set_clock(cpu, governor="schedutil", cur=300000, max=HIGHEST_KHZ[cpu // 4])
         self.write("etc/activity", "mobileq.app.MainActivity")
         self.write("etc/crash.txt", "")
         self.write("etc/logcat.txt", "--------- beginning of main\n")
@@ -205,6 +210,16 @@ class Sandbox:
         """Bytes free."""
         files = (each for each in self.temporary.rglob("*") if each.is_file())
         return self.capacity - sum(each.stat().st_size for each in files)
+
+    def set_clock(self, cpu: int, governor: str | None = None, **khz: int) -> None:
+        """What the kernel says of one of eight processors: `cur` and `max` in kHz."""
+        folder, first = f"sys/devices/system/cpu/cpu{cpu}/cpufreq", cpu // 4 * 4
+        self.write(f"{folder}/related_cpus", " ".join(map(str, range(first, first + 4))) + "\n")
+        self.write(f"{folder}/cpuinfo_max_freq", f"{HIGHEST_KHZ[cpu // 4]}\n")
+        for name, value in khz.items():
+            self.write(f"{folder}/scaling_{name}_freq", f"{value}\n")
+        if governor is not None:
+            self.write(f"{folder}/scaling_governor", f"{governor}\n")
 
     def fill_after(self, count: int | None) -> None:
         """The disk is full after so many more bytes of a file, whatever `df` said; None: not."""

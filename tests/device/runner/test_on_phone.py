@@ -20,9 +20,10 @@ from mobileq.device.phone import Phone
 from mobileq.device.runner.kit import Kit
 from mobileq.device.runner.phone import FOLDER, place_on
 from mobileq.device.runner.remote import RemoteRunner
-from mobileq.device_bench import BenchedDevice
+from mobileq.device_bench import Bench, BenchedDevice
 from mobileq.errors import DeviceError, UsageError
 from mobileq.evaluate.report import Lost, Validation, read_report
+from mobileq.page import TextPage
 from mobileq.progress import Silent
 from mobileq.workflows.bench import bench
 from mobileq.workflows.push import push
@@ -163,9 +164,11 @@ def test_a_bench_times_each_file_on_each_delegate_and_is_kept(
         assert None not in (row.load_ms, row.first_ms, row.preprocess_ms, row.postprocess_ms)
         assert row.p95_ms >= row.median_ms > 0
         assert row.peak_bytes > 1 << 20
-        assert row.thermal == ("none", "none")
+        for each in (row.before, row.after):
+            assert (each.thermal_status, each.sensor, each.celsius) == ("none", "skin", 31.9)
+            assert [cluster.limit_mhz for cluster in each.clusters] == [1950, 2850]
         assert row.delegations == ("TfLiteXNNPackDelegate: 223 of 270 nodes in 9 partitions",)
-        assert not row.is_throttled
+        assert not row.throttled
     assert (gpu.median_ms, gpu.problem.rpartition(": ")[2]) == (None, "no GPU on a desktop.")
     advised = recommend(copy, device="loop")
     assert advised.file == "demo-fp32.tflite"
@@ -173,25 +176,42 @@ def test_a_bench_times_each_file_on_each_delegate_and_is_kept(
 
 
 def test_a_hot_phone_is_waited_for_and_said(
-    phone: LoopbackDevice,
-    bundle: Path,
-    kit: Kit,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    phone: LoopbackDevice, bundle: Path, kit: Kit, tmp_path: Path
 ):
     place = phone.sandbox.place("etc/dumpsys/thermalservice")
     place.write_text(place.read_text().replace("Thermal Status: 0", "Thermal Status: 3"))
-    monkeypatch.setattr("mobileq.workflows.bench._COOL_DOWN_S", 0.01)
-    monkeypatch.setattr("mobileq.workflows.bench._LOOK_S", 0.02)
     heard = Silent()
     options = {"output": tmp_path / "bench.json", "runner": kit.folder, "progress": heard}
-    found = bench(bundle, "int8", runs=1, warmup=0, **options)  # type: ignore[arg-type]
+    found = bench(bundle, "int8", runs=1, warmup=0, cool_down=0.01, **options)  # type: ignore[arg-type]
     assert json.loads((tmp_path / "bench.json").read_bytes())["rows"][0]["median_ms"] > 0
     assert read_bundle(bundle).benches == []
     (row,) = found.rows
-    assert row.thermal == ("severe", "severe")
-    assert row.is_throttled
-    assert any("is hot (severe); waiting" in notice for notice in heard.notices)
+    assert row.throttled == "thermal state severe, then severe"
+    assert any("is warm (thermal state severe, skin 31.9" in notice for notice in heard.notices)
+    assert any(
+        line.startswith("tflite-int8 on cpu, all ran while the phone was slowed down (thermal")
+        for line in _told(found)
+    )
+
+
+def test_a_phone_that_keeps_its_clocks_to_itself_is_said_to(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, tmp_path: Path
+):
+    phone.sandbox.remove("dumpsys")
+    shutil.rmtree(phone.sandbox.place("sys"))
+    options = {"output": tmp_path / "bench.json", "runner": kit.folder, "progress": Silent()}
+    found = bench(bundle, "int8", runs=1, warmup=0, **options)  # type: ignore[arg-type]
+    assert found.rows[0].throttled == ""
+    assert (
+        f"{found.device.name} does not tell its thermal state or how warm it is or what its clocks "
+        "may be: a slower run may go unnoticed."
+    ) in _told(found)
+
+
+def _told(found: Bench) -> list[str]:
+    page = TextPage()
+    found.tell(page)
+    return page.lines
 
 
 @pytest.mark.parametrize(
