@@ -13,6 +13,7 @@ from mobileq.cli.options import (
     BundleFolder,
     Delegates,
     Json,
+    MnnLibraries,
     RunnerFolder,
     Serial,
 )
@@ -47,10 +48,7 @@ def bench(
             metavar="PATH",
         ),
     ] = None,
-    mnn_libs: Annotated[
-        Path | None,
-        typer.Option(help="The folder of MNN's .so files for the phone.", metavar="FOLDER"),
-    ] = None,
+    mnn_libs: MnnLibraries = None,
     runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,

@@ -90,6 +90,10 @@ Delegates = Annotated[
         metavar="NAMES",
     ),
 ]
+MnnLibraries = Annotated[
+    Path | None,
+    typer.Option(help="The folder of MNN's .so files for the phone.", metavar="FOLDER"),
+]
 RunnerFolder = Annotated[
     Path | None,
     typer.Option("--runner", help="The folder of `mobileq runner build`, if not the user's data."),

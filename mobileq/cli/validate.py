@@ -13,6 +13,7 @@ from mobileq.cli.options import (
     Delegates,
     Interpreter,
     Json,
+    MnnLibraries,
     RunnerFolder,
     Serial,
 )
@@ -53,6 +54,7 @@ def validate(
         typer.Option("--device", help="Run the files on a phone, too; see docs/phones.md."),
     ] = False,
     delegate: Delegates = None,
+    mnn_libs: MnnLibraries = None,
     runner: RunnerFolder = None,
     serial: Serial = None,
     adb: AdbPath = None,
@@ -84,6 +86,7 @@ def validate(
         serial=serial,
         adb=adb,
         runner=runner,
+        mnn_libs=mnn_libs,
         progress=console,
     )
     if json:

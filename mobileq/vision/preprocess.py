@@ -191,6 +191,30 @@ def lookup_table(spec: PreprocessSpec) -> FloatArray:
     return table
 
 
+def pixels_of(tensor: npt.NDArray[np.float32 | np.uint8], spec: PreprocessSpec) -> ByteArray:
+    """The pixels that `preprocess` made a tensor of, for runtimes that scale them themselves.
+
+    Args:
+        tensor: Of the shape `spec.tensor_shape()`.
+
+    Returns:
+        uint8 [1, height, width, channels], channels in `spec.channel_order`.
+
+    Raises:
+        ValueError: Its values are none that a pixel has.
+    """
+    rows = tensor if spec.layout == "NHWC" else tensor.transpose(0, 2, 3, 1)
+    if tensor.dtype == np.uint8:
+        return np.ascontiguousarray(rows, np.uint8)
+    mean, std = np.array(spec.image_mean), np.array(spec.image_std)
+    values = np.rint((rows.astype(np.float64) * std + mean) / spec.rescale_factor)
+    pixels: ByteArray = values.clip(0, 255).astype(np.uint8)
+    made = np.take_along_axis(lookup_table(spec), pixels.reshape(-1, spec.channels), axis=0)
+    if not np.array_equal(made.reshape(rows.shape), rows):
+        raise ValueError("the tensor holds values that no pixel has")
+    return pixels
+
+
 def quantize(
     array: FloatArray, quant: QuantParams, dtype: npt.DTypeLike
 ) -> npt.NDArray[np.integer]:

@@ -62,8 +62,8 @@ def bench(
         threads: On the CPU, one after the other; 0: one for each processor.
         runs, warmup: Analyses that count, and before them.
         cool_down: Seconds that a phone which became warm may take to cool down, before each file.
-        binary, mnn_libs: A benchmark program in place of the runner: see `PhoneProgram`.
-        serial, adb, runner: Which phone, and by what: see `PhoneRunners`.
+        binary: A benchmark program in place of the runner: see `PhoneProgram`.
+        serial, adb, runner, mnn_libs: Which phone, and by what: see `PhoneRunners`.
 
     Raises:
         UsageError: There is no such artifact or delegate, or a number is too small.
@@ -88,7 +88,12 @@ def bench(
     if binary is None:
         frame = _frame(opened)
         phone = runners = PhoneRunners(
-            *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
+            *(opened.path, delegates),
+            serial=serial,
+            adb=adb,
+            runner=runner,
+            mnn_libs=mnn_libs,
+            progress=progress,
         )
         time = functools.partial(_analysed, runners, frame, often)
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from mobileq.android.runtimes import RUNTIMES
+from mobileq.bundle import read_bundle
 from mobileq.device.adb import find_adb
 from mobileq.device.condition import read_condition
 from mobileq.device.facts import DeviceFacts, read_facts
@@ -33,6 +34,7 @@ class PhoneRunners:
     Args:
         delegates: What each file is run on: of `DELEGATES`.
         runner: The folder of `mobileq runner build`, if not that of the user's data.
+        mnn_libs: The folder of MNN's .so files for Android, without which its files do not run.
 
     Raises:
         UsageError: There is no such delegate, or no choice among several phones.
@@ -51,6 +53,7 @@ class PhoneRunners:
         serial: str | None,
         adb: StrPath | None,
         runner: StrPath | None,
+        mnn_libs: StrPath | None,
         progress: Progress,
     ) -> None:
         for each in delegates:
@@ -62,17 +65,21 @@ class PhoneRunners:
         kit = find_kit(runner)
         pushed = push(bundle, serial=serial, adb=adb, progress=progress)
         self._phone = Phone(chosen(find_adb(adb), pushed.serial))
-        self._place = place_on(self._phone, kit, pushed.folder, progress)
+        self._libraries = {} if mnn_libs is None else {"mnn": Path(mnn_libs)}
+        self._place = place_on(self._phone, kit, pushed.folder, progress, self._libraries)
+        self._preprocess = read_bundle(bundle).manifest.model.preprocess
         self.name = self._place.name
 
     def runs(self, artifact: Artifact) -> bool:
-        """Whether it is of a runtime whose native library the runner has."""
+        """Whether it is of a runtime whose native library is there."""
         runtime = RUNTIMES.get(artifact.target)
-        return runtime is not None and runtime.native is None
+        return runtime is not None and (
+            runtime.native is None or artifact.target in self._libraries
+        )
 
     def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
         """A file on the phone; close it."""
-        return RemoteRunner(self._place, artifact, delegate, threads)
+        return RemoteRunner(self._place, artifact, delegate, threads, self._preprocess)
 
     @property
     def benched(self) -> BenchedDevice:

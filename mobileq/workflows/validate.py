@@ -74,6 +74,7 @@ def validate(
     serial: str | None = None,
     adb: StrPath | None = None,
     runner: StrPath | None = None,
+    mnn_libs: StrPath | None = None,
     progress: Progress | None = None,
 ) -> Validation:
     """Measure accuracy, agreement with the ONNX model, and latency of every artifact.
@@ -94,7 +95,7 @@ def validate(
         strict: Raise the error of the first file that can't be measured.
         device: Run the files on a phone, too, beside this computer,
         delegates: each on these: "cpu", "gpu", "nnapi".
-        serial, adb, runner: Which phone, and by what: see `PhoneRunners`.
+        serial, adb, runner, mnn_libs: Which phone, and by what: see `PhoneRunners`.
 
     Returns:
         The scores; its `failures` are the files that do not load or run.
@@ -117,7 +118,12 @@ def validate(
     phone = None
     if device:
         phone = PhoneRunners(
-            *(opened.path, delegates), serial=serial, adb=adb, runner=runner, progress=progress
+            *(opened.path, delegates),
+            serial=serial,
+            adb=adb,
+            runner=runner,
+            mnn_libs=mnn_libs,
+            progress=progress,
         )
     failures, unmeasured = Failures(strict), Failures(strict)
     measuring = _Measuring(opened, samples, runs, interpreter, threads, progress, phone)

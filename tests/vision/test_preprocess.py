@@ -231,6 +231,24 @@ def test_table_is_float64_rounded_once():
         table[0, 0] = 1
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("order", ["RGB", "BGR", "GRAY"])
+def test_pixels_come_back_from_the_tensor(order, layout):
+    means = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
+    if order == "GRAY":
+        means = {name: values[:1] for name, values in means.items()}
+    spec = PreprocessSpec(width=23, height=17, channel_order=order, layout=layout, **means)
+    image = photo(31, 40)
+    wanted, _ = preprocess(image, spec, "uint8")
+    tensor, _ = preprocess(image, spec)
+    rows = wanted if layout == "NHWC" else wanted.transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(pixels_of(tensor, spec), rows)
+    np.testing.assert_array_equal(pixels_of(wanted, spec), rows)
+    for off in (0.001, 100.0):
+        with pytest.raises(ValueError, match="holds values that no pixel has"):
+            pixels_of(tensor + np.float32(off), spec)
+
+
 def test_uint8_gives_the_pixels_themselves():
     image = photo(8, 8)
     spec = PreprocessSpec(width=8, height=8, resize_mode="stretch", layout="NHWC")

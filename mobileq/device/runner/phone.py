@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mobileq.android.native_libraries import elf_problem
+from mobileq.android.runtimes import RUNTIMES
 from mobileq.device.facts import TEMPORARY, DeviceFacts, read_facts
 from mobileq.device.files import LocalFile, RemoteFolder
+from mobileq.device.libraries import same_abi
 from mobileq.device.phone import Phone, quoted
 from mobileq.device.runner.kit import JAR, Kit
 from mobileq.device.runner.remote import RunnerPlace
-from mobileq.errors import DeviceError
+from mobileq.errors import DeviceError, UsageError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 
@@ -20,13 +23,21 @@ _WIDE = ("arm64-v8a", "x86_64", "riscv64")
 _LARGE_PAGE = 0x4000
 
 
-def place_on(phone: Phone, kit: Kit, bundle: str, progress: Progress) -> RunnerPlace:
+def place_on(
+    phone: Phone,
+    kit: Kit,
+    bundle: str,
+    progress: Progress,
+    libraries: Mapping[str, Path] | None = None,
+) -> RunnerPlace:
     """Bring the runner onto a phone, where it differs.
 
     Args:
         bundle: The bundle's folder there.
+        libraries: By target, the folder of a runtime's native libraries that the person has.
 
     Raises:
+        UsageError: One of them is of another ABI, or lacks a library.
         DeviceError: There is no library for its processor or its pages, it has no room, or goes
             away.
     """
@@ -35,12 +46,18 @@ def place_on(phone: Phone, kit: Kit, bundle: str, progress: Progress) -> RunnerP
     abi = _abi(kit, facts, name)
     folder = RemoteFolder(phone, FOLDER, progress)
     files = [_local(kit.jar, JAR)]
-    for path in kit.libraries(abi):
+    own = [
+        path
+        for target, given in (libraries or {}).items()
+        for path in _of_runtime(target, given, abi)
+    ]
+    for path in (*kit.libraries(abi), *own):
         problem = elf_problem(path.read_bytes(), abi) if abi in _WIDE else None
         if problem and (facts.page_bytes or 0) >= _LARGE_PAGE:
             raise DeviceError(
                 f"{path.name} {problem}, and {name} has pages of {_LARGE_PAGE // 1024} kB.",
-                "Make the runner again with LiteRT 1.4 or later: mobileq runner build --aar ...",
+                "Take a build of it for pages of 16 kB; of LiteRT, make the runner again with 1.4 "
+                "or later: mobileq runner build --aar ...",
             )
         files.append(_local(path, f"{abi}/{path.name}"))
     intact = folder.intact(files)
@@ -50,10 +67,24 @@ def place_on(phone: Phone, kit: Kit, bundle: str, progress: Progress) -> RunnerP
     folder.send_all(missing, f"Sending the runner to {phone.serial}")
     return RunnerPlace(
         name=name,
-        command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle))),
+        command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle, bool(own)))),
         is_back=phone.is_back,
         log=lambda pid: phone.shell(f"logcat -d --pid={pid}").text,
     )
+
+
+def _of_runtime(target: str, folder: Path, abi: str) -> list[Path]:
+    """All libraries of the folder: plug-ins for a GPU are found by their names."""
+    runtime = RUNTIMES[target]
+    found = same_abi(folder, abi, ("*.so",), named=True)
+    names = {path.name for path in found}
+    needed = runtime.native.needed if runtime.native else ()
+    if missing := [name for name in needed if name not in names]:
+        raise UsageError(
+            f"{runtime.title} needs {', '.join(missing)} beside {', '.join(sorted(names))}.",
+            f"Take them from {runtime.title}'s release for Android, or build them with its JNI.",
+        )
+    return found
 
 
 def _abi(kit: Kit, facts: DeviceFacts, name: str) -> str:
@@ -71,10 +102,12 @@ def _local(path: Path, name: str) -> LocalFile:
     return LocalFile(name, path, file_digest(path), path.stat().st_size)
 
 
-def _script(facts: DeviceFacts, abi: str, bundle: str) -> str:
+def _script(facts: DeviceFacts, abi: str, bundle: str, has_own: bool) -> str:
     """What starts it. A phone of 64 bits has a program for libraries of 32, too."""
     is_narrow = abi not in _WIDE and any(each in _WIDE for each in facts.abis)
     program = "app_process32" if is_narrow else "app_process"
     jar, libraries = quoted(f"{FOLDER}/{JAR}"), quoted(f"{FOLDER}/{abi}")
     properties = f"-Djava.library.path={libraries}"
-    return f"CLASSPATH={jar} exec {program} {properties} / {_MAIN} {quoted(bundle)}"
+    # What a library is linked with is looked for where LD_LIBRARY_PATH says.
+    linked = f"LD_LIBRARY_PATH={libraries} " if has_own else ""
+    return f"{linked}CLASSPATH={jar} exec {program} {properties} / {_MAIN} {quoted(bundle)}"

@@ -15,7 +15,7 @@ from mobileq.errors import DeviceError, UsageError, VerificationError
 from mobileq.external.framing import Arrays
 from mobileq.logfile import log_path
 from mobileq.progress import tell
-from mobileq.spec import Artifact, TensorSpec
+from mobileq.spec import Artifact, PreprocessSpec, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 60.0
 """How long a place that went away is waited for."""
+_PIXELS = "pixels"
+"""The input's name where a runtime scales pixels itself: see `Pipeline.java`."""
 Tensors = Mapping[str, "NDArray[Any]"]
 
 
@@ -53,6 +55,7 @@ class RemoteRunner:
 
     Args:
         threads: On the CPU; 0: one for each processor.
+        preprocess: How the model wants its picture, for runtimes that scale pixels themselves.
 
     Raises:
         UsageError: Nothing there runs the artifact's target.
@@ -66,6 +69,7 @@ class RemoteRunner:
         artifact: Artifact,
         accelerator: Accelerator = "cpu",
         threads: int = 0,
+        preprocess: PreprocessSpec | None = None,
     ) -> None:
         runtime = RUNTIMES.get(artifact.target)
         if runtime is None:
@@ -75,7 +79,7 @@ class RemoteRunner:
             )
         self.inputs, self.outputs = artifact.inputs, artifact.outputs
         self.restarts = 0
-        self._place, self._artifact = place, artifact
+        self._place, self._artifact, self._preprocess = place, artifact, preprocess
         self._runtime, self._accelerator, self._threads = runtime, accelerator, threads
         self._client: RunnerClient | None = None
         self.loaded: Loaded = self._again(lambda client: self.loaded)
@@ -193,8 +197,16 @@ class RemoteRunner:
         """In the types and the order of axes that the file has."""
         import numpy as np
 
-        from mobileq.vision.preprocess import quantize
+        from mobileq.vision.preprocess import pixels_of, quantize
 
+        if not self.loaded.takes_tensors and self._preprocess is not None:
+            try:
+                return {_PIXELS: pixels_of(feeds[self.inputs[0].name], self._preprocess)}
+            except ValueError as error:
+                raise VerificationError(
+                    f"{self._artifact.name} takes pictures on {self._place.name}, and {error}.",
+                    "Give pictures, not arrays.",
+                ) from error
         stored = {}
         for spec in self.inputs:
             array = feeds[spec.name]

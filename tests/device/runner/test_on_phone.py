@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from mobileq.workflows.bench import bench
 from mobileq.workflows.push import push
 from mobileq.workflows.recommend import recommend
 from mobileq.workflows.validate import validate
+from tests.android import jvm
+from tests.device import elf
 from tests.device.fixtures import Phones
 from tests.device.loopback import LoopbackDevice
 from tests.device.runner.conftest import DEMO
@@ -42,6 +45,10 @@ unset CLASSPATH
 exec {command} "$@"
 """
 """What Android's does, with a Java that runs classes where Android has a dex."""
+WITH_MNN = """
+[ "$LD_LIBRARY_PATH" = "${{1#*=}}" ] && [ -s "$LD_LIBRARY_PATH/libMNN_CL.so" ] || exit 1
+unset LD_LIBRARY_PATH
+"""
 PARTLY = (
     "11-28 21:04:11.512  9876  9876 I tflite  : Replacing 223 out of 270 node(s) with delegate "
     "(TfLiteXNNPackDelegate) node, yielding 9 partitions for the whole graph.\n"
@@ -102,6 +109,62 @@ def test_a_phone_finds_what_this_computer_finds(
     ]
     assert found.failures == ()
     assert read_report(copy).validation == found
+
+
+@pytest.fixture
+def mnn_libraries(tmp_path: Path) -> Path:
+    """What looks like MNN's for the phone; its functions are in tests/android/desktop."""
+    folder = tmp_path / "mnn" / "arm64-v8a"
+    folder.mkdir(parents=True)
+    for name in ("libMNN.so", "libMNN_CL.so", "libmnncore.so", "libc++_shared.so"):
+        (folder / name).write_bytes(elf.library("arm64-v8a"))
+    return folder.parent
+
+
+def test_mnn_files_run_with_the_persons_libraries(
+    phones: Phones,
+    command: tuple[str, ...],
+    mnn_bundle: Path,
+    kit: Kit,
+    mnn_libraries: Path,
+    tmp_path: Path,
+):
+    phone = phones()
+    there = tmp_path / "libraries"
+    there.mkdir()
+    for name in ("MNN", "mnncore"):
+        shutil.copy(jvm.jdk() / "lib" / "libjsig.so", there / f"lib{name}.so")
+    properties = {
+        "java.library.path": there,
+        "python": sys.executable,
+        "mnn.server": jvm.ROOT / "tests/android/desktop/mnn_server.py",
+    }
+    options = (f"-D{name}={value}" for name, value in properties.items())
+    words = " ".join(map(shlex.quote, (command[0], *options, *command[1:])))
+    phone.sandbox.install("app_process", f"{WITH_MNN}{WITH_RUNNER}".format(command=words))
+    copy = Path(shutil.copytree(mnn_bundle, tmp_path / "demo"))
+    found = validated(copy, kit, delegates=("cpu", "gpu"), threads=1, mnn_libs=mnn_libraries)
+    assert found.phone is not None
+    (file,) = found.phone.files
+    assert file.scores.interpreter.startswith("MNN, CPU, threads: 1, Example Loop 9")
+    assert file.same is not None
+    assert file.same["map50_95"] >= 0.9999
+    (failed,) = found.phone.failures
+    assert failed.reason.endswith("(GPU): MNN has no library for GPU.")
+    left = validated(copy, kit, delegates=("cpu",))
+    assert left.phone is not None
+    assert (left.phone.files, left.phone.failures) == ((), ())
+
+
+def test_a_library_of_mnn_that_is_missing_is_named(
+    phone: LoopbackDevice, mnn_bundle: Path, kit: Kit, mnn_libraries: Path
+):
+    (mnn_libraries / "arm64-v8a" / "libmnncore.so").unlink()
+    with pytest.raises(
+        UsageError, match=r"MNN needs libmnncore\.so beside libMNN\.so, libMNN_CL"
+    ) as no:
+        validated(mnn_bundle, kit, mnn_libs=mnn_libraries)
+    assert "JNI" in no.value.hint
 
 
 def test_the_runner_is_brought_once(phone: LoopbackDevice, kit: Kit):

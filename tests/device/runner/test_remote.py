@@ -295,8 +295,13 @@ def test_mnn_takes_frames_and_finds_what_python_finds(
     with closing(RemoteRunner(java.place_of(started, mnn_bundle), artifact, threads=1)) as there:
         assert not there.loaded.takes_tensors
         found, analysed = there.analyse(photo)
-        with pytest.raises(VerificationError, match="takes pictures, not finished tensors"):
-            there.run(feeds)
+    preprocess = manifest.model.preprocess
+    place = java.place_of(started, mnn_bundle)
+    with closing(RemoteRunner(place, artifact, threads=1, preprocess=preprocess)) as there:
+        ran = there.run(feeds)
+        with pytest.raises(VerificationError, match="holds values that no pixel has"):
+            there.run({name: array + 0.001 for name, array in feeds.items()})
     for name, array in wanted.items():
         assert np.abs(found[name] - array).max() <= 1e-4 * np.abs(array).max()
+        np.testing.assert_array_equal(ran[name], found[name])
     assert len(analysed.answer["boxes"]) > 1

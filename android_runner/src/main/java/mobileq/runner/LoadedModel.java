@@ -170,14 +170,12 @@ final class LoadedModel implements AutoCloseable {
     /**
      * Runs on finished tensors.
      *
-     * @param request Arrays by the inputs' names, in the file's types and order of axes.
+     * @param request Arrays by the inputs' names, in the file's types and order of axes; where the
+     *     runtime scales pixels itself, {@code pixels}.
      * @param runs How often, at least once.
      * @return Nanoseconds of each.
      */
     long[] run(Message request, int runs) throws BackendException, DamagedException {
-        if (givesPixels) {
-            throw new DamagedException("this runtime takes pictures, not finished tensors");
-        }
         for (Tensor input : pipeline.inputs()) {
             request.array(input.spec().name()).writeTo(input);
         }
