@@ -56,8 +56,8 @@ def place_on(
         if problem and (facts.page_bytes or 0) >= _LARGE_PAGE:
             raise DeviceError(
                 f"{path.name} {problem}, and {name} has pages of {_LARGE_PAGE // 1024} kB.",
-                "Take a build of it for pages of 16 kB; of LiteRT, make the runner again with 1.4 "
-                "or later: mobileq runner build --aar ...",
+                "Take one that was built for such pages; of TensorFlow Lite, make the runner again "
+                "with LiteRT 1.4 or later: mobileq runner build --aar ...",
             )
         files.append(_local(path, f"{abi}/{path.name}"))
     intact = folder.intact(files)
