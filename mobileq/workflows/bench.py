@@ -191,7 +191,7 @@ def _analysed(
         after = phone.condition()
         measured = Measured(
             load_ms=runner.loaded.load_ns / 1e6,
-            first_ms=found.first[1] / 1e6,
+            first_ms=float(found.first[1]) / 1e6,
             median_ms=float(np.median(found.inference)) / 1e6,
             mean_ms=float(np.mean(found.inference)) / 1e6,
             p95_ms=float(np.percentile(found.inference, 95)) / 1e6,
