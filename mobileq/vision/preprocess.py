@@ -19,6 +19,7 @@ from mobileq.vision.resize import resize
 
 __all__ = [
     "dequantize",
+    "exact_pixels",
     "feed_picture",
     "letterbox_image",
     "lookup_table",
@@ -191,7 +192,7 @@ def lookup_table(spec: PreprocessSpec) -> FloatArray:
     return table
 
 
-def pixels_of(tensor: npt.NDArray[np.float32 | np.uint8], spec: PreprocessSpec) -> ByteArray:
+def exact_pixels(tensor: npt.NDArray[np.float32 | np.uint8], spec: PreprocessSpec) -> ByteArray:
     """The pixels that `preprocess` made a tensor of, for runtimes that scale them themselves.
 
     Args:

@@ -13,6 +13,7 @@ from mobileq.spec import PreprocessSpec, QuantParams
 from mobileq.vision.letterbox import LetterboxTransform
 from mobileq.vision.preprocess import (
     dequantize,
+    exact_pixels,
     gray_image,
     letterbox_image,
     lookup_table,
@@ -242,11 +243,11 @@ def test_pixels_come_back_from_the_tensor(order, layout):
     wanted, _ = preprocess(image, spec, "uint8")
     tensor, _ = preprocess(image, spec)
     rows = wanted if layout == "NHWC" else wanted.transpose(0, 2, 3, 1)
-    np.testing.assert_array_equal(pixels_of(tensor, spec), rows)
-    np.testing.assert_array_equal(pixels_of(wanted, spec), rows)
+    np.testing.assert_array_equal(exact_pixels(tensor, spec), rows)
+    np.testing.assert_array_equal(exact_pixels(wanted, spec), rows)
     for off in (0.001, 100.0):
         with pytest.raises(ValueError, match="holds values that no pixel has"):
-            pixels_of(tensor + np.float32(off), spec)
+            exact_pixels(tensor + np.float32(off), spec)
 
 
 def test_uint8_gives_the_pixels_themselves():

@@ -197,11 +197,11 @@ class RemoteRunner:
         """In the types and the order of axes that the file has."""
         import numpy as np
 
-        from mobileq.vision.preprocess import pixels_of, quantize
+        from mobileq.vision.preprocess import exact_pixels, quantize
 
         if not self.loaded.takes_tensors and self._preprocess is not None:
             try:
-                return {_PIXELS: pixels_of(feeds[self.inputs[0].name], self._preprocess)}
+                return {_PIXELS: exact_pixels(feeds[self.inputs[0].name], self._preprocess)}
             except ValueError as error:
                 raise VerificationError(
                     f"{self._artifact.name} takes pictures on {self._place.name}, and {error}.",
