@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mobileq.vision.arrays import ByteArray
 
-_QUALITY = 80
+_QUALITIES = (80, 65, 50, 35)
+"""Of JPEGs: the first that is small enough."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,13 @@ class ContactSheet:
     words: str
 
 
-def jpeg(image: ByteArray, longest: int) -> bytes:
-    """Uint8 [H, W, 3] RGB, made smaller where its longest side is longer than that."""
+def jpeg(image: ByteArray, longest: int, most_bytes: int) -> bytes:
+    """A picture for a page, as small as it has to be, of which only the worst quality is larger.
+
+    Args:
+        image: uint8 [H, W, 3] RGB.
+        longest: Of its sides, in pixels.
+    """
     import cv2
 
     from mobileq.vision.image_file import encode_image
@@ -75,4 +81,9 @@ def jpeg(image: ByteArray, longest: int) -> bytes:
     if scale < 1.0:
         wanted = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(image, wanted, interpolation=cv2.INTER_AREA)
-    return encode_image(image, ".jpg", _QUALITY)
+    made = b""
+    for quality in _QUALITIES:
+        made = encode_image(image, ".jpg", quality)
+        if len(made) <= most_bytes:
+            break
+    return made

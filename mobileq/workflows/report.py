@@ -122,7 +122,7 @@ def _with_pictures(
         try:
             pair = pair_of(subject.title, bundle, file, images, progress)
             if pair is not None:
-                subject = replace(subject, sheet=contact_sheet(pair))
+                subject = replace(subject, sheet=contact_sheet(pair, len(subjects)))
                 if subject.measure is not None:
                     found.append(answered(pair, progress))
                     subject = replace(subject, compared=found[-1].compared())

@@ -40,6 +40,7 @@ _THUMBNAILS = 48
 _FLOAT: tuple[Precision, ...] = ("fp16", "fp32")
 _ORDER: tuple[Precision, ...] = ("int8", "int8-full", "dynamic", "w8", "int16x8", *_FLOAT)
 _LONGEST, _THUMBNAIL = 640, 120
+_VIEW_BYTES, _THUMBNAIL_BYTES = 80_000, 6_000
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def pair_of(
             "give some with --images."
         )
         return None
-    count = calibration.count if calibration and images is None else _THUMBNAILS
+    count = calibration.count if calibration and images is None else None
     seed = calibration.seed if calibration else 0
     return Pair(
         title=title,
@@ -195,17 +196,21 @@ def _one_by_one(spec: ModelSpec, samples: Iterable[Sample]) -> Iterator[Sample]:
                 yield Sample(name, feeds, (type(picture)(picture.image, transform, picture.path),))
 
 
-def contact_sheet(pair: Pair) -> ContactSheet | None:
-    """The first pictures as the model sees them; None where it sees no pictures."""
+def contact_sheet(pair: Pair, bundles: int) -> ContactSheet | None:
+    """The first pictures as the model sees them; None where it sees no pictures.
+
+    Args:
+        bundles: That share the page.
+    """
     from mobileq.vision.preprocess import pixels_of
 
     spec = pair.spec
     if spec.preprocess is None:
         return None
     name, found = spec.inputs[0].name, []
-    for sample in islice(_one_by_one(spec, pair.samples), _THUMBNAILS):
+    for sample in islice(_one_by_one(spec, pair.samples), _THUMBNAILS // bundles or 1):
         pixels = pixels_of(sample.feeds[name], spec.preprocess)
-        found.append((sample.id, jpeg(pixels, _THUMBNAIL)))
+        found.append((sample.id, jpeg(pixels, _THUMBNAIL, _THUMBNAIL_BYTES)))
     return ContactSheet(tuple(found), len(pair.samples.ids), spec.preprocess.resizing)
 
 
@@ -217,7 +222,9 @@ def shown_pictures(found: Sequence[Answered]) -> tuple[ShownPicture, ...]:
             amounts[name] = amounts.get(name, 0.0) + difference.amount
     common = [name for name in amounts if all(name in each.names for each in found)]
     count = max(2, _VIEWS // (2 * len(found))) if found else 0
-    chosen = sorted(common, key=lambda name: -amounts[name])[:count]
+    ranked = sorted(common, key=lambda name: -amounts[name])
+    # Where nothing differs two pictures show that.
+    chosen = [name for at, name in enumerate(ranked[:count]) if at < 2 or amounts[name] > 0.0]
     views: dict[str, list[View]] = {name: [] for name in chosen}
     told: dict[str, list[str]] = {name: [] for name in chosen}
     for each in found:
@@ -248,5 +255,5 @@ def _views(
             told = predictor.told(answers[at], sample.id, None, None)
             counts = most_first(Counter(told.counted))
             words = ", ".join(f"{count} {name}" for name, count in counts)
-            drawn = jpeg(predictor.draw(image, answers[at]), _LONGEST)
+            drawn = jpeg(predictor.draw(image, answers[at]), _LONGEST, _VIEW_BYTES)
             yield sample.id, View(label, drawn, words or f"no {told.thing}")

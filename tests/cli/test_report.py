@@ -60,7 +60,7 @@ def _written(path: Path) -> _Page:
     return page
 
 
-def _changed(bundle: Path, **fields: object) -> None:
+def changed(bundle: Path, **fields: object) -> None:
     """The bundle with other things in its manifest."""
     opened = read_bundle(bundle)
     with BundleWriter(bundle, force=True) as writer:
@@ -117,7 +117,7 @@ def test_pictures_show_what_the_model_sees_and_where_the_file_differs(
     target = tmp_path / "report.html"
     command = ("mobileq", "convert", "demo.onnx", "--calib", str(demo / "calibration" / "images"))
     run = msgspec.structs.replace(read_bundle(bundle).manifest.run, command=command)
-    _changed(bundle, run=run)
+    changed(bundle, run=run)
     assert cli("report", bundle, "-o", target).code == 0
     page = _written(target)
     # Of the calibration that the bundle was made with: 4 as they are fed, and 4 by two models.
@@ -151,7 +151,7 @@ def test_what_failed_stands_there_with_its_reason(cli: Cli, bundle: Path, tmp_pa
         reason="Its output is zero everywhere.",
         hint="Use fp16.",
     )
-    _changed(bundle, failures=(failure,))
+    changed(bundle, failures=(failure,))
     assert cli("report", bundle, "-o", tmp_path / "report.html").code == 0
     text = _written(tmp_path / "report.html").text
     assert "demo-int8.tflite failed" in text
@@ -176,7 +176,7 @@ def test_names_from_a_model_file_are_text(cli: Cli, bundle: Path, tmp_path: Path
         inputs=tuple(msgspec.structs.replace(t, name=HOSTILE) for t in manifest.model.inputs),
     )
     run = msgspec.structs.replace(manifest.run, command=("mobileq", "convert", HOSTILE))
-    _changed(bundle, artifacts=artifacts, source=source, model=model, run=run)
+    changed(bundle, artifacts=artifacts, source=source, model=model, run=run)
     assert cli("report", bundle, "-o", tmp_path / "report.html").code == 0
     page = _written(tmp_path / "report.html")
     assert page.tags.count("script") == 1

@@ -6,14 +6,20 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import mobileq
+from mobileq.evaluate.report import read_report
+from mobileq.manifest import Failure, to_json
+from mobileq.quantize.group_plans import GroupPlan
+from mobileq.quantize.plan import QuantPlan
 
 from . import models
 from .test_recommend import benched
+from .test_report import changed
 
 VIEWS = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
 
@@ -41,12 +47,25 @@ def pages(made_bundle: Path, demo: Path, tmp_path_factory: pytest.TempPathFactor
         runs=1,
         progress=quiet,
     )
+    failure = Failure(
+        target="tflite",
+        precision="int8",
+        file_name="demo-int8.tflite",
+        stage="compare",
+        reason="Its output is zero everywhere.",
+        hint="Use fp16.",
+    )
+    changed(validated, failures=(failure,))
+    _with_groups(validated)
     benched(validated, {("tflite-fp32", "gpu"): 4.25, ("tflite-fp16", "cpu"): 9.5})
     calib = demo / "calibration" / "images"
     for name, make in (("classifier", models.colours), ("tensors", models.plain)):
         made = folder / name
         mobileq.convert(
-            *(make(folder / f"{name}.onnx"), made), precision="fp32", calib=calib, progress=quiet
+            *(make(folder / f"{name}.onnx"), made),
+            precision="fp32,int8",
+            calib=calib,
+            progress=quiet,
         )
     for name, bundles in {
         "detector": [validated],
@@ -61,6 +80,28 @@ def pages(made_bundle: Path, demo: Path, tmp_path_factory: pytest.TempPathFactor
             progress=quiet,
         )
     return folder
+
+
+def _with_groups(bundle: Path) -> None:
+    """As if one of its files had been planned: to convert one to int8 takes half a minute."""
+    groups = tuple(
+        GroupPlan(
+            name=f"/model/{at}/Conv_output_0",
+            op_type="Conv + SiLU",
+            is_float=at == 1,
+            share=0.1,
+            sqnr_db=30.0 + at,
+            low=-0.25,
+            high=4.0,
+            seen_low=-0.25,
+            seen_high=4.0 + at,
+            why="-0.25 .. 4",
+        )
+        for at in range(10)
+    )
+    plan = QuantPlan(calibrator="mse", ranges={}, groups=groups)
+    report = msgspec.structs.replace(read_report(bundle), plans={"tflite-dynamic": plan})
+    (bundle / "report.json").write_bytes(to_json(report))
 
 
 def _opened(browser: Browser, path: Path, theme: str, width: int) -> tuple[Page, list[str]]:
@@ -149,10 +190,20 @@ def test_the_command_is_copied(browser: Browser, pages: Path) -> None:
     assert str(copied).startswith("mobileq ")
 
 
+def test_what_8_bits_cost_and_what_failed_are_read_by_everybody_too(
+    browser: Browser, pages: Path
+) -> None:
+    page, _ = _opened(browser, pages / "detector.html", "light", 390)
+    assert page.get_by_role("heading", name="What 8 bits cost, op by op").is_visible()
+    assert page.get_by_role("row", name="demo-int8.tflite failed").is_visible()
+
+
 def test_marks_of_a_chart_say_which_file_they_are(browser: Browser, pages: Path) -> None:
     page, _ = _opened(browser, pages / "detector.html", "light", 1280)
     titles = page.locator("svg").first.locator("title").all_text_contents()
-    assert any(each.startswith("demo-fp16.tflite: size 0.83 MB, ") for each in titles)
+    for artifact in mobileq.read_bundle(pages / "validated").manifest.artifacts:
+        told = f"{Path(artifact.path).name}: size {artifact.size_bytes / 1e6:.2f} MB, "
+        assert any(each.startswith(told) for each in titles)
 
 
 def test_printed_nothing_is_left_folded(browser: Browser, pages: Path) -> None:
