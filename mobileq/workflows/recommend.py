@@ -12,7 +12,7 @@ from mobileq.device_bench import Bench, BenchRow, fastest_rows, newest_rows, of_
 from mobileq.errors import UsageError
 from mobileq.evaluate.recommend import Limits, Recommendation
 from mobileq.evaluate.recommend import recommend as choose
-from mobileq.evaluate.report import AS_HERE, Validation, read_report
+from mobileq.evaluate.report import Validation, read_report
 from mobileq.evaluate.ship import Candidate, candidates_of
 from mobileq.page import plural
 from mobileq.paths import StrPath
@@ -115,7 +115,7 @@ def _trusted(
     wrong = {
         (each.scores.name, each.delegate): same
         for each in there.files
-        if (same := each.as_here(measure)) is not None and same < AS_HERE
+        if (same := each.as_here(measure)) is not None and same < each.least_as_here
     }
     notes = [
         f"{artifact} finds something else on the {delegate.upper()} of {phone} (they agree by "

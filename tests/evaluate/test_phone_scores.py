@@ -19,10 +19,12 @@ from mobileq.tasks.base import COUNT, measure_of
 SENTENCE = "tflite-fp16 finds something else on the GPU of Loop 9 than here: they agree by"
 
 
-def told(agreed: float, lost: Lost | None = None, pictures: int = 0) -> str:
+def told(
+    agreed: float, lost: Lost | None = None, pictures: int = 0, name: str = "tflite-fp16"
+) -> str:
     figures = {"map50_95": agreed, "map50": agreed, COUNT: 3}
     scores = ArtifactScores(
-        name="tflite-fp16",
+        name=name,
         interpreter="TFLite 2.18, GPU",
         size_bytes=1000,
         latency_ms=4.25,
@@ -58,6 +60,16 @@ def told(agreed: float, lost: Lost | None = None, pictures: int = 0) -> str:
 def test_a_delegate_that_answers_otherwise_is_named():
     assert f"{SENTENCE} 0.900" in told(0.9)
     assert SENTENCE not in told(AS_HERE)
+
+
+@pytest.mark.parametrize(
+    ("precision", "least"),
+    [("fp32", 0.95), ("fp16", 0.95), ("dynamic", 0.92), ("w8", 0.92), ("int8", 0.85)],
+)
+def test_a_precision_may_round_otherwise_and_no_more(precision: str, least: float):
+    sentence = f"tflite-{precision} finds something else on the GPU of Loop 9 than here"
+    assert sentence not in told(least, name=f"tflite-{precision}")
+    assert sentence in told(least - 0.001, name=f"tflite-{precision}")
 
 
 def differs(number: int) -> PictureDifference:
