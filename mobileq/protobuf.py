@@ -40,10 +40,10 @@ def write_model(model: ModelProto, path: Path) -> None:
     copy_fields(model, bare, ("graph",))
     copy_fields(model.graph, bare.graph, tuple(_PARTS))
     with path.open("wb") as file:
-        file.write(bare.SerializeToString())
+        file.write(bare.SerializeToString(deterministic=True))
         for name, number in _PARTS.items():
             for part in getattr(model.graph, name):
-                data = part.SerializeToString()
+                data = part.SerializeToString(deterministic=True)
                 head = _head(number, len(data))
                 file.write(_head(_GRAPH, len(head) + len(data)) + head)
                 file.write(data)

@@ -34,8 +34,7 @@ def load(path: str | Path) -> ModelProto:
 def load_with_notices(path: str | Path) -> tuple[ModelProto, tuple[str, ...]]:
     """As `load`, and what a person should know of where the weights came from."""
     path = Path(path)
-    data = _read(path)
-    model = _parse(data, path)
+    model = _parse(_read(path), path)  # and lets go of the bytes, as many again
     _require_model(model, path)
     _require_text(model, path)
     notices = _read_external_data(model, path)

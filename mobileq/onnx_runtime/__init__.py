@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.external.inside import is_child
 from mobileq.onnx_runtime.hosted import HostedSession, kept_child
-from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions
+from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions, as_file
+from mobileq.staging import temporary_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,5 +53,7 @@ def open_session(model: ModelProto | bytes | Path, options: SessionOptions) -> S
     """
     if not is_child():
         return HostedSession(model, options)
-    source = model if isinstance(model, (bytes, Path)) else model.SerializeToString()
-    return LocalSession(source, options)
+    if isinstance(model, (bytes, Path)):
+        return LocalSession(model, options)
+    with temporary_folder() as folder, as_file(model, folder) as path:
+        return LocalSession(path, options)

@@ -6,7 +6,6 @@ runs end with the child at Ctrl-C, take no more memory than `RunLimit` gives, an
 
 from __future__ import annotations
 
-import secrets
 import threading
 import weakref
 from collections import deque
@@ -21,8 +20,7 @@ import msgspec
 from mobileq.errors import MobileqError
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
-from mobileq.onnx_runtime.session import SessionError, SessionOptions
-from mobileq.protobuf import write_model
+from mobileq.onnx_runtime.session import SessionError, SessionOptions, as_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,17 +113,8 @@ class HostedSession:
         if isinstance(model, Path):
             self._open(model.absolute(), options)
             return
-        path = self._host.child.folder / f"{secrets.token_hex(8)}.onnx"
-        try:
-            if isinstance(model, bytes):
-                path.write_bytes(model)
-            else:
-                write_model(model, path)
+        with as_file(model, self._host.child.folder) as path:
             self._open(path, options)
-        except SessionError as error:  # the file is none that anybody knows
-            raise SessionError(error.reason.replace(f" from {path}", ""), loading=True) from error
-        finally:
-            path.unlink(missing_ok=True)
 
     def _open(self, path: Path, options: SessionOptions) -> None:
         host = self._host

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from mobileq.errors import InputError
+from mobileq.protobuf import write_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from onnx import ModelProto
 
 _ERRORS_ONLY: Final = 3
 _FATAL_ONLY: Final = 4
@@ -64,6 +68,25 @@ class SessionError(InputError):
                 f"ONNX Runtime can't run the model on the samples: {reason}",
                 "Give it samples of your own with --calib.",
             )
+
+
+@contextmanager
+def as_file(model: ModelProto | bytes, folder: Path) -> Iterator[Path]:
+    """The model as a file, while it is loaded, of which errors within the block don't tell.
+
+    ONNX Runtime reads it with one copy of its weights less than it does bytes.
+    """
+    path = folder / f"{secrets.token_hex(8)}.onnx"
+    try:
+        if isinstance(model, bytes):
+            path.write_bytes(model)
+        else:
+            write_model(model, path)
+        yield path
+    except SessionError as error:
+        raise SessionError(error.reason.replace(f" from {path}", ""), loading=True) from error
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class LocalSession:

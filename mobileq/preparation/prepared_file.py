@@ -17,6 +17,7 @@ from mobileq.external import memory
 from mobileq.external.child import Child
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.given_quantization import GivenQuantization
+from mobileq.protobuf import write_model
 from mobileq.spec import ModelSpec, Spec
 
 MODEL_NAME: Final = "model.onnx"
@@ -101,9 +102,9 @@ def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
     types = Counter(dtype_name(tensor.data_type) for tensor in all_tensors(loaded[0]))
     # Which lets go of it as soon as it has a copy.
     prepared = prepare_loaded(loaded.pop(), **fields, notices=notices)
-    _write(prepared.model, folder / MODEL_NAME)
+    write_model(prepared.model, folder / MODEL_NAME)
     if prepared.quantized is not None:
-        _write(prepared.quantized, folder / QUANTIZED_NAME)
+        write_model(prepared.quantized, folder / QUANTIZED_NAME)
     described = PreparedFile(
         spec=prepared.spec,
         opset=prepared.opset,
@@ -116,10 +117,6 @@ def _prepared(folder: Path, fields: dict[str, Any]) -> Fields:
     )
     built: Fields = msgspec.to_builtins(described)
     return built
-
-
-def _write(model: Any, path: Path) -> None:
-    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 @contextmanager

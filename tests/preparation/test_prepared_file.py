@@ -68,12 +68,19 @@ def heavy(channels: int) -> onnx.ModelProto:
 
 def peak_megabytes(path: Path) -> float:
     # Not ru_maxrss, which begins with what the parent had.
-    code = (
-        "import re, sys; from mobileq.preparation.prepare import prepare; prepare(sys.argv[1]);"
-        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
-    )
+    code = """if True:
+        import re, sys
+        from pathlib import Path
+        from mobileq.external import inside
+        from mobileq.preparation.prepared_file import PrepareHandler
+        inside.enter()
+        fields = dict.fromkeys(("family", "spec_file", "labels"), None)
+        fields |= {"folder": sys.argv[2], "path": sys.argv[1], "input_shapes": [], "constants": []}
+        PrepareHandler().prepare(fields, {})
+        print(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+    """
     done = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, path, path.parent], capture_output=True, text=True, check=True
     )
     return float(done.stdout) / 1000
 
