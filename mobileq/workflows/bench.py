@@ -139,8 +139,6 @@ def _files(
         if not any(name in (each.name, each.precision) for each in able):
             known = ", ".join(each.name for each in able) or "none of this bundle's"
             raise UsageError(f"{phone.title} runs no file {name!r}.", f"It runs: {known}.")
-    if not able:
-        raise UsageError(f"{phone.title} runs no file of {bundle.path}.", "Choose another bundle.")
     return [each for each in able if not names or each.name in names or each.precision in names]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
@@ -26,6 +26,10 @@ from mobileq.spec import Artifact
 from mobileq.workflows.push import push
 
 DELEGATES: tuple[str, ...] = get_args(Accelerator)
+_ABLE = (
+    "Convert for TFLite as well (--target tflite), or give MNN's libraries for the phone: "
+    "--mnn-libs FOLDER."
+)
 
 
 class PhoneRunners:
@@ -62,20 +66,20 @@ class PhoneRunners:
                     f"There is no delegate {each!r}.", f"Choose of: {', '.join(DELEGATES)}."
                 )
         self.delegates = tuple(cast(Accelerator, each) for each in delegates)
-        kit = find_kit(runner)
-        pushed = push(bundle, serial=serial, adb=adb, progress=progress)
-        self._phone = Phone(chosen(find_adb(adb), pushed.serial))
+        kit, opened = find_kit(runner), read_bundle(bundle)
         self._libraries = {} if mnn_libs is None else {"mnn": Path(mnn_libs)}
+        names = [each.name for each in opened.manifest.artifacts if self.runs(each)]
+        if not names:
+            raise UsageError(f"{self.title} runs no file of {bundle}.", _ABLE)
+        pushed = push(bundle, names, serial=serial, adb=adb, progress=progress)
+        self._phone = Phone(chosen(find_adb(adb), pushed.serial))
         self._place = place_on(self._phone, kit, pushed.folder, progress, self._libraries)
-        self._preprocess = read_bundle(bundle).manifest.model.preprocess
+        self._preprocess = opened.manifest.model.preprocess
         self.name = self._place.name
 
     def runs(self, artifact: Artifact) -> bool:
         """Whether it is of a runtime whose native library is there."""
-        runtime = RUNTIMES.get(artifact.target)
-        return runtime is not None and (
-            runtime.native is None or artifact.target in self._libraries
-        )
+        return runs_there(artifact, self._libraries)
 
     def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
         """A file on the phone; close it."""
@@ -89,6 +93,12 @@ class PhoneRunners:
     def condition(self) -> Condition:
         """How warm it is, and what its clocks may be."""
         return read_condition(self._phone)
+
+
+def runs_there(artifact: Artifact, libraries: Collection[str]) -> bool:
+    """Whether it is of a runtime whose native library the runner has, or that is named."""
+    runtime = RUNTIMES.get(artifact.target)
+    return runtime is not None and (runtime.native is None or artifact.target in libraries)
 
 
 def benched(phone: Phone, facts: DeviceFacts) -> BenchedDevice:

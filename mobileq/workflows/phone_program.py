@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from mobileq.bundle import read_bundle
 from mobileq.device.adb import find_adb
 from mobileq.device.benchmark.base import Asked, Measured
 from mobileq.device.benchmark.program import Program
@@ -60,7 +61,11 @@ class PhoneProgram:
         self.name = self.benched.name
         folder = None if libraries is None else Path(libraries)
         self._program = program.brought(self._phone, facts, folder, progress)
-        push(bundle, serial=self._phone.serial, adb=adb, progress=progress)
+        artifacts = read_bundle(bundle).manifest.artifacts
+        names = [each.name for each in artifacts if self.runs(each)]
+        if not names:
+            raise UsageError(f"{self.title} runs no file of {bundle}.", "Choose another bundle.")
+        push(bundle, names, serial=self._phone.serial, adb=adb, progress=progress)
         self._folder = remote_path(bundle)
 
     def runs(self, artifact: Artifact) -> bool:

@@ -151,9 +151,8 @@ def test_mnn_files_run_with_the_persons_libraries(
     assert file.same["map50_95"] >= 0.9999
     (failed,) = found.phone.failures
     assert failed.reason.endswith("(GPU): MNN has no library for GPU.")
-    left = validated(copy, kit, delegates=("cpu",))
-    assert left.phone is not None
-    assert (left.phone.files, left.phone.failures) == ((), ())
+    with pytest.raises(UsageError, match="The runner runs no file of"):
+        validated(copy, kit, delegates=("cpu",))
 
 
 def test_a_library_of_mnn_that_is_missing_is_named(
@@ -165,6 +164,15 @@ def test_a_library_of_mnn_that_is_missing_is_named(
     ) as no:
         validated(mnn_bundle, kit, mnn_libs=mnn_libraries)
     assert "JNI" in no.value.hint
+
+
+def test_a_bundle_that_the_runner_has_no_library_for_is_refused(
+    phone: LoopbackDevice, mnn_bundle: Path, kit: Kit
+):
+    with pytest.raises(UsageError, match="The runner runs no file of") as caught:
+        bench(mnn_bundle, runner=kit.folder, progress=Silent())
+    assert "--mnn-libs" in caught.value.hint
+    assert not phone.sandbox.place("data/local/tmp/mobileq").exists()
 
 
 def test_the_runner_is_brought_once(phone: LoopbackDevice, kit: Kit):
