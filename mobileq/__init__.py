@@ -51,6 +51,8 @@ __all__ = [
     "RenderedProject",
     "ReportPage",
     "Sensitivity",
+    "ShipStage",
+    "Shipped",
     "Silent",
     "ToolError",
     "UnsupportedOperatorError",
@@ -75,6 +77,7 @@ __all__ = [
     "render_project",
     "report",
     "sensitivity",
+    "ship",
     "validate",
     "verify_bundle",
 ]
@@ -123,6 +126,8 @@ if TYPE_CHECKING:
     from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.runner import MadeRunner, build_runner
     from mobileq.workflows.sensitivity import sensitivity
+    from mobileq.workflows.ship import ship
+    from mobileq.workflows.shipped import Shipped, ShipStage
     from mobileq.workflows.validate import validate
 else:
     # What stands above is for type checkers and editors; a test holds the two together.
@@ -170,6 +175,8 @@ else:
         "mobileq.quantize.sensitivities": ("Sensitivity",),
         "mobileq.workflows.runner": ("MadeRunner", "build_runner"),
         "mobileq.workflows.sensitivity": ("sensitivity",),
+        "mobileq.workflows.ship": ("ship",),
+        "mobileq.workflows.shipped": ("ShipStage", "Shipped"),
         "mobileq.workflows.validate": ("validate",),
     }
     _MODULES = {name: module for module, names in _PLACES.items() for name in names}

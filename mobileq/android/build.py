@@ -58,10 +58,10 @@ def build_apk(project: Path, progress: Progress) -> Path:
         log.write(said)
     if done.returncode:
         raise ToolError(f"Gradle failed: {_reason(said)}", f"Its output is in {log_path()}.")
-    return _apk(project)
+    return built_apk(project)
 
 
-def _apk(project: Path) -> Path:
+def built_apk(project: Path) -> Path:
     """As Gradle's own list of what it made says."""
     folder = project / _OUTPUT
     try:

@@ -23,6 +23,7 @@ from mobileq.cli import (
     report,
     runner,
     sensitivity,
+    ship,
     validate,
     verify,
 )
@@ -62,6 +63,7 @@ def root(
 
 
 for command in (
+    ship.ship,
     convert.convert,
     inspect.inspect,
     validate.validate,

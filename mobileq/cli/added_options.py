@@ -47,6 +47,24 @@ def with_options(added: Iterable[AddedOption]) -> Callable[[_Command], _Command]
     return extended
 
 
+def with_options_of(other: _Command, after: str) -> Callable[[_Command], _Command]:
+    """Give a command that takes `**options` those of another, behind one of its own; but what both
+    have is its own."""
+
+    def extended(command: _Command) -> _Command:
+        signature = inspect.signature(command, eval_str=True)
+        taken = [each for each in signature.parameters.values() if each.kind != each.VAR_KEYWORD]
+        names = [each.name for each in taken]
+        added = inspect.signature(other, eval_str=True).parameters
+        place = names.index(after) + 1
+        taken[place:place] = [each for name, each in added.items() if name not in names]
+        taken = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in taken]
+        command.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
+        return command
+
+    return extended
+
+
 def options_of_targets() -> list[AddedOption]:
     """For `convert`."""
     return [

@@ -16,6 +16,8 @@ from mobileq.cli.options import (
     MnnLibraries,
     RunnerFolder,
     Serial,
+    Threads,
+    threads_of,
 )
 
 
@@ -27,13 +29,7 @@ def bench(
         typer.Option("--output", "-o", help="Write the JSON there, and not into the bundle."),
     ] = None,
     delegate: Delegates = None,
-    threads: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="On the CPU, separated by commas; 0, the default: one for each processor.",
-            metavar="NUMBERS",
-        ),
-    ] = None,
+    threads: Threads = None,
     runs: Annotated[int, typer.Option(help="Analyses that are timed.")] = 50,
     warmup: Annotated[int, typer.Option(help="Analyses before that.")] = 5,
     cool_down: Annotated[
@@ -60,21 +56,17 @@ def bench(
     not run is named in the table (exit code 1).
     """
     from mobileq.console import Console
-    from mobileq.errors import EXIT_FAILED, UsageError
+    from mobileq.errors import EXIT_FAILED
     from mobileq.workflows.bench import bench as run
     from mobileq.workflows.choices import split_list
 
-    counts = split_list(threads or ("0",))
-    if not all(each.isascii() and each.isdigit() for each in counts):
-        given = ",".join(counts)
-        raise UsageError(f"--threads {given} is no list of numbers.", "Give it like: 1,4.")
     console = Console(json)
     found = run(
         bundle,
         split_list(artifact or ()),
         output=output,
         delegates=split_list(delegate or ("cpu",)),
-        threads=[int(each) for each in counts],
+        threads=threads_of(threads),
         runs=runs,
         warmup=warmup,
         cool_down=cool_down,

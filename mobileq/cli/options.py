@@ -94,6 +94,13 @@ MnnLibraries = Annotated[
     Path | None,
     typer.Option(help="The folder of MNN's .so files for the phone.", metavar="FOLDER"),
 ]
+Threads = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="On the phone's CPU, separated by commas; 0, the default: one for each processor.",
+        metavar="NUMBERS",
+    ),
+]
 RunnerFolder = Annotated[
     Path | None,
     typer.Option("--runner", help="The folder of `mobileq runner build`, if not the user's data."),
@@ -113,3 +120,19 @@ AdbPath = Annotated[
         metavar="PATH",
     ),
 ]
+
+
+def threads_of(given: list[str] | None) -> tuple[int, ...]:
+    """The numbers of `Threads`.
+
+    Raises:
+        UsageError: One is none.
+    """
+    from mobileq.errors import UsageError
+    from mobileq.workflows.choices import split_list
+
+    counts = split_list(given or ("0",))
+    if not all(each.isascii() and each.isdigit() for each in counts):
+        numbers = ",".join(counts)
+        raise UsageError(f"--threads {numbers} is no list of numbers.", "Give it like: 1,4.")
+    return tuple(map(int, counts))

@@ -11,6 +11,7 @@ from mobileq.android.apk import Apk
 from mobileq.device.adb import Answer, DisconnectedError
 from mobileq.device.phone import Phone, quoted
 from mobileq.errors import DeviceError
+from mobileq.hashing import file_digest
 
 CAMERA = "android.permission.CAMERA"
 _LIMIT_S = 600.0
@@ -113,6 +114,15 @@ def install_apk(phone: Phone, apk: Apk) -> None:
         f"{cause.told.format(**words) if code in _CAUSES else cause.told} ({code}).",
         cause.remedy.format(**words),
     )
+
+
+def is_installed(phone: Phone, apk: Apk) -> bool:
+    """Whether this very file is installed; False where a phone does not tell."""
+    package = quoted(apk.application_id)
+    found = phone.shell(
+        f'path=$(pm path {package}) && sha256sum "$(echo "${{path#package:}}" | head -n 1)"'
+    )
+    return found.code == 0 and found.text.split(" ")[0] == file_digest(apk.path)
 
 
 def allow_camera(phone: Phone, application_id: str) -> bool:

@@ -92,7 +92,7 @@ _KINDS = (
 )
 
 
-_ALONE = "it is the only one within the limits"
+_ALONE, _ALONE_WITHIN = "it is the only file", "it is the only one within the limits"
 
 
 class Recommendation(Told, Spec, frozen=True, kw_only=True):
@@ -189,7 +189,8 @@ def _ranked(files: Sequence[Candidate], limits: Limits) -> Iterator[tuple[Candid
     """Each file, and why it is taken before those that follow."""
     left = list(files)
     while left:
-        ship = which_to_ship(left, all_good=limits.max_loss is not None, alone=_ALONE)
+        alone = _ALONE if limits == Limits() else _ALONE_WITHIN
+        ship = which_to_ship(left, all_good=limits.max_loss is not None, alone=alone)
         chosen = next(file for file in left if file.name == ship.file)
         yield chosen, ship.why
         left.remove(chosen)

@@ -35,7 +35,7 @@ class Stages:
             inputs: All that the result depends on, besides mobileq's own code: see
                 `ResultCache.key`.
         """
-        self._store.fetch(self._store.key(stage, code=_code(), **inputs), folder, make, read)
+        self._store.fetch(self._store.key(stage, code=code_digest(), **inputs), folder, make, read)
 
     def folder(self, name: str) -> Path:
         """A new folder, one for each name."""
@@ -51,7 +51,7 @@ class Stages:
 
 
 @functools.cache
-def _code() -> str:
+def code_digest() -> str:
     """Hash of mobileq's own sources: what other code made is not reused."""
     package = Path(__file__).resolve().parents[1]
     hashed = hashlib.sha256()

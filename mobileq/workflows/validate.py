@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mobileq.bundle import Bundle, BundleWriter, read_bundle, require_artifacts, verify_bundle
-from mobileq.errors import InputError, UsageError
+from mobileq.errors import DeviceError, InputError, UsageError
 from mobileq.evaluate.answered import Answered
 from mobileq.evaluate.report import (
     REPORT_NAME,
@@ -104,7 +104,8 @@ def validate(
         UsageError: Labels are given for a model that has none, or there is nothing at a path.
         InputError: No labelled picture is in the folder, or the bundle is not as it was written.
         MobileqError: As `Runner.run` of the ONNX model, or of the first file where none runs.
-        DeviceError, MissingDependencyError: As `PhoneRunners`.
+        DeviceError, MissingDependencyError: As `PhoneRunners`. Where the phone goes away in the
+            middle, what was measured without it is written all the same.
     """
     progress = listener(progress)
     _check(count, runs, threads)
@@ -140,6 +141,8 @@ def validate(
         phone=measuring.on_phone(unmeasured),
     )
     _write(opened, validation, report)
+    if measuring.gone is not None:
+        raise measuring.gone
     return validation
 
 
@@ -210,6 +213,8 @@ class _Measuring:
         phone: PhoneRunners | None,
     ) -> None:
         self._phone = phone
+        self.gone: DeviceError | None = None
+        """Why nothing more is run on the phone."""
         self._there: list[DelegateScores] = []
         self._bundle, self._samples = bundle, samples
         self._runs, self._progress = runs, progress
@@ -243,16 +248,29 @@ class _Measuring:
         self, artifact: Artifact, model: OpenModel, here: Answered | None, unmeasured: Failures
     ) -> None:
         """The same file on the phone, on each delegate; `here` is what it answered here."""
-        if self._phone is None:
+        if self._phone is None or self.gone is not None:
             return
         if not self._phone.runs(artifact):
             self._progress.notice(f"{artifact.name} is not run on the phone: no library for it.")
             return
-        for delegate in self._phone.delegates:
+        try:
+            self._run_on(self._phone, artifact, model, here, unmeasured)
+        except DeviceError as error:
+            self.gone = error
+
+    def _run_on(
+        self,
+        phone: PhoneRunners,
+        artifact: Artifact,
+        model: OpenModel,
+        here: Answered | None,
+        unmeasured: Failures,
+    ) -> None:
+        for delegate in phone.delegates:
             name = f"{artifact.name} on {delegate}"
             attempt = Attempt(artifact.target, artifact.precision, name)
             with unmeasured.of(attempt), unmeasured.at("run"):
-                with closing(self._phone.open(artifact, delegate, self._threads)) as runner:
+                with closing(phone.open(artifact, delegate, self._threads)) as runner:
                     took = tuple(map(str, runner.delegations))
                     there = dataclasses.replace(model, name=name, opened=runner)
                     found, answered = self._scores(there)

@@ -63,6 +63,7 @@ _PROGRAMS = {
         case "$2" in
             install)
                 /usr/bin/head -c "$last" > "{root}/installed/app.apk"
+                /bin/cat "{root}/installed/app.apk" > "{root}/data/app/base.apk"
                 echo "$*" > "{root}/installed/how"
                 [ -f "{root}/etc/refusal" ] || {{ echo Success; exit; }}
                 echo "Failure [$(cat "{root}/etc/refusal")]"
@@ -74,6 +75,11 @@ _PROGRAMS = {
         esac
     """,
     "pm": """
+        if [ "$1" = path ]; then
+            [ -f "{root}/data/app/base.apk" ] || exit 1
+            echo "package:{root}/data/app/base.apk"
+            exit
+        fi
         [ -f "{root}/etc/no_grant" ] && exit 255
         echo "$*" >> "{root}/installed/granted"
     """,
@@ -162,6 +168,7 @@ class Sandbox:
         self.temporary.mkdir(parents=True)
         (root / "bin").mkdir()
         (root / "installed").mkdir()
+        (root / "data" / "app").mkdir()
         self.write("etc/getprop.txt", "".join(f"[{k}]: [{v}]\n" for k, v in properties.items()))
         self.write("etc/page_size", "4096\n")
         self.write("etc/dumpsys/battery", _BATTERY)

@@ -76,9 +76,9 @@ def main() -> int:
 
 def _code_of_all() -> str:
     """Of mobileq, and of how it is tried."""
-    from mobileq.workflows.stages import _code
+    from mobileq.workflows.stages import code_digest
 
-    return _code() + file_digest(Path(trial.__file__)) + file_digest(Path(suite.__file__))
+    return code_digest() + file_digest(Path(trial.__file__)) + file_digest(Path(suite.__file__))
 
 
 def _run(chosen: list[Case], options: argparse.Namespace) -> dict[str, _Kept]:

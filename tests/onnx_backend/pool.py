@@ -46,7 +46,7 @@ def preload(target: str) -> None:
     process.join()
     from mobileq.workflows import stages
 
-    stages._code()
+    stages.code_digest()
     if target == "tflite":
         _read_schema_once()
     gc.collect()
