@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 
-from mobileq.android.runtimes import RUNTIMES, RuntimeOptions, check_releases
+from mobileq.android.runtimes import RUNTIMES, RuntimeOptions, chosen_runtimes, release_of
 from mobileq.errors import UsageError
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
@@ -55,7 +55,7 @@ class AndroidOptions(RuntimeOptions):
         default=COMPILE_SDK, metadata={"help": f"at most {COMPILE_SDK}, which Google Play asks for"}
     )
     delegate: str = field(
-        default="gpu", metadata={"help": f"what a model starts on: {', '.join(DELEGATES)}"}
+        default="gpu", metadata={"help": f"what a model starts on: {', '.join(DELEGATES)}, npu"}
     )
     abis: tuple[str, ...] = field(default=ABIS, metadata={"help": f"of {', '.join(ABIS)}"})
     runtimes: tuple[str, ...] = field(
@@ -72,16 +72,21 @@ class AndroidOptions(RuntimeOptions):
                 f"between {LOWEST_SDK} and {COMPILE_SDK}.",
                 f"Give {LOWEST_SDK} <= --min-sdk <= --target-sdk <= {COMPILE_SDK}.",
             )
-        _check_choice("--delegate", (self.delegate,), DELEGATES)
         _check_choice("--abi", self.abis, ABIS)
         _check_choice("--runtime", self.runtimes, RUNTIMES)
-        for name in ("camerax_version", *(each.name for each in fields(RuntimeOptions))):
+        _check_choice("--litert", (self.litert,), ("1", "2"))
+        chosen = chosen_runtimes(self.runtimes, self.litert)
+        known = dict.fromkeys(name for each in chosen for name in each.accelerators)
+        _check_choice("--delegate", (self.delegate,), known)
+        for name in ("camerax_version", "litert_version"):
             version = getattr(self, name)
-            if not _VERSION.fullmatch(version):
+            if version and not _VERSION.fullmatch(version):
                 raise UsageError(
                     f"{_option(name)} {version!r} is no version.", "Give one like 1.6.2."
                 )
-        check_releases(self)
+        for runtime in chosen:
+            if runtime.release is not None:
+                release_of(runtime, self)
 
 
 def listed_options() -> list[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mobileq.android.options import COMPILE_SDK, TASK_VIEWS, AndroidOptions
 from mobileq.android.resource_text import android_text
-from mobileq.android.runtimes import RUNTIMES, chosen_runtimes
+from mobileq.android.runtimes import Runtime, chosen_runtimes, other_folders, release_of
 
 _SUFFIX = ".jinja"
 _PARTS = "parts/"
@@ -36,17 +36,20 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
         autoescape=False,  # each file has its own rules; `android_text` knows those of resources
     )
     environment.filters["android_text"] = android_text
+    chosen = chosen_runtimes(options.runtimes, options.litert)
     values = {
         **vars(options),
         "compile_sdk": COMPILE_SDK,
         "task_views": TASK_VIEWS,
-        "runtimes": chosen_runtimes(options.runtimes),
-        "options": vars(options),
+        "runtimes": chosen,
+        "releases": {
+            each.release.alias: release_of(each, options) for each in chosen if each.release
+        },
     }
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or _left_out(name, options.runtimes):
+        if not path.is_file() or _left_out(name, chosen):
             continue
         if name.endswith(_SUFFIX):
             text = environment.get_template(name).render(values)
@@ -56,6 +59,5 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
     return files
 
 
-def _left_out(name: str, runtimes: tuple[str, ...]) -> bool:
-    others = [each.folders for each in RUNTIMES.values() if each.target not in runtimes]
-    return name.startswith((_PARTS, *(folder for folders in others for folder in folders)))
+def _left_out(name: str, chosen: tuple[Runtime, ...]) -> bool:
+    return name.startswith((_PARTS, *other_folders(chosen)))

@@ -27,7 +27,7 @@ def android(
     min_sdk: Annotated[int, typer.Option(help="Oldest Android (API level).")] = 24,
     target_sdk: Annotated[int, typer.Option(help="Android that it is made for.")] = 36,
     delegate: Annotated[
-        str, typer.Option(help="What a model starts on: cpu, gpu or nnapi.")
+        str, typer.Option(help="What a model starts on: cpu, gpu, nnapi, or npu.")
     ] = "gpu",
     abi: Annotated[
         list[str] | None,

@@ -11,7 +11,8 @@ from tests.android.bundles import write_bundle
 from tests.android.golden_cases import write_cases
 from tests.android.rendered import compile_stubs
 
-JAVA_TESTS = Path(__file__).parent / "java"
+HERE = Path(__file__).parent
+JAVA_TESTS = HERE / "java"
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,16 @@ def camera_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stubs of CameraX, compiled."""
     output = tmp_path_factory.mktemp("stubs")
     compile_stubs(output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def desktop_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TFLite's interpreter over a desktop build, and MNN's functions over its Python package."""
+    output = tmp_path_factory.mktemp("desktop")
+    classes = jvm.libraries("desktop-tflite", "tflite")
+    said = jvm.javac(output, jvm.sources(HERE / "desktop"), classes, "-Xlint:none")
+    assert not said, said
     return output
 
 

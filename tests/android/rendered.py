@@ -118,6 +118,6 @@ _compiled: dict[tuple[str, ...], Path] = {}
 
 
 def compile_stubs(output: Path) -> None:
-    classes = jvm.libraries("android", "androidx")
+    classes = jvm.libraries("android", "androidx", "tflite")
     said = jvm.javac(output, jvm.sources(STUBS), classes, "-Xlint:none")
     assert not said, said

@@ -98,16 +98,6 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
 
 
 @pytest.fixture(scope="module")
-def desktop_runtimes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """TFLite's interpreter over a desktop build, and MNN's functions over its Python package."""
-    output = tmp_path_factory.mktemp("desktop")
-    classes = jvm.libraries("desktop-tflite", "tflite")
-    said = jvm.javac(output, jvm.sources(HERE / "desktop"), classes, "-Xlint:none")
-    assert not said, said
-    return output
-
-
-@pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The bundle of a model that tells what colour a picture has, and what it says of the photo."""
     from mobileq.__main__ import main

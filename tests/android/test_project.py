@@ -25,6 +25,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "target_sdk": 35,
         "application_id": "A.b_1.C9",
     },
+    "litert 2": {"runtimes": ("tflite", "mnn"), "litert": "2", "delegate": "npu"},
     "hostile": {"name": 'Tom\'s "best" <b>&amp;</b> \\n @?  $x ${y} %s %d #{{ name }} 🐦'},
     "reference": {"name": "@string/app_name"},
     "keyword": {"name": "class"},

@@ -206,6 +206,8 @@ def test_a_bundle_without_a_file_for_the_runtime_is_refused(tmp_path: Path):
         ("camerax_version", "1.6", "'1.6'"),
         ("camerax_version", "1.6.2'; evil()", "no version"),
         ("litert_version", "2.3.2", "no interpreter"),
+        ("litert_version", "1.4", "no version"),
+        ("litert", "3", "'3'"),
     ],
 )
 def test_what_makes_no_project_is_refused_in_a_sentence(field: str, value: object, named: str):
@@ -216,6 +218,32 @@ def test_what_makes_no_project_is_refused_in_a_sentence(field: str, value: objec
     assert caught.value.hint
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 200
+
+
+def test_litert_2_has_accelerators_and_releases_of_its_own():
+    chosen = {"application_id": "a.b", "name": "n", "runtimes": ("tflite",), "litert": "2"}
+    assert AndroidOptions(**chosen, delegate="npu").delegate == "npu"  # type: ignore[arg-type]
+    for wrong in ({"delegate": "nnapi"}, {"litert_version": "1.4.2"}, {"litert_version": "2.1.6"}):
+        with pytest.raises(UsageError):
+            AndroidOptions(**chosen, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_project_with_litert_2_has_nothing_of_the_other(bundle: Path, tmp_path: Path):
+    chosen = {"application_id": "a.b", "name": "n", "runtimes": ("tflite",)}
+    render_project(bundle, tmp_path / "app", AndroidOptions(**chosen))  # type: ignore[arg-type]
+    again = AndroidOptions(**chosen, litert="2")  # type: ignore[arg-type]
+    done = render_project(bundle, tmp_path / "app", again)
+    sources = "app/src/main/java/mobileq/app"
+    assert f"{sources}/litert/LitertRuntime.java" in done.written
+    assert f"{sources}/tflite/TfliteRuntime.java" in done.removed
+    catalog = (tmp_path / "app/gradle/libs.versions.toml").read_text()
+    assert 'litert = "2.3.2"' in catalog
+    assert "litert-gpu-api" not in catalog
+    assert (
+        "new LitertRuntime(context, assets)"
+        in (tmp_path / "app" / sources / "Runtimes.java").read_text()
+    )
+    assert "litert_npu_runtime_libraries.zip" in (tmp_path / "app/README.md").read_text()
 
 
 def elf(machine: int, alignment: int, wide: bool = True) -> bytes:

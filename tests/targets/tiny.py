@@ -30,7 +30,7 @@ from mobileq.targets.tflite.target import TfliteTarget
 from .tiny_models import MODELS
 
 SAMPLES = 4
-_DTYPES = {1: "float32", 2: "uint8", 3: "int8"}
+_DTYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64"}
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,25 @@ public final class BundleAssets implements ModelSource {
         return Manifest.parse(new String(text, StandardCharsets.UTF_8));
     }
 
+    /** The app's, for runtimes that read there themselves. */
+    public AssetManager assets() {
+        return assets;
+    }
+
+    /**
+     * Where a model file is.
+     *
+     * @param artifact Which.
+     * @return Its name among {@link #assets}.
+     */
+    public String place(Artifact artifact) {
+        return FOLDER + artifact.path();
+    }
+
     /** It is stored in the APK uncompressed. */
     @Override
     public ByteBuffer map(Artifact artifact) throws BundleException {
-        try (AssetFileDescriptor file = assets.openFd(FOLDER + artifact.path());
+        try (AssetFileDescriptor file = assets.openFd(place(artifact));
                 FileInputStream stream = new FileInputStream(file.getFileDescriptor())) {
             artifact.requireLength(file.getLength());
             return stream.getChannel()

@@ -63,6 +63,9 @@ public final class Choices {
             if (runtime.offers(Accelerator.NNAPI)) {
                 devices.add(device(Accelerator.NNAPI, R.string.nnapi));
             }
+            if (runtime.offers(Accelerator.NPU)) {
+                devices.add(device(Accelerator.NPU, R.string.npu));
+            }
         }
         return devices;
     }

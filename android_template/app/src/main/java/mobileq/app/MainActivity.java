@@ -88,7 +88,7 @@ public final class MainActivity extends ComponentActivity
         }
         SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
         ModelSpec model = manifest.model();
-        List<ModelRuntime> runtimes = Runtimes.all(assets);
+        List<ModelRuntime> runtimes = Runtimes.all(getApplicationContext(), assets);
         AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
         choices = new Choices(preferences, getResources(), model.name());
         answer = Tasks.view(this, model);

@@ -41,8 +41,11 @@ public final class TfliteRuntime implements ModelRuntime {
 
     @Override
     public boolean offers(Accelerator accelerator) {
-        // Below Android 9, NNAPI lacks much of what models need.
-        return accelerator != Accelerator.NNAPI || Build.VERSION.SDK_INT >= Build.VERSION_CODES.P;
+        if (accelerator == Accelerator.NNAPI) {
+            // Below Android 9, it lacks much of what models need.
+            return Build.VERSION.SDK_INT >= Build.VERSION_CODES.P;
+        }
+        return accelerator != Accelerator.NPU;
     }
 
     @Override

@@ -7,5 +7,7 @@ public enum Accelerator {
     /** The graphics processor. */
     GPU,
     /** Android's Neural Networks API, deprecated since Android 15. */
-    NNAPI
+    NNAPI,
+    /** A neural processor, through its maker's libraries. */
+    NPU
 }
