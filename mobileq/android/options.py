@@ -17,7 +17,9 @@ TASK_VIEWS = {
     "classify": "mobileq.app.classify.ClassesView",
 }
 """The tasks whose answers the app can show, each with the view that does."""
-COMPILE_SDK = 36
+COMPILE_SDK = 37
+PLAY_SDK = 36
+"""What Google Play asks of new apps, since August 2026."""
 LOWEST_SDK = 24
 
 _APPLICATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
@@ -52,7 +54,8 @@ class AndroidOptions(RuntimeOptions):
         default=LOWEST_SDK, metadata={"help": f"oldest Android, API {LOWEST_SDK} or later"}
     )
     target_sdk: int = field(
-        default=COMPILE_SDK, metadata={"help": f"at most {COMPILE_SDK}, which Google Play asks for"}
+        default=COMPILE_SDK,
+        metadata={"help": f"at most {COMPILE_SDK}; Google Play asks for {PLAY_SDK} or later"},
     )
     delegate: str = field(
         default="gpu", metadata={"help": f"what a model starts on: {', '.join(DELEGATES)}, npu"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from mobileq.android.native_libraries import library_problems
 from mobileq.android.options import TASK_VIEWS, AndroidOptions
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.android.template import rendered_files
-from mobileq.bundle import Bundle, read_bundle, verify_bundle
+from mobileq.bundle import Bundle, artifacts_named, read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
-from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, BundleManifest, seal, to_json
+from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, seal, to_json
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
 from mobileq.spec import Artifact, ModelSpec, readings
@@ -36,7 +36,7 @@ class RenderedProject:
         removed: No longer part of the project.
         kept: Changed by a person, so left as they are.
         problems: Sentences about libraries in the project that will not load, or are missing.
-        left_out: Artifacts of the bundle that no app can run yet.
+        left_out: Artifacts that this app has no runtime for.
     """
 
     path: Path
@@ -47,13 +47,13 @@ class RenderedProject:
     left_out: tuple[str, ...]
 
 
-def bundle_runtimes(bundle: Bundle) -> tuple[str, ...]:
-    """The runtimes that a bundle has files for.
+def bundle_runtimes(bundle: Bundle, artifacts: Sequence[str] = ()) -> tuple[str, ...]:
+    """The runtimes that a bundle, or what is named of it, has files for.
 
     Raises:
-        UsageError: An app has none of them.
+        UsageError: An app has none of them, or the bundle nothing of a name.
     """
-    targets = dict.fromkeys(artifact.target for artifact in bundle.manifest.artifacts)
+    targets = dict.fromkeys(artifact.target for artifact in artifacts_named(bundle, artifacts))
     found = tuple(name for name in RUNTIMES if name in targets)
     if not found:
         raise UsageError(
@@ -64,21 +64,28 @@ def bundle_runtimes(bundle: Bundle) -> tuple[str, ...]:
 
 
 def render_project(
-    bundle: StrPath, output: StrPath, options: AndroidOptions, *, force: bool = False
+    bundle: StrPath,
+    output: StrPath,
+    options: AndroidOptions,
+    *,
+    artifacts: Sequence[str] = (),
+    force: bool = False,
 ) -> RenderedProject:
-    """Render the project of a bundle.
+    """Render the project of a bundle, with those of its files that are named (all by default).
 
     Files that a person changed since they were rendered stay as they are, unless `force` is given.
 
     Raises:
-        UsageError: `output` holds something else, or no runtime fits the bundle's files.
+        UsageError: `output` holds something else, no runtime fits the files, or there is none of a
+            name.
         InputError: The bundle is not as it was written, or no camera can feed its model.
         MobileqError: The disk is full or cannot be written.
     """
     bundle, output = Path(bundle), Path(output)
-    manifest = _checked_manifest(bundle, options)
-    left_out = [each for each in manifest.artifacts if each.target not in RUNTIMES]
-    wanted = {**_hashed(rendered_files(options)), **_bundle_files(bundle, manifest, left_out)}
+    opened = _checked_bundle(bundle, options, artifacts)
+    chosen = artifacts_named(opened, artifacts)
+    packed = [each for each in chosen if each.target in options.runtimes]
+    wanted = {**_hashed(rendered_files(options)), **_bundle_files(opened, packed)}
     before = _state(output)
     written, kept, recorded = [], [], {}
     try:
@@ -105,7 +112,7 @@ def render_project(
         removed=tuple(removed),
         kept=tuple(kept),
         problems=tuple(library_problems(jni_libs, options.abis, options.runtimes)),
-        left_out=tuple(each.name for each in left_out),
+        left_out=tuple(each.name for each in chosen if each not in packed),
     )
 
 
@@ -130,13 +137,12 @@ def _hashed(files: Mapping[str, bytes]) -> dict[str, _Source]:
     }
 
 
-def _bundle_files(
-    bundle: Path, manifest: BundleManifest, left_out: list[Artifact]
-) -> dict[str, _Source]:
-    """The bundle in the app, without the artifacts that no app can run."""
-    content = (bundle / MANIFEST_NAME).read_bytes()
-    if left_out:
-        gone = {each.path for each in left_out}
+def _bundle_files(bundle: Bundle, packed: list[Artifact]) -> dict[str, _Source]:
+    """The bundle in the app, without artifacts that it is not to have or could not run."""
+    manifest = bundle.manifest
+    content = (bundle.path / MANIFEST_NAME).read_bytes()
+    gone = {each.path for each in manifest.artifacts} - {each.path for each in packed}
+    if gone:
         kept = msgspec.structs.replace(
             manifest,
             artifacts=tuple(each for each in manifest.artifacts if each.path not in gone),
@@ -145,13 +151,13 @@ def _bundle_files(
         manifest = seal(kept)
         content = to_json(manifest)
     files = {
-        f"{BUNDLE_FOLDER}/{name}": _Source(entry.sha256, path=bundle / name)
+        f"{BUNDLE_FOLDER}/{name}": _Source(entry.sha256, path=bundle.path / name)
         for name, entry in manifest.files.items()
     }
     return {**files, **_hashed({f"{BUNDLE_FOLDER}/{MANIFEST_NAME}": content})}
 
 
-def _checked_manifest(bundle: Path, options: AndroidOptions) -> BundleManifest:
+def _checked_bundle(bundle: Path, options: AndroidOptions, artifacts: Sequence[str]) -> Bundle:
     report = verify_bundle(bundle)
     if not report.ok:
         differing = (*report.missing, *report.changed, *report.unexpected)
@@ -161,13 +167,13 @@ def _checked_manifest(bundle: Path, options: AndroidOptions) -> BundleManifest:
         )
     opened = read_bundle(bundle)
     _require_readable(opened.manifest.model)
-    known = bundle_runtimes(opened)
+    known = bundle_runtimes(opened, artifacts)
     if not set(options.runtimes) & set(known):
         raise UsageError(
             f"{bundle} has no files for {' or '.join(options.runtimes)}.",
             f"Choose of: {', '.join(known)}.",
         )
-    return opened.manifest
+    return opened
 
 
 def _require_readable(model: ModelSpec) -> None:

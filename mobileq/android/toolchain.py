@@ -15,11 +15,14 @@ from mobileq.android.options import COMPILE_SDK
 JDK = 17
 GRADLE = (9, 6)
 """What the Android Gradle plugin 9.4 asks for."""
-BUILD_TOOLS = f"{COMPILE_SDK}.0.0"
+BUILD_TOOLS = "36.0.0"
+"""The same plugin's own."""
+PLATFORM = f"android-{COMPILE_SDK}.0"
+"""Since Android 17 platforms are published with the number of their minor release."""
 _SDK_VARIABLES = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
 _SDK_FOLDERS = ("~/Android/Sdk", "~/Library/Android/sdk", "/usr/lib/android-sdk")
 """Where Android Studio puts the SDK on Linux and on macOS, and where Debian does."""
-_PACKAGES = f'"platform-tools" "platforms;android-{COMPILE_SDK}" "build-tools;{BUILD_TOOLS}"'
+_PACKAGES = f'"platform-tools" "platforms;{PLATFORM}" "build-tools;{BUILD_TOOLS}"'
 _COMMAND_LINE_TOOLS = "https://developer.android.com/studio#command-line-tools-only"
 _LIMIT_S = 60.0
 
@@ -128,7 +131,7 @@ def _lacks(sdk: Path) -> list[str]:
     if (sdk / "licenses" / "android-sdk-license").is_file():
         return []
     parts = {
-        f"platforms;android-{COMPILE_SDK}": sdk / "platforms" / f"android-{COMPILE_SDK}",
+        f"platforms;{PLATFORM}": sdk / "platforms" / PLATFORM,
         f"build-tools;{BUILD_TOOLS}": sdk / "build-tools" / BUILD_TOOLS,
     }
     return [name for name, place in parts.items() if not place.is_dir()]

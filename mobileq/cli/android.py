@@ -9,7 +9,7 @@ import typer
 
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.cli.added_options import options_of_runtimes, with_options
-from mobileq.cli.options import Json
+from mobileq.cli.options import ArtifactNames, Json
 
 
 @with_options(options_of_runtimes(after="camerax_version"))
@@ -20,12 +20,13 @@ def android(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The project's folder.")
     ] = None,
+    artifact: ArtifactNames = None,
     application_id: Annotated[
         str, typer.Option(help="Unlike any other app's: com.example.birds.", metavar="ID")
     ] = "",
     name: Annotated[str, typer.Option(help="The app's name.")] = "",
     min_sdk: Annotated[int, typer.Option(help="Oldest Android (API level).")] = 24,
-    target_sdk: Annotated[int, typer.Option(help="Android that it is made for.")] = 36,
+    target_sdk: Annotated[int, typer.Option(help="Android that it is made for.")] = 37,
     delegate: Annotated[
         str, typer.Option(help="What a model starts on: cpu, gpu, nnapi, or npu.")
     ] = "gpu",
@@ -75,6 +76,7 @@ def android(
         )
     opened = read_bundle(bundle)
     require_artifacts(opened)
+    named = split_list(artifact or ())
     options = AndroidOptions(
         application_id=application_id,
         name=name,
@@ -82,11 +84,11 @@ def android(
         target_sdk=target_sdk,
         delegate=delegate,
         abis=split_list(abi or ABIS),
-        runtimes=split_list(runtime or ()) or bundle_runtimes(opened),
+        runtimes=split_list(runtime or ()) or bundle_runtimes(opened, named),
         camerax_version=camerax_version,
         **runtime_options,
     )
-    done = render_project(bundle, output, options, force=force)
+    done = render_project(bundle, output, options, artifacts=named, force=force)
     if json:
         console.document({**vars(done), "path": str(done.path)})
     if done.left_out:

@@ -260,20 +260,42 @@ _OPENS = ("code", "comp")
 
 def d8(output: Path, folders: Sequence[Path], classes: Iterable[Path], min_sdk: int) -> str:
     """Make a classes.dex of all compiled classes; "" or what D8 said."""
+    return _compile("D8", output, folders, classes, "--min-api", str(min_sdk))
+
+
+def r8(
+    output: Path,
+    folders: Sequence[Path],
+    classes: Iterable[Path],
+    rules: Iterable[Path],
+    *options: str,
+) -> str:
+    """Shrink, rename and optimize compiled classes into a folder; "" or what R8 said.
+
+    `options` say what for: `--classfile`, or `--min-api` and its number.
+    """
+    given = [part for path in rules for part in ("--pg-conf", str(path))]
+    # Folders it would read with a warning.
+    zipped = [
+        Path(shutil.make_archive(f"{output}-{at}", "zip", path)) if path.is_dir() else path
+        for at, path in enumerate(classes)
+    ]
+    # Rules for libraries that are not there match nothing, which it tells.
+    return _compile(
+        "R8", output, folders, zipped, *given, "--map-diagnostics", "info", "none", *options
+    )
+
+
+def _compile(
+    name: str, output: Path, folders: Sequence[Path], classes: Iterable[Path], *options: str
+) -> str:
     (compiler,), (platform,) = libraries("r8"), libraries("android")
     output.mkdir(parents=True, exist_ok=True)
     compiled = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
     done = subprocess.run(
         [
-            *(
-                tool("java"),
-                *SHORT_LIVED,
-                "-cp",
-                str(compiler),
-                "com.android.tools.r8.D8",
-                "--release",
-            ),
-            *("--min-api", str(min_sdk), "--output", str(output)),
+            *(tool("java"), *SHORT_LIVED, "-cp", str(compiler), f"com.android.tools.r8.{name}"),
+            *("--release", "--output", str(output), *options),
             # The platform's jar lacks java.lang and its kin.
             *("--lib", str(platform), "--lib", str(jdk())),
             *(part for path in classes for part in ("--classpath", str(path))),
@@ -285,11 +307,11 @@ def d8(output: Path, folders: Sequence[Path], classes: Iterable[Path], min_sdk: 
     return done.stdout + done.stderr
 
 
-def gradle_script(path: Path) -> dict[str, object]:
-    """What a Groovy build file sets and calls, by dotted names."""
+def gradle_script(path: Path, *properties: str) -> dict[str, object]:
+    """What a Groovy build file sets and calls, by dotted names; `properties` are Gradle's -P."""
     script = ROOT / "tests/android/groovy/evaluate.groovy"
     done = subprocess.run(
-        [tool("groovy"), str(script), str(path)],
+        [tool("groovy"), str(script), str(path), *properties],
         capture_output=True,
         text=True,
         env={**os.environ, "JAVA_HOME": str(jdk()), "JAVA_OPTS": " ".join(SHORT_LIVED)},

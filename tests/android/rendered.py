@@ -56,7 +56,8 @@ def aapt2() -> Path:
 def link_resources(
     project: Project, min_sdk: int = 24, target_sdk: int = 36, assets: Path | None = None
 ) -> str:
-    """Compile and link resources and manifest, generate R.java; "" or what aapt2 said.
+    """Compile and link resources and manifest, generate R.java and what R8 is to keep of the
+    classes that they name; "" or what aapt2 said.
 
     `assets` takes the place of the project's own.
     """
@@ -74,6 +75,7 @@ def link_resources(
             *("--min-sdk-version", str(min_sdk), "--target-sdk-version", str(target_sdk)),
             *("--java", str(work / "gen"), "-A", str(assets or project.main / "assets")),
             *("-0", "tflite", "-0", "mnn"),
+            *("--proguard", str(work / "resources.pro")),
             *("-o", str(work / "resources.apk"), str(compiled)),
         ],
     ):

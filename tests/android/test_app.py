@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +134,8 @@ class App:
     project: Project
     tests: Path
     runtime: list[Path]
+    classes: tuple[Path, ...]
+    """Of the app itself, in `runtime` as well."""
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +161,7 @@ def app(
     sources = [*jvm.sources(HERE / "app"), *library_r]
     said = jvm.javac(tests, sources, runtime, "-Xlint:none")
     assert not said, said
-    return App(project, tests, runtime)
+    return App(project, tests, runtime, (project.work / "classes", core_classes))
 
 
 def _other_side(manifest: str) -> str:
@@ -216,6 +219,15 @@ def results(
     cases["classifier"] = _write_case(
         folder / "classifier", app, "ClassifierTest", assets, expected=said_by_python
     )
+    done = _run_tests(app.tests, app.runtime, cases.values(), frames, folder)
+    said = {name: path / "result.txt" for name, path in cases.items()}
+    return {name: path.read_text() if path.exists() else done for name, path in said.items()}
+
+
+def _run_tests(
+    tests: Path, runtime: list[Path], cases: Iterable[Path], frames: Path, folder: Path
+) -> str:
+    """Run cases in one JVM, and give the end of what it said."""
     (instrumented,) = jvm.libraries("android-instrumented")
     options = {
         "robolectric.offline": "true",
@@ -233,17 +245,13 @@ def results(
             *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xmx2g"),
             *(OPENED.format(name) for name in ("lang", "io", "util", "nio", "net")),
             *(f"-D{name}={value}" for name, value in options.items()),
-            *("-cp", jvm.class_path([app.tests, *app.runtime])),
-            *(f"{NAMESPACE}.AppTests", *map(str, cases.values())),
+            *("-cp", jvm.class_path([tests, *runtime])),
+            *(f"{NAMESPACE}.AppTests", *map(str, cases)),
         ],
         capture_output=True,
         text=True,
     )
-    said = {name: path / "result.txt" for name, path in cases.items()}
-    return {
-        name: path.read_text() if path.exists() else done.stdout[-4000:] + done.stderr[-4000:]
-        for name, path in said.items()
-    }
+    return done.stdout[-4000:] + done.stderr[-4000:]
 
 
 def _mnn_libraries(folder: Path) -> Path:
@@ -292,3 +300,48 @@ def test_a_manifest_that_does_not_fit_is_a_sentence_on_the_screen(
     name: str, results: dict[str, str]
 ):
     assert results[name] == "1 ran", results[name][:4000]
+
+
+@pytest.fixture(scope="module")
+def released(app: App, camera_stubs: Path) -> Path:
+    """The app's classes as R8 shrinks and renames them for a release, for a desktop's JVM."""
+    output = app.project.work / "released"
+    assert _shrink(app, camera_stubs, output, "--classfile") == ""
+    return output
+
+
+def _shrink(app: App, camera_stubs: Path, output: Path, *options: str) -> str:
+    rules = [app.project.path / "app/proguard-rules.pro", app.project.work / "resources.pro"]
+    classes = [camera_stubs, *jvm.libraries("tflite", "androidx", "androidx-runtime")]
+    return jvm.r8(output, app.classes, classes, rules, *options)
+
+
+def test_r8_drops_and_renames_all_but_what_is_called_by_name(released: Path):
+    names = {path.relative_to(released).as_posix() for path in released.rglob("*.class")}
+    assert "mobileq/app/MainActivity.class" in names
+    assert "com/taobao/android/mnn/MNNNetNative.class" in names
+    assert not [name for name in names if "mobileq/core" in name]
+
+
+def test_the_release_build_starts_and_finds_what_python_finds(
+    app: App, released: Path, demo_bundle: Path, frames: Path, tmp_path: Path
+):
+    runtime = [released, *(path for path in app.runtime if path not in app.classes)]
+    found = json.loads((frames / "tflite-fp32-0.json").read_text())["detections"]
+    labels = read_bundle(demo_bundle).manifest.model.labels
+    counts = Counter(labels[int(each[5])] for each in found)
+    expected = "Picture with " + ", ".join(f"{n} \u00d7 {name}" for name, n in counts.items())
+    case = _write_case(tmp_path / "case", app, "ReleaseTest", expected=expected)
+    said = _run_tests(app.tests, runtime, [case], frames, tmp_path)
+    result = case / "result.txt"
+    assert result.exists(), said
+    assert result.read_text() == "1 ran", result.read_text()[:4000]
+
+
+DEX_LIMIT = 160_000
+"""Bytes: what the app's own code may add to the APK before zipping."""
+
+
+def test_the_app_s_own_code_is_small(app: App, camera_stubs: Path, tmp_path: Path):
+    assert _shrink(app, camera_stubs, tmp_path, "--min-api", "24") == ""
+    assert (tmp_path / "classes.dex").stat().st_size < DEX_LIMIT

@@ -179,19 +179,46 @@ def test_the_build_files_say_what_was_chosen(bundle: Path, tmp_path: Path):
     made = render(bundle, tmp_path, **options)
     app = jvm.gradle_script(made.path / "app/build.gradle")
     assert app["android.namespace"] == "mobileq.app"
-    assert app["android.compileSdk"] == "36"
+    assert app["android.compileSdk"] == "37"
     assert app["android.defaultConfig.applicationId"] == options["application_id"]
     assert app["android.defaultConfig.minSdk"] == "29"
     assert app["android.defaultConfig.targetSdk"] == "35"
     abis = ["arm64-v8a", "armeabi-v7a", "x86_64"]
     assert app["android.defaultConfig.ndk.abiFilters"] == [abis]
-    assert app["android.androidResources.noCompress"] == [["tflite", "mnn"]]
+    # The function of that name is deprecated since the Android Gradle plugin 9.
+    assert app["android.androidResources.noCompress"] == "[tflite, mnn]"
     assert app["android.packaging.jniLibs.useLegacyPackaging"] == "false"
     settings = jvm.gradle_script(made.path / "settings.gradle")
     assert settings["rootProject.name"] == "C9"
     assert settings["include"] == [[":app", ":core"]]
     core = jvm.gradle_script(made.path / "core/build.gradle")
     assert core["java.sourceCompatibility"] == "VERSION_17"
+
+
+def test_the_release_build_is_shrunk_and_can_be_split_by_processor(project: Project):
+    """AGP refuses a project that filters ABIs for all APKs and splits them as well."""
+    build = project.path / "app/build.gradle"
+    abis = ["arm64-v8a", "armeabi-v7a", "x86_64"]
+    usual, split = jvm.gradle_script(build), jvm.gradle_script(build, "splitAbis")
+    assert (usual["android.splits.abi.enable"], split["android.splits.abi.enable"]) == (
+        *("false", "true"),
+    )
+    assert "android.defaultConfig.ndk.abiFilters" not in split
+    assert split["android.splits.abi.include"] == [abis]
+    assert usual["android.buildTypes.release.minifyEnabled"] == "true"
+    assert usual["android.buildTypes.release.shrinkResources"] == "true"
+    ((_, rules),) = usual["android.buildTypes.release.proguardFiles"]
+    assert (project.path / "app" / rules).is_file()
+
+
+@pytest.mark.parametrize("opencl", ["libOpenCL.so", "libOpenCL-pixel.so", "libOpenCL-car.so"])
+def test_every_name_that_opencl_has_on_phones_is_asked_for(opencl: str, project: Project):
+    manifest = ElementTree.parse(project.main / "AndroidManifest.xml")
+    libraries = {
+        each.get(f"{ANDROID}name"): each.get(f"{ANDROID}required")
+        for each in manifest.iter("uses-native-library")
+    }
+    assert libraries[opencl] == "false"
 
 
 @pytest.mark.parametrize("runtimes", [("tflite",), ("mnn",)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,8 +29,10 @@ def rendered(bundle: Path, tmp_path: Path) -> Path:
     return tmp_path / "app"
 
 
-def test_the_bundle_is_in_the_assets_as_it_was(bundle: Path, rendered: Path):
-    assets = rendered / "app/src/main/assets/bundle"
+def test_the_bundle_is_in_the_assets_as_it_was(bundle: Path, tmp_path: Path):
+    options = replace(OPTIONS, runtimes=("tflite", "mnn"))
+    render_project(bundle, tmp_path / "app", options)
+    assets = tmp_path / "app/app/src/main/assets/bundle"
     files = {path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file()}
     assert files == {p.relative_to(assets) for p in assets.rglob("*") if p.is_file()}
     for name in files:
@@ -198,7 +201,7 @@ def test_a_bundle_without_a_file_for_the_runtime_is_refused(tmp_path: Path):
         ("name", "a\0b", "control"),
         ("name", "a\ud800b", "control"),
         ("min_sdk", 23, "minSdk 23"),
-        ("target_sdk", 37, "37"),
+        ("target_sdk", 38, "38"),
         ("delegate", "npu", "'npu'"),
         ("abis", ("x86",), "'x86'"),
         ("abis", (), "nothing"),
@@ -316,6 +319,32 @@ def test_files_that_no_app_can_run_are_left_out_and_named(cli: Cli, tmp_path: Pa
     assert [path.name for path in (assets / "models").iterdir()] == ["birds-fp32.tflite"]
     assert verify_bundle(assets).ok
     assert [each.target for each in read_bundle(assets).manifest.artifacts] == ["tflite"]
+
+
+def models(app: Path) -> list[str]:
+    return sorted(path.name for path in (app / "app/src/main/assets/bundle/models").iterdir())
+
+
+def test_files_of_a_runtime_that_the_app_lacks_are_left_out(bundle: Path, rendered: Path):
+    assert models(rendered) == ["birds-fp32.tflite"]
+    assert render_project(bundle, rendered, OPTIONS).left_out == ("mnn-fp32",)
+
+
+def test_the_files_that_are_named_are_in_the_app_and_what_runs_them(
+    cli: Cli, bundle: Path, tmp_path: Path
+):
+    arguments = ("android", str(bundle), "-o", str(tmp_path / "app"), *ARGUMENTS)
+    done = cli(*arguments, "--artifact", "mnn-fp32", "--json")
+    assert done.document["left_out"] == []
+    assert models(tmp_path / "app") == ["birds-fp32.mnn"]
+    assert verify_bundle(tmp_path / "app/app/src/main/assets/bundle").ok
+    assert not list((tmp_path / "app").rglob("TfliteBackend.java"))
+    cli(*arguments, "--artifact", "mnn-fp32", "--artifact", "birds-fp32.tflite")
+    assert models(tmp_path / "app") == ["birds-fp32.mnn", "birds-fp32.tflite"]
+    unknown = cli(*arguments, "--artifact", "int4")
+    assert unknown.code == 2
+    assert "has no artifact 'int4'" in unknown.err
+    assert "tflite-fp32, mnn-fp32" in unknown.err
 
 
 def test_a_bundle_that_no_app_can_run_says_what_to_convert_to(cli: Cli, tmp_path: Path):

@@ -40,7 +40,7 @@ def test_what_is_not_there_says_what_to_install() -> None:
     for found, words in (
         (find_java(), "openjdk-17"),
         (find_gradle(), "Gradle 9.6"),
-        (find_sdk(), 'sdkmanager "platform-tools" "platforms;android-36" "build-tools;36.0.0"'),
+        (find_sdk(), 'sdkmanager "platform-tools" "platforms;android-37.0" "build-tools;36.0.0"'),
     ):
         assert (found.path, found.serves) == (None, False)
         assert words in found.remedy
@@ -100,10 +100,10 @@ def test_an_sdk_is_whole_or_may_fetch_what_it_lacks(
     sdk = tmp_path / "sdk"
     sdk.mkdir()
     monkeypatch.setenv("ANDROID_HOME", str(sdk))
-    assert "lacks platforms;android-36 and build-tools;36.0.0" in find_sdk().told
+    assert "lacks platforms;android-37.0 and build-tools;36.0.0" in find_sdk().told
     manager = program(sdk / "cmdline-tools" / "latest" / "bin" / "sdkmanager")
     assert find_sdk().remedy.startswith(f"{manager} ")
-    (sdk / "platforms" / "android-36").mkdir(parents=True)
+    (sdk / "platforms" / "android-37.0").mkdir(parents=True)
     (sdk / "build-tools" / "36.0.0").mkdir(parents=True)
     assert find_sdk().serves
     licensed = tmp_path / "of the project"

@@ -5,6 +5,7 @@ class Recorder {
     private static final Map KNOWN = [
         JavaVersion: [VERSION_17: 'VERSION_17'],
         RepositoriesMode: [FAIL_ON_PROJECT_REPOS: 'FAIL_ON_PROJECT_REPOS'],
+        providers: new Given(),
     ]
     private final Map record
     private final String prefix
@@ -19,6 +20,8 @@ class Recorder {
     def propertyMissing(String name) {
         KNOWN.containsKey(name) ? KNOWN[name] : new Recorder(record, inside(name))
     }
+
+    Object plus(List more) { more }
 
     void propertyMissing(String name, Object value) { record[inside(name)] = value.toString() }
 
@@ -39,10 +42,18 @@ class Recorder {
     String toString() { prefix }
 }
 
+// What stands behind -P on Gradle's command line; here behind the file's name.
+class Given {
+    static List<String> properties = []
+
+    Optional<String> gradleProperty(String name) { Optional.ofNullable(properties.find { it == name }) }
+}
+
 abstract class GradleScript extends DelegatingScript {}
 
 def configuration = new org.codehaus.groovy.control.CompilerConfiguration()
 configuration.scriptBaseClass = GradleScript.name
+Given.properties = args.drop(1) as List
 def found = [:]
 def shell = new GroovyShell(this.class.classLoader, new Binding(), configuration)
 def script = shell.parse(new File(args[0])) as DelegatingScript
