@@ -67,7 +67,11 @@ def link_resources(
     manifest = work / "AndroidManifest.xml"
     # Gradle puts the namespace in; aapt2 alone wants it in the file.
     text = (project.main / "AndroidManifest.xml").read_text()
-    manifest.write_text(text.replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1))
+    manifest.write_text(
+        text.replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1).replace(
+            "${applicationId}", NAMESPACE
+        )
+    )
     for command in (
         [binary, "compile", "--dir", str(project.main / "res"), "-o", str(compiled)],
         [

@@ -76,7 +76,7 @@ WRONG = {
     "CameraBinding.java": ("setBackpressureStrategy", "setBackPressure"),
     "FrameAnalyzer.java": ("getRotationDegrees()", "getRotation()"),
     "Screen.java": ("R.id.answer", "R.id.answers"),
-    "BoxesView.java": ("canvas.drawRect(box, line)", "canvas.drawRect(line, box)"),
+    "BoxesView.java": ("drawRoundRect(box, corner", "drawRoundRect(corner, box"),
     "Photo.java": ("ExifInterface.TAG_ORIENTATION", "ExifInterface.ORIENTATION"),
     "MnnBackend.java": ("nativeTensorGetData", "nativeTensorGetFloats"),
 }

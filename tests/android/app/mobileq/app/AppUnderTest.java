@@ -1,5 +1,6 @@
 package mobileq.app;
 
+import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
@@ -10,7 +11,7 @@ import android.graphics.RectF;
 import android.os.Looper;
 import android.view.View;
 import android.view.ViewGroup;
-import android.widget.Spinner;
+import android.widget.ListView;
 import android.widget.TextView;
 import androidx.camera.core.CameraSelector;
 import androidx.camera.core.ImageAnalysis;
@@ -25,6 +26,7 @@ import mobileq.core.detect.Detections;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.robolectric.shadows.ShadowAlertDialog;
 import org.robolectric.util.ReflectionHelpers;
 
 /** The activity, started, and what tests do to it. */
@@ -68,8 +70,12 @@ final class AppUnderTest implements AutoCloseable {
 
     /** Null where the app did not get so far. */
     ProcessCameraProvider camera() {
-        CameraBinding binding = ReflectionHelpers.getField(activity, "camera");
-        return binding == null ? null : ReflectionHelpers.getField(binding, "provider");
+        Viewfinder viewfinder = ReflectionHelpers.getField(activity, "viewfinder");
+        if (viewfinder == null) {
+            return null;
+        }
+        CameraBinding binding = ReflectionHelpers.getField(viewfinder, "camera");
+        return ReflectionHelpers.getField(binding, "provider");
     }
 
     boolean isFront() {
@@ -111,8 +117,14 @@ final class AppUnderTest implements AutoCloseable {
         return answer().createAccessibilityNodeInfo().getContentDescription().toString();
     }
 
+    /** What stands on a view, or what readers call one that shows a picture. */
     String text(int id) {
-        return ((TextView) activity.findViewById(id)).getText().toString();
+        View view = activity.findViewById(id);
+        CharSequence text =
+                view instanceof TextView
+                        ? ((TextView) view).getText()
+                        : view.getContentDescription();
+        return text.toString();
     }
 
     boolean isVisible(int id) {
@@ -124,17 +136,34 @@ final class AppUnderTest implements AutoCloseable {
         settle();
     }
 
+    /** Opens the list behind a button. */
+    ListView list(int id) {
+        click(id);
+        ListView list = ShadowAlertDialog.getLatestAlertDialog().getListView();
+        assertTrue(list.isShown());
+        return list;
+    }
+
     /** Chooses the line of a list that starts with a text. */
     void choose(int id, String start) {
-        Spinner spinner = activity.findViewById(id);
-        for (int i = 0; i < spinner.getCount(); i++) {
-            if (spinner.getItemAtPosition(i).toString().startsWith(start)) {
-                spinner.setSelection(i);
+        ListView list = list(id);
+        for (int i = 0; i < list.getCount(); i++) {
+            if (list.getItemAtPosition(i).toString().startsWith(start)) {
+                list.performItemClick(null, i, i);
                 settle();
                 return;
             }
         }
         throw new AssertionError("there is no " + start);
+    }
+
+    /** Which line of a list is marked. */
+    String marked(int id) {
+        ListView list = list(id);
+        String marked = list.getItemAtPosition(list.getCheckedItemPosition()).toString();
+        ShadowAlertDialog.getLatestAlertDialog().dismiss();
+        settle();
+        return marked;
     }
 
     /** The whole screen, as Android draws it, also written where people can look at it. */

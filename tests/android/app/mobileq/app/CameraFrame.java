@@ -48,6 +48,11 @@ final class CameraFrame implements ImageProxy {
         return new CameraFrame(this, Arrays.copyOf(pixels, pixels.length / 2));
     }
 
+    /** As a camera hands it over that may not see. */
+    CameraFrame blackened() {
+        return new CameraFrame(this, new byte[pixels.length]);
+    }
+
     private CameraFrame(CameraFrame frame, byte[] pixels) {
         this.name = frame.name;
         this.pixels = pixels;

@@ -30,7 +30,8 @@ public class ClassifierTest {
         assertEquals(heard, lines.length, best.count());
         for (int rank = 0; rank < lines.length; rank++) {
             String[] parts = lines[rank].split(" ");
-            assertTrue(heard, heard.split(", ")[rank + 1].replace("most likely ", "").startsWith(parts[0] + " 0."));
+            String said = parts[0] + " " + Math.round(100 * best.score(rank)) + " %";
+            assertEquals(said, heard.split(", ")[rank + 1].replace("most likely ", ""));
             assertEquals(heard, Double.parseDouble(parts[1]), best.score(rank), SCORE);
         }
     }

@@ -7,21 +7,25 @@ import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
+import android.content.Intent;
 import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
 import android.graphics.Color;
+import android.graphics.Matrix;
 import android.graphics.RectF;
+import android.net.Uri;
+import android.os.Looper;
 import android.os.SystemClock;
 import android.widget.SeekBar;
-import android.widget.Spinner;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.ImageProxy;
 import androidx.camera.view.PreviewView;
-import com.taobao.android.mnn.MNNNetNative;
+import java.io.InputStream;
+import java.time.Duration;
 import mobileq.core.image.Frame;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
-import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
@@ -69,6 +73,45 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
+    public void boxesOutsideTheViewHaveNoLabelAndTheOthersAreWhole() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        app.screenshot("labels");
+        int all = labels();
+        assertEquals(app.shown().count(), all);
+        PreviewView view = app.activity.findViewById(R.id.preview);
+        Matrix moved = new Matrix(view.getSensorToViewTransform());
+        moved.postTranslate(view.getWidth() / 2f, 0);
+        view.setSensorToViewTransform(moved);
+        app.screenshot("labels-moved");
+        assertTrue(labels() > 0 && labels() < all);
+        assertLabelsAreApart("moved");
+        moved.postTranslate(view.getWidth(), 0);
+        app.screenshot("labels-gone");
+        assertEquals(0, labels());
+    }
+
+    @Test
+    public void thePictureWithItsBoxesIsShared() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.click(R.id.share);
+        assertNull(Shadows.shadowOf(app.activity).getNextStartedActivity());
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        app.click(R.id.share);
+        Intent chooser = Shadows.shadowOf(app.activity).getNextStartedActivity();
+        Intent sent = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent.class);
+        assertEquals(app.heard(), sent.getStringExtra(Intent.EXTRA_TEXT));
+        Uri uri = sent.getParcelableExtra(Intent.EXTRA_STREAM, Uri.class);
+        assertEquals("content", uri.getScheme());
+        try (InputStream stream = app.activity.getContentResolver().openInputStream(uri)) {
+            Bitmap picture = BitmapFactory.decodeStream(stream);
+            assertEquals(app.activity.findViewById(R.id.stage).getWidth(), picture.getWidth());
+        }
+    }
+
+    @Test
     public void withTheFrontCameraTheyAreDrawnMirrored() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
@@ -103,84 +146,19 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
-    public void anotherModelOfTheBundleIsUsedWhenItIsChosen() throws Exception {
+    public void whatIsInThePictureIsSaidAgainAfterAWhileOnly() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
         app.deliver(CameraFrame.read("tflite-fp32-0"));
-        app.choose(R.id.models, "tflite-int8");
-        assertEquals(0, Interpreter.open);
-        CameraFrame frame = CameraFrame.read("tflite-int8-0");
-        app.deliver(frame);
-        assertSame(frame, app.shown());
-        assertEquals(1, Interpreter.open);
-    }
-
-    @Test
-    public void anMnnFileGetsItsPixelsByMnnsOwnConversion() throws Exception {
-        app = new AppUnderTest(true);
-        for (String precision : new String[] {"fp32", "int8"}) {
-            app.choose(R.id.models, "mnn-" + precision);
-            app.choose(R.id.devices, "CPU, 2");
-            for (int rotation = 0; rotation < 360; rotation += 90) {
-                CameraFrame frame = CameraFrame.read("mnn-" + precision + "-" + rotation);
-                app.deliver(frame);
-                assertSame(frame, app.shown());
-            }
-            String status = app.text(R.id.status);
-            assertTrue(status, status.startsWith("MNN, CPU, threads: 2"));
-            assertEquals(2, MNNNetNative.open);
-        }
-        Spinner devices = app.activity.findViewById(R.id.devices);
-        assertEquals("libMNN_CL.so and libMNN_Vulkan.so are missing", 3, devices.getCount());
-        app.choose(R.id.models, "tflite-fp32");
-        assertEquals(0, MNNNetNative.open);
-    }
-
-    @Test
-    public void librariesOfMnnThatLackAFunctionAreASentence() throws Exception {
-        MNNNetNative.isTooOld = true;
-        try {
-            app = new AppUnderTest(true);
-            app.choose(R.id.models, "mnn-fp32");
-            app.choose(R.id.devices, "CPU");
-            app.deliver(CameraFrame.read("mnn-fp32-0"));
-            assertEquals(
-                    "mnn-fp32 does not run: libmnncore.so lacks nativeCreateNetFromBuffer.",
-                    app.text(R.id.message));
-        } finally {
-            MNNNetNative.isTooOld = false;
-        }
-    }
-
-    @Test
-    public void aGpuThatDoesNotStartIsReplacedAndALineSaysSo() throws Exception {
-        app = new AppUnderTest(true);
-        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
-        app.deliver(frame); // the template's default is the GPU
-        assertSame(frame, app.shown());
-        String status = app.text(R.id.status);
-        assertTrue(status, status.contains("GPU failed (no GPU on a desktop)"));
-        assertTrue(status, status.contains("CPU, threads: "));
-        app.screenshot("fallback");
-    }
-
-    @Test
-    public void aStartOfTheGpuThatKilledTheAppIsNotRepeatedUntilItIsChosenByHand()
-            throws Exception {
-        RuntimeEnvironment.getApplication()
-                .getSharedPreferences("choices", 0)
-                .edit()
-                .putString("starting", "GPU tflite-fp32")
-                .commit();
-        app = new AppUnderTest(true);
-        app.deliver(CameraFrame.read("tflite-fp32-0"));
-        String status = app.text(R.id.status);
-        assertTrue(status, status.contains("GPU ended the app"));
-        app.choose(R.id.devices, "CPU, 1");
-        app.choose(R.id.devices, "GPU");
-        app.deliver(CameraFrame.read("tflite-fp32-0"));
-        status = app.text(R.id.status);
-        assertTrue(status, status.contains("GPU failed"));
+        CharSequence first = app.answer().getContentDescription();
+        assertEquals(app.heard(), first.toString());
+        slide(R.id.score, 99);
+        app.deliver(CameraFrame.read("tflite-fp32-90"));
+        assertEquals("Picture", app.heard());
+        assertEquals(first, app.answer().getContentDescription());
+        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(4));
+        app.deliver(CameraFrame.read("tflite-fp32-90"));
+        assertEquals("Picture", app.answer().getContentDescription());
     }
 
     @Test
@@ -253,7 +231,7 @@ public class MainActivityTest extends ScreenTest {
         app.deliver(frame);
         assertEquals("closed before the model was loaded", 1, openWhenClosed[0]);
         String status = app.text(R.id.status);
-        assertTrue(status, status.contains(", 42 ms old"));
+        assertTrue(status, status.contains(" · 42 ms old"));
     }
 
     @Test
@@ -283,31 +261,11 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
-    public void inTheBackgroundTheModelIsClosedAndALateFrameDoesNotOpenIt() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
-        app.deliver(frame);
-        ImageAnalysis analysis = app.analysis();
-        app.controller.pause().stop();
-        app.settle();
-        assertEquals(0, Interpreter.open);
-        analysis.deliver(frame);
-        app.settle();
-        assertTrue(frame.isClosed);
-        assertEquals(0, Interpreter.open);
-        app.controller.start().resume();
-        app.settle();
-        app.deliver(frame);
-        assertSame(frame, app.shown());
-    }
-
-    @Test
     public void withoutThePermissionASentenceAndAButtonAreShown() throws Exception {
         app = new AppUnderTest(false);
         for (String model : new String[] {"tflite-fp32", "tflite-int8"}) {
             app.choose(R.id.models, model);
-            assertTrue(app.isVisible(R.id.allow));
+            assertTrue(app.isVisible(R.id.action));
             assertTrue(app.isVisible(R.id.message));
             assertTrue(app.text(R.id.message).contains("may not use the camera"));
         }

@@ -7,9 +7,11 @@ import static org.junit.Assert.assertTrue;
 
 import android.net.Uri;
 import android.os.Looper;
+import android.view.View;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import mobileq.core.image.Frame;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -50,6 +52,31 @@ public class PhotoTest extends ScreenTest {
         CameraFrame frame = CameraFrame.read("tflite-int8-90");
         app.deliver(frame);
         assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void inFullScreenOnlyWhatIsShownOfAPhotoIsAnalysed() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        pick("content://photos/5", Files.readAllBytes(Path.of(System.getProperty("photo"))));
+        app.settle();
+        int all = app.shown().count();
+        app.click(R.id.full_screen);
+        app.settle();
+        Viewfinder viewfinder = ReflectionHelpers.getField(app.activity, "viewfinder");
+        Frame frame = viewfinder.photo().frame;
+        View stage = app.activity.findViewById(R.id.stage);
+        assertEquals(frame.height, frame.cropHeight);
+        assertEquals(frame.height * stage.getWidth() / stage.getHeight(), frame.cropWidth, 1);
+        assertEquals((frame.width - frame.cropWidth) / 2, frame.cropLeft, 1);
+        assertTrue(app.shown().count() < all);
+        for (int i = 0; i < app.shown().count(); i++) {
+            assertTrue(app.shown().left(i) >= frame.cropLeft);
+            assertTrue(app.shown().right(i) <= frame.cropLeft + frame.cropWidth);
+        }
+        app.screenshot("photo-full-screen");
+        app.click(R.id.stage);
+        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
     }
 
     @Test

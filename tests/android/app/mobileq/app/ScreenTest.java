@@ -1,12 +1,20 @@
 package mobileq.app;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
+import android.graphics.RectF;
+import android.view.View;
+import android.widget.TextView;
 import com.taobao.android.mnn.MNNNetNative;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import mobileq.core.detect.Detections;
 import org.junit.After;
+import org.robolectric.util.ReflectionHelpers;
+import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.tensorflow.lite.Interpreter;
 
 /** Tests of the screen: the app that each opens, and whether it shows what Python finds. */
@@ -39,6 +47,40 @@ public abstract class ScreenTest {
             assertEquals(said, (int) wanted[5], found.classId(best));
             assertEquals(said, wanted[4], found.score(best), isInt8 ? 0.08 : 0.02);
         }
+    }
+
+    /** Labels are whole, in the picture's place, and over nothing else that is written there. */
+    final void assertLabelsAreApart(String where) {
+        AnswerView view = app.answer();
+        Object labels = ReflectionHelpers.getField(view, "labels");
+        List<RectF> written = new ArrayList<>();
+        TextView status = app.activity.findViewById(R.id.status);
+        if (status.getVisibility() == View.VISIBLE) {
+            written.add(
+                    new RectF(
+                            status.getLeft(),
+                            status.getTop(),
+                            status.getRight(),
+                            status.getBottom()));
+        }
+        int count = ReflectionHelpers.callInstanceMethod(labels, "count");
+        for (int i = 0; i < count; i++) {
+            RectF place =
+                    ReflectionHelpers.callInstanceMethod(
+                            labels, "place", ClassParameter.from(int.class, i));
+            RectF whole = new RectF(0, 0, view.getWidth(), view.getHeight());
+            assertTrue(where + ": cut off at " + place, whole.contains(place));
+            for (RectF other : written) {
+                assertFalse(
+                        where + ": " + place + " over " + other, RectF.intersects(place, other));
+            }
+            written.add(place);
+        }
+    }
+
+    final int labels() {
+        Object labels = ReflectionHelpers.getField(app.answer(), "labels");
+        return ReflectionHelpers.callInstanceMethod(labels, "count");
     }
 
     private static String describe(Detections found) {

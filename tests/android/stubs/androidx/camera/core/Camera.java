@@ -1,3 +1,7 @@
 package androidx.camera.core;
 
-public interface Camera {}
+public interface Camera {
+    CameraInfo getCameraInfo();
+
+    CameraControl getCameraControl();
+}

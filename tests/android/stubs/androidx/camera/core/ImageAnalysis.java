@@ -14,8 +14,11 @@ public final class ImageAnalysis extends UseCase {
     private Executor executor;
     private Analyzer analyzer;
 
-    private ImageAnalysis(int format, int targetRotation) {
+    private final ResolutionSelector selector;
+
+    private ImageAnalysis(int format, int targetRotation, ResolutionSelector selector) {
         this.format = format;
+        this.selector = selector;
         this.targetRotation = targetRotation;
     }
 
@@ -30,6 +33,10 @@ public final class ImageAnalysis extends UseCase {
 
     public int getTargetRotation() {
         return targetRotation;
+    }
+
+    public ResolutionSelector getResolutionSelector() {
+        return selector;
     }
 
     public int getOutputImageFormat() {
@@ -48,8 +55,10 @@ public final class ImageAnalysis extends UseCase {
     public static final class Builder {
         private int format = OUTPUT_IMAGE_FORMAT_YUV_420_888;
         private int targetRotation;
+        private ResolutionSelector selector;
 
-        public Builder setResolutionSelector(ResolutionSelector selector) {
+        public Builder setResolutionSelector(ResolutionSelector newSelector) {
+            selector = newSelector;
             return this;
         }
 
@@ -68,7 +77,7 @@ public final class ImageAnalysis extends UseCase {
         }
 
         public ImageAnalysis build() {
-            return new ImageAnalysis(format, targetRotation);
+            return new ImageAnalysis(format, targetRotation, selector);
         }
     }
 }

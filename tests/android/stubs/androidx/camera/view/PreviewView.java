@@ -5,6 +5,7 @@ import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.graphics.Matrix;
 import android.util.AttributeSet;
+import android.util.Rational;
 import android.widget.FrameLayout;
 import androidx.camera.core.Preview;
 import androidx.camera.core.ViewPort;
@@ -34,7 +35,7 @@ public final class PreviewView extends FrameLayout {
     }
 
     public ViewPort getViewPort() {
-        return getWidth() == 0 ? null : new ViewPort();
+        return getWidth() == 0 ? null : new ViewPort(new Rational(getWidth(), getHeight()));
     }
 
     public Matrix getSensorToViewTransform() {

@@ -3,6 +3,9 @@ package mobileq.app;
 import android.content.Context;
 import android.graphics.Canvas;
 import android.graphics.Matrix;
+import android.graphics.RectF;
+import android.os.SystemClock;
+import android.text.TextUtils;
 import android.util.TypedValue;
 import android.view.View;
 import android.view.ViewGroup;
@@ -27,10 +30,14 @@ public abstract class AnswerView extends View {
         Matrix sensorToView();
     }
 
+    private static final long SAID_MILLIS = 3000;
+
     private final Object answer = new Object();
+    private final RectF covered = new RectF();
     private final Matrix frameToSensor = new Matrix();
     private final Matrix frameToView = new Matrix();
     private Projection projection;
+    private long saidMillis = -SAID_MILLIS;
 
     /**
      * @param context Of the activity.
@@ -38,6 +45,18 @@ public abstract class AnswerView extends View {
     protected AnswerView(Context context) {
         super(context);
         setImportantForAccessibility(IMPORTANT_FOR_ACCESSIBILITY_YES);
+        setAccessibilityLiveRegion(ACCESSIBILITY_LIVE_REGION_POLITE);
+    }
+
+    /** What else stands over the picture, in pixels of this view: nothing is to be written there. */
+    protected final RectF covered() {
+        return covered;
+    }
+
+    /** Something else stands over the picture, in pixels of this view. */
+    final void setCovered(float left, float top, float right, float bottom) {
+        covered.set(left, top, right, bottom);
+        invalidate();
     }
 
     /** Whose answers are shown. */
@@ -86,6 +105,25 @@ public abstract class AnswerView extends View {
             frameToSensor.set(toSensor);
         }
         postInvalidateOnAnimation();
+        post(this::sayIt);
+    }
+
+    /** Readers of the screen hear what is new, and of a live picture not more often than they can. */
+    private void sayIt() {
+        long now = SystemClock.uptimeMillis();
+        CharSequence words = words();
+        if (now - saidMillis >= SAID_MILLIS && !TextUtils.equals(words, getContentDescription())) {
+            saidMillis = now;
+            setContentDescription(words);
+        }
+    }
+
+    /** The answer in words, as readers of the screen hear it. */
+    final CharSequence words() {
+        synchronized (answer) {
+            CharSequence words = told();
+            return words.length() == 0 ? getResources().getString(R.string.picture) : words;
+        }
     }
 
     /** Shows nothing; from any thread. */
@@ -113,12 +151,7 @@ public abstract class AnswerView extends View {
     @Override
     public final void onInitializeAccessibilityNodeInfo(AccessibilityNodeInfo info) {
         super.onInitializeAccessibilityNodeInfo(info);
-        CharSequence words;
-        synchronized (answer) {
-            words = told();
-        }
-        info.setContentDescription(
-                words.length() == 0 ? getResources().getString(R.string.picture) : words);
+        info.setContentDescription(words());
     }
 
     /** Pixels of so many device-independent ones. */

@@ -2,6 +2,7 @@ package mobileq.app;
 
 import android.content.res.AssetFileDescriptor;
 import android.content.res.AssetManager;
+import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -18,12 +19,20 @@ public final class BundleAssets implements ModelSource {
     private static final String FOLDER = "bundle/";
 
     private final AssetManager assets;
+    private final File compiled;
 
     /**
      * @param assets Of the app.
+     * @param compiled What runtimes compile is kept here.
      */
-    public BundleAssets(AssetManager assets) {
+    public BundleAssets(AssetManager assets, File compiled) {
         this.assets = assets;
+        this.compiled = compiled;
+    }
+
+    @Override
+    public File compiled() {
+        return compiled;
     }
 
     /**

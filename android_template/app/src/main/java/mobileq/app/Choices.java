@@ -96,6 +96,11 @@ public final class Choices {
         return device.accelerator + " " + device.threads;
     }
 
+    /** Whether a person ever chose it by hand. */
+    boolean wasChosen(Device device) {
+        return key(device).equals(preferences.getString(DEVICE, null));
+    }
+
     void setDevice(Device device) {
         preferences.edit().putString(DEVICE, key(device)).apply();
     }

@@ -13,14 +13,28 @@ import mobileq.core.tensor.Tensor;
 /** Takes the camera's frames, on the inference thread. */
 final class FrameAnalyzer implements ImageAnalysis.Analyzer {
     private static final long OLDEST_NANOS = 10_000_000_000L;
+    private static final int BLACK_FRAMES = 10;
+    private static final int LOOKED_AT = 64;
+
+    /** Hears, on the inference thread, of frames without a picture. */
+    interface Listener {
+        /**
+         * A sensor's own noise is missing from so many frames that none of them can be a picture;
+         * or a picture is back.
+         */
+        void turnedBlack(boolean isBlack);
+    }
 
     private final Inference inference;
     private final Frame frame = new Frame();
     private final Matrix frameToSensor = new Matrix();
+    private final Listener listener;
     private long takenNanos;
+    private int blackFrames;
 
-    FrameAnalyzer(Inference inference) {
+    FrameAnalyzer(Inference inference, Listener listener) {
         this.inference = inference;
+        this.listener = listener;
     }
 
     /** From the pixels of the frame being analysed to those of the sensor. */
@@ -53,12 +67,38 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
             if (!inference.isPaused()) {
                 copy(image);
                 inference.analyse(frame);
+                countBlack();
             }
         } catch (RuntimeException error) { // a frame that is not what it says
             inference.failed(error);
         } finally {
             image.close();
         }
+    }
+
+    private void countBlack() {
+        if (isBlack()) {
+            if (++blackFrames == BLACK_FRAMES) {
+                listener.turnedBlack(true);
+            }
+        } else {
+            if (blackFrames >= BLACK_FRAMES) {
+                listener.turnedBlack(false);
+            }
+            blackFrames = 0;
+        }
+    }
+
+    private boolean isBlack() {
+        for (int i = 0; i < LOOKED_AT; i++) {
+            int x = (2 * i + 1) * frame.width / (2 * LOOKED_AT);
+            int y = (int) ((37L * i + 5) % LOOKED_AT * frame.height / LOOKED_AT);
+            int at = y * frame.rowStride + 4 * x;
+            if ((frame.pixels[at] | frame.pixels[at + 1] | frame.pixels[at + 2]) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void copy(ImageProxy image) {

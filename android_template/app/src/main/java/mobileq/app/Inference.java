@@ -14,8 +14,21 @@ import mobileq.core.run.Session;
  * and closed by the same. Knows of no camera and no screen.
  */
 final class Inference {
+    /** Who wants a model to run on something. */
+    enum Wish {
+        /** The app, for want of a choice. */
+        NOBODY,
+        /** A person, some other day. */
+        EARLIER,
+        /** A person, just now: it is tried whatever happened before. */
+        NOW
+    }
+
     /** Hears of each picture, on the inference thread. */
     interface Listener {
+        /** The model is about to be loaded, which may take seconds. */
+        void loading();
+
         /**
          * A picture was analysed; the answer is the task's until the method returns.
          *
@@ -57,16 +70,16 @@ final class Inference {
         return isPaused;
     }
 
-    /**
-     * Changes the model or what it runs on.
-     *
-     * @param byHand Whether a person asks for it just now: it is tried whatever happened before.
-     */
-    void choose(Artifact artifact, Accelerator accelerator, int threads, boolean byHand) {
+    /** Changes the model or what it runs on. */
+    void choose(Artifact artifact, Accelerator accelerator, int threads, Wish wish) {
         execute(
                 () -> {
-                    session.choose(artifact, accelerator, threads);
-                    if (byHand) {
+                    if (wish == Wish.NOBODY) {
+                        session.suggest(artifact, accelerator, threads);
+                    } else {
+                        session.choose(artifact, accelerator, threads);
+                    }
+                    if (wish == Wish.NOW) {
                         session.forgive();
                     }
                 });
@@ -78,6 +91,9 @@ final class Inference {
             return;
         }
         try {
+            if (session.isToBeOpened()) {
+                listener.loading();
+            }
             session.analyze(frame);
             listener.analysed(frame, session);
         } catch (BundleException | RuntimeException | LinkageError | OutOfMemoryError error) {
@@ -106,20 +122,27 @@ final class Inference {
         listener.failed("The model stopped: " + error);
     }
 
-    /** Pictures count again; the first loads the model. */
+    /** Pictures count again. */
     void start() {
         isStopped = false;
     }
 
-    /** Frees the model: nobody looks. */
+    /** Nobody looks: pictures are passed over, the model stays loaded. */
     void stop() {
         isStopped = true;
-        execute(session::close);
+    }
+
+    /** Frees the model where nobody looks; the next picture loads it. */
+    void free() {
+        if (isStopped) {
+            execute(session::close);
+        }
     }
 
     /** Frees everything. */
     void close() {
         stop();
+        free();
         thread.shutdown();
     }
 }

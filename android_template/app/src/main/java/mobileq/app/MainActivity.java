@@ -1,11 +1,12 @@
 package mobileq.app;
 
 import android.Manifest;
+import android.app.ActivityManager;
 import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.SharedPreferences;
-import android.content.pm.PackageManager;
 import android.content.res.Configuration;
+import android.graphics.Bitmap;
 import android.graphics.Matrix;
 import android.hardware.display.DisplayManager;
 import android.net.Uri;
@@ -14,7 +15,6 @@ import android.os.Handler;
 import android.os.Looper;
 import android.os.SystemClock;
 import android.provider.Settings;
-import android.view.View;
 import androidx.activity.ComponentActivity;
 import androidx.activity.OnBackPressedCallback;
 import androidx.activity.result.ActivityResultLauncher;
@@ -22,20 +22,21 @@ import androidx.activity.result.PickVisualMediaRequest;
 import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
-import androidx.core.content.ContextCompat;
 import java.io.IOException;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.ModelSpec;
+import mobileq.core.run.Accelerator;
 import mobileq.core.run.AcceleratorFallback;
 import mobileq.core.run.ModelRuntime;
 import mobileq.core.run.Session;
 
 /** The only screen: connects the camera or a picked photo, the model, and what is shown. */
 public final class MainActivity extends ComponentActivity
-        implements Inference.Listener, CameraBinding.Listener, DisplayManager.DisplayListener {
+        implements Inference.Listener, FrameAnalyzer.Listener, DisplayManager.DisplayListener {
     private static final long STATUS_MILLIS = 200;
+    private static final long LOADING_MILLIS = 200;
     private static final String PHOTO = "photo";
     private static final String PAUSED = "paused";
     private static final String FULL_SCREEN = "full screen";
@@ -55,10 +56,11 @@ public final class MainActivity extends ComponentActivity
     private ModelLists lists;
     private Inference inference;
     private FrameAnalyzer analyzer;
-    private CameraBinding camera;
-    private volatile Photo photo;
+    private Viewfinder viewfinder;
+    private StatusText statusText;
     private volatile long statusDue;
     private volatile boolean hasFailed;
+    private volatile boolean isLoading;
 
     @Override
     protected void onCreate(@Nullable Bundle state) {
@@ -75,13 +77,13 @@ public final class MainActivity extends ComponentActivity
         if (state != null) {
             restore(state);
         }
-        if (!isAllowed()) {
+        if (!viewfinder.isAllowed()) {
             permission.launch(Manifest.permission.CAMERA);
         }
     }
 
     private void load() throws BundleException {
-        BundleAssets assets = new BundleAssets(getAssets());
+        BundleAssets assets = new BundleAssets(getAssets(), getCodeCacheDir());
         mobileq.core.manifest.Manifest manifest = assets.manifest();
         if (manifest.artifacts().isEmpty()) {
             throw new BundleException(getString(R.string.empty_bundle));
@@ -101,29 +103,42 @@ public final class MainActivity extends ComponentActivity
                         runtimes,
                         inference,
                         this::onModelChanged);
-        analyzer = new FrameAnalyzer(inference);
-        camera = new CameraBinding(this, screen.preview, inference.thread(), analyzer, this);
+        analyzer = new FrameAnalyzer(inference, this);
+        statusText = new StatusText(getResources());
+        viewfinder =
+                new Viewfinder(
+                        this,
+                        screen,
+                        choices,
+                        answer,
+                        inference,
+                        analyzer,
+                        model.preprocess(),
+                        this::askAgain);
     }
 
     private void connect() {
         screen.setAnswer(answer);
-        answer.addControls(screen.controls, choices, this::analysePhoto);
+        answer.addControls(screen.controls, choices, viewfinder::analysePhoto);
+        screen.offerDetails();
         answer.setProjection(screen.preview::getSensorToViewTransform);
         lists.start();
-        screen.otherCamera.setOnClickListener(view -> switchCamera());
+        screen.otherCamera.setOnClickListener(view -> viewfinder.switchCamera());
         screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
         screen.stage.setOnClickListener(view -> setFullScreen(false));
         screen.stage.setClickable(false);
+        screen.stage.setOnTouchListener(new Pinch(this, factor -> viewfinder.zoomBy(factor)));
         screen.pickPhoto.setOnClickListener(view -> pickOrLeavePhoto());
-        screen.pause.setOnClickListener(view -> pauseOrResume());
-        screen.allow.setOnClickListener(view -> askAgain());
+        screen.pause.setOnClickListener(view -> viewfinder.pauseOrResume());
+        screen.torch.setOnClickListener(view -> viewfinder.toggleTorch());
+        screen.share.setOnClickListener(view -> share());
         getOnBackPressedDispatcher().addCallback(this, leaveFullScreen);
         screen.preview.addOnLayoutChangeListener(
                 (view, left, top, right, bottom, oldLeft, oldTop, oldRight, oldBottom) -> {
                     boolean isResized =
                             right - left != oldRight - oldLeft || bottom - top != oldBottom - oldTop;
-                    if (isResized) { // what the view shows of the camera is another part now
-                        view.post(this::showPicture);
+                    if (isResized) {
+                        view.post(viewfinder::resized);
                     }
                 });
     }
@@ -145,11 +160,11 @@ public final class MainActivity extends ComponentActivity
         getSystemService(DisplayManager.class).registerDisplayListener(this, main);
         inference.start();
         if (!screen.isFrozen()) {
-            showPicture();
+            viewfinder.show();
         }
     }
 
-    /** The screen is made anew where its density or the language changes. */
+    /** The screen is made anew where its density, its colours or the language change. */
     @Override
     protected void onSaveInstanceState(@NonNull Bundle state) {
         super.onSaveInstanceState(state);
@@ -158,13 +173,14 @@ public final class MainActivity extends ComponentActivity
         }
         state.putBoolean(PAUSED, inference.isPaused());
         state.putBoolean(FULL_SCREEN, screen.isFullScreen());
+        Photo photo = viewfinder.photo();
         if (photo != null) {
             state.putString(PHOTO, photo.uri.toString());
         }
     }
 
     private void restore(Bundle state) {
-        setPaused(state.getBoolean(PAUSED));
+        viewfinder.setPaused(state.getBoolean(PAUSED));
         setFullScreen(state.getBoolean(FULL_SCREEN));
         String picked = state.getString(PHOTO);
         if (picked != null) {
@@ -172,12 +188,28 @@ public final class MainActivity extends ComponentActivity
         }
     }
 
+    /** The model stays loaded where there is room: loading it again takes a GPU seconds. */
     @Override
     protected void onStop() {
         super.onStop();
-        if (inference != null) {
-            getSystemService(DisplayManager.class).unregisterDisplayListener(this);
-            inference.stop();
+        if (inference == null) {
+            return;
+        }
+        getSystemService(DisplayManager.class).unregisterDisplayListener(this);
+        inference.stop();
+        ActivityManager memory = getSystemService(ActivityManager.class);
+        ActivityManager.MemoryInfo now = new ActivityManager.MemoryInfo();
+        memory.getMemoryInfo(now);
+        if (memory.isLowRamDevice() || now.lowMemory) {
+            inference.free();
+        }
+    }
+
+    @Override
+    public void onTrimMemory(int level) {
+        super.onTrimMemory(level);
+        if (level >= TRIM_MEMORY_BACKGROUND && inference != null) {
+            inference.free();
         }
     }
 
@@ -199,7 +231,7 @@ public final class MainActivity extends ComponentActivity
 
     @Override
     public void onDisplayChanged(int displayId) {
-        camera.followDisplay();
+        viewfinder.followDisplay();
     }
 
     @Override
@@ -208,13 +240,8 @@ public final class MainActivity extends ComponentActivity
     @Override
     public void onDisplayRemoved(int displayId) {}
 
-    private boolean isAllowed() {
-        return ContextCompat.checkSelfPermission(this, Manifest.permission.CAMERA)
-                == PackageManager.PERMISSION_GRANTED;
-    }
-
     private void onPermission(boolean isGranted) {
-        showPicture();
+        viewfinder.show();
     }
 
     /** Android asks only until it was refused for good; from then on its settings decide. */
@@ -227,170 +254,115 @@ public final class MainActivity extends ComponentActivity
         startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
     }
 
-    /** Why there is no picture to look at; null where there is one. */
-    @Nullable
-    private String refusal() {
-        return photo == null && !isAllowed() ? getString(R.string.camera_refused) : null;
-    }
-
-    /** Camera or photo, whichever is chosen; a sentence where there is no camera to show. */
-    private void showPicture() {
-        if (isDestroyed()) { // whoever posted this, a photo's reader or a layout, comes too late
+    private void pickOrLeavePhoto() {
+        if (viewfinder.photo() != null) {
+            viewfinder.leavePhoto();
             return;
         }
-        if (photo == null) {
-            showCamera();
-        } else {
-            showPhoto(photo);
-        }
-    }
-
-    private void showCamera() {
-        if (screen.isFrozen()) { // nobody sees what was held on to
-            setPaused(false);
-        }
-        String refusal = refusal();
-        screen.showPhoto(null, null);
-        screen.allow.setVisibility(refusal == null ? View.GONE : View.VISIBLE);
-        screen.say(refusal);
-        screen.preview.setKeepScreenOn(refusal == null);
-        answer.setProjection(screen.preview::getSensorToViewTransform);
-        if (refusal == null) {
-            camera.bind(choices.isFront(), screen.isFullScreen());
-        } else {
-            camera.unbind();
-        }
-    }
-
-    private void showPhoto(Photo shown) {
-        int width = screen.stage.getWidth();
-        int height = screen.stage.getHeight();
-        Matrix toView = shown.toView(width, height, screen.isFullScreen());
-        camera.unbind();
-        screen.preview.setKeepScreenOn(false);
-        screen.allow.setVisibility(View.GONE);
-        screen.say(null);
-        screen.showPhoto(shown.bitmap, toView);
-        answer.setProjection(() -> toView);
-        analysePhoto();
-    }
-
-    private void analysePhoto() {
-        Photo shown = photo;
-        if (shown != null) {
-            statusDue = 0;
-            inference.thread().execute(() -> inference.analyse(shown.frame));
-        }
-    }
-
-    private void pickOrLeavePhoto() {
-        if (photo == null) {
-            try {
-                picker.launch(
-                        new PickVisualMediaRequest.Builder()
-                                .setMediaType(
-                                        ActivityResultContracts.PickVisualMedia.ImageOnly.INSTANCE)
-                                .build());
-            } catch (ActivityNotFoundException error) {
-                screen.say(getString(R.string.no_photo_app));
-            }
-        } else {
-            photo = null;
-            showPicture();
+        try {
+            picker.launch(
+                    new PickVisualMediaRequest.Builder()
+                            .setMediaType(
+                                    ActivityResultContracts.PickVisualMedia.ImageOnly.INSTANCE)
+                            .build());
+        } catch (ActivityNotFoundException error) {
+            screen.say(getString(R.string.no_photo_app));
         }
     }
 
     private void onPicked(@Nullable Uri uri) {
-        if (uri == null || inference == null) {
-            return;
+        if (uri != null && inference != null) {
+            viewfinder.open(uri);
         }
-        inference
-                .thread()
-                .execute(
-                        () -> {
-                            try {
-                                Photo read = Photo.read(getContentResolver(), uri);
-                                main.post(
-                                        () -> {
-                                            photo = read;
-                                            showPicture();
-                                        });
-                            } catch (IOException error) {
-                                String sentence =
-                                        getString(R.string.photo_failed, error.getMessage());
-                                main.post(() -> screen.say(sentence));
-                            }
-                        });
-    }
-
-    private void switchCamera() {
-        choices.setFront(!choices.isFront());
-        photo = null;
-        showPicture();
     }
 
     private void setFullScreen(boolean full) {
-        if (full != screen.isFullScreen()) {
-            screen.setFullScreen(full);
-            leaveFullScreen.setEnabled(full);
-            showPicture();
-        }
+        leaveFullScreen.setEnabled(full);
+        viewfinder.setFullScreen(full);
     }
 
-    private void pauseOrResume() {
-        boolean isPaused = !inference.isPaused();
-        setPaused(isPaused);
-        if (photo != null) { // it stands still anyway
+    private void share() {
+        Bitmap picture = screen.picture();
+        if (picture == null) {
             return;
         }
-        if (isPaused) {
-            screen.freeze();
-        } else {
-            showPicture();
+        try {
+            startActivity(SharedPicture.of(this, picture, answer.words()));
+        } catch (IOException | ActivityNotFoundException error) {
+            screen.say(getString(R.string.share_failed, error.getMessage()));
         }
-    }
-
-    private void setPaused(boolean isPaused) {
-        inference.setPaused(isPaused);
-        screen.pause.setText(isPaused ? R.string.resume : R.string.pause);
     }
 
     private void onModelChanged() {
-        screen.say(refusal());
+        viewfinder.sayTrouble();
         answer.clear();
         statusDue = 0;
-        analysePhoto();
+        viewfinder.analysePhoto();
+    }
+
+    @Override
+    public void loading() {
+        isLoading = true;
+        main.postDelayed(this::showLoading, LOADING_MILLIS); // a small file is there before
+    }
+
+    private void showLoading() {
+        screen.showLoading(isLoading);
+    }
+
+    private void loaded() {
+        if (isLoading) {
+            isLoading = false;
+            main.post(this::showLoading);
+        }
     }
 
     @Override
     public void analysed(Frame frame, Session session) {
-        Photo shown = photo;
-        boolean isPhoto = shown != null && shown.frame == frame;
-        boolean isLate = shown == null ? inference.isPaused() : !isPhoto;
+        loaded();
+        Photo photo = viewfinder.photo();
+        boolean isPhoto = photo != null && photo.frame == frame;
+        boolean isLate = photo == null ? inference.isPaused() : !isPhoto;
         if (isLate) { // a last frame of the camera
             return;
         }
         answer.show(isPhoto ? identity : analyzer.frameToSensor());
         if (hasFailed) {
             hasFailed = false;
-            main.post(() -> screen.say(refusal()));
+            main.post(viewfinder::sayTrouble);
+        }
+        if (!isPhoto) {
+            statusText.count();
         }
         long now = SystemClock.uptimeMillis();
         if (now >= statusDue) {
             statusDue = now + STATUS_MILLIS;
-            String text = StatusText.of(frame, session, isPhoto ? -1 : analyzer.ageNanos());
-            main.post(() -> screen.status.setText(text));
+            String text = statusText.of(frame, session, isPhoto ? -1 : analyzer.ageNanos());
+            Accelerator actual = session.actual();
+            main.post(
+                    () -> {
+                        screen.setStatus(text);
+                        lists.showRunning(actual);
+                    });
         }
     }
 
     @Override
     public void failed(String sentence) {
+        loaded();
         hasFailed = true;
         main.post(() -> screen.say(sentence));
     }
 
     @Override
-    public void cameraFailed(String sentence) {
-        screen.say(sentence);
+    public void turnedBlack(boolean isBlack) {
+        main.post(
+                () -> {
+                    if (isBlack) {
+                        viewfinder.cameraFailed(CameraTrouble.BLACK, null);
+                    } else {
+                        viewfinder.cameraWorks();
+                    }
+                });
     }
 }

@@ -1,19 +1,21 @@
 package mobileq.app;
 
+import android.app.AlertDialog;
 import android.content.Context;
-import android.view.View;
-import android.widget.AdapterView;
-import android.widget.ArrayAdapter;
-import android.widget.Spinner;
+import android.text.format.Formatter;
+import android.widget.Button;
 import java.util.ArrayList;
 import java.util.List;
 import mobileq.core.manifest.Artifact;
+import mobileq.core.run.Accelerator;
 import mobileq.core.run.ModelRuntime;
 
-/** The list of the bundle's models, and that of what the chosen one can run on. */
+/**
+ * Two buttons that say which of the bundle's models runs, and what it runs on; each opens the list
+ * of what there is. A line that is chosen once more counts: a person wants it tried again.
+ */
 final class ModelLists {
-    private final Spinner models;
-    private final Spinner devices;
+    private final Screen screen;
     private final Choices choices;
     private final List<Artifact> artifacts;
     private final List<ModelRuntime> runtimes;
@@ -21,10 +23,11 @@ final class ModelLists {
     private final Runnable changed;
     private List<Choices.Device> offered = new ArrayList<>();
     private int artifactAt = -1;
-    private int deviceAt = -1;
+    private Choices.Device wanted;
+    private Choices.Device running;
 
     /**
-     * @param screen Where the lists are.
+     * @param screen Where the buttons are.
      * @param choices What was chosen last.
      * @param artifacts At least one.
      * @param runtimes What they can be loaded with.
@@ -38,8 +41,7 @@ final class ModelLists {
             List<ModelRuntime> runtimes,
             Inference inference,
             Runnable changed) {
-        this.models = screen.models;
-        this.devices = screen.devices;
+        this.screen = screen;
         this.choices = choices;
         this.artifacts = artifacts;
         this.runtimes = runtimes;
@@ -47,18 +49,64 @@ final class ModelLists {
         this.changed = changed;
     }
 
-    /** Fills the lists and chooses what was chosen last. */
+    /** Runs what was chosen last, and lets the person choose. */
     void start() {
+        screen.models.setOnClickListener(view -> openModels());
+        screen.devices.setOnClickListener(view -> openDevices());
+        chooseArtifact(choices.artifactIn(artifacts));
+    }
+
+    /** What the model runs on in truth, where something failed. */
+    void showRunning(Accelerator actual) {
+        for (Choices.Device device : offered) {
+            if (device.accelerator == actual
+                    && (actual == wanted.accelerator || device.threads == wanted.threads)) {
+                show(actual == wanted.accelerator ? wanted : device);
+                return;
+            }
+        }
+    }
+
+    private void show(Choices.Device device) {
+        running = device;
+        screen.devices.setText(device.toString());
+        describe(screen.devices, R.string.runs_on);
+    }
+
+    private static void describe(Button button, int words) {
+        String what = button.getResources().getString(words);
+        button.setContentDescription(what + ": " + button.getText());
+    }
+
+    private void openModels() {
         List<String> names = new ArrayList<>();
         for (Artifact artifact : artifacts) {
-            names.add(artifact.name());
+            names.add(described(artifact));
         }
-        models.setAdapter(lines(names));
-        models.setOnItemSelectedListener(onSelected(this::chooseArtifact));
-        devices.setOnItemSelectedListener(onSelected(position -> chooseDevice(position, true)));
-        int remembered = choices.artifactIn(artifacts);
-        chooseArtifact(remembered);
-        models.setSelection(remembered);
+        open(R.string.model, names, artifactAt, this::chooseArtifact);
+    }
+
+    private void openDevices() {
+        List<String> names = new ArrayList<>();
+        for (Choices.Device device : offered) {
+            names.add(device.toString());
+        }
+        open(
+                R.string.runs_on,
+                names,
+                offered.indexOf(running),
+                position -> {
+                    choices.setDevice(offered.get(position));
+                    chooseDevice(position, Inference.Wish.NOW);
+                });
+    }
+
+    private String described(Artifact artifact) {
+        Context context = screen.models.getContext();
+        return context.getString(
+                R.string.model_and_size,
+                artifact.name(),
+                Formatter.formatShortFileSize(context, artifact.sizeBytes()));
     }
 
     private void chooseArtifact(int position) {
@@ -68,46 +116,36 @@ final class ModelLists {
         artifactAt = position;
         Artifact artifact = artifacts.get(position);
         choices.setArtifact(artifact);
+        screen.models.setText(described(artifact));
+        describe(screen.models, R.string.model);
         offered = choices.devices(artifact, runtimes);
         int remembered = choices.deviceIn(offered);
-        deviceAt = -1;
-        chooseDevice(remembered, false);
-        devices.setAdapter(lines(offered));
-        devices.setSelection(remembered);
+        boolean wasChosen = choices.wasChosen(offered.get(remembered));
+        chooseDevice(remembered, wasChosen ? Inference.Wish.EARLIER : Inference.Wish.NOBODY);
     }
 
-    private void chooseDevice(int position, boolean byHand) {
-        if (position == deviceAt) {
-            return;
-        }
-        deviceAt = position;
-        Choices.Device device = offered.get(position);
-        if (byHand) {
-            choices.setDevice(device);
-        }
-        Artifact artifact = artifacts.get(artifactAt);
-        inference.choose(artifact, device.accelerator, device.threads, byHand);
+    private void chooseDevice(int position, Inference.Wish wish) {
+        wanted = offered.get(position);
+        show(wanted);
+        inference.choose(artifacts.get(artifactAt), wanted.accelerator, wanted.threads, wish);
         changed.run();
-    }
-
-    private <T> ArrayAdapter<T> lines(List<T> items) {
-        Context context = models.getContext();
-        return new ArrayAdapter<>(context, android.R.layout.simple_spinner_dropdown_item, items);
     }
 
     private interface Choice {
         void at(int position);
     }
 
-    private static AdapterView.OnItemSelectedListener onSelected(Choice choice) {
-        return new AdapterView.OnItemSelectedListener() {
-            @Override
-            public void onItemSelected(AdapterView<?> list, View view, int position, long id) {
-                choice.at(position);
-            }
-
-            @Override
-            public void onNothingSelected(AdapterView<?> list) {}
-        };
+    private void open(int title, List<String> lines, int checked, Choice choice) {
+        new AlertDialog.Builder(screen.models.getContext())
+                .setTitle(title)
+                .setSingleChoiceItems(
+                        lines.toArray(new String[0]),
+                        checked,
+                        (dialog, position) -> {
+                            dialog.dismiss();
+                            choice.at(position);
+                        })
+                .setNegativeButton(android.R.string.cancel, null)
+                .show();
     }
 }

@@ -5,6 +5,7 @@ import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
 import android.graphics.Color;
 import android.graphics.Matrix;
+import android.graphics.RectF;
 import android.media.ExifInterface;
 import android.net.Uri;
 import java.io.IOException;
@@ -134,5 +135,29 @@ final class Photo {
         matrix.postScale(scale, scale);
         matrix.postTranslate(viewWidth / 2f, viewHeight / 2f);
         return matrix;
+    }
+
+    /**
+     * Only what a view shows counts from now on; on the thread that analyses the frame.
+     *
+     * @param toView From the stored picture's pixels to the view's.
+     * @param viewWidth Pixels.
+     * @param viewHeight Pixels.
+     */
+    void cropToView(Matrix toView, int viewWidth, int viewHeight) {
+        RectF shown = new RectF(0, 0, frame.width, frame.height);
+        Matrix toPicture = new Matrix();
+        if (viewWidth > 0 && viewHeight > 0 && toView.invert(toPicture)) {
+            RectF view = new RectF(0, 0, viewWidth, viewHeight);
+            toPicture.mapRect(view);
+            shown.intersect(view);
+        }
+        int left = Math.round(shown.left);
+        int top = Math.round(shown.top);
+        frame.crop(
+                left,
+                top,
+                Math.max(1, Math.round(shown.right) - left),
+                Math.max(1, Math.round(shown.bottom) - top));
     }
 }

@@ -4,7 +4,11 @@ import org.tensorflow.lite.Delegate;
 
 /** A GPU that cannot be started: there is none here. */
 public class GpuDelegate implements Delegate {
+    /** What was last asked for, for tests to look at. */
+    public static GpuDelegateFactory.Options asked;
+
     public GpuDelegate(GpuDelegateFactory.Options options) {
+        asked = options;
         throw new UnsatisfiedLinkError("no GPU on a desktop");
     }
 

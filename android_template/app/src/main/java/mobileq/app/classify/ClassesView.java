@@ -26,10 +26,11 @@ public final class ClassesView extends AnswerView {
     private final ModelSpec model;
     private final Classification classification = new Classification();
     private final TopClasses best = new TopClasses(Classification.MOST);
-    private final Paint shade = new Paint();
-    private final Paint bar = new Paint();
+    private final Paint shade = new Paint(Paint.ANTI_ALIAS_FLAG);
+    private final Paint bar = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
     private final float padding;
+    private final float corner;
 
     /**
      * @param context Of the activity.
@@ -39,6 +40,7 @@ public final class ClassesView extends AnswerView {
         super(context);
         this.model = model;
         padding = pixels(PADDING_DP);
+        corner = padding / 2;
         shade.setColor(context.getColor(R.color.shade));
         bar.setColor(context.getColor(R.color.bar));
         text.setColor(Color.WHITE);
@@ -65,23 +67,27 @@ public final class ClassesView extends AnswerView {
         if (best.count() == 0) {
             return;
         }
-        float line = text.getFontSpacing();
+        float line = text.getFontSpacing() + corner;
         float top = getHeight() - best.count() * line - 2 * padding;
-        canvas.drawRect(0, top, getWidth(), getHeight(), shade);
+        canvas.drawRoundRect(
+                padding, top - padding, getWidth() - padding, getHeight() - padding,
+                padding, padding, shade);
         float y = top + padding - text.ascent();
         for (int rank = 0; rank < best.count(); rank++, y += line) {
             if (model.classes() != null) {
                 float share = Math.max(0, Math.min(1, best.score(rank)));
                 float upper = y + text.ascent();
-                canvas.drawRect(0, upper, share * getWidth(), upper + line, bar);
+                float start = 2 * padding;
+                float end = start + share * (getWidth() - 4 * padding);
+                canvas.drawRoundRect(start, upper, end, upper + text.getFontSpacing(), corner, corner, bar);
             }
             String score = score(rank);
             float scoreWidth = text.measureText(score);
-            float room = getWidth() - scoreWidth - 3 * padding;
+            float room = getWidth() - scoreWidth - 7 * padding;
             CharSequence label =
                     TextUtils.ellipsize(label(rank), text, room, TextUtils.TruncateAt.END);
-            canvas.drawText(label, 0, label.length(), padding, y, text);
-            canvas.drawText(score, getWidth() - padding - scoreWidth, y, text);
+            canvas.drawText(label, 0, label.length(), 3 * padding, y, text);
+            canvas.drawText(score, getWidth() - 3 * padding - scoreWidth, y, text);
         }
     }
 
@@ -98,7 +104,10 @@ public final class ClassesView extends AnswerView {
         return model.label(best.classId(rank));
     }
 
+    /** Values that are no probabilities stay as they are. */
     private String score(int rank) {
-        return String.format(Locale.getDefault(), "%.3f", best.score(rank));
+        return model.classes() == null
+                ? String.format(Locale.getDefault(), "%.3f", best.score(rank))
+                : getResources().getString(R.string.percent, Math.round(100 * best.score(rank)));
     }
 }

@@ -6,9 +6,10 @@ import android.graphics.Color;
 import android.graphics.Matrix;
 import android.graphics.Paint;
 import android.graphics.RectF;
+import android.text.TextPaint;
+import android.text.TextUtils;
 import android.view.ViewGroup;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import mobileq.app.AnswerView;
 import mobileq.app.Choices;
@@ -26,7 +27,8 @@ public final class BoxesView extends AnswerView {
     private static final float DEFAULT_IOU = 0.45f;
     private static final float LINE_DP = 2;
     private static final float TEXT_SP = 14;
-    private static final float PADDING_DP = 3;
+    private static final float PADDING_DP = 4;
+    private static final float CORNER_DP = 5;
     private static final float GOLDEN_RATIO = 0.618034f;
 
     private final ModelSpec model;
@@ -34,10 +36,12 @@ public final class BoxesView extends AnswerView {
     private final Detections detections = new Detections();
     private final RectF box = new RectF();
     private final Paint line = new Paint(Paint.ANTI_ALIAS_FLAG);
-    private final Paint bar = new Paint();
-    private final Paint text = new Paint(Paint.ANTI_ALIAS_FLAG);
+    private final Paint bar = new Paint(Paint.ANTI_ALIAS_FLAG);
+    private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
+    private final LabelPlaces labels = new LabelPlaces();
     private final float[] hsv = new float[3];
     private final float padding;
+    private final float corner;
 
     /**
      * @param context Of the activity.
@@ -53,6 +57,7 @@ public final class BoxesView extends AnswerView {
                                 ? Thresholds.display(DEFAULT_SCORE, DEFAULT_IOU)
                                 : Thresholds.display(decode));
         padding = pixels(PADDING_DP);
+        corner = pixels(CORNER_DP);
         line.setStyle(Paint.Style.STROKE);
         line.setStrokeWidth(pixels(LINE_DP));
         text.setTextSize(textPixels(TEXT_SP));
@@ -82,7 +87,15 @@ public final class BoxesView extends AnswerView {
     protected void drawAnswer(Canvas canvas, Matrix toView) {
         // The best one last, on top.
         for (int i = detections.count() - 1; i >= 0; i--) {
-            draw(canvas, toView, i);
+            if (place(toView, i)) {
+                drawBox(canvas, i);
+            }
+        }
+        labels.start(getWidth(), getHeight(), covered());
+        for (int i = 0; i < detections.count(); i++) {
+            if (place(toView, i)) {
+                drawLabel(canvas, i);
+            }
         }
     }
 
@@ -103,36 +116,44 @@ public final class BoxesView extends AnswerView {
         return counts.isEmpty() ? "" : getResources().getString(R.string.found, list);
     }
 
-    private void draw(Canvas canvas, Matrix toView, int index) {
+    /** Where a box is in this view; whether any of it is. */
+    private boolean place(Matrix toView, int index) {
         box.set(
                 detections.left(index),
                 detections.top(index),
                 detections.right(index),
                 detections.bottom(index));
         toView.mapRect(box);
-        int classId = detections.classId(index);
-        int colour = colour(classId);
-        line.setColor(colour);
-        canvas.drawRect(box, line);
-        String label =
-                String.format(
-                        Locale.getDefault(),
-                        "%s %.2f",
-                        model.label(classId),
-                        detections.score(index));
-        drawLabel(canvas, label, colour);
+        return box.intersects(0, 0, getWidth(), getHeight());
     }
 
-    /** On a bar above the box, or inside it where there is no room. */
-    private void drawLabel(Canvas canvas, String label, int colour) {
+    private void drawBox(Canvas canvas, int index) {
+        line.setColor(colour(detections.classId(index)));
+        canvas.drawRoundRect(box, corner, corner, line);
+    }
+
+    /** Beside the box or in it, where no other label stands; the best ones are first. */
+    private void drawLabel(Canvas canvas, int index) {
+        int classId = detections.classId(index);
+        int percent = Math.round(100 * detections.score(index));
+        String score = getResources().getString(R.string.percent, percent);
+        float scoreWidth = text.measureText(score);
         float height = text.descent() - text.ascent() + 2 * padding;
+        float room = getWidth() - scoreWidth - 4 * padding;
+        CharSequence name =
+                TextUtils.ellipsize(model.label(classId), text, room, TextUtils.TruncateAt.END);
+        String label = name + "  " + score;
         float width = text.measureText(label) + 2 * padding;
-        float left = Math.max(0, Math.min(box.left, getWidth() - width));
-        float top = box.top >= height ? box.top - height : Math.max(0, box.top);
+        box.intersect(0, 0, getWidth(), getHeight());
+        RectF place = labels.take(box, width, height);
+        if (place == null) {
+            return;
+        }
+        int colour = colour(classId);
         bar.setColor(colour);
-        canvas.drawRect(left, top, left + width, top + height, bar);
+        canvas.drawRoundRect(place, corner, corner, bar);
         text.setColor(isBright(colour) ? Color.BLACK : Color.WHITE);
-        canvas.drawText(label, left + padding, top + padding - text.ascent(), text);
+        canvas.drawText(label, place.left + padding, place.top + padding - text.ascent(), text);
     }
 
     /** Hues are steps of the golden ratio, so that neighbouring classes differ most. */

@@ -16,6 +16,14 @@ public interface ModelRuntime {
     boolean offers(Accelerator accelerator);
 
     /**
+     * Whether the accelerator is known to work on this device: what nobody asked for is used only
+     * then. May call the driver.
+     */
+    default boolean isKnownToRun(Accelerator accelerator) {
+        return true;
+    }
+
+    /**
      * Loads a model file.
      *
      * @param artifact Which.

@@ -1,6 +1,7 @@
 package mobileq.core.run;
 
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -61,4 +62,14 @@ public interface ModelSource {
      * @throws IOException There is none, or it can't be read.
      */
     InputStream open(String path) throws IOException;
+
+    /**
+     * Where a runtime keeps what it compiled for this device, so that the next start is quick.
+     *
+     * @return A folder of the app's own, emptied when the app or the system changes; null where
+     *     nothing is to be kept.
+     */
+    default File compiled() {
+        return null;
+    }
 }

@@ -22,6 +22,7 @@ public final class Session implements AutoCloseable {
     private Artifact artifact;
     private Accelerator accelerator = Accelerator.CPU;
     private int threads = 1;
+    private boolean isSuggested;
     private Pipeline pipeline;
     private Backend backend;
     private BundleException problem;
@@ -55,7 +56,17 @@ public final class Session implements AutoCloseable {
         artifact = newArtifact;
         accelerator = newAccelerator;
         threads = newThreads;
+        isSuggested = false;
         problem = null;
+    }
+
+    /**
+     * As {@link #choose}, where nobody asked for the accelerator: the CPU is used where it is not
+     * known to work.
+     */
+    public void suggest(Artifact newArtifact, Accelerator newAccelerator, int newThreads) {
+        choose(newArtifact, newAccelerator, newThreads);
+        isSuggested = true;
     }
 
     /** What was chosen is tried whatever happened to it before: a person asks for it. */
@@ -103,7 +114,10 @@ public final class Session implements AutoCloseable {
         ModelRuntime runtime = runtimeOf(artifact);
         pipeline = new Pipeline(manifest, artifact, task, runtime.givesPixels());
         latency.clear();
-        fallback.starting(accelerator, artifact.name());
+        Accelerator first = fallback.starting(accelerator, artifact.name());
+        if (isSuggested && first != Accelerator.CPU && !runtime.isKnownToRun(first)) {
+            fallBackFrom(new BackendException("not on the list of those that work", null));
+        }
         open(runtime);
     }
 
@@ -144,6 +158,16 @@ public final class Session implements AutoCloseable {
             }
         }
         throw new BundleException("This app was made without a runtime for " + wanted.name() + ".");
+    }
+
+    /** Whether the next frame loads the model, which may take seconds. */
+    public boolean isToBeOpened() {
+        return backend == null && problem == null;
+    }
+
+    /** What the model runs on, whatever was chosen. */
+    public Accelerator actual() {
+        return fallback.actual();
     }
 
     /** What runs and on what, for the screen; empty as long as nothing ran. */

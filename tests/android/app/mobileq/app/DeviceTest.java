@@ -1,0 +1,214 @@
+package mobileq.app;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertTrue;
+
+import android.app.ActivityManager;
+import android.content.ComponentCallbacks2;
+import android.os.Looper;
+import androidx.camera.core.ImageAnalysis;
+import com.taobao.android.mnn.MNNNetNative;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.RobolectricTestRunner;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.Shadows;
+import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
+import org.tensorflow.lite.Interpreter;
+import org.tensorflow.lite.gpu.CompatibilityList;
+import org.tensorflow.lite.gpu.GpuDelegate;
+import org.tensorflow.lite.gpu.GpuDelegateFactory;
+
+/** Which model runs, on what, and how long it stays loaded. */
+@RunWith(RobolectricTestRunner.class)
+@Config(sdk = 35, qualifiers = "w411dp-h891dp-xhdpi")
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+public class DeviceTest extends ScreenTest {
+    @Test
+    public void anMnnFileGetsItsPixelsByMnnsOwnConversion() throws Exception {
+        app = new AppUnderTest(true);
+        for (String precision : new String[] {"fp32", "int8"}) {
+            app.choose(R.id.models, "mnn-" + precision);
+            app.choose(R.id.devices, "CPU, 2");
+            for (int rotation = 0; rotation < 360; rotation += 90) {
+                CameraFrame frame = CameraFrame.read("mnn-" + precision + "-" + rotation);
+                app.deliver(frame);
+                assertSame(frame, app.shown());
+            }
+            String status = app.text(R.id.status);
+            assertTrue(status, status.startsWith("MNN, CPU, threads: 2"));
+            assertEquals(2, MNNNetNative.open);
+        }
+        int offered = app.list(R.id.devices).getCount();
+        assertEquals("libMNN_CL.so and libMNN_Vulkan.so are missing", 3, offered);
+        app.choose(R.id.models, "tflite-fp32");
+        assertEquals(0, MNNNetNative.open);
+    }
+
+    @Test
+    public void librariesOfMnnThatLackAFunctionAreASentence() throws Exception {
+        MNNNetNative.isTooOld = true;
+        try {
+            app = new AppUnderTest(true);
+            app.choose(R.id.models, "mnn-fp32");
+            app.choose(R.id.devices, "CPU");
+            app.deliver(CameraFrame.read("mnn-fp32-0"));
+            assertEquals(
+                    "mnn-fp32 does not run: libmnncore.so lacks nativeCreateNetFromBuffer.",
+                    app.text(R.id.message));
+        } finally {
+            MNNNetNative.isTooOld = false;
+        }
+    }
+
+    @Test
+    public void aGpuThatDoesNotStartIsReplacedAndALineSaysSo() throws Exception {
+        app = new AppUnderTest(true);
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+        app.deliver(frame); // the template's default is the GPU
+        assertSame(frame, app.shown());
+        String status = app.text(R.id.status);
+        assertTrue(status, status.contains("GPU failed (no GPU on a desktop)"));
+        assertTrue(status, status.contains("CPU, threads: "));
+        assertEquals("CPU, 4 threads", app.text(R.id.devices));
+        app.screenshot("fallback");
+    }
+
+    @Test
+    public void aStartOfTheGpuThatKilledTheAppIsNotRepeatedUntilItIsChosenByHand()
+            throws Exception {
+        RuntimeEnvironment.getApplication()
+                .getSharedPreferences("choices", 0)
+                .edit()
+                .putString("starting", "GPU tflite-fp32")
+                .commit();
+        app = new AppUnderTest(true);
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        String status = app.text(R.id.status);
+        assertTrue(status, status.contains("GPU ended the app"));
+        assertEquals("CPU, 4 threads", app.text(R.id.devices));
+        assertEquals("CPU, 4 threads", app.marked(R.id.devices));
+        app.choose(R.id.devices, "GPU");
+        GpuDelegate.asked = null;
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        assertNotNull("the GPU was not tried", GpuDelegate.asked);
+        status = app.text(R.id.status);
+        assertTrue(status, status.contains("GPU failed"));
+    }
+
+    @Test
+    public void aGpuIsAskedForManyFramesAndKeepsWhatItCompiledForEachFile() throws Exception {
+        app = new AppUnderTest(true);
+        Set<String> tokens = new HashSet<>();
+        for (String model : new String[] {"tflite-fp32", "tflite-int8"}) {
+            app.choose(R.id.models, model);
+            app.choose(R.id.devices, "GPU");
+            app.deliver(CameraFrame.read(model + "-0"));
+            GpuDelegateFactory.Options asked = GpuDelegate.asked;
+            assertEquals(
+                    GpuDelegateFactory.Options.INFERENCE_PREFERENCE_SUSTAINED_SPEED,
+                    asked.getInferencePreference());
+            assertTrue(asked.isPrecisionLossAllowed());
+            String cache = app.activity.getCodeCacheDir().getPath();
+            assertEquals(cache, asked.getSerializationDir());
+            tokens.add(asked.getModelToken());
+        }
+        assertEquals(2, tokens.size());
+    }
+
+    @Test
+    public void aGpuThatIsOnNoListIsTriedWhereAPersonAsksForItOnly() throws Exception {
+        CompatibilityList.isSupported = false;
+        GpuDelegate.asked = null;
+        try {
+            app = new AppUnderTest(true);
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            assertNull(GpuDelegate.asked);
+            assertTrue(app.text(R.id.status).contains("GPU failed (not on the list"));
+            assertEquals("CPU, 4 threads", app.text(R.id.devices));
+            app.choose(R.id.devices, "GPU");
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            assertNotNull(GpuDelegate.asked);
+            app.close();
+            GpuDelegate.asked = null;
+            app = new AppUnderTest(true); // what was asked for is remembered
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            assertNotNull(GpuDelegate.asked);
+        } finally {
+            CompatibilityList.isSupported = true;
+        }
+    }
+
+    @Test
+    public void anotherModelOfTheBundleIsUsedWhenItIsChosen() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        app.choose(R.id.models, "tflite-int8");
+        assertEquals(0, Interpreter.open);
+        CameraFrame frame = CameraFrame.read("tflite-int8-0");
+        app.deliver(frame);
+        assertSame(frame, app.shown());
+        assertEquals(1, Interpreter.open);
+    }
+
+    @Test
+    public void inTheBackgroundTheModelStaysUntilMemoryIsShortAndALateFrameDoesNotOpenIt()
+            throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+        app.deliver(frame);
+        ImageAnalysis analysis = app.analysis();
+        app.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND);
+        app.settle();
+        assertEquals("a model that is looked at was closed", 1, Interpreter.open);
+        app.controller.pause().stop();
+        app.settle();
+        assertEquals(1, Interpreter.open);
+        app.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_UI_HIDDEN);
+        app.settle();
+        assertEquals(1, Interpreter.open);
+        app.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND);
+        app.settle();
+        assertEquals(0, Interpreter.open);
+        analysis.deliver(frame);
+        app.settle();
+        assertTrue(frame.isClosed);
+        assertEquals(0, Interpreter.open);
+        app.controller.start().resume();
+        app.settle();
+        app.deliver(frame);
+        assertSame(frame, app.shown());
+    }
+
+    @Test
+    public void whereMemoryIsShortTheModelIsClosedInTheBackground() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        ActivityManager memory = app.activity.getSystemService(ActivityManager.class);
+        Shadows.shadowOf(memory).setIsLowRamDevice(true);
+        app.controller.pause().stop();
+        app.settle();
+        assertEquals(0, Interpreter.open);
+    }
+
+    @Test
+    public void whileAModelIsLoadedSomethingTurns() throws Exception {
+        app = new AppUnderTest(true);
+        app.activity.loading();
+        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(250));
+        assertTrue(app.isVisible(R.id.loading));
+        app.screenshot("loading");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        assertFalse(app.isVisible(R.id.loading));
+    }
+}

@@ -1,0 +1,206 @@
+package mobileq.app;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertTrue;
+
+import android.graphics.Rect;
+import android.text.Layout;
+import android.view.View;
+import android.view.ViewGroup;
+import android.widget.TextView;
+import androidx.camera.core.CameraState;
+import androidx.core.graphics.Insets;
+import androidx.core.view.ViewCompat;
+import androidx.core.view.WindowInsetsCompat;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.robolectric.RobolectricTestRunner;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
+
+/**
+ * Every state of the screen at every size: the actions are in sight, nothing that is written is cut
+ * or lies over something else. Each is drawn into a file as well.
+ */
+@RunWith(RobolectricTestRunner.class)
+@Config(sdk = 35)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+public class SizesTest extends ScreenTest {
+    private static final int[] ACTIONS = {
+        R.id.pick_photo, R.id.pause, R.id.other_camera, R.id.torch, R.id.full_screen, R.id.share
+    };
+    private static final int[] WRITTEN = {R.id.status, R.id.message, R.id.action};
+    private static final String[] SIZES = {
+        "w320dp-h533dp-port", "w411dp-h891dp-port", "w800dp-h1280dp-port",
+        "w533dp-h320dp-land", "w891dp-h411dp-land", "w1280dp-h800dp-land"
+    };
+    private static final int[] CHIPS = {R.id.models, R.id.devices};
+    private static final int SMALLEST_DP = 48;
+
+    private int statusBar;
+    private int navigationBar;
+    private int notch;
+
+    private void checkAll(String locale, String mode, float fontScale, String name)
+            throws Exception {
+        for (String size : SIZES) {
+            RuntimeEnvironment.setQualifiers(locale + size + mode + "-hdpi");
+            RuntimeEnvironment.setFontScale(fontScale);
+            String here = name + "-" + size.replaceAll("dp-|dp", "").replace("w", "").replace("h", "x");
+            app = new AppUnderTest(true);
+            float density = app.activity.getResources().getDisplayMetrics().density;
+            statusBar = Math.round(24 * density);
+            navigationBar = Math.round(24 * density);
+            notch = size.endsWith("land") ? Math.round(30 * density) : 0;
+            app.choose(R.id.devices, "CPU");
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            check(here + "-live");
+            app.click(R.id.adjust);
+            check(here + "-adjust");
+            app.click(R.id.adjust);
+            app.click(R.id.full_screen);
+            app.deliver(CameraFrame.read("tflite-fp32-90"));
+            check(here + "-full");
+            app.click(R.id.stage);
+            app.camera().state.setValue(
+                    CameraState.create(
+                            CameraState.Type.CLOSED,
+                            CameraState.StateError.create(CameraState.ERROR_CAMERA_DISABLED)));
+            app.settle();
+            check(here + "-error");
+            app.close();
+        }
+        app = null;
+    }
+
+    private void check(String where) throws Exception {
+        ViewGroup root = app.activity.findViewById(R.id.root);
+        boolean isFull = !app.isVisible(R.id.panel);
+        if (!isFull) {
+            ViewCompat.dispatchApplyWindowInsets(
+                    root,
+                    new WindowInsetsCompat.Builder()
+                            .setInsets(
+                                    WindowInsetsCompat.Type.systemBars(),
+                                    Insets.of(0, statusBar, 0, navigationBar))
+                            .setInsets(
+                                    WindowInsetsCompat.Type.displayCutout(),
+                                    Insets.of(notch, 0, 0, 0))
+                            .build());
+            for (int round = 0; round < 3; round++) {
+                app.settle();
+                layOut(root);
+            }
+        }
+        app.screenshot(where);
+        if (!isFull) {
+            checkActions(where, root);
+        }
+        checkWritten(where, root, isFull);
+        assertLabelsAreApart(where);
+    }
+
+    private static void layOut(View root) {
+        View decor = root.getRootView();
+        int exactly = View.MeasureSpec.EXACTLY;
+        decor.measure(
+                View.MeasureSpec.makeMeasureSpec(decor.getWidth(), exactly),
+                View.MeasureSpec.makeMeasureSpec(decor.getHeight(), exactly));
+        decor.layout(0, 0, decor.getWidth(), decor.getHeight());
+    }
+
+    private static Rect place(View view) {
+        int[] corner = new int[2];
+        view.getLocationInWindow(corner);
+        return new Rect(
+                corner[0], corner[1], corner[0] + view.getWidth(), corner[1] + view.getHeight());
+    }
+
+    private void checkActions(String where, View root) {
+        Rect safe =
+                new Rect(
+                        notch, statusBar, root.getWidth(), root.getHeight() - navigationBar);
+        float density = root.getResources().getDisplayMetrics().density;
+        List<Rect> places = new ArrayList<>();
+        for (int id : ACTIONS) {
+            View button = app.activity.findViewById(id);
+            String what = where + ": " + button.getContentDescription();
+            Rect place = place(button);
+            Rect seen = new Rect();
+            assertTrue(what + " is not in sight", button.getGlobalVisibleRect(seen));
+            assertEquals(what + " is cut off", place, seen);
+            assertTrue(what + " at " + place + " lies under a bar", safe.contains(place));
+            assertTrue(what + " is too small", place.width() >= SMALLEST_DP * density - 1);
+            assertTrue(what + " is too small", place.height() >= SMALLEST_DP * density - 1);
+            for (Rect other : places) {
+                assertFalse(what + " lies over another", Rect.intersects(place, other));
+            }
+            places.add(place);
+        }
+    }
+
+    private void checkWritten(String where, View root, boolean isFull) {
+        Rect screen = new Rect(0, 0, root.getWidth(), root.getHeight());
+        Rect panel = place(app.activity.findViewById(R.id.panel));
+        List<Rect> places = new ArrayList<>();
+        for (int id : WRITTEN) {
+            TextView text = app.activity.findViewById(id);
+            if (text.getVisibility() != View.VISIBLE) {
+                continue;
+            }
+            String what = where + ": " + text.getText();
+            Rect place = place(text);
+            assertTrue(what + " leaves the screen: " + place, screen.contains(place));
+            boolean isUnfolded = app.isVisible(R.id.details);
+            assertFalse(
+                    what + " lies over the sheet",
+                    !isFull && !isUnfolded && Rect.intersects(place, panel));
+            for (Rect other : places) {
+                assertFalse(what + " lies over another", Rect.intersects(place, other));
+            }
+            places.add(place);
+            assertWhole(what, text);
+        }
+        for (int id : isFull ? new int[0] : CHIPS) { // which may be scrolled to
+            assertWhole(where, app.activity.findViewById(id));
+        }
+    }
+
+    private static void assertWhole(String what, TextView text) {
+        Layout lines = text.getLayout();
+        int room = text.getHeight() - text.getCompoundPaddingTop() - text.getCompoundPaddingBottom();
+        assertTrue(what + " is cut: " + text.getText(), lines.getHeight() <= room + 1);
+        for (int line = 0; line < lines.getLineCount(); line++) {
+            assertEquals(what + " is cut: " + text.getText(), 0, lines.getEllipsisCount(line));
+        }
+    }
+
+    @Test
+    public void byDay() throws Exception {
+        checkAll("en-", "-notnight", 1, "day");
+    }
+
+    @Test
+    public void byNight() throws Exception {
+        checkAll("en-", "-night", 1, "night");
+    }
+
+    @Test
+    public void withLargeLetters() throws Exception {
+        checkAll("en-", "-notnight", 1.5f, "large");
+    }
+
+    @Test
+    public void inGerman() throws Exception {
+        checkAll("de-", "-notnight", 1.3f, "german");
+    }
+
+    @Test
+    public void fromRightToLeft() throws Exception {
+        checkAll("ar-ldrtl-", "-notnight", 1, "right-to-left");
+    }
+}
