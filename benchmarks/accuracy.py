@@ -4,81 +4,57 @@
                     [--target tflite,mnn,onnxruntime] [--nncf-python PYTHON] [-o FOLDER]
 
 Calibrated and decided on the first 64 pictures of coco128 (by file name) without their labels,
-evaluated on coco500. The README of this folder says what the columns mean.
+evaluated on coco500. A run with -o that was cut goes on where it was. The README of this folder
+says what the columns mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
-import numpy as np
-from accuracy_rows import REFERENCE, ROWS, Result, Row, as_text, set_sqnr, write
-from accuracy_runs import THREADS, answers_of, opened_with_threads, side_by_side
+from accuracy_files import Files, RowError, nncf_version
+from accuracy_rows import REFERENCE, ROWS, TARGETS, Result, Row, as_text, chosen_rows, read, write
+from accuracy_runs import StoredAnswers, opened, ratios, run_over, side_by_side, tell
 
-from mobileq.bootstrap import TIMES, resamples, standard_error
-from mobileq.bundle import read_bundle
-from mobileq.calibration.samples import SampleSet
+from mobileq.bootstrap import PERFECT, TIMES, Estimate, resamples
 from mobileq.errors import MobileqError
-from mobileq.evaluate.numeric import OutputComparison
-from mobileq.evaluate.report import Report
-from mobileq.evaluate.scores import Answers
-from mobileq.evaluate.verify import run_reference, verify
-from mobileq.preparation.prepare import prepare
-from mobileq.progress import Silent
-from mobileq.spec import ModelSpec, QuantRecipe
-from mobileq.targets.base import ConversionJob, Runner
-from mobileq.targets.onnxruntime.own_quantizer import quantize_statically
-from mobileq.targets.qdq.options import QdqOptions
-from mobileq.targets.registry import TARGETS
-from mobileq.tasks.base import figure
-from mobileq.tasks.detect.labels.dataset import GroundTruth, load_ground_truth
+from mobileq.targets.base import Runner
+from mobileq.tasks.base import Answer, Level, task_of
 from mobileq.vision.preprocess import feed_picture, read_image
-from mobileq.workflows.inputs import VERIFY_COUNT, open_calibration, verification_samples
-from mobileq.workflows.opening import OpenModel, of_artifact
+from mobileq.workflows.opening import OpenModel
 
 COUNT = 64
 """Pictures to calibrate on."""
-INT8 = TARGETS["tflite"].precision("int8")
-"""Measured, and held to nothing."""
-PACKAGES = ("mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "tensorflow", "mnn")
-
-
-class RowError(Exception):
-    """A row that cannot be had, in one sentence."""
+PACKAGES = (
+    "mobileq", "onnxruntime", "onnx2tf", "ai-edge-litert", "ai-edge-quantizer", "tensorflow", "mnn"
+)  # fmt: skip
 
 
 def main() -> None:
     """Run all models and rows, print the tables, write the files."""
     options = parse_options()
-    if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
-    results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="mobileq-accuracy-") as folder:
-        scratch = Path(folder)
-        data = Data(data_folder(), scratch)
-        print(heading(options), flush=True)
+    with ExitStack() as stack:
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mobileq-acc-")))
+        folder: Path = options.output or temporary / "run"
+        folder.mkdir(parents=True, exist_ok=True)
+        calibration = copied_calibration(temporary / "calibration")
+        about, results = heading(options), read(folder)
+        print(about, flush=True)
         for model in options.models:
-            work = scratch / model.stem
-            work.mkdir()
-            results += Benchmark(model, data, work, options).run()
-            shutil.rmtree(work)
-            print(as_text([r for r in results if r.model == model.stem]), flush=True)
-            if options.output:  # after each model: what was measured outlives an interruption
-                write(options.output, heading(options), results)
+            with failing(model.stem):
+                files = Files(model, folder / model.stem, calibration, options.nncf_python)
+                mine = Benchmark(files, options, folder, about, results).run()
+                print(as_text(mine), flush=True)
 
 
 def parse_options() -> argparse.Namespace:
@@ -89,17 +65,23 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--models", help="names in the data folder, or .onnx files; default: all")
     parser.add_argument("--rows", help=f"of {', '.join(row.key for row in ROWS)}; default: all")
     parser.add_argument(
-        "--target", default="tflite", help="tflite, mnn, onnxruntime; default: tflite"
+        "--target", default="tflite", help=f"of {', '.join(TARGETS)}; default: tflite"
     )
     parser.add_argument(
         "--nncf-python", default=sys.executable, help="a Python with nncf; default: this one"
     )
+    parser.add_argument("--threads", type=int, default=1, help="of an inference; default: 1")
     parser.add_argument("--rounds", type=int, default=15, help="turns of the latency loop")
-    parser.add_argument("-o", "--output", type=Path, help="folder for accuracy.json, accuracy.md")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="folder for accuracy.json, accuracy.md and all files"
+    )
     options = parser.parse_args()
     options.models = chosen_models(options.models)
-    options.rows = chosen_rows(parser, options.target.split(","), options.rows)
-    options.nncf_version = nncf_version(options.nncf_python)
+    try:
+        wanted = options.rows.split(",") if options.rows else None
+        options.rows = chosen_rows(options.target.split(","), wanted)
+    except ValueError as error:
+        parser.error(str(error))
     return options
 
 
@@ -124,257 +106,159 @@ def chosen_models(wanted: str | None) -> list[Path]:
     return chosen
 
 
-def chosen_rows(
-    parser: argparse.ArgumentParser, targets: list[str], wanted: str | None
-) -> list[Row]:
-    """The rows in the table's order, always with those that others are held against."""
-    if unknown := set(targets) - {"tflite", "mnn", "onnxruntime"}:
-        parser.error(f"there is no target {min(unknown)!r}")
-    if wanted is None:
-        keys = [row.key for row in ROWS if row.target in targets or row.key == "nncf"]
-    else:
-        keys = wanted.split(",")
-    if unknown := set(keys) - {row.key for row in ROWS}:
-        parser.error(f"there is no row {min(unknown)!r}")
-    keys += [row.file_of for row in ROWS if row.key in keys]
-    keys += [REFERENCE, *(row.base for row in ROWS if row.key in keys)]
-    return [row for row in ROWS if row.key in keys]
-
-
-def nncf_version(python: str) -> str | None:
-    """NNCF's version there, without importing it; None where there is none."""
-    code = "import importlib.metadata as m; print(m.version('nncf'))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-class Data:
-    """The first pictures of coco128 (by file name) to calibrate and decide on, without labels;
-    coco500, of which no file has seen anything, to evaluate on."""
-
-    def __init__(self, source: Path, scratch: Path) -> None:
-        pictures = sorted((source / "coco128/images").glob("*.jpg"), key=lambda path: path.name)
-        if len(pictures) < COUNT:
-            raise SystemExit(f"{source} has {len(pictures)} pictures, {COUNT} are needed.")
-        self.calibration = copied(pictures[:COUNT], scratch / "calibration")
-        evaluation = source / "coco500"
-        self.truth: GroundTruth = load_ground_truth(
-            evaluation / "annotations.json", evaluation / "images"
-        )
-        self.pictures = list(self.truth.images)
-        self.keys = [image_id for image_id, _ in self.pictures]
-        self.draws = resamples(len(self.pictures))
-
-
-def copied(files: Sequence[Path], folder: Path) -> Path:
-    """A new folder with these files."""
+def copied_calibration(folder: Path) -> Path:
+    """The first pictures of coco128 (by file name), without labels."""
+    found = (data_folder() / "coco128/images").glob("*.jpg")
+    pictures = sorted(found, key=lambda path: path.name)[:COUNT]
+    if len(pictures) < COUNT:
+        raise SystemExit(f"coco128 has {len(pictures)} pictures, {COUNT} are needed.")
     folder.mkdir()
-    for file in files:
-        shutil.copy(file, folder / file.name)
+    for picture in pictures:
+        shutil.copy(picture, folder / picture.name)
     return folder
 
 
-class Benchmark:
-    """All rows of one model."""
+@contextmanager
+def failing(what: str, result: Result | None = None) -> Iterator[None]:
+    """A row that fails leaves a note and does not stop the others."""
+    try:
+        yield
+    except (RowError, MobileqError) as error:
+        tell(f"{what}: {error}")
+        if result is not None:
+            result.note = str(error)
 
-    def __init__(self, model: Path, data: Data, work: Path, options: argparse.Namespace) -> None:
-        self._model, self._data, self._work, self._options = model, data, work, options
-        self._drawn: dict[str, np.ndarray] = {}
-        """mAP on the same draws of the pictures for all files."""
-        prepared = prepare(model)
-        if prepared.spec.decode is None or prepared.spec.preprocess is None:
-            raise SystemExit(f"Detections of {model.name} can't be decoded.")
-        self._spec: ModelSpec = prepared.spec
-        self._onnx = work / f"{model.stem}.onnx"
-        self._onnx.write_bytes(prepared.model.SerializeToString(deterministic=True))
+
+class Benchmark:
+    """All rows of one model; `results` are those of all models, of runs before this one too."""
+
+    def __init__(
+        self,
+        files: Files,
+        options: argparse.Namespace,
+        folder: Path,
+        about: str,
+        results: list[Result],
+    ) -> None:
+        self._files, self._options, self._folder = files, options, folder
+        self._about, self._results = about, results
+        self._spec, self._task = files.spec, task_of(files.spec)
+        if self._task.measure is None or files.spec.preprocess is None:
+            raise RowError("what it says of pictures is not known")
+        images = data_folder() / "coco500/images"
+        self._truth = None
+        self._pictures = list(enumerate(sorted(images.iterdir())))
+        if self._task.name == "detect":
+            self._truth = self._task.truth(images.parent / "annotations.json", images)
+            self._pictures = list(self._truth.images)
 
     def run(self) -> list[Result]:
-        """Convert all, measure the accuracy of each, and the latency of all side by side."""
-        results = {
-            row.key: Result(model=self._model.stem, row=row.key, title=row.title)
-            for row in self._options.rows
-        }
-        opened: dict[str, OpenModel] = {}
-        for row in self._options.rows:
-            self._attempt(
-                results[row.key], "made", lambda row=row: self._make(row, opened, results)
-            )
+        """Make all files, measure the accuracy of each, and the latency of all side by side."""
+        self._rows = {row.key: row for row in self._options.rows}
+        mine = {key: self._result(row) for key, row in self._rows.items()}
+        models: dict[str, OpenModel] = {}
+        for key, row in self._rows.items():
+            self._make(row, mine[key], models)
         with ExitStack() as stack:
-            runners: dict[str, Runner] = {}
-            found: dict[str, Answers] = {}
-            by_key = {row.key: row for row in self._options.rows}
-            for key, model in opened.items():
-                self._attempt(
-                    results[key],
-                    "measured",
-                    lambda key=key, model=model: self._measure(
-                        by_key[key], model, stack, runners, found, results[key]
-                    ),
-                )
-            self._compare(results, found)
-            self._latency(results, runners)
-        return list(results.values())
+            estimates = self._estimates(models, mine, stack)
+            reference = estimates.get(REFERENCE)
+            for key, estimate in estimates.items():
+                mine[key].figure = estimate.value
+                if key != REFERENCE and reference is not None:
+                    difference = estimate - reference
+                    mine[key].difference, mine[key].error = difference.value, difference.error
+            self._write()
+        with ExitStack() as stack:
+            self._latency(models, mine, stack)
+            self._write()
+        return list(mine.values())
 
-    def _attempt(self, result: Result, done: str, work: Callable[[], None]) -> None:
-        """A row that fails leaves a note and does not stop the others."""
-        try:
-            work()
-        except (RowError, MobileqError) as error:
-            result.note = str(error)
-        print(f"{result.model} {result.row}: {result.note or done}", file=sys.stderr, flush=True)
+    def _result(self, row: Row) -> Result:
+        """Of this model and row, from a run before where there is one."""
+        name = self._spec.name
+        for known in self._results:
+            if (known.model, known.row) == (name, row.key):
+                return known
+        new = Result(model=name, row=row.key, title=row.title)
+        order = {row.key: at for at, row in enumerate(ROWS)}
+        self._results.append(new)
+        self._results.sort(key=lambda each: (each.model, order.get(each.row, 0)))
+        return new
 
-    def _make(self, row: Row, opened: dict[str, OpenModel], results: dict[str, Result]) -> None:
-        """Make the row's file, with its size and the seconds that it took."""
-        result = results[row.key]
-        if row.key == "onnx":
-            opened[row.key] = self._opened_onnx(self._onnx)
-        elif row.file_of:
-            if row.file_of not in opened:
-                raise RowError("there is no file")
-            opened[row.key] = opened[row.file_of]
-        elif row.method:
-            opened[row.key] = self._static(row, result)
-        elif row.key == "nncf":
-            opened[row.key] = self._nncf(result)
+    def _make(self, row: Row, result: Result, models: dict[str, OpenModel]) -> None:
+        measure = self._task.measure
+        assert measure is not None
+        result.note, result.title = "", row.title
+        result.measure = measure.name if self._truth else f"{measure.name} agreement"
+        if self._files.opened(row) is None:
+            self._stored(row.key).unlink(missing_ok=True)
+        with failing(f"{result.model} {row.key}", result):
+            models[row.key] = self._files.make(row, result)
+            base = models.get(row.base)
+            result.size_mb = models[row.key].path.stat().st_size / 1e6
+            result.size_ratio = result.size_mb / (base.path.stat().st_size / 1e6) if base else None
+            tell(f"{result.model} {row.key}: made in {result.seconds or 0:.0f} s")
+        self._write()
+
+    def _estimates(
+        self, models: dict[str, OpenModel], mine: dict[str, Result], stack: ExitStack
+    ) -> dict[str, Estimate]:
+        """The figure of each file that runs."""
+        runners: dict[str, Runner] = {}
+        answers: dict[str, StoredAnswers] = {}
+        for key, model in models.items():
+            with failing(f"{self._spec.name} {key}", mine[key]):
+                runners[key] = opened(model, self._options.threads, self._rows[key].runner)
+                stack.callback(runners[key].close)
+                answers[key] = StoredAnswers(self._stored(key))
+                stack.callback(answers[key].close)
+        level: Level = "all" if self._truth else "shown"
+        failed = run_over(self._pictures, self._spec, models, runners, answers, level)
+        for key, note in failed.items():
+            mine[key].note = note
+        keys = [key for key, _ in self._pictures]
+        found = {
+            row: [answer for key in keys for answer in answers[row].by_picture[key]]
+            for row in answers
+            if row not in failed
+        }
+        return {row: self._estimate(keys, found[REFERENCE], found[row]) for row in found}
+
+    def _estimate(self, keys: list[int], wanted: list[Answer], found: list[Answer]) -> Estimate:
+        """Of the labels, or of the float model's answers where there are none."""
+        measure = self._task.measure
+        assert measure is not None
+        if self._truth is not None:
+            scored = self._task.score(self._truth, keys, found)
+        elif found is wanted:
+            return PERFECT
         else:
-            opened[row.key] = self._converted(row, result)
-        result.size_mb = opened[row.key].path.stat().st_size / 1e6
-        base = results[row.base].size_mb if row.base in results else None
-        result.size_ratio = result.size_mb / base if base else None
+            scored = self._task.agreement(wanted, found)
+        return Estimate(measure.value(scored.figures), scored.resampled(resamples(len(keys))))
 
-    def _opened_onnx(self, path: Path) -> OpenModel:
-        spec = self._spec
-        return OpenModel(path.stem, path, "onnxruntime", spec, spec.inputs, spec.outputs)
-
-    def _converted(self, row: Row, result: Result) -> OpenModel:
-        assert row.arguments is not None
-        if "tensorflow" in row.arguments and importlib.util.find_spec("tensorflow") is None:
-            raise RowError("TensorFlow is not installed")
-        bundle, cache = self._work / row.key, self._work / f"{row.key}-cache"
-        command = [sys.executable, "-m", "mobileq", "convert", str(self._model), *row.arguments]
-        command += ["--calib", str(self._data.calibration), "--calib-count", str(COUNT)]
-        command += ["--output", str(bundle)]
-        result.seconds = timed(command, {"MOBILEQ_CACHE_DIR": str(cache)})
-        shutil.rmtree(cache, ignore_errors=True)
-        manifest = read_bundle(bundle).manifest
-        (artifact,) = manifest.artifacts
-        report = msgspec.json.decode((bundle / "report.json").read_bytes(), type=Report)
-        set_sqnr(result, report.verifications[artifact.name].outputs)
-        return of_artifact(bundle, manifest.model, artifact)
-
-    def _nncf(self, result: Result) -> OpenModel:
-        if self._options.nncf_version is None:
-            raise RowError("not installed")
-        output = self._work / "nncf.onnx"
-        start = time.perf_counter()
-        samples = self._samples()
-        tensors = self._work / "samples.npy"
-        name = self._spec.inputs[0].name
-        np.save(tensors, np.stack([sample.feeds[name] for sample in samples]))
-        script = Path(__file__).with_name("nncf_quantize.py")
-        command = [self._options.nncf_python, str(script), str(self._onnx), str(tensors)]
-        timed([*command, name, str(output)], {})
-        result.seconds = time.perf_counter() - start
-        tensors.unlink()
-        model = self._opened_onnx(output)
-        set_sqnr(result, self._verified(model, samples))
-        return model
-
-    def _static(self, row: Row, result: Result) -> OpenModel:
-        """By ONNX Runtime's own quantizer."""
-        samples, folder = self._samples(), self._work / row.key
-        folder.mkdir()
-        job = ConversionJob(
-            model=self._onnx,
-            spec=self._spec,
-            recipe=QuantRecipe(precision="int8"),
-            ranges={},
-            keep_float=(),
-            samples=lambda: (sample.feeds for sample in samples),
-            sample_count=len(samples),
-            output=folder / f"{row.key}.onnx",
-            scratch=folder,
-            progress=Silent(),
-        )
-        start = time.perf_counter()
-        quantize_statically(
-            job, job.output, row.method, QdqOptions(), decoding_too=row.key == "ort-all"
-        )
-        result.seconds = time.perf_counter() - start
-        return self._opened_onnx(job.output)
-
-    def _samples(self) -> SampleSet:
-        return open_calibration(self._spec, self._data.calibration, COUNT, 0, Silent())
-
-    def _verified(self, model: OpenModel, samples: SampleSet) -> tuple[OutputComparison, ...]:
-        """Its outputs held against the float model's, on the pictures that `convert` takes."""
-        feeds = verification_samples(self._spec, samples, VERIFY_COUNT, 0, self._onnx)
-        reference, runner = opened_with_threads(self._opened_onnx(self._onnx)), None
-        try:
-            wanted = run_reference(reference, self._spec, feeds, Silent())
-            runner = opened_with_threads(model)
-            name = reference.interpreter
-            return verify(runner, name, wanted, self._spec, INT8, Silent()).outputs
-        finally:
-            reference.close()
-            if runner is not None:
-                runner.close()
-
-    def _measure(
-        self,
-        row: Row,
-        model: OpenModel,
-        stack: ExitStack,
-        runners: dict[str, Runner],
-        found: dict[str, Answers],
-        result: Result,
+    def _latency(
+        self, models: dict[str, OpenModel], mine: dict[str, Result], stack: ExitStack
     ) -> None:
-        """Detections and mAP; a runner stays open for the latency loop."""
-        runner = opened_with_threads(model, row.runner)
-        stack.callback(runner.close)
-        found[row.key] = answers_of(model.spec, runner, self._data.pictures)
-        scored = found[row.key].accuracy(self._data.truth, self._data.keys)
-        self._drawn[row.key], scores = scored.resampled(self._data.draws), scored.figures
-        result.map50_95, result.map50 = figure(scores, "map50_95"), figure(scores, "map50")
-        if row.runner:  # which computes as phones do, and not as fast
-            runner.close()
-            runner = opened_with_threads(model)
-            stack.callback(runner.close)
-        runners[row.key] = runner
-
-    def _compare(self, results: dict[str, Result], found: dict[str, Answers]) -> None:
-        reference = results[REFERENCE].map50_95
-        if reference is None:
+        """As an app opens the files: those in pairs compute faster here than as on phones."""
+        runnable = [key for key in models if mine[key].figure is not None]
+        if all(mine[key].latency_ms for key in runnable):
             return
-        for key, result in results.items():
-            if key == REFERENCE or key not in found or result.map50_95 is None:
-                continue
-            result.difference = result.map50_95 - reference
-            result.error = standard_error(self._drawn[key] - self._drawn[REFERENCE])
-            agreement = found[key].agreement(found[REFERENCE])
-            result.agreement = figure(agreement.figures, "map50_95")
-
-    def _latency(self, results: dict[str, Result], runners: dict[str, Runner]) -> None:
-        feeds, _ = feed_picture(self._spec, read_image(self._data.pictures[0][1]))
+        runners = {}
+        for key in runnable:
+            runners[key] = opened(models[key], self._options.threads)
+            stack.callback(runners[key].close)
+        feeds, _ = feed_picture(self._spec, read_image(self._pictures[0][1]))
         measured = side_by_side(runners, feeds, self._options.rounds)
-        for key, milliseconds in measured.items():
-            results[key].latency_ms = statistics.median(milliseconds)
-            base = next(row.base for row in self._options.rows if row.key == key)
-            if base in measured:
-                pairs = zip(milliseconds, measured[base], strict=True)
-                results[key].latency_ratio = statistics.median(a / b for a, b in pairs)
+        for key, each in measured.items():
+            mine[key].latency_ms = statistics.median(wall for wall, _ in each)
+            if base := measured.get(self._rows[key].base):
+                mine[key].latency_ratio, mine[key].cpu_ratio = ratios(each, base)
 
+    def _stored(self, key: str) -> Path:
+        return self._folder / self._spec.name / f"{key}.answers"
 
-def timed(command: list[str], variables: dict[str, str]) -> float:
-    """Seconds of a command. Raises RowError with the end of what it wrote where it fails."""
-    environment = {**os.environ, **variables, "COLUMNS": "1000", "NO_COLOR": "1"}
-    start = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise RowError(f"failed ({done.returncode}): {' '.join(lines[-2:])[:240]}")
-    return seconds
+    def _write(self) -> None:
+        write(self._folder, self._about, self._results)
 
 
 def heading(options: argparse.Namespace) -> str:
@@ -385,12 +269,13 @@ def heading(options: argparse.Namespace) -> str:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    if options.nncf_version:
-        versions.append(f"nncf {options.nncf_version}")
+    if nncf := nncf_version(options.nncf_python):
+        versions.append(f"nncf {nncf}")
+    threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
     return (
         f"Calibrated and decided on the first {COUNT} pictures of coco128 without labels, "
         f"evaluated on coco500; s.e. by {TIMES} paired draws of the pictures. "
-        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {THREADS} threads, "
+        f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {threads}, "
         f"median of {options.rounds} rounds. {', '.join(versions)}."
     )
 

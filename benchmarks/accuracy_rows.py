@@ -1,38 +1,47 @@
-"""The rows of the accuracy table, and how they are written."""
+"""The rows of the accuracy table, what is known of each, and how that is written."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import statistics
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-
-from mobileq.evaluate.numeric import OutputComparison
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Row:
-    """A file to measure. `arguments` are for `mobileq convert`; None: made otherwise."""
+    """A file to measure.
+
+    Attributes:
+        made: How: "source", the ONNX model itself; "convert" with `arguments`; "nncf",
+            "ai_edge_quantizer", "quantize_static"; "of:ROW", another row's file run otherwise.
+        base: The row that its size and latency are held against.
+        runner: Of `accuracy_runs.RUNNERS`, for its answers, where it is not the target's.
+    """
 
     key: str
     title: str
     target: str
-    arguments: tuple[str, ...] | None = None
+    made: str = "convert"
+    arguments: tuple[str, ...] = ()
     base: str = "fp32"
-    """The row that its size and latency are held against."""
     runner: str = ""
-    """Of `accuracy_runs.RUNNERS`, where it is not the target's."""
-    file_of: str = ""
-    """The row whose file it is, run otherwise."""
-    method: str = ""
-    """Of ONNX Runtime's quantize_static."""
+
+    @property
+    def file_of(self) -> str:
+        """The row whose file it is."""
+        return self.made.removeprefix("of:") if self.made.startswith("of:") else self.key
+
+
+def _tflite(key: str, title: str, *arguments: str) -> Row:
+    return Row(key, title, "tflite", arguments=("--target", "tflite", *arguments))
 
 
 def _mnn(key: str, title: str, precision: str, *arguments: str) -> Row:
     arguments = ("--target", "mnn", "--precision", precision, *arguments)
-    return Row(f"mnn-{key}", title, "mnn", arguments, base="mnn-fp32")
+    return Row(f"mnn-{key}", title, "mnn", arguments=arguments, base="mnn-fp32")
 
 
 def _mnn_own(method: str) -> Row:
@@ -40,140 +49,174 @@ def _mnn_own(method: str) -> Row:
     return _mnn(method.lower(), title, "int8", "--mnn-method", method)
 
 
-def _ort(key: str, title: str, *arguments: str, precision: str = "int8") -> Row:
-    arguments = ("--target", "onnxruntime", "--precision", precision, *arguments)
-    return Row(f"ort-{key}", title, "onnxruntime", arguments, base="onnx", runner="phone")
+def _ort(key: str, title: str, *arguments: str, made: str = "convert") -> Row:
+    arguments = ("--target", "onnxruntime", "--precision", "int8", *arguments)
+    return Row(f"ort-{key}", title, "onnxruntime", made, arguments, base="onnx", runner="phone")
 
 
-def _ort_own(key: str, title: str, method: str) -> Row:
-    title = f"quantize_static, {title}"
-    return Row(f"ort-{key}", title, "onnxruntime", base="onnx", runner="phone", method=method)
+def _ort_own(method: str) -> Row:
+    return _ort(method.lower(), f"quantize_static, {method}", "--ort-method", method)
 
 
 def _ort_here(key: str) -> Row:
     title = "the same, as this processor cuts sums off"
-    file_of = f"ort-{key}"
-    return Row(f"{file_of}-here", title, "onnxruntime", base="onnx", file_of=file_of)
+    return Row(f"ort-{key}-here", title, "onnxruntime", f"of:ort-{key}", base="onnx")
 
 
 TENSORFLOW = ("--engine", "tensorflow", "--precision", "int8", "--head", "decoded")
 ROWS = (
-    Row("onnx", "float, ONNX Runtime", "onnxruntime", base="onnx"),
-    Row("fp32", "float, TFLite", "tflite", ("--precision", "fp32")),
-    Row("int8", "mobileq int8", "tflite", ("--precision", "int8")),
-    Row("int8-full", "mobileq int8-full", "tflite", ("--precision", "int8-full")),
-    Row("no-search", "mobileq int8, no search", "tflite", ("--precision", "int8", "--no-search")),
-    Row("tfliteconverter", "onnx2tf + TFLiteConverter int8", "tflite", TENSORFLOW),
+    Row("onnx", "float, ONNX Runtime", "onnxruntime", "source", base="onnx"),
+    _tflite("fp32", "float, TFLite", "--precision", "fp32"),
+    _tflite("int8", "mobileq int8", "--precision", "int8"),
+    _tflite("int8-full", "mobileq int8-full", "--precision", "int8-full"),
+    _tflite("no-search", "mobileq int8, no search", "--precision", "int8", "--no-search"),
+    _tflite("tfliteconverter", "onnx2tf + TFLiteConverter int8", *TENSORFLOW),
+    Row("ai-edge-quantizer", "ai-edge-quantizer static_wi8_ai8", "tflite", "ai_edge_quantizer"),
     _ort("int8", "mobileq ONNX Runtime int8"),
     _ort_here("int8"),
     _ort("reduced", "mobileq ONNX Runtime int8, 7-bit weights", "--ort-reduce-range", "yes"),
     _ort("inputs", "mobileq ONNX Runtime int8, inputs only", "--ort-kernels", "inputs"),
     _ort("no-search", "mobileq ONNX Runtime int8, no search", "--no-search"),
-    _ort_own("minmax", "MinMax", "MinMax"),
+    _ort_own("MinMax"),
     _ort_here("minmax"),
-    _ort_own("entropy", "Entropy", "Entropy"),
-    _ort_own("percentile", "Percentile", "Percentile"),
-    _ort_own("all", "MinMax, decoding too", "MinMax"),
-    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", base="onnx", runner="phone"),
+    _ort_own("Entropy"),
+    _ort_own("Percentile"),
+    _ort("all", "quantize_static, MinMax, decoding too", made="quantize_static"),
+    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", "nncf", base="onnx", runner="phone"),
     _mnn("fp32", "MNN float", "fp32"),
     _mnn("fp16", "MNN fp16", "fp16"),
     _mnn("w8", "mobileq MNN w8", "w8"),
     _mnn("int8", "mobileq MNN int8", "int8"),
     *(_mnn_own(method) for method in ("KL", "ADMM", "EMA")),
 )
+TARGETS = tuple(dict.fromkeys(row.target for row in ROWS))
 REFERENCE = "onnx"
 """What the others' answers are held against."""
 
 
+def chosen_rows(targets: Sequence[str], wanted: Sequence[str] | None) -> tuple[Row, ...]:
+    """In the table's order, always with those that others are held against.
+
+    Raises:
+        ValueError: There is no such target or row.
+    """
+    if unknown := set(targets) - set(TARGETS):
+        raise ValueError(f"there is no target {min(unknown)!r}")
+    keys = {row.key for row in ROWS if row.target in targets or row.key == "nncf"}
+    if wanted is not None:
+        keys = set(wanted)
+    if unknown := keys - {row.key for row in ROWS}:
+        raise ValueError(f"there is no row {min(unknown)!r}")
+    for row in ROWS:
+        if row.key in keys:
+            keys |= {row.file_of, row.base, REFERENCE}
+    return tuple(row for row in ROWS if row.key in keys)
+
+
 @dataclass(kw_only=True)
 class Result:
-    """One row of the table; None where it was not measured, `note` says why."""
+    """What is known of one row; None where it was not measured, `note` says why.
+
+    Attributes:
+        figure: `measure` of all pictures.
+        difference: To the float model in ONNX Runtime.
+        error: Its standard error.
+        seconds, cpu_seconds: To make the file, all processes together.
+        latency_ms: The median of an inference; the ratios are to the row's `base`.
+        made_at: The commit whose code made the file.
+    """
 
     model: str
     row: str
     title: str
-    map50_95: float | None = None
+    measure: str = ""
+    figure: float | None = None
     difference: float | None = None
     error: float | None = None
-    map50: float | None = None
-    agreement: float | None = None
     size_mb: float | None = None
     size_ratio: float | None = None
     latency_ms: float | None = None
     latency_ratio: float | None = None
+    cpu_ratio: float | None = None
     seconds: float | None = None
-    mean_sqnr_db: float | None = None
-    min_sqnr_db: float | None = None
+    cpu_seconds: float | None = None
+    made_at: str = ""
     note: str = ""
 
-
-@dataclass(frozen=True)
-class Column:
-    """How a field of `Result` is shown."""
-
-    title: str
-    field: str
-    form: str
+    @property
+    def verdict(self) -> str:
+        """Whether the difference is one."""
+        if self.difference is None or self.error is None:
+            return ""
+        if abs(self.difference) <= 2 * self.error:
+            return "no difference found"
+        return "worse" if self.difference < 0 else "better"
 
 
 COLUMNS = (
-    Column("mAP50-95", "map50_95", ".4f"),
-    Column("diff", "difference", "+.4f"),
-    Column("s.e.", "error", ".4f"),
-    Column("mAP50", "map50", ".4f"),
-    Column("agreement", "agreement", ".4f"),
-    Column("MB", "size_mb", ".2f"),
-    Column("x", "size_ratio", ".2f"),
-    Column("ms", "latency_ms", ".2f"),
-    Column("x float", "latency_ratio", ".2f"),
-    Column("convert s", "seconds", ".1f"),
-    Column("SQNR mean", "mean_sqnr_db", ".1f"),
-    Column("min", "min_sqnr_db", ".1f"),
+    ("{measure}", "figure", ".4f"),
+    ("diff", "difference", "+.4f"),
+    ("s.e.", "error", ".4f"),
+    ("verdict", "verdict", ""),
+    ("MB", "size_mb", ".2f"),
+    ("x float", "size_ratio", ".2f"),
+    ("ms", "latency_ms", ".1f"),
+    ("x float", "latency_ratio", ".2f"),
+    ("CPU x float", "cpu_ratio", ".2f"),
+    ("made in s", "seconds", ".0f"),
+    ("CPU s", "cpu_seconds", ".0f"),
+    ("note", "note", ""),
 )
+"""(title, field of `Result`, how it is shown)."""
 
 
-def set_sqnr(result: Result, outputs: Sequence[OutputComparison]) -> None:
-    """Mean and lowest SQNR of the outputs that differ at all."""
-    values = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
-    if values:
-        result.mean_sqnr_db, result.min_sqnr_db = statistics.mean(values), min(values)
+def _cells(result: Result) -> list[str]:
+    values = [(getattr(result, field), form) for _, field, form in COLUMNS]
+    return [result.title, *("-" if v is None else format(v, form) for v, form in values)]
 
 
-def cells(result: Result) -> list[str]:
-    """A row's text, without its title."""
-    values = [(getattr(result, column.field), column.form) for column in COLUMNS]
-    return ["-" if value is None else format(value, form) for value, form in values]
+def _table(results: Sequence[Result]) -> list[list[str]]:
+    measure = next((result.measure for result in results if result.measure), "")
+    titles = (title.format(measure=measure) for title, _, _ in COLUMNS)
+    return [[results[0].model, *titles], *map(_cells, results)]
 
 
 def as_text(results: Sequence[Result]) -> str:
     """A model's table for a terminal."""
-    table = [[results[0].model, *(column.title for column in COLUMNS)]]
-    table += [[result.title, *cells(result)] for result in results]
+    table = _table(results)
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
-    lines = []
-    for row, result in zip(table, [None, *results], strict=True):
-        padded = [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]
-        lines.append("  ".join(padded) + (f"  {result.note}" if result and result.note else ""))
-    return "\n" + "\n".join(lines)
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]])
+        for row in table
+    ]
+    return "\n".join(["", *map(str.rstrip, lines)])
 
 
-def as_markdown(title: str, results: Sequence[Result]) -> str:
-    """All tables."""
-    lines = [title]
+def _as_markdown(about: str, results: Sequence[Result]) -> str:
+    lines = [about]
     for model in dict.fromkeys(result.model for result in results):
-        lines += ["", f"## {model}", ""]
-        titles = ["", *(column.title for column in COLUMNS), "note"]
-        lines.append(f"| {' | '.join(titles)} |")
-        lines.append(f"|{' --- |'}{' ---: |' * len(COLUMNS)} --- |")
-        for result in results:
-            if result.model == model:
-                note = result.note.replace("|", "\\|")
-                lines.append(f"| {' | '.join([result.title, *cells(result), note])} |")
+        heads, *rows = _table([result for result in results if result.model == model])
+        lines += ["", f"## {heads[0]}", "", f"| {' | '.join(['', *heads[1:]])} |"]
+        lines.append(f"| --- |{' ---: |' * (len(heads) - 2)} --- |")
+        lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in r)} |" for r in rows]
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, title: str, results: Sequence[Result]) -> None:
-    """accuracy.json and accuracy.md."""
-    document = {"about": title, "results": [dataclasses.asdict(result) for result in results]}
-    (folder / "accuracy.json").write_text(json.dumps(document, indent=2) + "\n")
-    (folder / "accuracy.md").write_text(as_markdown(title, results))
+def read(folder: Path) -> list[Result]:
+    """What a run before this one wrote there."""
+    path = folder / "accuracy.json"
+    if not path.exists():
+        return []
+    names = {field.name for field in fields(Result)}
+    stored: list[dict[str, Any]] = json.loads(path.read_text())["results"]
+    return [Result(**{k: v for k, v in each.items() if k in names}) for each in stored]
+
+
+def write(folder: Path, about: str, results: Sequence[Result]) -> None:
+    """accuracy.json and accuracy.md, each whole at any time."""
+    listed = [{**asdict(result), "verdict": result.verdict} for result in results]
+    document = json.dumps({"about": about, "results": listed}, indent=2) + "\n"
+    texts = {"accuracy.json": document, "accuracy.md": _as_markdown(about, results)}
+    for name, text in texts.items():
+        (folder / f"{name}.new").write_text(text)
+        os.replace(folder / f"{name}.new", folder / name)
