@@ -23,7 +23,8 @@ from .terminal import start_on_a_terminal
 
 def _arguments(demo: Path, *more: object) -> tuple[object, ...]:
     pictures = demo / "calibration" / "images"
-    return ("sensitivity", demo / "demo.onnx", "--calib", pictures, "--calib-count", 4, *more)
+    count = () if "--calib-count" in more else ("--calib-count", 4)
+    return ("sensitivity", demo / "demo.onnx", "--calib", pictures, *count, *more)
 
 
 def test_it_prints_a_table_and_writes_json_and_chart(cli: Cli, demo: Path, tmp_path: Path) -> None:
