@@ -65,7 +65,12 @@ class Estimate:
         return difference.value > SURE * difference.error
 
 
-PERFECT = Estimate(1.0, 1.0)
+def certain(value: float) -> Estimate:
+    """A figure whose every difference counts."""
+    return Estimate(value, value)
+
+
+PERFECT = certain(1.0)
 """On whatever pictures."""
 
 

@@ -12,9 +12,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mobileq.bootstrap import Estimate
+from mobileq.bootstrap import Estimate, certain
 from mobileq.spec import Spec
 
+_ALIKE = 1.1
+"""Times the least cost, where that has no standard error: below it what is certain decides."""
 _ENOUGH = 1.15
 """Times the cost that the most float ops leave: more of them bring little."""
 
@@ -57,15 +59,16 @@ class Tried:
 
 def failed(trial: Trial) -> Tried:
     """A file that does not work costs more than any."""
-    return Tried(trial, Estimate(math.inf, math.inf))
+    return Tried(trial, certain(math.inf))
 
 
 def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
     """The first choice that is not shown to cost more than the one that costs least."""
     costs = [measure(choice).cost for choice in choices]
     least = min(costs, key=lambda cost: cost.value)
+    enough = least if least.error or least.value < 0 else least * _ALIKE
     return next(
-        choice for choice, cost in zip(choices, costs, strict=True) if not cost.exceeds(least)
+        choice for choice, cost in zip(choices, costs, strict=True) if not cost.exceeds(enough)
     )
 
 

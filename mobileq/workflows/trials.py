@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mobileq.bootstrap import certain
 from mobileq.errors import (
     InputError,
     ToolError,
@@ -112,7 +113,9 @@ class FileTrials:
         except (ToolError, VerificationError) as error:
             return failed(Trial(**common, problem=error.message))
         few = self._decision().is_little
-        cost = score.error if score.lost is None or few else score.lost
+        # How far outputs are off is smooth, where what is found of a few objects is chance: with
+        # its standard error on a dozen pictures, text upside down was taken for upright in int8.
+        cost = certain(score.error.value) if score.lost is None or few else score.lost
         trial = Trial(
             **common,
             error=score.error.value,
