@@ -321,7 +321,7 @@ def artifacts_named(bundle: Bundle, names: Sequence[str]) -> tuple[Artifact, ...
         return artifacts
     found: list[Artifact] = []
     for name in names:
-        named = [a for a in artifacts if name in (a.name, a.precision, Path(a.path).name)]
+        named = [a for a in artifacts if name in (a.name, a.precision, a.file_name)]
         if not named:
             known = ", ".join(each.name for each in artifacts)
             raise UsageError(f"{bundle.path} has no artifact {name!r}.", f"Choose of: {known}.")

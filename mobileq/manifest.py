@@ -130,7 +130,7 @@ class BundleManifest(Told, Spec, frozen=True, kw_only=True):
         measures = sorted({key for each in measured for key in each if key.startswith(AGREEMENT)})
         rows: list[tuple[str, ...]] = [
             (
-                Path(artifact.path).name,
+                artifact.file_name,
                 megabytes(artifact.size_bytes),
                 number(figures.get("sqnr_db"), ".1f", "exact"),
                 number(figures.get("cosine"), ".6f"),

@@ -30,18 +30,12 @@ def with_options(added: Iterable[AddedOption]) -> Callable[[_Command], _Command]
     """Give a command options beside those that it names: Typer reads them from the signature."""
 
     def extended(command: _Command) -> _Command:
-        signature = inspect.signature(command, eval_str=True)
-        taken = [each for each in signature.parameters.values() if each.kind != each.VAR_KEYWORD]
         for option in added:
-            place = [each.name for each in taken].index(option.after) + 1
             kind = Annotated[str, typer.Option(help=option.help, metavar=option.metavar)]
             parameter = inspect.Parameter(
                 option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=kind
             )
-            taken.insert(place, parameter)
-        # All by keyword, so that they may stand in any order.
-        taken = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in taken]
-        command.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
+            _add(command, [parameter], option.after)
         return command
 
     return extended
@@ -52,17 +46,22 @@ def with_options_of(other: _Command, after: str) -> Callable[[_Command], _Comman
     have is its own."""
 
     def extended(command: _Command) -> _Command:
-        signature = inspect.signature(command, eval_str=True)
-        taken = [each for each in signature.parameters.values() if each.kind != each.VAR_KEYWORD]
-        names = [each.name for each in taken]
-        added = inspect.signature(other, eval_str=True).parameters
-        place = names.index(after) + 1
-        taken[place:place] = [each for name, each in added.items() if name not in names]
-        taken = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in taken]
-        command.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
+        _add(command, inspect.signature(other, eval_str=True).parameters.values(), after)
         return command
 
     return extended
+
+
+def _add(command: _Command, added: Iterable[inspect.Parameter], after: str) -> None:
+    """Behind one of its own; what it has already is its own."""
+    signature = inspect.signature(command, eval_str=True)
+    taken = [each for each in signature.parameters.values() if each.kind != each.VAR_KEYWORD]
+    names = [each.name for each in taken]
+    place = names.index(after) + 1
+    taken[place:place] = [each for each in added if each.name not in names]
+    # All by keyword, so that they may stand in any order.
+    taken = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in taken]
+    command.__signature__ = signature.replace(parameters=taken)  # type: ignore[attr-defined]
 
 
 def options_of_targets() -> list[AddedOption]:

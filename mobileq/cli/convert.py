@@ -134,39 +134,37 @@ def convert(
     Files that can't be made right are named and left out of the bundle (exit code 1).
     """
     from mobileq.console import Console
-    from mobileq.quantize.options import QuantOptions
     from mobileq.quantize.plan import Calibrator
-    from mobileq.spec import Precision
-    from mobileq.workflows.choices import chosen_repairs, chosen_target_options, split_list
+    from mobileq.workflows.choices import ConvertChoices, chosen_options
     from mobileq.workflows.convert import convert as run
-    from mobileq.workflows.opening import Overrides
-    from mobileq.workflows.request import ConvertOptions
     from mobileq.workflows.source import Head
 
     console = Console(json)
-    options = ConvertOptions(
-        targets=split_list(target or (default_target().name,)),
-        # The library checks these itself and says what is allowed.
-        precisions=cast(tuple[Precision, ...], split_list(precision)) if precision else None,
-        target_options=chosen_target_options(target_options),
+    choices = ConvertChoices(
+        target=target or default_target().name,
+        precision=precision or None,
         calib=calib,
         calib_count=calib_count,
         seed=seed,
+        # The library checks these itself and says what is allowed.
         head=cast(Head, head),
+        calibrator=cast(Calibrator, calibrator),
         fold_preprocessing=fold_preprocessing,
-        quantization=QuantOptions(
-            calibrator=cast(Calibrator, calibrator),
-            search=not no_search,
-            budget=budget,
-            keep_float=tuple(keep_float or ()),
-            repairs=chosen_repairs(repair),
-        ),
+        search=not no_search,
+        budget=budget,
+        keep_float=keep_float or (),
+        repair=repair,
         eval_images=eval_images,
         annotations=annotations,
         recipe=recipe,
-        overrides=Overrides(family, spec, labels, tuple(input_shape or ()), tuple(set_input or ())),
+        family=family,
+        spec=spec,
+        labels=labels,
+        input_shape=input_shape or (),
+        set=set_input or (),
         strict=strict,
     )
+    options = chosen_options(None, cast(ConvertChoices, {**choices, **target_options}))
     manifest = run(
         model,
         output,

@@ -13,6 +13,7 @@ from mobileq.device.adb import Answer, DisconnectedError, OverdueError
 from mobileq.device.facts import OLDEST_API, TEMPORARY, TOO_OLD, free_bytes
 from mobileq.device.phone import Phone, quoted
 from mobileq.errors import DeviceError, unreadable
+from mobileq.hashing import file_digest
 from mobileq.page import megabytes
 from mobileq.progress import Progress
 from mobileq.regular_file import open_regular
@@ -39,6 +40,11 @@ class LocalFile:
     source: Path
     sha256: str
     size_bytes: int
+
+    @classmethod
+    def of(cls, source: Path, name: str) -> LocalFile:
+        """As it is here now."""
+        return cls(name, source, file_digest(source), source.stat().st_size)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,14 @@ class RemoteFolder:
     def remove_all(self) -> None:
         """Remove it."""
         self._done(self._run(f"rm -rf {quoted(self.path)}"), "removed")
+
+    def bring(self, files: Sequence[LocalFile], title: str) -> None:
+        """Send those that are not there as they are here. Raises as `require_space` and `send`."""
+        intact = self.intact(files)
+        missing = [each for each in files if not intact.get(each.name)]
+        if missing:
+            self.require_space(missing)
+        self.send_all(missing, title)
 
     def send_all(self, files: Sequence[LocalFile], title: str) -> int:
         """Send files one after the other, with a bar of that title; gives their bytes. Raises as

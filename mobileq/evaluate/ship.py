@@ -147,7 +147,7 @@ def candidates_of(manifest: BundleManifest) -> list[Candidate]:
         sqnr_db = measured.get("sqnr_db")
         files.append(
             Candidate(
-                name=artifact.path.rpartition("/")[2],
+                name=artifact.file_name,
                 target=artifact.target,
                 precision=artifact.precision,
                 size_bytes=artifact.size_bytes,

@@ -85,7 +85,7 @@ def file_table(subject: Subject, group: str | None = None) -> FileTable:
     rows = [_reference_row(columns)] if subject.scores else []
     for artifact in subject.artifacts:
         cells = tuple(column.of(artifact) for column in columns)
-        name = file_name(artifact)
+        name = artifact.file_name
         told = [f"{column.title} {cell}" for column, cell in zip(columns, cells, strict=True)]
         lost, candidate = losses.get(artifact.name), subject.candidates.get(artifact.name)
         point = Point(
@@ -112,11 +112,6 @@ def file_table(subject: Subject, group: str | None = None) -> FileTable:
         failed=tuple(_failed(subject)),
         worth=Axis(worth, lambda point: point.lost),
     )
-
-
-def file_name(artifact: Artifact) -> str:
-    """Without its folder."""
-    return artifact.path.rpartition("/")[2]
 
 
 def known_losses(subject: Subject) -> dict[str, Lost]:

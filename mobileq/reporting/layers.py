@@ -10,7 +10,7 @@ from mobileq.page import number, plural, span
 from mobileq.quantize.group_plans import GroupPlan
 from mobileq.reporting.contents import Subject
 from mobileq.reporting.figures import Figure, figure
-from mobileq.reporting.files import NONE, file_name
+from mobileq.reporting.files import NONE
 from mobileq.reporting.layer_charts import (
     Ranked,
     clips,
@@ -46,9 +46,9 @@ def layer_views(subject: Subject) -> Iterator[LayerView]:
         plan = subject.report.plans.get(artifact.name)
         layers = subject.report.layers.get(artifact.name, ())
         if plan is not None and plan.groups:
-            yield _planned(file_name(artifact), plan.groups)
+            yield _planned(artifact.file_name, plan.groups)
         elif layers:
-            yield _measured(file_name(artifact), layers)
+            yield _measured(artifact.file_name, layers)
 
 
 def _planned(file: str, groups: Sequence[GroupPlan]) -> LayerView:

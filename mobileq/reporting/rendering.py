@@ -16,7 +16,7 @@ from mobileq.reporting.charts import SIZE, TIME, Axis, Point, histogram, on_phon
 from mobileq.reporting.collected import Collected, collected
 from mobileq.reporting.contents import Subject
 from mobileq.reporting.figures import Figure, figure
-from mobileq.reporting.files import FileTable, file_name, file_table
+from mobileq.reporting.files import FileTable, file_table
 from mobileq.reporting.layers import LayerView, layer_views
 from mobileq.reporting.pictures import Compared, ShownPicture
 from mobileq.reporting.words import what_was_done
@@ -117,7 +117,7 @@ def _view(subject: Subject) -> BundleView:
         table=table,
         tradeoffs=_tradeoffs(table.points, table.worth, [*subject.fastest]),
         done=tuple(
-            (file_name(each), tuple(what_was_done(subject, each))) for each in subject.artifacts
+            (each.file_name, tuple(what_was_done(subject, each))) for each in subject.artifacts
         ),
         tensors=tuple(_tensors(subject)),
         command=shlex.join(manifest.run.command),
@@ -172,7 +172,7 @@ def _tensors(subject: Subject) -> Iterator[TensorRow]:
     alike: dict[tuple[TensorSpec, ...], list[str]] = {}
     for artifact in subject.artifacts:
         tensors = (*artifact.inputs, *artifact.outputs)
-        alike.setdefault(tensors, []).append(file_name(artifact))
+        alike.setdefault(tensors, []).append(artifact.file_name)
     for tensors, files in alike.items():
         for at, tensor in enumerate(tensors):
             yield TensorRow(

@@ -221,6 +221,11 @@ class Artifact(Spec, frozen=True, kw_only=True):
         """Short name, unique in a bundle: `tflite-int8`."""
         return f"{self.target}-{self.precision}"
 
+    @property
+    def file_name(self) -> str:
+        """`path` without its folder."""
+        return self.path.rpartition("/")[2]
+
 
 def readings(spec: ModelSpec | Artifact) -> dict[str, ReadingSpec]:
     """How tasks read its outputs, by `ReadingSpec.section`, where it says so."""

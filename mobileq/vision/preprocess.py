@@ -169,9 +169,7 @@ def pixels_of(tensor: npt.NDArray[Any], spec: PreprocessSpec) -> ByteArray:
     """
     values: npt.NDArray[Any] = tensor[0].transpose(1, 2, 0) if spec.layout == "NCHW" else tensor[0]
     if tensor.dtype != np.uint8:
-        mean, std = np.array(spec.image_mean), np.array(spec.image_std)
-        real = (values * std + mean) / spec.rescale_factor
-        values = np.rint(np.clip(np.nan_to_num(real), 0.0, 255.0)).astype(np.uint8)
+        values = _nearest_pixels(values, spec)
     if spec.channel_order == "BGR":
         values = values[:, :, ::-1]
     return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)))
@@ -207,12 +205,18 @@ def exact_pixels(tensor: npt.NDArray[np.float32 | np.uint8], spec: PreprocessSpe
     rows = tensor if spec.layout == "NHWC" else tensor.transpose(0, 2, 3, 1)
     if tensor.dtype == np.uint8:
         return np.ascontiguousarray(rows, np.uint8)
-    mean, std = np.array(spec.image_mean), np.array(spec.image_std)
-    values = np.rint((rows.astype(np.float64) * std + mean) / spec.rescale_factor)
-    pixels: ByteArray = values.clip(0, 255).astype(np.uint8)
+    pixels = _nearest_pixels(rows, spec)
     made = np.take_along_axis(lookup_table(spec), pixels.reshape(-1, spec.channels), axis=0)
     if not np.array_equal(made.reshape(rows.shape), rows):
         raise ValueError("the tensor holds values that no pixel has")
+    return pixels
+
+
+def _nearest_pixels(values: npt.NDArray[Any], spec: PreprocessSpec) -> ByteArray:
+    """Of what a model is given [..., channels], undoing mean, deviation and factor."""
+    mean, std = np.array(spec.image_mean), np.array(spec.image_std)
+    real = (values.astype(np.float64) * std + mean) / spec.rescale_factor
+    pixels: ByteArray = np.rint(np.clip(np.nan_to_num(real), 0.0, 255.0)).astype(np.uint8)
     return pixels
 
 

@@ -104,7 +104,7 @@ def bench(
     files = _files(opened, phone, [artifact] if isinstance(artifact, str) else artifact)
     rows, cooling = [], Cooling(phone, cool_down, progress)
     with progress.stage("Timing") as advance:
-        for each, delegate, count in _cases(files, phone.delegates, threads):
+        for each, delegate, count in cases(files, phone.delegates, threads):
             row = BenchRow(
                 artifact=each.name,
                 sha256=each.sha256,
@@ -142,9 +142,10 @@ def _files(
     return [each for each in able if not names or each.name in names or each.precision in names]
 
 
-def _cases(
-    files: Sequence[Artifact], delegates: Sequence[Accelerator], threads: Sequence[int]
-) -> Iterator[tuple[Artifact, Accelerator, int]]:
+def cases[D: str](
+    files: Sequence[Artifact], delegates: Sequence[D], threads: Sequence[int]
+) -> Iterator[tuple[Artifact, D, int]]:
+    """What is timed of them, one after the other; threads are of the CPU alone."""
     for file in files:
         for delegate in delegates:
             for count in threads if delegate == "cpu" else (0,):

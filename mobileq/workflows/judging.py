@@ -28,7 +28,7 @@ class Judge:
     def require_right(self, target: Target, artifact: Artifact, found: Verification) -> None:
         """Raises VerificationError where the file is wrong."""
         if found.problems:
-            name = artifact.path.rpartition("/")[2]
+            name = artifact.file_name
             hint = sentence(remedy(target.info, artifact.recipe))
             if found.tolerance is not None:
                 engines = (

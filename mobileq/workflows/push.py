@@ -19,7 +19,6 @@ from mobileq.device.files import LocalFile, RemoteFolder
 from mobileq.device.listing import chosen
 from mobileq.device.phone import Phone
 from mobileq.errors import InputError
-from mobileq.hashing import file_digest
 from mobileq.manifest import MANIFEST_NAME
 from mobileq.page import Page, Told, megabytes, plural
 from mobileq.paths import StrPath
@@ -168,5 +167,4 @@ def _all_files(bundle: Bundle) -> list[LocalFile]:
         for name in names
     ]
     manifest = bundle.path / MANIFEST_NAME
-    size_bytes = manifest.stat().st_size
-    return [*files, LocalFile(MANIFEST_NAME, manifest, file_digest(manifest), size_bytes)]
+    return [*files, LocalFile.of(manifest, MANIFEST_NAME)]

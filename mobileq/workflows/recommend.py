@@ -69,7 +69,7 @@ def _measured(bundle: Bundle, validation: Validation | None) -> tuple[list[Candi
     """The files by what is known of them here, and what that comes from."""
     if validation is None:
         return candidates_of(bundle.manifest), "As verified when the bundle was made"
-    names = {each.name: Path(each.path).name for each in bundle.manifest.artifacts}
+    names = {each.name: each.file_name for each in bundle.manifest.artifacts}
     files = [
         msgspec.structs.replace(each, name=names.get(each.name, each.name))
         for each in validation.candidates

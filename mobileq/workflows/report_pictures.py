@@ -151,7 +151,7 @@ def compared_file(artifacts: Sequence[Artifact], shipped: str | None) -> Artifac
         artifacts,
         key=lambda each: (
             each.precision in _FLOAT,
-            each.path.rpartition("/")[2] != shipped,
+            each.file_name != shipped,
             _ORDER.index(each.precision),
         ),
     )

@@ -36,7 +36,7 @@ from mobileq.page import megabytes, plural
 from mobileq.paths import StrPath, model_name
 from mobileq.progress import Progress
 from mobileq.spec import Artifact, Sha256
-from mobileq.workflows.bench import bench
+from mobileq.workflows.bench import bench, cases
 from mobileq.workflows.convert import convert
 from mobileq.workflows.install import install
 from mobileq.workflows.on_phone import runs_there
@@ -99,13 +99,16 @@ class Shipping:
         self._bundle, self._project = output / model_name(model), output / "app"
         self._receipts = Receipts(output / _RECEIPTS)
         self._stages: list[ShipStage] = []
+        self._made: Sha256 | None = None
+        """Digest of the model files, which no stage but the first changes."""
         self._phone, self._without = _phone(options)
 
     def run(self) -> Shipped:
         """All stages."""
         self._stage("convert", self._convert)
+        self._made = _made(self._bundle)
         for name in STAGES[1:]:
-            if _made(self._bundle) is None or self._stages[0].state == "FAILED":
+            if self._made is None or self._stages[0].state == "FAILED":
                 self._left_out(name, "There is no bundle.")
             elif name in ON_PHONE and self._phone is None:
                 self._left_out(name, self._without)
@@ -113,7 +116,7 @@ class Shipping:
                 self._stage(name, getattr(self, f"_{name}"))
         return Shipped(
             output=str(self._output),
-            bundle=None if _made(self._bundle) is None else str(self._bundle),
+            bundle=None if self._made is None else str(self._bundle),
             app=str(self._project) if self._project.is_dir() else None,
             device=self._phone.serial if self._phone else None,
             stages=tuple(self._stages),
@@ -165,11 +168,7 @@ class Shipping:
         names = [each.name for each in self._runnable()]
         if not names:
             return ShipStage(name="push", state="left out", told="No file runs on a phone.")
-        done = push(
-            *(self._bundle, names),
-            **self._on_phone(),
-            progress=self._progress,
-        )
+        done = push(self._bundle, names, **self._on_phone(), progress=self._progress)
         told = f"{plural(len(done.sent), 'file')} sent ({megabytes(done.sent_bytes)})"
         is_right = not done.sent
         return _stage_of("push", is_right, "everything was there" if is_right else told)
@@ -181,7 +180,7 @@ class Shipping:
             return ShipStage(name="validate", state="left out", told=told)
         there = self._phone is not None and self._runnable() and not _kit_problem(options)
         asked = {
-            "made": _made(self._bundle),
+            "made": self._made,
             "images": samples,
             "annotations": options.annotations,
             "count": options.count,
@@ -226,11 +225,11 @@ class Shipping:
         problem = _kit_problem(options)
         if problem is not None:
             raise problem
-        cases = {
-            (each.name, delegate, threads)
-            for each in self._runnable()
-            for delegate in options.delegates
-            for threads in (options.threads if delegate == "cpu" else (0,))
+        wanted = {
+            (artifact.name, delegate, threads)
+            for artifact, delegate, threads in cases(
+                self._runnable(), options.delegates, options.threads
+            )
         }
         kept = {
             (row.artifact, row.delegate, row.threads)
@@ -238,7 +237,7 @@ class Shipping:
             if found.device.serial == self._phone.serial and found.runs >= options.runs
             for row in found.rows
         }
-        missing = sorted({artifact for artifact, *_ in cases - kept})
+        missing = sorted({artifact for artifact, *_ in wanted - kept})
         if missing:
             bench(
                 *(self._bundle, missing),
@@ -301,7 +300,7 @@ class Shipping:
 
     def _recommended(self) -> Recommendation | None:
         """By the phone's times, where it ran anything."""
-        if _made(self._bundle) is None:
+        if self._made is None:
             return None
         benches = self._benches()
         device = benches[0].device.serial if fastest_rows(newest_rows(benches)) else None

@@ -234,7 +234,7 @@ class _Measuring:
         manifest = self._bundle.manifest
         scores = [self._reference_scores()]
         for artifact in manifest.artifacts:
-            attempt = Attempt(artifact.target, artifact.precision, Path(artifact.path).name)
+            attempt = Attempt(artifact.target, artifact.precision, artifact.file_name)
             with failures.of(attempt), failures.at("run"):
                 model = self._as_asked(of_artifact(self._bundle.path, manifest.model, artifact))
                 found, answered = self._scores(model)

@@ -14,7 +14,6 @@ from mobileq.device.files import LocalFile, RemoteFolder
 from mobileq.device.libraries import same_abi
 from mobileq.device.phone import Phone, quoted
 from mobileq.errors import UsageError, VerificationError, unreadable
-from mobileq.hashing import file_digest
 from mobileq.logfile import log_path, logger
 from mobileq.progress import Progress
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
@@ -63,14 +62,14 @@ class Program:
                 f"Get the one for {next(iter(facts.abis), 'its processor')}.",
             )
         found = same_abi(libraries or self.path.parent, self.abi, _BESIDE, named=bool(libraries))
-        files = [_local(self.path, "program"), *(_local(each, each.name) for each in found)]
+        files = [
+            LocalFile.of(self.path, "program"),
+            *(LocalFile.of(each, each.name) for each in found),
+        ]
         folder = RemoteFolder(phone, FOLDER, progress)
         wanted = {each.name for each in files}
         folder.remove(each for each in folder.names() if each not in wanted)
-        intact = folder.intact(files)
-        missing = [each for each in files if not intact.get(each.name)]
-        folder.require_space(missing)
-        folder.send_all(missing, f"Sending {self.path.name} to {phone.serial}")
+        folder.bring(files, f"Sending {self.path.name} to {phone.serial}")
         return ProgramOnPhone(phone, self.kind)
 
 
@@ -108,7 +107,3 @@ class ProgramOnPhone:
 def _failed(reason: str, said: str) -> VerificationError:
     logger().error("%s:\n%s", reason, said[-100_000:])
     return VerificationError(reason, f"All that it printed is in {log_path()}.")
-
-
-def _local(path: Path, name: str) -> LocalFile:
-    return LocalFile(name, path, file_digest(path), path.stat().st_size)

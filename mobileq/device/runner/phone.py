@@ -14,7 +14,6 @@ from mobileq.device.phone import Phone, quoted
 from mobileq.device.runner.kit import JAR, Kit
 from mobileq.device.runner.remote import RunnerPlace
 from mobileq.errors import DeviceError, UsageError
-from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 
 FOLDER = f"{TEMPORARY}/mobileq-runner"
@@ -45,7 +44,7 @@ def place_on(
     name = f"{facts.model or 'phone'} ({phone.serial})"
     abi = _abi(kit, facts, name)
     folder = RemoteFolder(phone, FOLDER, progress)
-    files = [_local(kit.jar, JAR)]
+    files = [LocalFile.of(kit.jar, JAR)]
     own = [
         path
         for target, given in (libraries or {}).items()
@@ -59,12 +58,8 @@ def place_on(
                 "Take one that was built for such pages; of TensorFlow Lite, make the runner again "
                 "with LiteRT 1.4 or later: mobileq runner build --aar ...",
             )
-        files.append(_local(path, f"{abi}/{path.name}"))
-    intact = folder.intact(files)
-    missing = [each for each in files if not intact.get(each.name)]
-    if missing:
-        folder.require_space(missing)
-    folder.send_all(missing, f"Sending the runner to {phone.serial}")
+        files.append(LocalFile.of(path, f"{abi}/{path.name}"))
+    folder.bring(files, f"Sending the runner to {phone.serial}")
     return RunnerPlace(
         name=name,
         command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle, bool(own)))),
@@ -96,10 +91,6 @@ def _abi(kit: Kit, facts: DeviceFacts, name: str) -> str:
         f"{', '.join(kit.abis)}.",
         "Make the runner again with an .aar that has one: mobileq runner build --aar ...",
     )
-
-
-def _local(path: Path, name: str) -> LocalFile:
-    return LocalFile(name, path, file_digest(path), path.stat().st_size)
 
 
 def _script(facts: DeviceFacts, abi: str, bundle: str, has_own: bool) -> str:

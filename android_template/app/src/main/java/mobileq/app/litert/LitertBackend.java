@@ -33,15 +33,11 @@ final class LitertBackend implements Backend {
         this.on = on;
         this.inputs = model.createInputBuffers();
         this.outputs = model.createOutputBuffers();
-        if (inputs.size() != pipeline.inputs().size()
-                || outputs.size() != pipeline.outputs().size()) {
+        try {
+            pipeline.check(inputs.size(), outputs.size());
+        } catch (BundleException error) {
             closeBuffers();
-            throw new BundleException(
-                    "The model file does not belong to its manifest: it has "
-                            + inputs.size()
-                            + " inputs and "
-                            + outputs.size()
-                            + " outputs.");
+            throw error;
         }
         for (Tensor output : pipeline.outputs()) {
             boolean isWide = output.type() == ElementType.INT32 || output.type() == ElementType.INT64;
@@ -64,7 +60,7 @@ final class LitertBackend implements Backend {
                 read(outputs.get(i), wanted.get(i), gathered.get(i));
             }
         } catch (LiteRtException | RuntimeException error) {
-            throw new BackendException(brief(error), error);
+            throw BackendException.of(error);
         }
     }
 
@@ -152,13 +148,5 @@ final class LitertBackend implements Backend {
         if (environment != null) {
             environment.close();
         }
-    }
-
-    /** The first line of what was thrown. */
-    static String brief(Throwable error) {
-        String message = error.getMessage();
-        String text = message == null ? error.getClass().getSimpleName() : message;
-        int end = text.indexOf('\n');
-        return end < 0 ? text : text.substring(0, end);
     }
 }

@@ -98,7 +98,7 @@ public final class LitertRuntime implements ModelRuntime {
             isOpen = true;
             return backend;
         } catch (LiteRtException | RuntimeException | LinkageError error) {
-            throw new BackendException(LitertBackend.brief(error), error);
+            throw BackendException.of(error);
         } finally {
             if (!isOpen) {
                 LitertBackend.close(model);

@@ -54,7 +54,7 @@ final class TfliteBackend implements Backend {
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex);
         } catch (RuntimeException error) {
-            throw new BackendException(brief(error), error);
+            throw BackendException.of(error);
         }
         for (int i = 0; i < outputs.length; i++) {
             wanted.get(i).readFrom(outputs[i]);
@@ -79,13 +79,5 @@ final class TfliteBackend implements Backend {
         if (delegate != null) {
             delegate.close();
         }
-    }
-
-    /** The first line of what was thrown. */
-    static String brief(Throwable error) {
-        String message = error.getMessage();
-        String text = message == null ? error.getClass().getSimpleName() : message;
-        int end = text.indexOf('\n');
-        return end < 0 ? text : text.substring(0, end);
     }
 }

@@ -76,7 +76,7 @@ public final class TfliteRuntime implements ModelRuntime {
             isOpen = true;
             return backend;
         } catch (RuntimeException | LinkageError error) {
-            throw new BackendException(TfliteBackend.brief(error), error);
+            throw BackendException.of(error);
         } finally {
             if (!isOpen) {
                 TfliteBackend.close(interpreter, delegate);
@@ -128,14 +128,7 @@ public final class TfliteRuntime implements ModelRuntime {
     private static void check(Interpreter interpreter, Pipeline pipeline) throws BundleException {
         int inputs = interpreter.getInputTensorCount();
         int outputs = interpreter.getOutputTensorCount();
-        if (inputs != pipeline.inputs().size() || outputs != pipeline.outputs().size()) {
-            throw new BundleException(
-                    "The model file does not belong to its manifest: it has "
-                            + inputs
-                            + " inputs and "
-                            + outputs
-                            + " outputs.");
-        }
+        pipeline.check(inputs, outputs);
         for (int i = 0; i < inputs; i++) {
             check(pipeline.inputs().get(i), interpreter.getInputTensor(i));
         }

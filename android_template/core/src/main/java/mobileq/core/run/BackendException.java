@@ -11,4 +11,17 @@ public final class BackendException extends Exception {
     public BackendException(String message, Throwable cause) {
         super(message, cause);
     }
+
+    /**
+     * Of what a runtime threw, with the first line of what that says.
+     *
+     * @param thrown By the runtime.
+     * @return The same for the screen.
+     */
+    public static BackendException of(Throwable thrown) {
+        String message = thrown.getMessage();
+        String text = message == null ? thrown.getClass().getSimpleName() : message;
+        int end = text.indexOf('\n');
+        return new BackendException(end < 0 ? text : text.substring(0, end), thrown);
+    }
 }

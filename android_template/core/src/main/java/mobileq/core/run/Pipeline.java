@@ -119,6 +119,24 @@ public final class Pipeline {
     }
 
     /**
+     * Holds how many tensors a loaded file has against the manifest.
+     *
+     * @param found Inputs that it has.
+     * @param given Outputs.
+     * @throws BundleException The manifest has others.
+     */
+    public void check(int found, int given) throws BundleException {
+        if (found != inputs().size() || given != outputs().size()) {
+            throw new BundleException(
+                    "The model file does not belong to its manifest: it has "
+                            + found
+                            + " inputs and "
+                            + given
+                            + " outputs.");
+        }
+    }
+
+    /**
      * Holds what a loaded file says of one of its tensors against the manifest.
      *
      * @param tensor What the manifest says.
