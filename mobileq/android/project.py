@@ -19,7 +19,7 @@ from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, seal, to_json
 from mobileq.paths import StrPath
 from mobileq.regular_file import read_regular
-from mobileq.spec import Artifact, ModelSpec, readings
+from mobileq.spec import Artifact, ModelSpec
 from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
@@ -200,12 +200,6 @@ def _require_readable(model: ModelSpec) -> None:
             f"{model.name} takes {model.batch} pictures at a time; the app has one.",
             "Export the model with a batch of 1, and convert it again.",
         )
-    for reading in readings(model).values():
-        if reading.unshown:
-            raise InputError(
-                f"{model.name} {reading.unshown}, which the app can't show.",
-                "Export a model for each, and make an app of one of them.",
-            )
     if model.task not in TASK_VIEWS:
         raise InputError(
             f"What the outputs of {model.name} mean is not known: the app could not show them.",

@@ -96,11 +96,6 @@ class ReadingSpec(Spec, frozen=True, kw_only=True):
         """Why a scale for all values of an output loses some, as the end of a sentence."""
         return None
 
-    @property
-    def unshown(self) -> str | None:
-        """What the app can't show of it, as the end of a sentence about the model."""
-        return None
-
     def meanings(self, outputs: tuple[TensorSpec, ...]) -> Mapping[str, Meaning]:
         """By the outputs' names; empty where no other format has words for them."""
         return {}

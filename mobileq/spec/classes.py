@@ -56,11 +56,6 @@ class ClassesSpec(ReadingSpec, frozen=True, kw_only=True, omit_defaults=True):
         told = (f"{each.name} {each.class_count}, {_read(each.values)}" for each in self.heads)
         return f"Classes: {'; '.join(told)}"
 
-    @property
-    def unshown(self) -> str | None:
-        """See `ReadingSpec`."""
-        return f"answers {len(self.heads)} questions at once" if len(self.heads) > 1 else None
-
     def meanings(self, outputs: tuple[TensorSpec, ...]) -> Mapping[str, Meaning]:
         """See `ReadingSpec`."""
         heads = heads_of(self, outputs)

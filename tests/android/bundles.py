@@ -78,15 +78,21 @@ def _artifact(model: ModelSpec, target: str, path: str, content: bytes) -> Artif
     )
 
 
-def colours_model() -> onnx.ModelProto:
-    """A classifier that tells what colour a picture has, 32x32: probabilities of six classes."""
+def colours_model(*, lights: bool = False) -> onnx.ModelProto:
+    """A classifier that tells what colour a picture has, 32x32: probabilities of six classes; with
+    `lights` also, in an output of its own, whether it is dim or lit."""
+    outputs, light = "float[1,6] y", ""
+    if lights:
+        outputs += ", float[1,2] light"
+        light = "l = Gemm<transB=1>(f, v) light = Softmax(l)"
     return onnx.parser.parse_model(
-        """<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => (float[1,6] y)
-        <float[6,3] w = {6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3},
-         float[6] b = {0, 0, 0, 0, 3, -3}> {
+        f"""<ir_version: 8, opset_import: ["": 17]> colours (float[1,3,32,32] x) => ({outputs})
+        <float[6,3] w = {{6, -3, -3, -3, 6, -3, -3, -3, 6, 3, 3, -6, -3, -3, -3, 3, 3, 3}},
+         float[6] b = {{0, 0, 0, 0, 3, -3}}, float[2,3] v = {{-1, -1, -1, 1, 1, 1}}> {{
             p = GlobalAveragePool(x)
             f = Flatten(p)
             z = Gemm<transB=1>(f, w, b)
             y = Softmax(z)
-        }"""
+            {light}
+        }}"""
     )

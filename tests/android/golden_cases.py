@@ -7,46 +7,30 @@ and `output-N.bin` in the file's type and order of axes.
 from __future__ import annotations
 
 import itertools
-import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mobileq.manifest import BundleManifest, FileEntry, RunInfo, SourceInfo, seal, to_json
+from mobileq.manifest import BundleManifest
 from mobileq.spec import (
-    Artifact,
     ModelSpec,
     PreprocessSpec,
-    QuantParams,
-    QuantRecipe,
     ResizeMode,
     TensorSpec,
 )
-from mobileq.spec.classes import ClassesSpec
-from mobileq.spec.decode import DecodeSpec
-from mobileq.tasks.classify.classes import SHOWN, rows_of, top_classes
-from mobileq.tasks.detect.detections import Detections
+from mobileq.spec.classes import ClassesSpec, ClassHead
+from mobileq.tasks.classify.classes import SHOWN, answers_of, rows_of, top_classes
 from mobileq.tasks.detect.nms import Thresholds
 from mobileq.tasks.detect.postprocess import postprocess
-from mobileq.vision.preprocess import dequantize, preprocess, quantize
+from mobileq.vision.preprocess import preprocess
 
+from .golden_folder import View, as_seen, as_stored, boxes, bundle_of, framed, write_folder
 from .golden_heads import HEIGHT, WIDTH, Head, box_rows, decoded, heads, names, ssd
 
 NHWC = (0, 2, 3, 1)
-
-
-@dataclass(frozen=True)
-class View:
-    """How a frame is stored and which part of it counts."""
-
-    width: int
-    height: int
-    padding: int
-    rotation: int
-    crop: tuple[int, int, int, int]
 
 
 VIEWS = (
@@ -129,6 +113,10 @@ def write_cases(folder: Path, seed: int = 7) -> int:
                 name = f"classes-{values or 'plain'}-{dtype}-{view.rotation}"
                 write_classes(folder / name, spec, dtype, view, values)
                 count += 1
+    for dtype in ("float32", "int8", "uint8"):
+        for view in VIEWS:
+            write_heads(folder / f"heads-{dtype}-{view.rotation}", dtype, view)
+            count += 1
     return count
 
 
@@ -188,7 +176,7 @@ def write_classes(
     input_spec, stored_input = as_stored("image", tensor, dtype, None)
     output_spec, stored = as_stored("scores", scores, dtype, None)
     seen = as_seen(output_spec, stored)[0]
-    best = np.argsort(-seen, kind="stable")[:5]
+    best = np.argsort(-seen, kind="stable")[:SHOWN]
     assert len(set(seen[best])) < len(best)
     told = seen[best]
     classes = None
@@ -197,29 +185,61 @@ def write_classes(
         (answer,) = top_classes(classes, rows_of(classes, seen[None]))
         assert list(answer.class_id[:SHOWN]) == list(best)
         told = answer.probability[:SHOWN]
-    model = ModelSpec(
-        name="golden",
-        task="classify",
-        family=None,
-        inputs=(TensorSpec(name="image", shape=spec.tensor_shape(), dtype="float32"),),
-        outputs=(TensorSpec(name="scores", shape=scores.shape, dtype="float32"),),
-        preprocess=spec,
-        classes=classes,
-        labels=names(scores.size),
-    )
-    manifest = bundle_of(model, (input_spec,), (output_spec,))
+    manifest = classifier(spec, input_spec, (output_spec,), classes, scores.size)
     answers = [[int(at), float(score)] for at, score in zip(best, told, strict=True)]
     listed = {"classes": [answers]}
     write_folder(folder, manifest, pixels, view, stored_input, [stored], listed)
 
 
-def framed(view: View) -> tuple[np.ndarray, np.ndarray]:
-    """A frame of noise (uint8 [H, W, 3]), and the part of it that counts."""
-    pixels = np.random.default_rng(view.width).integers(
-        0, 256, (view.height, view.width, 3), dtype=np.uint8
+def write_heads(folder: Path, dtype: str, view: View) -> None:
+    """A classifier's that answers two questions, with outputs in another order than its heads."""
+    numbers = np.random.default_rng(view.width + 1)
+    found = {"age": numbers.normal(0, 3, (1, 30)), "kind": numbers.uniform(0, 1, (1, 4))}
+    classes = ClassesSpec(
+        class_count=34,
+        heads=(
+            ClassHead(name="what", output="kind", class_count=4, values="probabilities"),
+            ClassHead(name="how old", output="age", class_count=30, values="logits"),
+        ),
     )
-    left, top, width, height = view.crop
-    return pixels, np.ascontiguousarray(pixels[top : top + height, left : left + width])
+    spec = PREPROCESS[0]
+    pixels, part = framed(view)
+    tensor, _ = preprocess(part, spec, rotation=view.rotation)
+    input_spec, stored_input = as_stored("image", tensor, dtype, None)
+    outputs = {
+        name: as_stored(name, values.astype(np.float32), dtype, None)
+        for name, values in found.items()
+    }
+    seen = {name: as_seen(output, stored) for name, (output, stored) in outputs.items()}
+    (answer,) = answers_of(classes.heads, seen, None)
+    specs = tuple(output for output, _ in outputs.values())
+    manifest = classifier(spec, input_spec, specs, classes, 34)
+    listed = [[[int(at), float(p)] for at, p in best.within(SHOWN)] for best in answer]
+    stored = [stored for _, stored in outputs.values()]
+    write_folder(folder, manifest, pixels, view, stored_input, stored, {"classes": listed})
+
+
+def classifier(
+    spec: PreprocessSpec,
+    image: TensorSpec,
+    outputs: tuple[TensorSpec, ...],
+    classes: ClassesSpec | None,
+    count: int,
+) -> BundleManifest:
+    """A bundle with one file, of a model whose own tensors are float."""
+    model = ModelSpec(
+        name="golden",
+        task="classify",
+        family=None,
+        inputs=(TensorSpec(name="image", shape=spec.tensor_shape(), dtype="float32"),),
+        outputs=tuple(
+            TensorSpec(name=each.name, shape=each.shape, dtype="float32") for each in outputs
+        ),
+        preprocess=spec,
+        classes=classes,
+        labels=names(count),
+    )
+    return bundle_of(model, (image,), outputs)
 
 
 def write_case(
@@ -252,80 +272,6 @@ def write_case(
     write_folder(folder, manifest, pixels, view, stored_input, stored_outputs, answer)
 
 
-def boxes(found: Detections) -> dict[str, object]:
-    """A detector's answer, in pixels of the whole frame."""
-    listed = [
-        [*map(float, box), float(score), float(class_id)]
-        for box, score, class_id in zip(found.xyxy, found.score, found.class_id, strict=True)
-    ]
-    return {"detections": [listed]}
-
-
-def write_folder(
-    folder: Path,
-    manifest: BundleManifest,
-    pixels: np.ndarray,
-    view: View,
-    stored_input: np.ndarray,
-    stored_outputs: Sequence[np.ndarray],
-    answer: Mapping[str, object],
-    artifact: int = 0,
-) -> None:
-    """One case; `pixels` is RGB, and `answer` what Python makes of the outputs."""
-    folder.mkdir(parents=True)
-    opacity = np.random.default_rng(7).integers(0, 256, (*pixels.shape[:2], 1), np.uint8)
-    rows = np.concatenate([pixels, opacity], axis=2).reshape(view.height, -1)
-    rows = np.pad(rows, ((0, 0), (0, view.padding)), constant_values=99)
-    (folder / "frame.bin").write_bytes(rows.tobytes())
-    (folder / "input.bin").write_bytes(stored_input.tobytes())
-    for position, stored in enumerate(stored_outputs):
-        (folder / f"output-{position}.bin").write_bytes(stored.tobytes())
-    (folder / "manifest.json").write_bytes(to_json(manifest))
-    case = {
-        "artifact": artifact,
-        "width": view.width,
-        "height": view.height,
-        "row_stride": rows.shape[1],
-        "rotation": view.rotation,
-        "crop": view.crop,
-        **answer,
-    }
-    (folder / "case.json").write_text(json.dumps(case))
-
-
-def as_seen(spec: TensorSpec, stored: np.ndarray) -> np.ndarray:
-    """What a file's output means, in the model's order of axes."""
-    seen = dequantize(stored, spec.quant) if spec.quant else stored
-    return seen.transpose(np.argsort(spec.permutation)) if spec.permutation else seen
-
-
-def as_stored(
-    name: str, array: np.ndarray, dtype: str, order: tuple[int, ...] | None
-) -> tuple[TensorSpec, np.ndarray]:
-    """What a file would declare for the array, and hold: its type and its order of axes."""
-    stored = np.ascontiguousarray(array.transpose(order) if order else array)
-    quant = None
-    if dtype != "float32":
-        quant = quant_of(array, dtype)
-        stored = quantize(stored, quant, dtype)
-    spec = TensorSpec(
-        name=name,
-        artifact_name=f"file_{name}",
-        shape=stored.shape,
-        dtype=dtype,
-        quant=quant,
-        permutation=order,
-    )
-    return spec, stored
-
-
-def quant_of(array: np.ndarray, dtype: str) -> QuantParams:
-    low, high = min(float(array.min()), 0.0), float(array.max())
-    scale = float(np.float32((high - low) / 255))
-    lowest = np.iinfo(dtype).min
-    return QuantParams(scale=(scale,), zero_point=(int(lowest + round(-low / scale)),))
-
-
 def bundle_manifest(
     spec: PreprocessSpec,
     head: Head,
@@ -349,32 +295,3 @@ def bundle_manifest(
         labels=names(head.decode.class_count),
     )
     return bundle_of(model, inputs, outputs, head.decode if is_raw else None)
-
-
-def bundle_of(
-    model: ModelSpec,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-    raw: DecodeSpec | None = None,
-) -> BundleManifest:
-    """With one artifact; `raw` is its head where the model's own is another."""
-    artifact = Artifact(
-        target="tflite",
-        precision="int8",
-        path="models/golden-int8.tflite",
-        sha256="0" * 64,
-        size_bytes=1,
-        inputs=inputs,
-        outputs=outputs,
-        recipe=QuantRecipe(precision="int8", head="raw" if raw else "decoded"),
-        decode=raw,
-    )
-    return seal(
-        BundleManifest(
-            model=model,
-            source=SourceInfo(file_name="m.onnx", sha256="0" * 64, opset=17, size_bytes=1),
-            artifacts=(artifact,),
-            run=RunInfo(created="2026-01-01T00:00:00+00:00"),
-            files={artifact.path: FileEntry(sha256="0" * 64, size_bytes=1)},
-        )
-    )

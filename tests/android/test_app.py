@@ -26,7 +26,7 @@ from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import preprocess
 from tests.android import jvm
 from tests.android.bundles import colours_model
-from tests.android.golden_cases import boxes
+from tests.android.golden_folder import boxes
 from tests.android.rendered import NAMESPACE, Project, compile_app, link_resources, render
 
 pytestmark = [
@@ -99,13 +99,25 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
 
 
 @pytest.fixture(scope="module")
-def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The bundle of a model that tells what colour a picture has, and what it says of the photo."""
+def classifiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+    """Assets with the bundle of a model that tells what colour a picture has, and of one that tells
+    its light beside that; and what each says of the photo."""
+    lights = ["dim", "lit"]
+    return {
+        "classifier": _classifier(tmp_path_factory, colours_model(), COLOURS),
+        "heads": _classifier(tmp_path_factory, colours_model(lights=True), COLOURS + lights),
+    }
+
+
+COLOURS = ["red", "green", "blue", "yellow", "dark", "bright"]
+
+
+def _classifier(
+    tmp_path_factory: pytest.TempPathFactory, model: onnx.ModelProto, names: list[str]
+) -> tuple[Path, str]:
     from mobileq.__main__ import main
 
     folder = tmp_path_factory.mktemp("colours")
-    model = colours_model()
-    names = ["red", "green", "blue", "yellow", "dark", "bright"]
     onnx.helper.set_model_props(model, {"task": "classify", "names": repr(names)})
     onnx.save(model, folder / "colours.onnx")
     arguments = ["convert", str(folder / "colours.onnx"), "-o", str(folder / "assets" / "bundle")]
@@ -120,11 +132,16 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         folder / "assets" / "bundle" / artifact.path, artifact.inputs, artifact.outputs
     )
     tensor, _ = preprocess(read_image(PHOTO), manifest.model.preprocess)
-    scores = next(iter(runner.run({"x": tensor}).values()))[0]
+    outputs = runner.run({"x": tensor})
     runner.close()
-    best = np.argsort(-scores)[:5]
-    assert min(-np.diff(scores[best])) > 0.005
-    return folder / "assets", ", ".join(f"{names[at]} {scores[at]:.4f}" for at in best)
+    told, first = [], 0
+    for name in (each.name for each in manifest.model.outputs):
+        scores, head = outputs[name][0], f"{name}: " if len(outputs) > 1 else ""
+        best = np.argsort(-scores)[:5]
+        assert min(-np.diff(scores[best])) > 0.005
+        told += [f"{head}{names[first + at]} {scores[at]:.4f}" for at in best]
+        first += len(scores)
+    return folder / "assets", ", ".join(told)
 
 
 @dataclass(frozen=True)
@@ -200,7 +217,7 @@ def results(
     app: App,
     frames: Path,
     demo_bundle: Path,
-    colours: tuple[Path, str],
+    classifiers: dict[str, tuple[Path, str]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
     """What each class of tests said, in the app with its bundle and with changed ones."""
@@ -215,10 +232,9 @@ def results(
         assert manifest.read_text() != text
         case = _write_case(folder / name, app, "BrokenBundleTest", assets, expected=expected)
         cases[name] = case
-    assets, said_by_python = colours
-    cases["classifier"] = _write_case(
-        folder / "classifier", app, "ClassifierTest", assets, expected=said_by_python
-    )
+    for name, (assets, said_by_python) in classifiers.items():
+        wanted = {"expected": said_by_python, "case": name}
+        cases[name] = _write_case(folder / name, app, "ClassifierTest", assets, **wanted)
     done = _run_tests(app.tests, app.runtime, cases.values(), frames, folder)
     said = {name: path / "result.txt" for name, path in cases.items()}
     return {name: path.read_text() if path.exists() else done for name, path in said.items()}
@@ -291,8 +307,9 @@ def test_the_app_finds_and_draws_what_python_finds(name: str, results: dict[str,
     assert results[name] == f"{count} ran", results[name][:8000]
 
 
-def test_a_classifier_lists_what_python_says_and_has_no_sliders(results: dict[str, str]):
-    assert results["classifier"] == "1 ran", results["classifier"][:4000]
+@pytest.mark.parametrize("name", ["classifier", "heads"])
+def test_a_classifier_lists_what_python_says_and_has_no_sliders(name: str, results: dict[str, str]):
+    assert results[name] == "1 ran", results[name][:4000]
 
 
 @pytest.mark.parametrize("name", BROKEN)

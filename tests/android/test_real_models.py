@@ -16,7 +16,7 @@ from mobileq.tasks.detect.postprocess import postprocess
 from mobileq.vision.image_file import read_image
 from mobileq.vision.preprocess import preprocess, quantize
 from tests.android import jvm
-from tests.android.golden_cases import View, as_seen, boxes, write_folder
+from tests.android.golden_folder import View, as_seen, boxes, write_folder
 
 pytestmark = [pytest.mark.real_model, pytest.mark.slow]
 

@@ -173,6 +173,3 @@ def test_each_head_has_classes_and_scores_of_its_own(
 
     told = mobileq.predict(bundle, known[0], artifact="int8", top=1)[0]
     assert [item.cells[0] for item in told.items] == ["colour: blue", "light: bright"]
-    options = mobileq.AndroidOptions(application_id="a.b", name="x", runtimes=("tflite",))
-    with pytest.raises(mobileq.InputError, match="answers 2 questions at once"):
-        mobileq.render_project(bundle, tmp_path / "app", options)

@@ -145,12 +145,17 @@ class GoldenTest {
         }
     }
 
-    private static void compare(Fields wanted, TopClasses best) throws Exception {
-        double[][] classes = wanted.nestedNumbers("classes")[0];
-        assertEquals(classes.length, best.count());
-        for (int rank = 0; rank < classes.length; rank++) {
-            assertEquals((int) classes[rank][0], best.classId(rank), "rank " + rank);
-            assertEquals(classes[rank][1], best.score(rank), SCORE, "rank " + rank);
+    private static void compare(Fields wanted, List<TopClasses> best) throws Exception {
+        double[][][] heads = wanted.nestedNumbers("classes");
+        assertEquals(heads.length, best.size());
+        for (int head = 0; head < heads.length; head++) {
+            double[][] classes = heads[head];
+            assertEquals(classes.length, best.get(head).count());
+            for (int rank = 0; rank < classes.length; rank++) {
+                String which = "head " + head + ", rank " + rank;
+                assertEquals((int) classes[rank][0], best.get(head).classId(rank), which);
+                assertEquals(classes[rank][1], best.get(head).score(rank), SCORE, which);
+            }
         }
     }
 

@@ -109,6 +109,18 @@ class PipelineTest {
     }
 
     @Test
+    void anOutputOfAHeadThatIsNotThereIsASentence() throws Exception {
+        Manifest manifest = written("heads-float32-0");
+        Artifact one = manifest.artifacts().get(0);
+        assertEquals(
+                "golden has no output 'kind'.",
+                refusal(
+                        manifest,
+                        with(one, one.inputs(), one.outputs().subList(0, 1)),
+                        new Classification()));
+    }
+
+    @Test
     void aClassifierWithoutAnOutputIsASentence() throws Exception {
         Manifest manifest = written("classes-plain-int8-0");
         Artifact one = manifest.artifacts().get(0);

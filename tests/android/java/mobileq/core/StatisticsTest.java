@@ -42,7 +42,7 @@ class StatisticsTest {
                 new Tensor(new TensorSpec("o", new int[] {1, 7}, "float32", null, null, null, null));
         float[] scores = {0.1f, Float.NaN, 0.4f, 0.1f, 0.4f, 0.9f, -3f};
         System.arraycopy(scores, 0, output.floats(), 0, scores.length);
-        TopClasses top = new TopClasses(4);
+        TopClasses top = new TopClasses(4, 0);
         top.read(output);
         int[] expected = {5, 2, 4, 0};
         assertEquals(expected.length, top.count());
@@ -50,16 +50,16 @@ class StatisticsTest {
             assertEquals(expected[rank], top.classId(rank));
             assertEquals(scores[expected[rank]], top.score(rank));
         }
-        new TopClasses(20).read(output);
+        new TopClasses(20, 0).read(output);
     }
 
     @Test
     void fewerClassesThanAskedForAreAll() throws Exception {
         Tensor output =
                 new Tensor(new TensorSpec("o", new int[] {2}, "float32", null, null, null, null));
-        TopClasses top = new TopClasses(5);
+        TopClasses top = new TopClasses(5, 3);
         top.read(output);
         assertEquals(2, top.count());
-        assertEquals(1, top.classId(1));
+        assertEquals(4, top.classId(1));
     }
 }

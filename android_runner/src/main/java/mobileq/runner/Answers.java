@@ -82,7 +82,7 @@ interface Answers {
         }
     }
 
-    /** The best classes, best first. */
+    /** The best classes, best first, head by head. */
     final class Classes implements Answers {
         private final Classification classification = new Classification();
 
@@ -93,13 +93,18 @@ interface Answers {
 
         @Override
         public Map<String, Values> latest() {
-            TopClasses best = classification.best();
-            int count = best.count();
+            int count = 0;
+            for (TopClasses best : classification.best()) {
+                count += best.count();
+            }
             float[] scores = new float[count];
             int[] classIds = new int[count];
-            for (int rank = 0; rank < count; rank++) {
-                scores[rank] = best.score(rank);
-                classIds[rank] = best.classId(rank);
+            int at = 0;
+            for (TopClasses best : classification.best()) {
+                for (int rank = 0; rank < best.count(); rank++, at++) {
+                    scores[at] = best.score(rank);
+                    classIds[at] = best.classId(rank);
+                }
             }
             Map<String, Values> arrays = new LinkedHashMap<>();
             arrays.put("scores", Values.of(scores, count, count));

@@ -7,17 +7,21 @@ import android.graphics.Matrix;
 import android.graphics.Paint;
 import android.text.TextPaint;
 import android.text.TextUtils;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import mobileq.app.AnswerView;
 import mobileq.app.R;
 import mobileq.core.classify.Classification;
 import mobileq.core.classify.TopClasses;
 import mobileq.core.manifest.ModelSpec;
+import mobileq.core.manifest.classes.ClassHead;
 import mobileq.core.run.Task;
 
 /**
- * Lists the best classes at the bottom of the picture, the best one first; where they have
- * probabilities, behind each a bar across the whole width for 1.
+ * Lists the best classes at the bottom of the picture, head by head, the best one first; where they
+ * have probabilities, behind each a bar across the whole width for 1.
  */
 public final class ClassesView extends AnswerView {
     private static final float TEXT_SP = 16;
@@ -25,7 +29,8 @@ public final class ClassesView extends AnswerView {
 
     private final ModelSpec model;
     private final Classification classification = new Classification();
-    private final TopClasses best = new TopClasses(Classification.MOST);
+    private final List<TopClasses> best = new ArrayList<>();
+    private final List<ClassHead> heads;
     private final Paint shade = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final Paint bar = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
@@ -39,6 +44,7 @@ public final class ClassesView extends AnswerView {
     public ClassesView(Context context, ModelSpec model) {
         super(context);
         this.model = model;
+        heads = model.classes() == null ? Collections.emptyList() : model.classes().heads();
         padding = pixels(PADDING_DP);
         corner = padding / 2;
         shade.setColor(context.getColor(R.color.shade));
@@ -54,60 +60,89 @@ public final class ClassesView extends AnswerView {
 
     @Override
     protected void take() {
-        best.copyFrom(classification.best());
+        List<TopClasses> found = classification.best();
+        while (best.size() < found.size()) {
+            best.add(new TopClasses(Classification.MOST, 0));
+        }
+        for (int head = 0; head < found.size(); head++) {
+            best.get(head).copyFrom(found.get(head));
+        }
     }
 
     @Override
     protected void forget() {
-        best.clear();
+        best.forEach(TopClasses::clear);
     }
 
     @Override
     protected void drawAnswer(Canvas canvas, Matrix toView) {
-        if (best.count() == 0) {
+        float line = text.getFontSpacing() + corner;
+        int most = most((int) ((getHeight() - covered().bottom - 3 * padding) / line));
+        int lines = 0;
+        for (TopClasses each : best) {
+            lines += Math.min(most, each.count());
+        }
+        if (lines == 0) {
             return;
         }
-        float line = text.getFontSpacing() + corner;
-        float top = getHeight() - best.count() * line - 2 * padding;
+        float top = getHeight() - lines * line - 2 * padding;
         canvas.drawRoundRect(
                 padding, top - padding, getWidth() - padding, getHeight() - padding,
                 padding, padding, shade);
         float y = top + padding - text.ascent();
-        for (int rank = 0; rank < best.count(); rank++, y += line) {
-            if (model.classes() != null) {
-                float share = Math.max(0, Math.min(1, best.score(rank)));
-                float upper = y + text.ascent();
-                float start = 2 * padding;
-                float end = start + share * (getWidth() - 4 * padding);
-                canvas.drawRoundRect(start, upper, end, upper + text.getFontSpacing(), corner, corner, bar);
+        for (int head = 0; head < best.size(); head++) {
+            int shown = Math.min(most, best.get(head).count());
+            for (int rank = 0; rank < shown; rank++, y += line) {
+                drawLine(canvas, head, rank, y);
             }
-            String score = score(rank);
-            float scoreWidth = text.measureText(score);
-            float room = getWidth() - scoreWidth - 7 * padding;
-            CharSequence label =
-                    TextUtils.ellipsize(label(rank), text, room, TextUtils.TruncateAt.END);
-            canvas.drawText(label, 0, label.length(), 3 * padding, y, text);
-            canvas.drawText(score, getWidth() - 3 * padding - scoreWidth, y, text);
         }
+    }
+
+    /** How many classes of each head there is room for: at least the best one. */
+    private int most(int lines) {
+        return Math.max(1, Math.min(Classification.MOST, lines / Math.max(1, best.size())));
+    }
+
+    private void drawLine(Canvas canvas, int head, int rank, float y) {
+        if (model.classes() != null) {
+            float share = Math.max(0, Math.min(1, best.get(head).score(rank)));
+            float upper = y + text.ascent();
+            float start = 2 * padding;
+            float end = start + share * (getWidth() - 4 * padding);
+            canvas.drawRoundRect(
+                    start, upper, end, upper + text.getFontSpacing(), corner, corner, bar);
+        }
+        String score = score(head, rank);
+        float scoreWidth = text.measureText(score);
+        float room = getWidth() - scoreWidth - 7 * padding;
+        CharSequence label =
+                TextUtils.ellipsize(label(head, rank), text, room, TextUtils.TruncateAt.END);
+        canvas.drawText(label, 0, label.length(), 3 * padding, y, text);
+        canvas.drawText(score, getWidth() - 3 * padding - scoreWidth, y, text);
     }
 
     @Override
     protected CharSequence told() {
         StringBuilder list = new StringBuilder();
-        for (int rank = 0; rank < best.count(); rank++) {
-            list.append(rank == 0 ? "" : ", ").append(label(rank)).append(' ').append(score(rank));
+        for (int head = 0; head < best.size(); head++) {
+            for (int rank = 0; rank < best.get(head).count(); rank++) {
+                list.append(list.length() == 0 ? "" : ", ").append(label(head, rank));
+                list.append(' ').append(score(head, rank));
+            }
         }
-        return best.count() == 0 ? "" : getResources().getString(R.string.best_classes, list);
+        return list.length() == 0 ? "" : getResources().getString(R.string.best_classes, list);
     }
 
-    private String label(int rank) {
-        return model.label(best.classId(rank));
+    private String label(int head, int rank) {
+        String label = model.label(best.get(head).classId(rank));
+        return heads.size() > 1 ? heads.get(head).name() + ": " + label : label;
     }
 
     /** Values that are no probabilities stay as they are. */
-    private String score(int rank) {
+    private String score(int head, int rank) {
+        float score = best.get(head).score(rank);
         return model.classes() == null
-                ? String.format(Locale.getDefault(), "%.3f", best.score(rank))
-                : getResources().getString(R.string.percent, Math.round(100 * best.score(rank)));
+                ? String.format(Locale.getDefault(), "%.3f", score)
+                : getResources().getString(R.string.percent, Math.round(100 * score));
     }
 }

@@ -1,50 +1,90 @@
 package mobileq.core.classify;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
+import mobileq.core.manifest.classes.ClassHead;
 import mobileq.core.manifest.classes.ClassValues;
 import mobileq.core.manifest.classes.ClassesSpec;
 import mobileq.core.run.Reader;
 import mobileq.core.run.Task;
 import mobileq.core.tensor.Tensor;
 
-/** Telling which class a picture is of. */
+/** Telling which class a picture is of, or which of several kinds. */
 public final class Classification implements Task {
-    /** So many classes are told, the best. */
+    /** So many classes are told of each head, the best. */
     public static final int MOST = 5;
 
-    private final TopClasses best = new TopClasses(MOST);
+    private List<TopClasses> best = Collections.emptyList();
 
     @Override
     public Reader reader(Manifest manifest, Artifact artifact, List<Tensor> outputs)
             throws BundleException {
+        String model = manifest.model().name();
         if (outputs.isEmpty()) {
-            throw new BundleException(manifest.model().name() + " has no output to read.");
+            throw new BundleException(model + " has no output to read.");
         }
-        Tensor values = outputs.get(0);
-        ClassesSpec spec = manifest.model().classes();
-        if (spec != null && values.spec().elementCount() != spec.classCount()) {
-            throw new BundleException(
-                    manifest.model().name()
-                            + " gives "
-                            + values.spec().elementCount()
-                            + " values where its manifest has "
-                            + spec.classCount()
-                            + " classes.");
+        List<TopClasses> found = new ArrayList<>();
+        List<Reader> readers = new ArrayList<>();
+        int first = 0;
+        for (ClassHead head : heads(manifest.model().classes(), outputs.get(0))) {
+            Tensor values = output(model, head, outputs);
+            TopClasses top = new TopClasses(MOST, first);
+            boolean isLogits = head.values() == ClassValues.LOGITS;
+            found.add(top);
+            readers.add(
+                    (letterbox, frame) -> {
+                        top.read(values);
+                        if (isLogits) {
+                            top.softmax(values);
+                        }
+                    });
+            first += head.classCount();
         }
-        boolean isLogits = spec != null && spec.values() == ClassValues.LOGITS;
+        best = Collections.unmodifiableList(found);
         return (letterbox, frame) -> {
-            best.read(values);
-            if (isLogits) {
-                best.softmax(values);
+            for (int head = 0; head < readers.size(); head++) {
+                readers.get(head).read(letterbox, frame);
             }
         };
     }
 
-    /** The best classes of the latest picture; on the thread that reads. */
-    public TopClasses best() {
+    /** All that are read; where nobody knows what the values are, they are told as they are. */
+    private static List<ClassHead> heads(ClassesSpec spec, Tensor one) {
+        if (spec != null && !spec.heads().isEmpty()) {
+            return spec.heads();
+        }
+        String name = one.spec().name();
+        int count = spec == null ? one.spec().elementCount() : spec.classCount();
+        ClassValues values = spec == null ? ClassValues.PROBABILITIES : spec.values();
+        return Collections.singletonList(new ClassHead(name, name, count, values));
+    }
+
+    private static Tensor output(String model, ClassHead head, List<Tensor> outputs)
+            throws BundleException {
+        for (Tensor output : outputs) {
+            if (!output.spec().name().equals(head.output())) {
+                continue;
+            }
+            if (output.spec().elementCount() != head.classCount()) {
+                throw new BundleException(
+                        model
+                                + " gives "
+                                + output.spec().elementCount()
+                                + " values where its manifest has "
+                                + head.classCount()
+                                + " classes.");
+            }
+            return output;
+        }
+        throw new BundleException(model + " has no output '" + head.output() + "'.");
+    }
+
+    /** The best classes of the latest picture, of each head; on the thread that reads. */
+    public List<TopClasses> best() {
         return best;
     }
 }

@@ -3,16 +3,19 @@ package mobileq.core.classify;
 import java.util.Arrays;
 import mobileq.core.tensor.Tensor;
 
-/** The highest outputs of a classifier, as the model gives them or as probabilities. */
+/** The highest values of one of a classifier's outputs, as the model gives them or as probabilities. */
 public final class TopClasses {
     private final int[] classIds;
     private final float[] scores;
+    private int first;
     private int count;
 
     /**
      * @param most How many to keep.
+     * @param first The number of the output's first class.
      */
-    public TopClasses(int most) {
+    public TopClasses(int most, int first) {
+        this.first = first;
         classIds = new int[most];
         scores = new float[most];
     }
@@ -78,6 +81,7 @@ public final class TopClasses {
 
     /** Becomes a copy of others. */
     public void copyFrom(TopClasses others) {
+        first = others.first;
         count = Math.min(others.count, scores.length);
         System.arraycopy(others.classIds, 0, classIds, 0, count);
         System.arraycopy(others.scores, 0, scores, 0, count);
@@ -93,9 +97,9 @@ public final class TopClasses {
         return count;
     }
 
-    /** The class at a rank. */
+    /** The class at a rank, numbered one output after the other. */
     public int classId(int rank) {
-        return classIds[rank];
+        return first + classIds[rank];
     }
 
     /** The model's value for it, or its probability. */
