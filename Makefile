@@ -1,5 +1,6 @@
 # make demo    set up what is missing, then convert and validate the demo detector
 # make test    set up what is missing, then run all checks and tests
+# make docs    set up what is missing, then build the site of docs/ into build/site
 # make setup   build .venv with the package in it; quick when nothing changed
 
 VENV := .venv
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 export MOBILEQ_PYTHON
 
-.PHONY: setup setup-test demo test lint unit clean
+.PHONY: setup setup-test demo test lint unit docs clean
 
 setup: $(VENV)/.package
 setup-test: $(VENV)/.test
@@ -26,8 +27,20 @@ $(VENV)/.package: pyproject.toml
 # TensorFlow is for the second engine; it makes the environment 2.6 GB.
 $(VENV)/.test: $(VENV)/.package
 	@echo "Installing the test tools and TensorFlow (about 2 GB) ..."
-	@$(PIP) install --editable '.[tensorflow,dev]'
+	@$(PIP) install --editable '.[tensorflow,dev,docs]'
 	@touch $@
+
+$(VENV)/.docs: $(VENV)/.package
+	@echo "Installing MkDocs (about 60 MB) ..."
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
+
+# A link or anchor that leads nowhere is an error (not with --quiet: MkDocs 1.6.1 counts no warnings
+# then). NO_MKDOCS_2_WARNING: nothing of the theme's makers about other tools.
+docs: $(VENV)/.docs
+	$(BIN)/python tools/docs_schemas.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "build/site/index.html"
 
 demo: setup
 	$(BIN)/mobileq demo --output build/demo-bundle
