@@ -189,6 +189,12 @@ class Child:
             f"{self._advice} Its output is in {log_path()}.".strip(),
         )
 
+    def turn_to(self, stage: str) -> None:
+        """What is being done from now on, for messages."""
+        self._stage = stage
+        for line in self._lines:
+            line.patience.work = f"{self._tool} is {stage}"
+
     def _close_pipes(self) -> None:
         for stream in (stream for line in self._lines for stream in (line.writer, line.reader)):
             with suppress(OSError):  # flushing into a pipe whose other end is gone

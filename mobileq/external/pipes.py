@@ -54,7 +54,7 @@ class Patience:
     """
 
     def __init__(self, work: str) -> None:
-        self._work = work
+        self.work = work
         self._limit_s = _limit_s()
         self.begin()
 
@@ -78,7 +78,7 @@ class Patience:
                 raise Overdue(_duration(self._limit_s))
             self._is_told = True
             tell(
-                f"{self._work} for {_duration(notice_s)} now; after {_duration(self._limit_s)} it "
+                f"{self.work} for {_duration(notice_s)} now; after {_duration(self._limit_s)} it "
                 f"is ended ({LIMIT_VARIABLE} changes that)."
             )
 

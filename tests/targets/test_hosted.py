@@ -12,7 +12,7 @@ import pytest
 from mobileq.errors import InputError, ToolError
 from mobileq.external.child import Child
 from mobileq.spec import QuantParams, TensorSpec
-from mobileq.targets.hosted import HostedRunner, KeptChild
+from mobileq.targets.hosted import HostedRunner, KeptChild, kept_runners
 
 INPUTS = (
     TensorSpec(
@@ -122,3 +122,46 @@ def test_kept_child_serves_until_a_request_fails(file):
     kept.close()
     kept.close()
     assert not started[1].is_running
+
+
+def in_some_process(file: Path, **options: bool) -> HostedRunner:
+    return HostedRunner("runners:Process", file, (), (), tool="It", **options)
+
+
+def test_runners_of_a_block_take_turns_in_one_child(file, tmp_path):
+    other = tmp_path / "another.bin"
+    other.touch()
+    with kept_runners():
+        first = in_some_process(file)
+        beside = in_some_process(file)
+        first.close()
+        first.close()
+        next_one = in_some_process(other)
+        assert next_one.interpreter == first.interpreter
+        assert beside.interpreter != first.interpreter
+        next_one.run({"x": np.ones(3)})
+        with pytest.raises(ToolError, match=r"^It crashed \(SIGABRT\) while running another.bin.$"):
+            next_one.run({"x": np.ones(3)})
+        next_one.close()
+        beside.close()
+        last = in_some_process(file)
+        assert last.interpreter == beside.interpreter
+        last.close()
+    alone = in_some_process(file)
+    assert alone.interpreter != last.interpreter
+    alone.close()
+    ended = in_some_process(file)
+    assert ended.interpreter != alone.interpreter
+    ended.close()
+
+
+def test_child_that_failed_or_was_disturbed_is_left_to_nobody(file):
+    with kept_runners():
+        disturbed = in_some_process(file, disturbed=True)
+        disturbed.close()
+        failed = in_some_process(file)
+        assert failed.interpreter != disturbed.interpreter
+        with pytest.raises(ToolError, match="no such number"):
+            failed.run({})
+        failed.close()
+        assert in_some_process(file).interpreter not in (disturbed.interpreter, failed.interpreter)

@@ -52,3 +52,14 @@ class Environmental(Doubling):
     def run(self, feeds):
         length = sum(map(len, os.environ.values()))
         return {name: array * length for name, array in feeds.items()}
+
+
+class Process(Crashing):
+    """Says which process it is in; fails where it is fed nothing."""
+
+    interpreter = str(os.getpid())
+
+    def run(self, feeds):
+        if not feeds:
+            raise ValueError("no such number")
+        return super().run(feeds)
