@@ -17,6 +17,9 @@ LEAST_SCORE = 1e-3
 """Rows that score less in both models count for nothing, as in COCO's evaluation."""
 _ALIKE = 0.02
 """Parts of a column's range by which two rows may differ to be taken for the same."""
+_TIED = 1e-3
+"""Scores that are no further apart stand at the cut by chance: RT-DETR takes the first of what its
+encoder finds, and untrained or on a plain picture scores many places alike."""
 _MOST_ROWS = 2000
 """Of more, pairs are not looked for: each with each is compared."""
 
@@ -31,7 +34,8 @@ def aligned(
     """`found` with each ranked row where the row of `wanted` that is most like it stands.
 
     Rows that count for nothing are made equal: where both score under `LEAST_SCORE`, and the few
-    without a counterpart that close scores at the cut leave over.
+    without a counterpart that close scores at the cut leave over: the part `excused`, or one whose
+    scores are known to be close.
 
     Args:
         axes: Of each output with ranked rows, as `graph.ranked.ranked_outputs` gives them.
@@ -47,9 +51,15 @@ def aligned(
             continue  # nothing was found
         left, right = (_rows(each, names, axes) for each in (wanted, found))
         order, distances = _assignment(left, right)
-        same = _negligible(wanted, found, axes, scores, count, order)
+        scored, rescored = (scores(each, axes, count) for each in (wanted, found))
+        same, close = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        if scored is not None and rescored is not None:
+            same = (scored < LEAST_SCORE) & (rescored[order] < LEAST_SCORE)
+            close = np.abs(scored - rescored[order]) <= _TIED
         strays = np.flatnonzero((distances > _ALIKE) & ~same)
-        if strays.size <= excused * count:
+        # Of few rows the part that is excused is none, and the cut falls between two still.
+        least = 1 if close[strays].all() else 0
+        if strays.size <= max(excused * count, least):
             same[strays] = True
         for name in names:
             moved = np.take(found[name], order, axis=axes[name])
@@ -98,21 +108,3 @@ def _assignment(left: Rows, right: Rows) -> tuple[NDArray[Any], Rows]:
                 break
     order[open_rows] = open_rows[taken]
     return order, distances
-
-
-def _negligible(
-    wanted: Outputs,
-    found: Outputs,
-    axes: Mapping[str, int],
-    scores: Scores,
-    count: int,
-    order: NDArray[Any],
-) -> NDArray[np.bool_]:
-    """Of each row, whether both models score it under `LEAST_SCORE`."""
-    import numpy as np
-
-    left, right = (scores(each, axes, count) for each in (wanted, found))
-    if left is None or right is None:
-        return np.zeros(count, np.bool_)
-    both: NDArray[np.bool_] = (left < LEAST_SCORE) & (right[order] < LEAST_SCORE)
-    return both

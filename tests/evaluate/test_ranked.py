@@ -55,6 +55,24 @@ def test_few_rows_may_lack_a_counterpart(strays: int, excused: bool):
     assert np.array_equal(found["boxes"], wanted["boxes"]) == excused
 
 
+@pytest.mark.parametrize(
+    ("strays", "apart", "excused"), [(1, 0.0005, True), (1, 0.01, False), (2, 0.0005, False)]
+)
+def test_one_of_few_rows_may_lack_a_counterpart_of_its_score(
+    strays: int, apart: float, excused: bool
+):
+    wanted = outputs(40)
+    other = {name: array.copy() for name, array in wanted.items()}
+    other["boxes"][:, 25 : 25 + strays] += 50
+    other["scores"][:, 25 : 25 + strays] += apart
+
+    def scores(outputs: dict[str, np.ndarray], axes: dict[str, int], count: int) -> np.ndarray:
+        return outputs["scores"][0]
+
+    found = aligned(wanted, other, AXES, scores, 0.01)
+    assert np.array_equal(found["boxes"], wanted["boxes"]) == excused
+
+
 def test_what_was_given_stays_as_it_was():
     wanted, other = outputs(), moved(outputs(), np.arange(120)[::-1])
     before = {name: array.copy() for name, array in other.items()}
