@@ -20,6 +20,7 @@ from mobileq.targets.model_file import ModelFile
 from mobileq.targets.onnxruntime.info import FILE, INFO, METHOD
 from mobileq.targets.onnxruntime.metadata import with_metadata
 from mobileq.targets.onnxruntime.own_quantizer import OwnMethod, quantize_statically
+from mobileq.targets.onnxruntime.padding import keep_zeros
 from mobileq.targets.onnxruntime.reading import quantization_of, read_file, typed_op_counts
 from mobileq.targets.onnxruntime.static import (
     chosen,
@@ -138,6 +139,7 @@ class OrtTarget:
             with job.progress.stage(f"Converting to {precision}"):
                 self._make(job, source)
         model = onnx.load(source)
+        keep_zeros(model)
         content = with_metadata(model, job.spec, job.recipe)
         companions: tuple[str, ...] = ()
         if chosen(job.recipe, FILE) == "ort":
