@@ -77,7 +77,7 @@ class Conversion:
         )
         for notice in self._source.info.notices:
             self._progress.notice(notice)
-        if self._options.fold_preprocessing:
+        if request.fold_preprocessing:
             self._source = folded(stages, self._source)
         self._raw: Source | None = None
         self._check_keep_float()

@@ -30,7 +30,7 @@ from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
 from mobileq.workflows.golden import add_golden
 from mobileq.workflows.inputs import verification_samples
-from mobileq.workflows.recipe_file import recipe_file
+from mobileq.workflows.recipe_file import RECIPE_NAME, recipe_file
 from mobileq.workflows.request import ConvertOptions, Request
 from mobileq.workflows.stages import Stages
 
@@ -156,9 +156,13 @@ def _add_models(bundle: BundleWriter, results: Results) -> None:
     bundle.add_file(f"reference/{name}.onnx", source.onnx)
     if source.quantized is not None:
         bundle.add_file(f"reference/{name}-quantized.onnx", source.quantized)
-    recipes = recipe_file((each.artifact for each in results.files), source.info.set_inputs)
+    recipes = recipe_file(
+        (each.artifact for each in results.files),
+        source.info.set_inputs,
+        fold_preprocessing=source.info.fold_preprocessing,
+    )
     if recipes is not None:
-        bundle.add_bytes("recipe.json", to_json(recipes))
+        bundle.add_bytes(RECIPE_NAME, to_json(recipes))
 
 
 def _report(results: Results) -> Report:

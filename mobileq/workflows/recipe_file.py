@@ -18,6 +18,7 @@ from mobileq.spec import CALIBRATED, Artifact, Precision, QuantRecipe, Spec
 from mobileq.targets.info import TargetInfo
 from mobileq.targets.registry import TARGETS
 
+RECIPE_NAME = "recipe.json"
 _HINT = "Take the recipe.json of a bundle as an example."
 _MAX_BYTES = 16 * 1024 * 1024
 _VERSION: Literal[2] = 2
@@ -38,30 +39,38 @@ class TargetRecipe(Spec, frozen=True, kw_only=True):
 class RecipeFile(Spec, frozen=True, kw_only=True):
     """One recipe for each target and precision.
 
-    `set_inputs` are the inputs that were made constants, with their values as `--set` takes them.
+    `set_inputs` are the inputs that were made constants, with their values as `--set` takes them;
+    `fold_preprocessing` says whether the preprocessing was taken into the graph.
     """
 
     schema_version: Literal[1, 2] = _VERSION
     recipes: tuple[TargetRecipe, ...]
     set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    fold_preprocessing: bool = False
 
 
-def recipe_file(artifacts: Iterable[Artifact], set_inputs: dict[str, str]) -> RecipeFile | None:
+def recipe_file(
+    artifacts: Iterable[Artifact], set_inputs: dict[str, str], *, fold_preprocessing: bool
+) -> RecipeFile | None:
     """How the integer files of a bundle were made; None where it has none.
 
     Args:
-        set_inputs: See `RecipeFile`.
+        set_inputs, fold_preprocessing: See `RecipeFile`.
     """
     recipes = tuple(
         TargetRecipe(target=each.target, recipe=each.recipe)
         for each in artifacts
         if each.precision in CALIBRATED
     )
-    return RecipeFile(recipes=recipes, set_inputs=set_inputs) if recipes else None
+    if not recipes:
+        return None
+    return RecipeFile(
+        recipes=recipes, set_inputs=set_inputs, fold_preprocessing=fold_preprocessing
+    )
 
 
-def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
-    """The recipes of a file, and the inputs that it sets.
+def read_recipes(path: Path) -> tuple[Recipes, RecipeFile]:
+    """The recipes of a file, and the file as it is.
 
     Raises:
         UsageError: There is no such file.
@@ -85,7 +94,7 @@ def read_recipes(path: Path) -> tuple[Recipes, dict[str, str]]:
     for index, each in enumerate(recipes):
         if problem := _contradiction(each):
             raise InputError(f"{path} cannot be used: field `recipes[{index}].{problem}.", _HINT)
-    return found, file.set_inputs
+    return found, file
 
 
 def _contradiction(made: TargetRecipe) -> str | None:

@@ -14,7 +14,6 @@ from mobileq.device_bench import Bench
 from mobileq.errors import UsageError, VerificationError
 from mobileq.evaluate.recommend import Recommendation
 from mobileq.evaluate.report import read_report
-from mobileq.manifest import to_json
 from mobileq.onnx_runtime import kept_child
 from mobileq.page import Page, Told, megabytes
 from mobileq.paths import StrPath, optional_path
@@ -22,7 +21,7 @@ from mobileq.progress import Progress, listener
 from mobileq.reporting.contents import Subject
 from mobileq.reporting.pictures import ShownPicture
 from mobileq.spec import Spec
-from mobileq.workflows.recipe_file import recipe_file
+from mobileq.workflows.recipe_file import RECIPE_NAME
 from mobileq.workflows.recommend import recommend
 from mobileq.workflows.report_pictures import (
     Answered,
@@ -134,7 +133,7 @@ def _with_pictures(
 
 def _subject(bundle: Bundle, title: str) -> Subject:
     manifest = bundle.manifest
-    recipes = recipe_file(manifest.artifacts, manifest.source.set_inputs)
+    recipe = bundle.path / RECIPE_NAME
     benches = tuple(bundle.benches)
     return Subject(
         title=title,
@@ -143,7 +142,7 @@ def _subject(bundle: Bundle, title: str) -> Subject:
         found=recommend(bundle.path),
         on_phones=dict(_on_phones(bundle.path, benches)),
         benches=benches,
-        recipe=to_json(recipes).decode() if recipes else None,
+        recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else None,
     )
 
 

@@ -84,9 +84,11 @@ class Request:
             raise UsageError("--calib-count must be at least 1.", "Use 64, the default.")
         self._recipes: Recipes = {}
         self.overrides = options.overrides
+        self.fold_preprocessing = options.fold_preprocessing
         if options.recipe is not None:
-            self._recipes, constants = read_recipes(options.recipe)
-            self.overrides = _with_constants(options.overrides, constants)
+            self._recipes, file = read_recipes(options.recipe)
+            self.overrides = _with_constants(options.overrides, file.set_inputs)
+            self.fold_preprocessing |= file.fold_preprocessing
             self._check_recipes(options.recipe)
 
     @cached_property

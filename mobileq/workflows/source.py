@@ -36,6 +36,8 @@ class PreparedInfo(Spec, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
     given: GivenQuantization | None = None
     set_inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    fold_preprocessing: bool = False
+    """Whether the preprocessing is in the graph because somebody wanted it there."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def folded(stages: Stages, source: Source) -> Source:
 def _fold(source: Source, folder: Path) -> None:
     import onnx
 
-    _write(source, *fold_preprocessing(onnx.load(source.onnx), source.spec), folder)
+    info = msgspec.structs.replace(source.info, fold_preprocessing=True)
+    told = dataclasses.replace(source, info=info)
+    _write(told, *fold_preprocessing(onnx.load(source.onnx), source.spec), folder)
 
 
 def with_head(stages: Stages, source: Source, head: Head) -> Source:

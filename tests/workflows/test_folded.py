@@ -75,6 +75,15 @@ def test_files_take_pixels_and_answer_as_before(
     # The pixels themselves, whatever the calibration pictures hold.
     integers = next(each for each in manifest.artifacts if each.precision == "int8")
     assert integers.inputs[0].quant == QuantParams(scale=(1.0,), zero_point=(0,))
+    again = mobileq.convert(
+        *(classifier, tmp_path / "again"),
+        recipe=bundle / "recipe.json",
+        calib=pictures,
+        family="imagenet",
+        progress=Silent(),
+    )
+    assert again.model.preprocess == preprocess
+    assert [each.sha256 for each in again.artifacts] == [integers.sha256]
 
 
 def answers(bundle: Path, precision: str, pictures: Path) -> np.ndarray:
