@@ -11,6 +11,9 @@ import android.content.ComponentCallbacks2;
 import android.os.Looper;
 import androidx.camera.core.ImageAnalysis;
 import com.taobao.android.mnn.MNNNetNative;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
@@ -89,7 +92,12 @@ public class DeviceTest extends ScreenTest {
                 .edit()
                 .putString("starting", "GPU tflite-fp32")
                 .commit();
+        File compiled = RuntimeEnvironment.getApplication().getCodeCacheDir();
+        Path damaged = compiled.toPath().resolve("litert/gpu/programs.bin");
+        Files.createDirectories(damaged.getParent());
+        Files.write(damaged, new byte[9]);
         app = new AppUnderTest(true);
+        assertEquals("what was compiled is kept", 0, compiled.list().length);
         app.deliver(CameraFrame.read("tflite-fp32-0"));
         String status = app.text(R.id.status);
         assertTrue(status, status.contains("GPU ended the app"));

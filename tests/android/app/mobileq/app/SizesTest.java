@@ -168,6 +168,45 @@ public class SizesTest extends ScreenTest {
         for (int id : isFull ? new int[0] : CHIPS) { // which may be scrolled to
             assertWhole(where, app.activity.findViewById(id));
         }
+        if (!isFull) {
+            assertStartIsSeen(where, app.activity.findViewById(R.id.models));
+        }
+        TextView status = app.activity.findViewById(R.id.status);
+        if (status.getVisibility() == View.VISIBLE) {
+            assertInOrder(where, status.getLayout());
+        }
+    }
+
+    /** The first chip begins in sight, on the side where reading begins. */
+    private static void assertStartIsSeen(String what, View chip) {
+        Rect seen = new Rect();
+        Rect place = place(chip);
+        assertTrue(what + ": the first chip is not in sight", chip.getGlobalVisibleRect(seen));
+        boolean isFromRight = chip.getLayoutDirection() == View.LAYOUT_DIRECTION_RTL;
+        assertEquals(
+                what + ": the first chip begins out of sight",
+                isFromRight ? place.right : place.left,
+                isFromRight ? seen.right : seen.left);
+    }
+
+    /** Words and numbers of a line stand beside each other as they follow each other. */
+    private static void assertInOrder(String what, Layout layout) {
+        String text = layout.getText().toString();
+        for (int line = 0; line < layout.getLineCount(); line++) {
+            float last = Float.NEGATIVE_INFINITY;
+            boolean isNew = true;
+            for (int at = layout.getLineStart(line); at < layout.getLineEnd(line); at++) {
+                char sign = text.charAt(at);
+                if (Character.isWhitespace(sign)) {
+                    isNew = true;
+                } else if (isNew && Character.isLetterOrDigit(sign)) {
+                    float x = layout.getParagraphDirection(line) * layout.getPrimaryHorizontal(at);
+                    assertTrue(what + ": '" + text.substring(at) + "' is out of order", x > last);
+                    last = x;
+                    isNew = false;
+                }
+            }
+        }
     }
 
     private static void assertWhole(String what, TextView text) {

@@ -2,6 +2,7 @@ package mobileq.app;
 
 import android.content.res.AssetFileDescriptor;
 import android.content.res.AssetManager;
+import android.util.Log;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -33,6 +34,24 @@ public final class BundleAssets implements ModelSource {
     @Override
     public File compiled() {
         return compiled;
+    }
+
+    /** Forgets what runtimes compiled: a start that ended the process may have left half of it. */
+    public void clearCompiled() {
+        clear(compiled);
+    }
+
+    private static void clear(File folder) {
+        File[] files = folder.listFiles();
+        if (files == null) { // no folder
+            return;
+        }
+        for (File file : files) {
+            clear(file);
+            if (!file.delete()) {
+                Log.w("mobileq", file + " can't be deleted.");
+            }
+        }
     }
 
     /**

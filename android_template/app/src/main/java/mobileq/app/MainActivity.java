@@ -92,6 +92,9 @@ public final class MainActivity extends ComponentActivity
         ModelSpec model = manifest.model();
         List<ModelRuntime> runtimes = Runtimes.all(getApplicationContext(), assets);
         AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
+        if (fallback.isAfterCrash()) {
+            assets.clearCompiled();
+        }
         choices = new Choices(preferences, getResources(), model.name());
         answer = Tasks.view(this, model);
         inference = new Inference(new Session(manifest, answer.task(), runtimes, fallback), this);

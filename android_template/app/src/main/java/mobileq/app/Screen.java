@@ -89,9 +89,22 @@ final class Screen {
         preview.setImplementationMode(PreviewView.ImplementationMode.COMPATIBLE);
         adjust.setOnClickListener(view -> toggleDetails());
         panel.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> makeRoom());
+        startChips(activity.findViewById(R.id.chips));
         status.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> tellCovered());
         orient(activity.getResources().getConfiguration());
         setFullScreen(false);
+    }
+
+    /** Android scrolls to the left end, which is the wrong one from right to left, once they grow. */
+    private static void startChips(ViewGroup chips) {
+        chips.getChildAt(0)
+                .addOnLayoutChangeListener(
+                        (view, left, t, right, b, oldLeft, ot, oldRight, ob) -> {
+                            boolean isGrown = right - left != oldRight - oldLeft;
+                            if (isGrown && view.getLayoutDirection() == View.LAYOUT_DIRECTION_RTL) {
+                                chips.post(() -> chips.scrollTo(right - left, 0));
+                            }
+                        });
     }
 
     /** A button that shows a picture; a long press tells its name. */

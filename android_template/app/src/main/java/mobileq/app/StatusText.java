@@ -2,6 +2,7 @@ package mobileq.app;
 
 import android.content.res.Resources;
 import android.os.SystemClock;
+import java.util.Locale;
 import mobileq.core.image.Frame;
 import mobileq.core.run.LatencyWindow;
 import mobileq.core.run.Session;
@@ -44,24 +45,45 @@ final class StatusText {
         StringBuilder text = new StringBuilder(session.description()).append('\n');
         text.append(
                 resources.getString(
-                        R.string.status, times.inferenceNanos / 1e6, frame.width, frame.height));
+                        R.string.status,
+                        tenths(times.inferenceNanos / 1e6),
+                        whole(frame.width),
+                        whole(frame.height)));
         if (isLive && between.meanMilliseconds() > 0) {
-            text.append(
-                    resources.getString(R.string.status_rate, 1e3 / between.meanMilliseconds()));
+            String rate = tenths(1e3 / between.meanMilliseconds());
+            text.append(resources.getString(R.string.status_rate, rate));
         }
         text.append('\n');
         text.append(
                 resources.getString(
                         R.string.status_window,
-                        latency.percentileMilliseconds(50),
-                        latency.percentileMilliseconds(95),
-                        (times.preprocessNanos + times.postprocessNanos) / 1e6));
+                        tenths(latency.percentileMilliseconds(50)),
+                        tenths(latency.percentileMilliseconds(95)),
+                        tenths((times.preprocessNanos + times.postprocessNanos) / 1e6)));
         if (isLive) {
-            text.append(resources.getString(R.string.status_age, ageNanos / 1_000_000));
+            text.append(resources.getString(R.string.status_age, whole(ageNanos / 1_000_000)));
         }
         if (!session.fallbackReason().isEmpty()) {
             text.append('\n').append(session.fallbackReason());
         }
         return text.toString();
+    }
+
+    private String tenths(double number) {
+        return apart(String.format(locale(), "%.1f", number));
+    }
+
+    private String whole(long number) {
+        return apart(String.format(locale(), "%d", number));
+    }
+
+    private Locale locale() {
+        return resources.getConfiguration().getLocales().get(0);
+    }
+
+    /** Arabic digits with nothing but signs between them are read from the right: each number is
+     * put into an isolate of its own, and they stand in the order of the text. */
+    private String apart(String number) {
+        return "\u2068" + number + "\u2069";
     }
 }

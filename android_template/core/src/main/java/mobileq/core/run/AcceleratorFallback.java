@@ -53,6 +53,11 @@ public final class AcceleratorFallback {
         this.crashed = notes.read();
     }
 
+    /** Whether a start of anything but the CPU ended the process the last time. */
+    public boolean isAfterCrash() {
+        return crashed != null;
+    }
+
     /**
      * Before a model is started.
      *
