@@ -64,9 +64,7 @@ def recipe_file(
     )
     if not recipes:
         return None
-    return RecipeFile(
-        recipes=recipes, set_inputs=set_inputs, fold_preprocessing=fold_preprocessing
-    )
+    return RecipeFile(recipes=recipes, set_inputs=set_inputs, fold_preprocessing=fold_preprocessing)
 
 
 def read_recipes(path: Path) -> tuple[Recipes, RecipeFile]:
