@@ -21,6 +21,7 @@ __all__ = [
     "Bundle",
     "BundleInspection",
     "BundleManifest",
+    "Comparison",
     "ConvertOptions",
     "DetectedObject",
     "DetectionRun",
@@ -63,6 +64,7 @@ __all__ = [
     "__version__",
     "bench",
     "build_runner",
+    "compare",
     "convert",
     "demo",
     "detect",
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
         UsageError,
         VerificationError,
     )
+    from mobileq.evaluate.compare import Comparison
     from mobileq.evaluate.recommend import Recommendation
     from mobileq.evaluate.report import ArtifactScores, Validation
     from mobileq.manifest import BundleManifest, Failure
@@ -110,6 +113,7 @@ if TYPE_CHECKING:
     from mobileq.tasks.prediction import PicturePrediction, PredictionRun
     from mobileq.tasks.tensors.predict import PictureTensors, PredictedTensor
     from mobileq.workflows.bench import bench
+    from mobileq.workflows.compare import compare
     from mobileq.workflows.convert import convert
     from mobileq.workflows.demo import demo
     from mobileq.workflows.detect import detect
@@ -148,11 +152,13 @@ else:
             "UsageError",
             "VerificationError",
         ),
+        "mobileq.evaluate.compare": ("Comparison",),
         "mobileq.evaluate.recommend": ("Recommendation",),
         "mobileq.evaluate.report": ("ArtifactScores", "Validation"),
         "mobileq.manifest": ("BundleManifest", "Failure"),
         "mobileq.progress": ("Progress", "Silent"),
         "mobileq.workflows.bench": ("bench",),
+        "mobileq.workflows.compare": ("compare",),
         "mobileq.workflows.convert": ("convert",),
         "mobileq.workflows.demo": ("demo",),
         "mobileq.workflows.detect": ("detect",),

@@ -10,6 +10,7 @@ from mobileq import __version__
 from mobileq.cli import (
     android,
     bench,
+    compare,
     convert,
     demo,
     detect,
@@ -71,6 +72,7 @@ for command in (
     detect.detect,
     recommend.recommend,
     report.report,
+    compare.compare,
     sensitivity.sensitivity,
     verify.verify,
     demo.demo,

@@ -27,12 +27,17 @@ class Answered:
             agreement: With the reference.
         """
         if reference.accuracy is not None and self.accuracy is not None:
-            lost = self._estimate(reference.accuracy) - self._estimate(self.accuracy)
-        elif agreement.figures[COUNT]:
-            lost = PERFECT - self._estimate(agreement)
-        else:
+            return self._lost(self._estimate(reference.accuracy), self.accuracy)
+        return self._lost(PERFECT, agreement) if agreement.figures[COUNT] else None
+
+    def lost_since(self, before: Answered, was: Scored, agreement: Scored) -> Lost | None:
+        """Against another file's answers for the same pictures, which agreed with its own ONNX
+        model as `was` says; the rest as of `lost`."""
+        if before.accuracy is not None and self.accuracy is not None:
+            return self.lost(before, agreement)
+        if not (was.figures[COUNT] and agreement.figures[COUNT]):
             return None
-        return Lost(value=lost.value, error=lost.error if len(self.answers.shown) > 1 else None)
+        return self._lost(self._estimate(was), agreement)
 
     def on_phone(self, scores: DelegateScores, here: Answered) -> DelegateScores:
         """`scores` with what differs from the answers of the same file on this computer."""
@@ -41,11 +46,19 @@ class Answered:
             scores,
             same=same.figures,
             lost=self.lost(here, same),
-            pictures=tuple(
-                PictureDifference(picture=name, amount=each.amount, told=each.told)
-                for name, each in self.answers.differences(here.answers)
-            ),
+            pictures=self.pictures(here),
         )
+
+    def pictures(self, other: Answered) -> tuple[PictureDifference, ...]:
+        """Those that `other` answers otherwise, the most first."""
+        return tuple(
+            PictureDifference(picture=name, amount=each.amount, told=each.told)
+            for name, each in self.answers.differences(other.answers)
+        )
+
+    def _lost(self, wanted: Estimate, found: Scored) -> Lost:
+        lost = wanted - self._estimate(found)
+        return Lost(value=lost.value, error=lost.error if len(self.answers.shown) > 1 else None)
 
     def _estimate(self, scored: Scored) -> Estimate:
         measure = self.answers.task.measure

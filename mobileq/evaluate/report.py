@@ -76,6 +76,17 @@ class PictureDifference(Spec, frozen=True, kw_only=True):
     told: tuple[str, ...]
 
 
+def told_worst(pictures: Sequence[PictureDifference]) -> str:
+    """The end of a sentence: how many they are, which first, and what is other in them."""
+    shown = "; ".join(
+        f"{each.picture} ({', '.join(each.told[:_WORDS])}"
+        f"{', ...' if len(each.told) > _WORDS else ''})"
+        for each in pictures[:_WORST]
+    )
+    end = "; ..." if len(pictures) > _WORST else "."
+    return f"{plural(len(pictures), 'picture')}: {shown}{end}"
+
+
 class DelegateScores(Spec, frozen=True, kw_only=True):
     """One file on a phone.
 
@@ -125,16 +136,8 @@ class DelegateScores(Spec, frozen=True, kw_only=True):
     @property
     def worst(self) -> str:
         """In which pictures it differs most from here, and by what."""
-        shown = "; ".join(
-            f"{each.picture} ({', '.join(each.told[:_WORDS])}"
-            f"{', ...' if len(each.told) > _WORDS else ''})"
-            for each in self.pictures[:_WORST]
-        )
-        return (
-            f"{self.scores.name} on {self.delegate} differs from here in "
-            f"{plural(len(self.pictures), 'picture')}: {shown}"
-            f"{'; ...' if len(self.pictures) > _WORST else '.'}"
-        )
+        where = f"{self.scores.name} on {self.delegate}"
+        return f"{where} differs from here in {told_worst(self.pictures)}"
 
 
 class PhoneScores(Spec, frozen=True, kw_only=True):

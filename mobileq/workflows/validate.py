@@ -6,9 +6,8 @@ import dataclasses
 import os
 import platform
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +30,11 @@ from mobileq.manifest import MANIFEST_NAME, to_json
 from mobileq.onnx_runtime import kept_child
 from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
-from mobileq.spec import Artifact, ModelSpec
+from mobileq.spec import Artifact
 from mobileq.targets.base import Runner, Tensors
-from mobileq.tasks.base import Scored, Truth, task_of
-from mobileq.workflows.decision import picture_samples
+from mobileq.tasks.base import Scored, task_of
 from mobileq.workflows.failures import Attempt, Failures
+from mobileq.workflows.given_samples import GivenSamples, given_samples, require_count
 from mobileq.workflows.on_phone import PhoneRunners
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
 from mobileq.workflows.results import require_file_place, written_whole
@@ -45,17 +44,6 @@ if TYPE_CHECKING:
 
 LATENCY_RUNS = 20
 LATENCY_WARMUP = 3
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """What all files are run on, as often as it is asked for; `keys` go with `truth`."""
-
-    count: int
-    runs: int
-    each: Callable[[], Iterator[Sample]]
-    truth: Truth | None = None
-    keys: tuple[int, ...] = ()
 
 
 def validate(
@@ -115,7 +103,7 @@ def validate(
     if report := optional_path(output):
         require_file_place(report, "--output")
     labels = optional_path(annotations)
-    samples = _samples(opened.manifest.model, Path(images), labels, count, progress)
+    samples = given_samples(opened.manifest.model, Path(images), labels, count, progress)
     phone = None
     if device:
         phone = PhoneRunners(
@@ -147,13 +135,9 @@ def validate(
 
 
 def _check(count: int | None, runs: int | None, threads: int) -> None:
-    for value, option, least in (
-        (count, "--count", 1),
-        (runs, "--runs", 1),
-        (threads, "--threads", 0),
-    ):
-        if value is not None and value < least:
-            raise UsageError(f"{option} can't be {value}.", f"Give {least} or more.")
+    require_count(count, threads)
+    if runs is not None and runs < 1:
+        raise UsageError(f"--runs can't be {runs}.", "Give 1 or more.")
 
 
 def _require_whole(bundle: Bundle) -> None:
@@ -174,28 +158,6 @@ def _require_whole(bundle: Bundle) -> None:
             )
 
 
-def _samples(
-    spec: ModelSpec, images: Path, annotations: Path | None, count: int | None, progress: Progress
-) -> _Samples:
-    from mobileq.calibration.samples import evenly, open_samples
-
-    if annotations is None:
-        samples = open_samples(images, spec.preprocess, spec.inputs, count, None, progress=progress)
-        for name, reason in samples.skipped:
-            progress.notice(f"Skipped: {name} {reason}")
-        for notice in samples.notices:
-            progress.notice(notice)
-        return _Samples(len(samples.ids), len(samples), lambda: iter(samples))
-    truth = task_of(spec).truth(annotations, images)
-    for notice in truth.notices:
-        progress.notice(notice)
-    pictures = truth.images
-    if count is not None and count < len(pictures):
-        pictures = tuple(pictures[at] for at in evenly(len(pictures), count))
-    keys, paths = tuple(key for key, _ in pictures), [path for _, path in pictures]
-    return _Samples(len(keys), len(keys), lambda: picture_samples(spec, paths), truth, keys)
-
-
 class _Measuring:
     """Runs one file after the other over the same samples: the ONNX model first.
 
@@ -205,7 +167,7 @@ class _Measuring:
     def __init__(
         self,
         bundle: Bundle,
-        samples: _Samples,
+        samples: GivenSamples,
         runs: int | None,
         interpreter: str,
         threads: int,

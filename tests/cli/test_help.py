@@ -18,7 +18,7 @@ from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
     *("ship", "convert", "inspect", "validate", "predict", "detect", "recommend", "report"),
-    "sensitivity",
+    *("compare", "sensitivity"),
     *("verify", "demo", "android", "devices", "push", "bench", "install", "doctor", "runner"),
 )
 HEAVY = ("numpy", "cv2", "onnx", "onnxruntime", "tensorflow", "MNN", "matplotlib", "yaml", "rich")
