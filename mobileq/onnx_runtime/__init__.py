@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.external.inside import is_child
-from mobileq.onnx_runtime.hosted import HostedSession, kept_child
+from mobileq.onnx_runtime.hosted import Held, HostedSession, kept_child
 from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions, as_file
 from mobileq.staging import temporary_folder
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto
 
-__all__ = ["Session", "SessionError", "SessionOptions", "kept_child", "open_session"]
+__all__ = [
+    "Held",
+    "Session",
+    "SessionError",
+    "SessionOptions",
+    "hold",
+    "kept_child",
+    "open_session",
+]
 
 
 class Session(Protocol):
@@ -23,7 +31,9 @@ class Session(Protocol):
 
     output_names: tuple[str, ...]
 
-    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+    def run(
+        self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any] | Held]
+    ) -> list[Any]:
         """The outputs of these names, or all: arrays, not to be written to. In place of sequences
         there may be None.
 
@@ -41,6 +51,12 @@ class Session(Protocol):
     def close(self) -> None:
         """Free it. Where nobody does, that happens some time after the last use."""
         ...
+
+
+def hold(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any] | Held]:
+    """What many runs are fed with, sent once to where sessions are; it is kept there as long as
+    the result is here."""
+    return arrays if is_child() else {name: Held(array) for name, array in arrays.items()}
 
 
 def open_session(model: ModelProto | bytes | Path, options: SessionOptions) -> Session:

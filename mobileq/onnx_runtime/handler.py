@@ -20,6 +20,7 @@ class SessionHandler:
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._sessions: dict[int, tuple[LocalSession, int]] = {}
+        self._held: Arrays = {}
         self._limit = RunLimit()
 
     def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
@@ -37,13 +38,21 @@ class SessionHandler:
         self._sessions[number] = session, share
         return {"session": number, "outputs": session.output_names}, {}
 
+    def hold(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Keep an array; gives the number under which it is `held`."""
+        self._drop(fields)
+        number = next(self._numbers)
+        self._held[str(number)] = arrays["held"]
+        return {"held": number}, {}
+
     def run(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Feeds to the outputs `names`, each by its place among them; `count` of them. What is no
-        array of numbers is left out."""
+        """Feeds, and those that are `held`, to the outputs `names`, each by its place among them;
+        `count` of them. What is no array of numbers is left out."""
         session, share = self._sessions[fields["session"]]
+        held = {name: self._held[str(number)] for name, number in fields["held"].items()}
         try:
             with self._bounded(share):
-                values = session.run(fields["names"], arrays)
+                values = session.run(fields["names"], {**arrays, **held})
         except SessionError as error:
             return {"refused": error.reason}, {}
         found = {str(at): value for at, value in enumerate(values) if is_sendable(value)}
@@ -67,6 +76,7 @@ class SessionHandler:
     def _drop(self, fields: Fields) -> None:
         for number in fields["dropped"]:
             self._sessions.pop(number, None)
+            self._held.pop(str(number), None)
 
     @contextmanager
     def _bounded(self, share: int) -> Iterator[None]:

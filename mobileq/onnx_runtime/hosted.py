@@ -105,6 +105,16 @@ def _running_host() -> _Host:
         return _host
 
 
+class Held:
+    """An array in the child, for any of its sessions to be fed with."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        host = _running_host()
+        answer, _ = host.request("hold", {"dropped": host.no_longer_used()}, {"held": array})
+        self.number: int = answer["held"]
+        weakref.finalize(self, host.dropped.append, self.number)
+
+
 class HostedSession:
     """What `open_session` gives. Raises as it does."""
 
@@ -128,10 +138,15 @@ class HostedSession:
         self.output_names: tuple[str, ...] = tuple(answer["outputs"])
         self._drop = weakref.finalize(self, host.dropped.append, self._number)
 
-    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+    def run(
+        self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any] | Held]
+    ) -> list[Any]:
         """See `Session.run`."""
-        fields = {"session": self._number, "names": None if names is None else list(names)}
-        answer, results = self._host.request("run", fields, feeds)
+        held = {name: each.number for name, each in feeds.items() if isinstance(each, Held)}
+        sent = {name: each for name, each in feeds.items() if not isinstance(each, Held)}
+        wanted = None if names is None else list(names)
+        fields = {"session": self._number, "names": wanted, "held": held}
+        answer, results = self._host.request("run", fields, sent)
         return [results.get(str(at)) for at in range(answer["count"])]
 
     def latency(self, feeds: Mapping[str, NDArray[Any]], runs: int, warmup: int) -> list[float]:

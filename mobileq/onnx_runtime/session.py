@@ -115,7 +115,7 @@ class LocalSession:
             raise SessionError(_reason(error), loading=True) from error
         self.output_names: tuple[str, ...] = tuple(x.name for x in self._session.get_outputs())
 
-    def run(self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
         """See `Session.run`."""
         try:
             results: list[Any] = self._session.run(names, dict(feeds))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.eight_bits import channel_axis
 from mobileq.graph.frontier import cut_at, frontier
+from mobileq.onnx_runtime import hold
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.explain import channel_spread, reason, weight_error
@@ -103,7 +104,10 @@ def rank_groups(
     alone = _Alone(model, groups, ranges, samples, reference)
     found: list[tuple[OpGroup, list[Compared], float | None]] = []
     for job, compared in tracked(
-        alone.compare(lambda names: (names,)), progress, "Sensitivity", len(groups)
+        alone.judged(lambda names: (names,), lambda wanted, found: wanted.compare(found)),
+        progress,
+        "Sensitivity",
+        len(groups),
     ):
         agreed = None
         given = [each.answer for each in compared if each.answer is not None]
@@ -138,15 +142,17 @@ def part_errors(
         groups = [group for group in find_groups(model) if group.name in known]
         reference = NoiseReference
     alone = _Alone(model, groups, ranges, samples, reference)
-    done = alone.compare(lambda names: tuple((name,) for name in names))
+    done = alone.judged(
+        lambda names: tuple((name,) for name in names), lambda wanted, found: wanted.error(found)
+    )
     return {
-        job.rounded[0]: _mean([each.error for each in compared])
-        for job, compared in tracked(done, progress, "Sensitivity", None)
+        job.rounded[0]: _mean(errors)
+        for job, errors in tracked(done, progress, "Sensitivity", None)
     }
 
 
 class _Alone:
-    """Runs the endings of a model with parts of one group rounded, and compares its outputs."""
+    """Runs the endings of a model with parts of one group rounded, and judges its outputs."""
 
     def __init__(
         self,
@@ -164,22 +170,34 @@ class _Alone:
         self._runs = []
         for feeds in samples:
             outputs, taken = prefixes.run(feeds)
-            self._runs.append((outputs, taken, reference(outputs)))
+            held = hold({name: array for each in taken for name, array in each.items()})
+            parts = [{name: held[name] for name in each} for each in taken]
+            self._runs.append((outputs, parts, reference(outputs)))
 
     @property
     def answers(self) -> list[Answer]:
         """Of the float model."""
         return [each.answer for *_, each in self._runs if each.answer is not None]
 
-    def compare(
-        self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
-    ) -> Iterator[tuple[_Job, list[Compared]]]:
-        """For each group, what rounding its own parts changes: one comparison for each sample.
+    def judged[T](
+        self,
+        split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]],
+        judge: Callable[[Reference, Outputs], T],
+    ) -> Iterator[tuple[_Job, list[T]]]:
+        """For each group, what rounding its own parts changes: one judgement for each sample.
 
         Args:
             split: (its own parts) -> those to be rounded together.
+            judge: What is said of the outputs.
         """
-        return in_parallel(self._work, self._tasks(split), min(os.cpu_count() or 1, 4))
+
+        def work(job: _Job) -> list[T]:
+            return [
+                judge(reference, {**outputs, **job.simulator.run(taken[job.part], job.rounded)})
+                for outputs, taken, reference in self._runs
+            ]
+
+        return in_parallel(work, self._tasks(split), min(os.cpu_count() or 1, 4))
 
     def _tasks(
         self, split: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]]
@@ -196,13 +214,6 @@ class _Alone:
                 own = tuple(name for name in names if name in simulator.switches)
                 for rounded in split(own):
                     yield _Job(group, rounded, at, simulator)
-
-    def _work(self, job: _Job) -> list[Compared]:
-        compared = []
-        for outputs, taken, reference in self._runs:
-            changed = job.simulator.run(taken[job.part], job.rounded)
-            compared.append(reference.compare({**outputs, **changed}))
-        return compared
 
 
 def _ranked(

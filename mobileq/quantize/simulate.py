@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.eight_bits import affine, channel_axis
-from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.onnx_runtime import Held, SessionOptions, open_session
 from mobileq.quantize.groups import OpGroup, touched_tensors
 from mobileq.spec import TensorRange
 
@@ -70,7 +70,7 @@ class Simulator:
         return {name for group in groups for name in (inside(group), *self.touched[group])}
 
     def run(
-        self, feeds: Mapping[str, npt.NDArray[Any]], rounded: Collection[str]
+        self, feeds: Mapping[str, npt.NDArray[Any] | Held], rounded: Collection[str]
     ) -> dict[str, npt.NDArray[np.float32]]:
         """{output name: array} with these tensors, and insides of groups, rounded to 8 bits."""
         import numpy as np

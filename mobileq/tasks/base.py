@@ -151,6 +151,10 @@ class Reference(Protocol):
         """Another model's outputs. Those that are the reference's own arrays cost nothing."""
         ...
 
+    def error(self, found: Outputs) -> float:
+        """`Compared.error` alone, which may take a part of the time."""
+        ...
+
 
 class Truth(Protocol):
     """Labelled pictures."""

@@ -28,6 +28,10 @@ class NoiseReference:
         noise = self.noise(found)
         return Compared(noise, noise)
 
+    def error(self, found: Outputs) -> float:
+        """The noise."""
+        return self.noise(found)
+
     def noise(self, found: Outputs) -> float:
         """Noise power over signal power, the mean of all outputs: 10^(-SQNR/10)."""
         shares = []

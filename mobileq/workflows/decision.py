@@ -163,7 +163,7 @@ class Decision:
         answers: list[Answer] = []
         for at, (sample, outputs) in enumerate(run_each(runner, self._samples)):
             if at < len(self._references):
-                errors.append(self._references[at].compare(outputs).error)
+                errors.append(self._references[at].error(outputs))
             answers += self._task.read(outputs, sample, "all")
         return Score(mean_of(errors), self._lost(answers) if self.float_value else None)
 

@@ -14,11 +14,12 @@ import numpy as np
 import onnx
 import pytest
 
-from mobileq.errors import InputError, StoppedToolError
+from mobileq.errors import InputError, StoppedToolError, ToolError
 from mobileq.onnx_runtime import (
     Session,
     SessionError,
     SessionOptions,
+    hold,
     hosted,
     kept_child,
     open_session,
@@ -188,3 +189,23 @@ def test_ctrl_c_ends_what_takes_long(tmp_path: Path, model: onnx.ModelProto, wor
         assert time.monotonic() - started < 5  # a second or two where nothing else runs
         assert process.returncode == 0
     assert not any(runs(pid) for pid in below)
+
+
+def test_what_is_held_is_fed_to_any_session_and_goes_with_its_last_use():
+    model = model_of("agraph (float[2] x, float[2] y) => (float[2] z) { z = Sub(x, y) }")
+    x, y = np.float32([5, 7]), np.float32([1, 2])
+    with kept_child():
+        sessions = [open_session(model, SessionOptions()) for _ in range(2)]
+        held = hold({"x": x})
+        for session in sessions:
+            (found,) = session.run(None, {**held, "y": y})
+            np.testing.assert_array_equal(found, [4, 5])
+        # As names differ from model to model.
+        np.testing.assert_array_equal(sessions[0].run(None, {"x": y, "y": held["x"]})[0], -found)
+        number = held["x"].number
+        del held
+        sessions[1].close()
+        host = hosted._running_host()
+        fields = {"session": sessions[0]._number, "names": ["z"], "held": {"x": number}}
+        with pytest.raises(ToolError, match=f"KeyError: '{number}'"):
+            host.request("run", fields, {"y": y})

@@ -10,7 +10,7 @@ import numpy as np
 
 from mobileq.tasks.detect.decode import Candidates
 
-_LEAST_SCORE = 0.05
+LEAST_SCORE = 0.05
 """Cells where neither model sees more than this never become a detection that counts."""
 _SCORE_WEIGHT = 0.1
 """Scores that are all a little lower leave the order of detections, and so mAP, as it was."""
@@ -25,6 +25,9 @@ class CandidateReference:
     an object. Of a box it is the mean difference of its four sides in parts of the width and
     height, times the score; 0.01 stands for sides off by a tenth of the box. A score's difference
     weighs a tenth of that.
+
+    Attributes:
+        seen: bool [anchors]: which are an object of the reference's.
     """
 
     def __init__(self, reference: Candidates) -> None:
@@ -32,28 +35,36 @@ class CandidateReference:
         if reference.scores is None:
             return
         best = reference.scores.max(axis=1, initial=0.0)
-        self._seen = best >= _LEAST_SCORE
-        self._weight = np.square(best[self._seen], dtype=np.float64)
-        self._boxes = reference.xyxy[self._seen].astype(np.float64)
+        self.seen = best >= LEAST_SCORE
+        self._weight = np.square(best[self.seen], dtype=np.float64)
+        self._boxes = reference.xyxy[self.seen].astype(np.float64)
         sides = np.maximum(self._boxes[:, 2:] - self._boxes[:, :2], _LEAST_SIDE)
         self._sides = np.tile(sides, 2)
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether there is anything to be off from."""
+        return self._reference.scores is not None and self._weight.size > 0
+
     def error(self, found: Candidates) -> float | None:
-        """Of another model's candidates.
+        """Of another model's candidates: all, or those `seen` and from `LEAST_SCORE` on.
 
         Returns:
             None where candidates do not stand for the same cells (the model chose already), or
             the reference sees nothing.
         """
         wanted = self._reference.scores
-        if wanted is None or found.scores is None or len(self._reference) != len(found):
+        if wanted is None or found.scores is None or not self.has_objects:
             return None
-        if not self._weight.size:
+        seen = self.seen
+        if found.cells is not None:
+            seen, wanted = seen[found.cells], wanted[found.cells]
+        if len(wanted) != len(found) or int(seen.sum()) != self._weight.size:
             return None
-        either = self._seen | (found.scores.max(axis=1, initial=0.0) >= _LEAST_SCORE)
+        either = seen | (found.scores.max(axis=1, initial=0.0) >= LEAST_SCORE)
         off = np.clip(np.nan_to_num(found.scores[either] - wanted[either], nan=1.0), -1.0, 1.0)
         score = np.square(off, dtype=np.float64).sum()
-        shift = (found.xyxy[self._seen] - self._boxes) / self._sides
+        shift = (found.xyxy[seen] - self._boxes) / self._sides
         # One box that is nowhere must not outweigh all others.
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()

@@ -7,12 +7,13 @@ import math
 from mobileq.spec import ModelSpec, PreprocessSpec
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import Compared, Outputs
-from mobileq.tasks.detect.candidate_error import CandidateReference
-from mobileq.tasks.detect.decode import Candidates, decode
+from mobileq.tasks.detect.candidate_error import LEAST_SCORE, CandidateReference
+from mobileq.tasks.detect.decode import Candidates, decode, decode_some
 from mobileq.tasks.detect.decode.arrays import picture_outputs
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds, select
 from mobileq.tasks.noise import NoiseReference
+from mobileq.vision.arrays import BoolArray
 
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
@@ -54,12 +55,22 @@ class DetectReference:
             error = noise * _UNSEEN if known is None else known
         return Compared(error, noise, _chosen(candidates) if self._answers else None)
 
-    def _decoded(self, outputs: Outputs) -> Candidates:
+    def error(self, found: Outputs) -> float:
+        """Decodes only what the error is of."""
+        if self._candidates is None or not self._candidates.has_objects:
+            return self.compare(found).error
+        known = self._candidates.error(self._decoded(found, self._candidates.seen))
+        return self._noise.noise(found) * _UNSEEN if known is None else known
+
+    def _decoded(self, outputs: Outputs, seen: BoolArray | None = None) -> Candidates:
+        """Args: seen: Cells of which and of others' objects candidates are wanted, no others."""
         width, height = self._preprocess.width, self._preprocess.height
         # Of a batch, the first picture stands for all; the noise is that of all.
-        own = picture_outputs(outputs, 0, self._spec.batch)
+        own = dict(picture_outputs(outputs, 0, self._spec.batch))
+        if seen is not None:
+            return decode_some(self._decode, own, width, height, LEAST_SCORE, seen)
         # All cells, also those whose score noise makes less than nothing.
-        return decode(self._decode, dict(own), width, height, -math.inf)
+        return decode(self._decode, own, width, height, -math.inf)
 
 
 def _chosen(candidates: Candidates) -> Detections:

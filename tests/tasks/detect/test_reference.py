@@ -26,7 +26,14 @@ def noise(reference: dict[str, Any], found: dict[str, Any]) -> float:
 
 def output_distance(spec: ModelSpec) -> Callable[[Mapping[str, Any], Mapping[str, Any]], float]:
     task = task_of(spec)
-    return lambda reference, found: task.reference(reference).compare(found).error
+
+    def distance(reference: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+        known = task.reference(reference)
+        error = known.error(found)
+        assert error == known.compare(found).error
+        return error
+
+    return distance
 
 
 @pytest.fixture(scope="module")

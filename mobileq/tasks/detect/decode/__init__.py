@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,10 +16,20 @@ from mobileq.tasks.detect.decode.ssd import decode_ssd
 from mobileq.tasks.detect.decode.yolov5 import decode_yolov5
 from mobileq.tasks.detect.decode.yolov8 import decode_yolov8
 from mobileq.tasks.detect.decode.yolox import decode_yolox
+from mobileq.vision.arrays import BoolArray
 
-__all__ = ["DECODERS", "Candidates", "decode"]
+__all__ = ["DECODERS", "Candidates", "decode", "decode_some"]
 
 Decoder = Callable[[DecodeSpec, Outputs, int, int, float], Candidates]
+
+_CHOOSING: dict[DecodeKind, Callable[..., Candidates]] = {
+    "yolov5": decode_yolov5,
+    "yolov8": decode_yolov8,
+    "yolox": decode_yolox,
+    "nanodet": decode_nanodet,
+    "picodet": decode_nanodet,
+}
+"""Those whose raw heads are told which anchors to decode in any case."""
 
 DECODERS: dict[DecodeKind, Decoder] = {
     "yolov5": decode_yolov5,
@@ -55,3 +66,21 @@ def decode(
     # A broken model's numbers may overflow here; `select` leaves out what is not finite.
     with np.errstate(over="ignore", invalid="ignore"):
         return DECODERS[spec.kind](spec, outputs, width, height, score_threshold)
+
+
+def decode_some(
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray,
+) -> Candidates:
+    """As `decode`, with those of `always` [anchors] in any case; all where that can't be told.
+
+    Most cells of a picture are of nothing, and most of the time goes into their sigmoids.
+    """
+    if spec.head != "raw" or spec.kind not in _CHOOSING:
+        return decode(spec, outputs, width, height, -math.inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _CHOOSING[spec.kind](spec, outputs, width, height, score_threshold, always)

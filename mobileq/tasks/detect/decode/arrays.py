@@ -163,6 +163,11 @@ def reaches(scores: FloatArray, score_threshold: float) -> BoolArray:
     return best
 
 
+def own_part(always: BoolArray | None, start: int, count: int) -> BoolArray:
+    """What `decode`'s argument says of one stride, whose first anchor is `start`."""
+    return np.zeros(count, np.bool_) if always is None else always[start : start + count]
+
+
 def passing_rows(rows: FloatArray, passing: BoolArray) -> FloatArray:
     """`rows[passing]`, the same array where all pass."""
     return rows if passing.all() else rows[passing]

@@ -21,6 +21,8 @@ class Candidates:
         scores: float32 [N, C].
         score: float32 [N].
         class_id: int64 [N].
+        cells: int64 [N]: which of the model's anchors they are; None where all are there, or nobody
+            says.
 
     Raises:
         ValueError: The shapes do not belong together.
@@ -30,6 +32,7 @@ class Candidates:
     scores: FloatArray | None = None
     score: FloatArray | None = None
     class_id: IntArray | None = None
+    cells: IntArray | None = None
 
     def __post_init__(self) -> None:
         count = self.xyxy.shape[0]
@@ -54,9 +57,10 @@ class Candidates:
         return int(self.xyxy.shape[0])
 
 
-def scored(xyxy: FloatArray, scores: FloatArray) -> Candidates:
+def scored(xyxy: FloatArray, scores: FloatArray, cells: IntArray | None = None) -> Candidates:
     """Candidates that need non-maximum suppression, as float32."""
     return Candidates(
         xyxy=np.ascontiguousarray(xyxy, np.float32),
         scores=np.ascontiguousarray(scores, np.float32),
+        cells=cells,
     )

@@ -20,12 +20,13 @@ from mobileq.tasks.detect.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    own_part,
     passing_rows,
     reaches,
     sigmoid,
     stride_output,
 )
-from mobileq.vision.arrays import BoolArray, FloatArray
+from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +79,10 @@ def decode_branches(
     height: int,
     score_threshold: float,
     centre_offset: float = 0.5,
-) -> tuple[FloatArray, FloatArray]:
-    """Boxes [N, 4] in pixels and scores [N, C] of the anchors that reach the threshold.
+    always: BoolArray | None = None,
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Boxes [N, 4] in pixels, scores [N, C] and numbers of the anchors that reach the threshold,
+    or are `always` wanted.
 
     `centre_offset` is where in its cell a box's distances start, in strides.
 
@@ -89,17 +92,23 @@ def decode_branches(
     """
     boxes: list[FloatArray] = [np.zeros((0, 4), np.float32)]
     scores: list[FloatArray] = [np.zeros((0, spec.class_count), np.float32)]
+    kept: list[IntArray] = [np.zeros(0, np.int64)]
+    start = 0
     for branch in branches:
         cells = grid(width, height, branch.stride)
         check_rows(spec, branch.class_rows.shape[0], cells.shape[0])
         check_rows(spec, branch.box_rows.shape[0], cells.shape[0])
-        passing, stride_scores = _passing_scores(branch, score_threshold)
+        passing, stride_scores = _passing_scores(
+            branch, score_threshold, own_part(always, start, len(cells))
+        )
         distance = _distances(spec, branch.box_rows[passing])
         centre = cells[passing] + np.float32(centre_offset)
         side = np.full((distance.shape[0], 1), branch.stride, np.float32)
         boxes.append(boxes_around(centre, distance, side))
         scores.append(stride_scores)
-    return np.concatenate(boxes), np.concatenate(scores)
+        kept.append(np.flatnonzero(passing) + start)
+        start += len(cells)
+    return np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept)
 
 
 def _distances(spec: DecodeSpec, box_rows: FloatArray) -> FloatArray:
@@ -108,14 +117,16 @@ def _distances(spec: DecodeSpec, box_rows: FloatArray) -> FloatArray:
     return expected_distance(box_rows, bins, spec.distance_bins) if bins > 1 else box_rows
 
 
-def _passing_scores(branch: StrideBranches, score_threshold: float) -> tuple[BoolArray, FloatArray]:
-    """Which cells reach the threshold (mask over all), and the scores of those."""
+def _passing_scores(
+    branch: StrideBranches, score_threshold: float, asked: BoolArray
+) -> tuple[BoolArray, FloatArray]:
+    """Which cells reach the threshold or are asked for (mask over all), and the scores of those."""
     rows = branch.class_rows
     if not branch.are_logits:
-        passing = reaches(rows, score_threshold)
+        passing = reaches(rows, score_threshold) | asked
         return passing, passing_rows(rows, passing)
-    passing = reaches(rows, logit_floor(score_threshold))
+    passing = reaches(rows, logit_floor(score_threshold)) | asked
     scores = sigmoid(passing_rows(rows, passing))
-    reaching = reaches(scores, score_threshold)
+    reaching = reaches(scores, score_threshold) | asked[passing]
     passing[passing] = reaching
     return passing, passing_rows(scores, reaching)

@@ -51,7 +51,7 @@ def _decode_raw(
     spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
 ) -> Candidates:
     branches = read_branches(spec, outputs)
-    boxes, scores = decode_branches(spec, branches, width, height, score_threshold)
+    boxes, scores, _ = decode_branches(spec, branches, width, height, score_threshold)
     anchor, class_id = np.nonzero(scores >= np.float32(score_threshold))
     score = scores[anchor, class_id]
     # Stable: equal scores stay in the order of anchors, then classes. The graph's two steps

@@ -20,11 +20,16 @@ from mobileq.tasks.detect.decode.arrays import (
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
 from mobileq.tasks.detect.decode.distances import StrideBranches, decode_branches, read_branches
-from mobileq.vision.arrays import FloatArray
+from mobileq.vision.arrays import BoolArray, FloatArray
 
 
 def decode_nanodet(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None = None,
 ) -> Candidates:
     """Boxes and scores, from one output, or from one or two per stride.
 
@@ -42,7 +47,7 @@ def decode_nanodet(
     else:
         branches = _branches_of_one(spec, outputs, width, height)
     offset = centre_offset(spec)
-    return scored(*decode_branches(spec, branches, width, height, score_threshold, offset))
+    return scored(*decode_branches(spec, branches, width, height, score_threshold, offset, always))
 
 
 def centre_offset(spec: DecodeSpec) -> float:

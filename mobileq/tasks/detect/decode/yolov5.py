@@ -16,6 +16,7 @@ from mobileq.tasks.detect.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    own_part,
     passing_rows,
     reaches,
     sigmoid,
@@ -25,11 +26,16 @@ from mobileq.tasks.detect.decode.arrays import (
     to_xyxy,
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
-from mobileq.vision.arrays import FloatArray
+from mobileq.vision.arrays import BoolArray, FloatArray
 
 
 def decode_yolov5(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None = None,
 ) -> Candidates:
     """Boxes and scores from the model's own output or from its last convolutions.
 
@@ -37,7 +43,7 @@ def decode_yolov5(
     raw: role "predictions" per stride, [1, anchors * (5 + C), h, w] before the sigmoid.
     """
     if spec.head == "raw":
-        return _decode_raw(spec, outputs, width, height, score_threshold)
+        return _decode_raw(spec, outputs, width, height, score_threshold, always)
     name = single_output(spec, "predictions").name
     rows = as_rows(name, output_array(outputs, name), 5 + spec.class_count)
     scores = rows[:, 4:5] * rows[:, 5:]
@@ -47,7 +53,12 @@ def decode_yolov5(
 
 
 def _decode_raw(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None,
 ) -> Candidates:
     if len(spec.anchors) != len(spec.strides) or not spec.strides:
         raise InputError(
@@ -55,18 +66,21 @@ def _decode_raw(
             f"but anchors for {len(spec.anchors)}.",
             "Give one list of anchors per stride.",
         )
-    boxes, scores = [], []
+    boxes, scores, kept, start = [], [], [], 0
     for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
         rows, cell, anchor = _stride_rows(spec, outputs, stride, anchors, width, height)
-        near = rows[:, 4] >= logit_floor(score_threshold)
+        asked = own_part(always, start, len(rows))
+        near = (rows[:, 4] >= logit_floor(score_threshold)) | asked
         activated = sigmoid(passing_rows(rows, near))
         stride_scores = activated[:, 4:5] * activated[:, 5:]
-        passing = reaches(stride_scores, score_threshold)
+        passing = reaches(stride_scores, score_threshold) | asked[near]
         boxes.append(
             _boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride)
         )
         scores.append(passing_rows(stride_scores, passing))
-    return scored(np.concatenate(boxes), np.concatenate(scores))
+        kept.append(np.flatnonzero(near)[passing] + start)
+        start += len(rows)
+    return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
 
 
 def _stride_rows(

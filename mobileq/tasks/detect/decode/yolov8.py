@@ -17,10 +17,16 @@ from mobileq.tasks.detect.decode.arrays import (
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
 from mobileq.tasks.detect.decode.distances import decode_branches, read_branches
+from mobileq.vision.arrays import BoolArray
 
 
 def decode_yolov8(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None = None,
 ) -> Candidates:
     """Boxes and scores from the model's own output or from its last convolutions.
 
@@ -30,7 +36,9 @@ def decode_yolov8(
     """
     if spec.head == "raw":
         branches = read_branches(spec, outputs)
-        return scored(*decode_branches(spec, branches, width, height, score_threshold))
+        return scored(
+            *decode_branches(spec, branches, width, height, score_threshold, always=always)
+        )
     name = single_output(spec, "predictions").name
     values = 4 + spec.class_count
     rows = as_rows(name, output_array(outputs, name), values, channels_first=True)

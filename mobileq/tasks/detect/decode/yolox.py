@@ -16,6 +16,7 @@ from mobileq.tasks.detect.decode.arrays import (
     grid,
     logit_floor,
     output_array,
+    own_part,
     passing_rows,
     reaches,
     sigmoid,
@@ -25,11 +26,16 @@ from mobileq.tasks.detect.decode.arrays import (
     to_xyxy,
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
-from mobileq.vision.arrays import FloatArray
+from mobileq.vision.arrays import BoolArray, FloatArray
 
 
 def decode_yolox(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None = None,
 ) -> Candidates:
     """Boxes and scores from the model's own output or from its last convolutions.
 
@@ -40,7 +46,7 @@ def decode_yolox(
     "class_logits" [1, C, h, w].
     """
     if spec.head == "raw":
-        return _decode_raw(spec, outputs, width, height, score_threshold)
+        return _decode_raw(spec, outputs, width, height, score_threshold, always)
     name = single_output(spec, "predictions").name
     rows = as_rows(name, output_array(outputs, name), 5 + spec.class_count)
     scores = rows[:, 4:5] * rows[:, 5:]
@@ -57,9 +63,14 @@ def decode_yolox(
 
 
 def _decode_raw(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
+    spec: DecodeSpec,
+    outputs: Outputs,
+    width: int,
+    height: int,
+    score_threshold: float,
+    always: BoolArray | None,
 ) -> Candidates:
-    boxes, scores = [], []
+    boxes, scores, kept, start = [], [], [], 0
     for stride in spec.strides:
         cell = grid(width, height, stride)
         box = _branch(spec, outputs, stride, "box_regression", 4)
@@ -67,13 +78,16 @@ def _decode_raw(
         class_logits = _branch(spec, outputs, stride, "class_logits", spec.class_count)
         for rows in (box, objectness, class_logits):
             check_rows(spec, rows.shape[0], cell.shape[0])
-        near = objectness[:, 0] >= logit_floor(score_threshold)
+        asked = own_part(always, start, len(cell))
+        near = (objectness[:, 0] >= logit_floor(score_threshold)) | asked
         stride_scores = sigmoid(objectness[near]) * sigmoid(passing_rows(class_logits, near))
-        passing = reaches(stride_scores, score_threshold)
+        passing = reaches(stride_scores, score_threshold) | asked[near]
         side = np.full((int(passing.sum()), 1), stride, np.float32)
         boxes.append(_boxes(box[near][passing], cell[near][passing], side))
         scores.append(passing_rows(stride_scores, passing))
-    return scored(np.concatenate(boxes), np.concatenate(scores))
+        kept.append(np.flatnonzero(near)[passing] + start)
+        start += len(cell)
+    return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
 
 
 def _branch(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mobileq.spec.decode import HeadOutput, OutputRole
-from mobileq.tasks.detect.decode import decode
+from mobileq.tasks.detect.decode import decode, decode_some
 from mobileq.tasks.detect.decode.candidates import Candidates
 
 STRIDES = (8, 16, 32)
@@ -72,3 +74,22 @@ def assert_threshold_only_sorts_out(spec, outputs, threshold: float = 0.3) -> No
         np.testing.assert_array_equal(passing.class_id, everything.class_id[expected])
     assert 0 < expected.sum() < len(everything)
     np.testing.assert_array_equal(passing.xyxy, everything.xyxy[expected])
+    if everything.needs_nms:
+        assert_some_are_those_of_all(spec, outputs, threshold)
+
+
+def assert_some_are_those_of_all(spec, outputs, threshold: float) -> None:
+    """To the last bit, whichever cells are wanted beside those that reach the threshold."""
+    whole = decode(spec, outputs, WIDTH, HEIGHT, -math.inf)
+    assert whole.scores is not None
+    always = np.random.default_rng(0).random(len(whole)) < 0.2
+    some = decode_some(spec, outputs, WIDTH, HEIGHT, threshold, always)
+    wanted = np.flatnonzero((whole.scores.max(axis=1) >= np.float32(threshold)) | always)
+    assert 0 < len(wanted) < len(whole)
+    if spec.head != "raw":
+        wanted = np.arange(len(whole))
+        assert some.cells is None
+    else:
+        np.testing.assert_array_equal(some.cells, wanted)
+    np.testing.assert_array_equal(some.xyxy, whole.xyxy[wanted])
+    np.testing.assert_array_equal(some.scores, whole.scores[wanted])

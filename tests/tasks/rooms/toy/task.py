@@ -69,6 +69,9 @@ class ToyReference:
         noise = self._noise.noise(self._task.probabilities(found))
         return Compared(noise, noise, self._task.best(found) if self._answers else None)
 
+    def error(self, found: Outputs) -> float:
+        return self.compare(found).error
+
 
 class Colour(Spec, frozen=True):
     number: int
