@@ -26,7 +26,7 @@ from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.phone_condition import Condition, slowed
 from mobileq.regular_file import read_regular
 from mobileq.spec import Sha256, Spec
-from mobileq.staging import remove
+from mobileq.staging import remove, staging_path
 
 BENCHES = "device/"
 """Where they are in a bundle."""
@@ -119,6 +119,7 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
         frame: Height and width of the picture that was analysed; None where a program made its
             input up.
         runs, warmup: How often; `runs` count.
+        cut: Whether it ended before all that was asked for was timed.
         content_sha256: Of all else, filled in when it is kept.
     """
 
@@ -129,6 +130,7 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
     runs: int
     warmup: int
     rows: tuple[BenchRow, ...]
+    cut: bool = False
     schema_version: Literal[1] = 1
     content_sha256: str = ""
 
@@ -151,6 +153,8 @@ class Bench(Told, Spec, frozen=True, kw_only=True):
                     f"({row.throttled}): slower than it is.",
                     "bad",
                 )
+        if self.cut:
+            page.line("It was cut off: what is not in the table was not timed.", "bad")
         self._tell_condition(page)
 
     def _tell_condition(self, page: Page) -> None:
@@ -188,8 +192,11 @@ def sealed(bench: Bench) -> bytes:
     return to_json(msgspec.structs.replace(plain, content_sha256=digest))
 
 
-def keep_bench(bundle: Path, bench: Bench) -> Path:
+def keep_bench(bundle: Path, bench: Bench, kept: Path | None = None) -> Path:
     """Write a bench into its bundle, beside those that are there; its path.
+
+    Args:
+        kept: Where it was written with fewer rows, whose place it takes.
 
     Raises:
         InputError: It cannot be written.
@@ -199,11 +206,15 @@ def keep_bench(bundle: Path, bench: Bench) -> Path:
     folder = bundle / BENCHES
     try:
         folder.mkdir(exist_ok=True)
-        path = _new_file(folder, f"{model or 'phone'}-{date}")
+        path = kept or _new_file(folder, f"{model or 'phone'}-{date}")
+        staging = staging_path(path)
         try:
-            path.write_bytes(sealed(bench))
+            staging.write_bytes(sealed(bench))
+            staging.replace(path)
         except BaseException:
-            remove(path)
+            remove(staging)
+            if kept is None:
+                remove(path)
             raise
     except OSError as error:
         raise InputError(

@@ -17,6 +17,7 @@ from mobileq.device.benchmark.base import Measured
 from mobileq.device.runner.client import Accelerator
 from mobileq.device_bench import BENCHES, Bench, BenchRow, keep_bench, now, sealed
 from mobileq.errors import InputError, UsageError, VerificationError
+from mobileq.page import plural
 from mobileq.paths import StrPath, optional_path
 from mobileq.phone_condition import Condition
 from mobileq.progress import Progress, listener
@@ -53,10 +54,12 @@ def bench(
 ) -> Bench:
     """Time a bundle's files on a phone: the bundle's golden frame, from pixels to answer.
 
-    It is kept in the bundle, as `device/MODEL-DATE.json`: see `Bundle.benches`.
+    It is kept in the bundle, as `device/MODEL-DATE.json`: see `Bundle.benches`. Each row is written
+    when it is there, so that nothing is lost of what was timed before a phone went away.
 
     Args:
-        artifact: Which files: `tflite-int8`, or `int8`; by default all that the runner runs.
+        artifact: Which files: `tflite-int8`, or `int8`; by default all that the runner runs. No
+            others are brought onto the phone.
         output: A file to write it to, and not into the bundle.
         delegates: "cpu", "gpu", "nnapi", one after the other.
         threads: On the CPU, one after the other; 0: one for each processor.
@@ -78,17 +81,15 @@ def bench(
         )
     opened = read_bundle(Path(bundle))
     require_artifacts(opened)
-    if report := optional_path(output):
-        require_file_place(report, "--output")
-    else:
-        require_folder_place(opened.path / BENCHES, "--output")
+    keep = _Keeping(opened.path, optional_path(output))
     frame, often = None, (runs, warmup)
+    names = [artifact] if isinstance(artifact, str) else artifact
     phone: PhoneRunners | PhoneProgram
     time: _Time
     if binary is None:
         frame = _frame(opened)
         phone = runners = PhoneRunners(
-            *(opened.path, delegates),
+            *(opened.path, delegates, names),
             serial=serial,
             adb=adb,
             runner=runner,
@@ -98,22 +99,12 @@ def bench(
         time = functools.partial(_analysed, runners, frame, often)
     else:
         phone = program = PhoneProgram(
-            *(opened.path, binary, mnn_libs, delegates), serial=serial, adb=adb, progress=progress
+            *(opened.path, binary, mnn_libs, delegates, names),
+            serial=serial,
+            adb=adb,
+            progress=progress,
         )
         time = functools.partial(_run, program, often)
-    files = _files(opened, phone, [artifact] if isinstance(artifact, str) else artifact)
-    rows, cooling = [], Cooling(phone, cool_down, progress)
-    with progress.stage("Timing") as advance:
-        for each, delegate, count in cases(files, phone.delegates, threads):
-            row = BenchRow(
-                artifact=each.name,
-                sha256=each.sha256,
-                delegate=delegate,
-                threads=count,
-                before=cooling.wait(),
-            )
-            rows.append(_timed(row, functools.partial(time, each, delegate, count)))
-            advance()
     found = Bench(
         device=phone.benched,
         measured=now(),
@@ -121,25 +112,49 @@ def bench(
         frame=None if frame is None else (frame.shape[0], frame.shape[1]),
         runs=runs,
         warmup=warmup,
-        rows=tuple(rows),
+        rows=(),
+        cut=True,
     )
-    if report:
-        with written_whole(report, "--output") as file:
-            file.write_bytes(sealed(found))
-    else:
-        keep_bench(opened.path, found)
+    wanted = list(cases(phone.files, phone.delegates, threads))
+    cooling = Cooling(phone, cool_down, progress)
+    try:
+        with progress.stage("Timing", len(wanted)) as advance:
+            for case in wanted:
+                row = _timed(case, cooling.wait(), time)
+                rows = (*found.rows, row)
+                found = msgspec.structs.replace(found, rows=rows, cut=len(rows) < len(wanted))
+                keep.write(found)
+                advance()
+    except BaseException:
+        if found.rows:
+            count = plural(len(found.rows), "timing")
+            progress.notice(f"{count} of {len(wanted)} are kept in {keep.path}.")
+        raise
     return found
 
 
-def _files(
-    bundle: Bundle, phone: PhoneRunners | PhoneProgram, names: Sequence[str]
-) -> list[Artifact]:
-    able = [each for each in bundle.manifest.artifacts if phone.runs(each)]
-    for name in names:
-        if not any(name in (each.name, each.precision) for each in able):
-            known = ", ".join(each.name for each in able) or "none of this bundle's"
-            raise UsageError(f"{phone.title} runs no file {name!r}.", f"It runs: {known}.")
-    return [each for each in able if not names or each.name in names or each.precision in names]
+class _Keeping:
+    """Writes a bench anew with each of its rows: into the bundle, or to a file.
+
+    Raises:
+        UsageError, InputError: It can't be written there.
+    """
+
+    def __init__(self, bundle: Path, report: Path | None) -> None:
+        if report:
+            require_file_place(report, "--output")
+        else:
+            require_folder_place(bundle / BENCHES, "--output")
+        self._bundle, self._report = bundle, report
+        self.path = report
+        """Where it is."""
+
+    def write(self, found: Bench) -> None:
+        if self._report is None:
+            self.path = keep_bench(self._bundle, found, self.path)
+            return
+        with written_whole(self._report, "--output") as file:
+            file.write_bytes(sealed(found))
 
 
 def cases[D: str](
@@ -152,9 +167,17 @@ def cases[D: str](
                 yield file, delegate, count
 
 
-def _timed(row: BenchRow, time: Callable[[], tuple[Measured, Condition]]) -> BenchRow:
+def _timed(case: tuple[Artifact, Accelerator, int], before: Condition, time: _Time) -> BenchRow:
+    artifact, delegate, threads = case
+    row = BenchRow(
+        artifact=artifact.name,
+        sha256=artifact.sha256,
+        delegate=delegate,
+        threads=threads,
+        before=before,
+    )
     try:
-        found, after = time()
+        found, after = time(artifact, delegate, threads)
     except VerificationError as error:
         return msgspec.structs.replace(row, problem=error.message)
     values = {

@@ -6,8 +6,9 @@ import json
 import shlex
 import shutil
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -244,6 +245,48 @@ def test_a_bench_times_each_file_on_each_delegate_and_is_kept(
     advised = recommend(copy, device="loop")
     assert advised.file == "demo-fp32.tflite"
     assert "of Example Loop 9" in advised.why
+
+
+def test_only_files_that_are_timed_are_brought(
+    phone: LoopbackDevice, bundle: Path, kit: Kit, tmp_path: Path
+):
+    copy = Path(shutil.copytree(bundle, tmp_path / "demo"))
+    bench(copy, "int8", runs=1, warmup=0, runner=kit.folder, progress=Silent())
+    models = phone.sandbox.place("data/local/tmp/mobileq/demo/models")
+    assert [path.name for path in models.iterdir()] == ["demo-int8.tflite"]
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_a_bench_that_is_cut_off_keeps_its_rows(
+    to_file: bool,
+    phone: LoopbackDevice,
+    bundle: Path,
+    kit: Kit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class PullsOut(Silent):
+        """As soon as the first file is timed."""
+
+        def stage(self, name: str, total: int | None = None, unit: str = "") -> Any:
+            return nullcontext(lambda count=1, /: name == "Timing" and phone.unplug())
+
+    monkeypatch.setattr("mobileq.device.runner.remote._PATIENCE_S", 1.0)
+    copy, report, heard = Path(shutil.copytree(bundle, tmp_path / "demo")), None, PullsOut()
+    if to_file:
+        report = tmp_path / "bench.json"
+    options = {"output": report, "runs": 2, "warmup": 0, "runner": kit.folder, "progress": heard}
+    with pytest.raises(DeviceError):
+        bench(copy, **options)  # type: ignore[arg-type]
+    kept = report or next((copy / "device").iterdir())
+    (row,) = (found := msgspec.json.decode(kept.read_bytes(), type=Bench)).rows
+    assert row.artifact == "tflite-fp32"
+    assert row.median_ms is not None
+    assert found.cut
+    assert any("was cut off" in line for line in _told(found))
+    assert f"1 timing of 2 are kept in {kept}." in heard.notices
+    assert read_bundle(copy).benches == ([] if to_file else [found])
+    assert [path.name for path in kept.parent.glob("*bench*" if to_file else "*")] == [kept.name]
 
 
 def test_a_hot_phone_is_waited_for_and_said(
