@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from mobileq.spec import Artifact, ModelSpec
 from mobileq.staging import abandoned, is_full_disk, remove, staging_path
 
 BUNDLE_FOLDER = "app/src/main/assets/bundle"
+BUNDLES_NAME = "bundles.txt"
+"""Of several bundles, the names of their folders, one a line."""
 STATE_NAME = ".mobileq-android.json"
 """Hashes of the files as they were rendered: what differs from them a person has changed."""
 
@@ -37,6 +41,7 @@ class RenderedProject:
         kept: Changed by a person, so left as they are.
         problems: Sentences about libraries in the project that will not load, or are missing.
         left_out: Artifacts that this app has no runtime for.
+        bundle_bytes: What the bundles take of an APK.
     """
 
     path: Path
@@ -45,6 +50,7 @@ class RenderedProject:
     kept: tuple[str, ...]
     problems: tuple[str, ...]
     left_out: tuple[str, ...]
+    bundle_bytes: int
 
 
 def bundle_runtimes(bundle: Bundle, artifacts: Sequence[str] = ()) -> tuple[str, ...]:
@@ -64,28 +70,28 @@ def bundle_runtimes(bundle: Bundle, artifacts: Sequence[str] = ()) -> tuple[str,
 
 
 def render_project(
-    bundle: StrPath,
+    bundle: StrPath | Sequence[StrPath],
     output: StrPath,
     options: AndroidOptions,
     *,
     artifacts: Sequence[str] = (),
     force: bool = False,
 ) -> RenderedProject:
-    """Render the project of a bundle, with those of its files that are named (all by default).
+    """Render the project of a bundle or several, with those of their files that are named (all by
+    default).
 
     Files that a person changed since they were rendered stay as they are, unless `force` is given.
 
     Raises:
-        UsageError: `output` holds something else, no runtime fits the files, or there is none of a
-            name.
+        UsageError: `output` holds something else, no runtime fits the files, there is none of a
+            name, or two bundles are of one name.
         InputError: The bundle is not as it was written, or no camera can feed its model.
         MobileqError: The disk is full or cannot be written.
     """
-    bundle, output = Path(bundle), Path(output)
-    opened = _checked_bundle(bundle, options, artifacts)
-    chosen = artifacts_named(opened, artifacts)
-    packed = [each for each in chosen if each.target in options.runtimes]
-    wanted = {**_hashed(rendered_files(options)), **_bundle_files(opened, packed)}
+    paths, output = bundle_paths(bundle), Path(output)
+    opened = [_checked_bundle(path, options, artifacts) for path in paths]
+    packed, left_out = _bundles_files(opened, options, artifacts)
+    wanted = {**_hashed(rendered_files(options)), **packed}
     before = _state(output)
     written, kept, recorded = [], [], {}
     try:
@@ -112,8 +118,15 @@ def render_project(
         removed=tuple(removed),
         kept=tuple(kept),
         problems=tuple(library_problems(jni_libs, options.abis, options.runtimes)),
-        left_out=tuple(each.name for each in chosen if each not in packed),
+        left_out=left_out,
+        bundle_bytes=sum((output / name).stat().st_size for name in packed),
     )
+
+
+def bundle_paths(bundle: StrPath | Sequence[StrPath]) -> list[Path]:
+    """Of one or several."""
+    several = [bundle] if isinstance(bundle, str | os.PathLike) else bundle
+    return [Path(each) for each in several]
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,46 @@ def _hashed(files: Mapping[str, bytes]) -> dict[str, _Source]:
     }
 
 
-def _bundle_files(bundle: Bundle, packed: list[Artifact]) -> dict[str, _Source]:
+def _bundles_files(
+    bundles: Sequence[Bundle], options: AndroidOptions, artifacts: Sequence[str]
+) -> tuple[dict[str, _Source], tuple[str, ...]]:
+    """All bundles in the app, each of several in a folder of its own; and what is left out."""
+    files: dict[str, _Source] = {}
+    left_out: list[str] = []
+    folders = [""] if len(bundles) == 1 else _folders(bundles)
+    for folder, bundle in zip(folders, bundles, strict=True):
+        chosen = artifacts_named(bundle, artifacts)
+        packed = [each for each in chosen if each.target in options.runtimes]
+        left_out += [each.name for each in chosen if each not in packed]
+        files |= _bundle_files(bundle, packed, f"{BUNDLE_FOLDER}/{folder}".rstrip("/"))
+    if len(bundles) > 1:
+        listed = "".join(f"{folder}\n" for folder in folders).encode()
+        files |= _hashed({f"{BUNDLE_FOLDER}/{BUNDLES_NAME}": listed})
+    return files, tuple(dict.fromkeys(left_out))
+
+
+def _folders(bundles: Sequence[Bundle]) -> list[str]:
+    """Of several bundles, in the app.
+
+    Raises:
+        UsageError: The app could not tell two of them apart.
+    """
+    named: dict[str, Path] = {}
+    for bundle in bundles:
+        name = bundle.manifest.model.name
+        if name in named:
+            raise UsageError(
+                f"{named[name]} and {bundle.path} both hold a model named {name}: nobody could "
+                "tell them apart in the app's list.",
+                "Rename one's .onnx file, and convert it again: the model is called after it.",
+            )
+        named[name] = bundle.path
+    # Names are for people; of folders some file systems tell neither case nor all letters apart.
+    plain = [re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] for name in named]
+    return [f"{at}-{name}" if name else f"{at}" for at, name in enumerate(plain, start=1)]
+
+
+def _bundle_files(bundle: Bundle, packed: list[Artifact], folder: str) -> dict[str, _Source]:
     """The bundle in the app, without artifacts that it is not to have or could not run."""
     manifest = bundle.manifest
     content = (bundle.path / MANIFEST_NAME).read_bytes()
@@ -151,10 +203,10 @@ def _bundle_files(bundle: Bundle, packed: list[Artifact]) -> dict[str, _Source]:
         manifest = seal(kept)
         content = to_json(manifest)
     files = {
-        f"{BUNDLE_FOLDER}/{name}": _Source(entry.sha256, path=bundle.path / name)
+        f"{folder}/{name}": _Source(entry.sha256, path=bundle.path / name)
         for name, entry in manifest.files.items()
     }
-    return {**files, **_hashed({f"{BUNDLE_FOLDER}/{MANIFEST_NAME}": content})}
+    return {**files, **_hashed({f"{folder}/{MANIFEST_NAME}": content})}
 
 
 def _checked_bundle(bundle: Path, options: AndroidOptions, artifacts: Sequence[str]) -> Bundle:

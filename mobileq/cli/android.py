@@ -15,7 +15,8 @@ from mobileq.cli.options import ArtifactNames, Json
 @with_options(options_of_runtimes(after="camerax_version"))
 def android(
     bundle: Annotated[
-        Path | None, typer.Argument(help="A bundle's folder.", metavar="BUNDLE")
+        list[Path] | None,
+        typer.Argument(help="A bundle's folder, or several for one app.", metavar="BUNDLE..."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The project's folder.")
@@ -53,12 +54,13 @@ def android(
     json: Json = False,
     **runtime_options: str,
 ) -> None:
-    """Render an Android app around a bundle: live camera, boxes."""
+    """Render an Android app around bundles: live camera, boxes."""
     from mobileq.android.options import ABIS, AndroidOptions, listed_options
     from mobileq.android.project import bundle_runtimes, render_project
     from mobileq.bundle import read_bundle, require_artifacts
     from mobileq.console import Console
     from mobileq.errors import UsageError
+    from mobileq.page import megabytes
     from mobileq.workflows.choices import split_list
 
     console = Console(json)
@@ -69,14 +71,16 @@ def android(
             console.document({"options": listed})
         console.table(("option", "default", "meaning"), rows)
         return
-    if bundle is None or output is None:
+    if not bundle or output is None:
         raise UsageError(
             "The bundle or the project's folder is missing.",
-            "Give both: mobileq android BUNDLE --output FOLDER.",
+            "Give both: mobileq android BUNDLE... --output FOLDER.",
         )
-    opened = read_bundle(bundle)
-    require_artifacts(opened)
+    opened = [read_bundle(each) for each in bundle]
+    for each in opened:
+        require_artifacts(each)
     named = split_list(artifact or ())
+    known = dict.fromkeys(name for each in opened for name in bundle_runtimes(each, named))
     options = AndroidOptions(
         application_id=application_id,
         name=name,
@@ -84,7 +88,7 @@ def android(
         target_sdk=target_sdk,
         delegate=delegate,
         abis=split_list(abi or ABIS),
-        runtimes=split_list(runtime or ()) or bundle_runtimes(opened, named),
+        runtimes=split_list(runtime or ()) or tuple(known),
         camerax_version=camerax_version,
         **runtime_options,
     )
@@ -99,6 +103,6 @@ def android(
         console.line(problem, "bad")
     console.line(
         f"{done.path}: {len(done.written)} files written, {len(done.removed)} removed, "
-        f"{len(done.kept)} kept.",
+        f"{len(done.kept)} kept; bundles of {megabytes(done.bundle_bytes)}.",
         "good",
     )

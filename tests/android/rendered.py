@@ -32,7 +32,7 @@ class Project:
         return self.path / "app/src/main"
 
 
-def render(bundle: Path, folder: Path, **options: object) -> Project:
+def render(bundle: Path | list[Path], folder: Path, **options: object) -> Project:
     """Render with working defaults for what is not given."""
     chosen = {"application_id": "com.example.birds", "name": "Birds", "runtimes": ("tflite",)}
     project = folder / "project"

@@ -235,6 +235,9 @@ def results(
     for name, (assets, said_by_python) in classifiers.items():
         wanted = {"expected": said_by_python, "case": name}
         cases[name] = _write_case(folder / name, app, "ClassifierTest", assets, **wanted)
+    several = [demo_bundle, classifiers["classifier"][0] / "bundle"]
+    both = render(several, folder / "both", runtimes=("tflite", "mnn")).main / "assets"
+    cases["several"] = _write_case(folder / "several", app, "SeveralBundlesTest", both)
     done = _run_tests(app.tests, app.runtime, cases.values(), frames, folder)
     said = {name: path / "result.txt" for name, path in cases.items()}
     return {name: path.read_text() if path.exists() else done for name, path in said.items()}
@@ -310,6 +313,10 @@ def test_the_app_finds_and_draws_what_python_finds(name: str, results: dict[str,
 @pytest.mark.parametrize("name", ["classifier", "heads"])
 def test_a_classifier_lists_what_python_says_and_has_no_sliders(name: str, results: dict[str, str]):
     assert results[name] == "1 ran", results[name][:4000]
+
+
+def test_several_bundles_are_one_list_and_each_is_shown_in_its_own_way(results: dict[str, str]):
+    assert results["several"] == "1 ran", results["several"][:4000]
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -90,7 +90,7 @@ public class DeviceTest extends ScreenTest {
         RuntimeEnvironment.getApplication()
                 .getSharedPreferences("choices", 0)
                 .edit()
-                .putString("starting", "GPU tflite-fp32")
+                .putString("starting", "GPU demo tflite-fp32")
                 .commit();
         File compiled = RuntimeEnvironment.getApplication().getCodeCacheDir();
         Path damaged = compiled.toPath().resolve("litert/gpu/programs.bin");

@@ -10,25 +10,48 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.run.ModelSource;
 
-/** The bundle in the app's assets, as {@code mobileq convert} wrote it. */
+/** A bundle in the app's assets, as {@code mobileq convert} wrote it. */
 public final class BundleAssets implements ModelSource {
     private static final String FOLDER = "bundle/";
 
+    private static final String BUNDLES = "bundles.txt";
+
     private final AssetManager assets;
+    private final String folder;
     private final File compiled;
 
+    private BundleAssets(AssetManager assets, String folder, File compiled) {
+        this.assets = assets;
+        this.folder = folder;
+        this.compiled = compiled;
+    }
+
     /**
+     * All bundles of the app, in their order: the one, or those that a list names.
+     *
      * @param assets Of the app.
      * @param compiled What runtimes compile is kept here.
      */
-    public BundleAssets(AssetManager assets, File compiled) {
-        this.assets = assets;
-        this.compiled = compiled;
+    public static List<BundleAssets> all(AssetManager assets, File compiled) {
+        BundleAssets one = new BundleAssets(assets, FOLDER, compiled);
+        List<BundleAssets> several = new ArrayList<>();
+        try {
+            String list = new String(one.read(BUNDLES), StandardCharsets.UTF_8);
+            for (String name : list.trim().split("\n")) {
+                several.add(new BundleAssets(assets, FOLDER + name + "/", compiled));
+            }
+            return several;
+        } catch (IOException error) { // it is not there
+            return Collections.singletonList(one);
+        }
     }
 
     @Override
@@ -82,7 +105,7 @@ public final class BundleAssets implements ModelSource {
      * @return Its name among {@link #assets}.
      */
     public String place(Artifact artifact) {
-        return FOLDER + artifact.path();
+        return folder + artifact.path();
     }
 
     /** It is stored in the APK uncompressed. */
@@ -100,6 +123,6 @@ public final class BundleAssets implements ModelSource {
 
     @Override
     public InputStream open(String path) throws IOException {
-        return assets.open(FOLDER + path);
+        return assets.open(folder + path);
     }
 }

@@ -33,17 +33,22 @@ public final class Choices {
 
     private static final int MOST_THREADS = 4;
     private static final String ARTIFACT = "artifact";
+    private static final String MODEL = "model";
     private static final String DEVICE = "device";
     private static final String FRONT = "front";
 
     private final SharedPreferences preferences;
     private final Resources resources;
-    private final String model;
+    private String model = "";
 
-    Choices(SharedPreferences preferences, Resources resources, String model) {
+    Choices(SharedPreferences preferences, Resources resources) {
         this.preferences = preferences;
         this.resources = resources;
-        this.model = model;
+    }
+
+    /** Numbers are those of this model from now on. */
+    void setModel(String name) {
+        model = name;
     }
 
     /** What the runtime of an artifact can run on; always the CPU, with one to four threads. */
@@ -106,18 +111,24 @@ public final class Choices {
     }
 
     /** The position of what was chosen last, or the first. */
-    int artifactIn(List<Artifact> artifacts) {
+    int offerIn(List<Offer> offers) {
         String wanted = preferences.getString(ARTIFACT, "");
-        for (int i = 0; i < artifacts.size(); i++) {
-            if (artifacts.get(i).name().equals(wanted)) {
+        String of = preferences.getString(MODEL, "");
+        for (int i = 0; i < offers.size(); i++) {
+            Offer offer = offers.get(i);
+            if (offer.artifact().name().equals(wanted) && offer.model().equals(of)) {
                 return i;
             }
         }
         return 0;
     }
 
-    void setArtifact(Artifact artifact) {
-        preferences.edit().putString(ARTIFACT, artifact.name()).apply();
+    void setOffer(Offer offer) {
+        preferences
+                .edit()
+                .putString(MODEL, offer.model())
+                .putString(ARTIFACT, offer.artifact().name())
+                .apply();
     }
 
     boolean isFront() {

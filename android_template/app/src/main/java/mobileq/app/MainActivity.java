@@ -23,6 +23,7 @@ import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.image.Frame;
@@ -83,29 +84,37 @@ public final class MainActivity extends ComponentActivity
     }
 
     private void load() throws BundleException {
-        BundleAssets assets = new BundleAssets(getAssets(), getCodeCacheDir());
-        mobileq.core.manifest.Manifest manifest = assets.manifest();
-        if (manifest.artifacts().isEmpty()) {
+        SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
+        choices = new Choices(preferences, getResources());
+        List<Offer> offers = new ArrayList<>();
+        for (BundleAssets each : BundleAssets.all(getAssets(), getCodeCacheDir())) {
+            offers.addAll(Offer.of(each, each.manifest()));
+        }
+        if (offers.isEmpty()) {
             throw new BundleException(getString(R.string.empty_bundle));
         }
-        SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
+        // One bundle at work: with one of another, the screen is made anew.
+        Offer chosen = offers.get(choices.offerIn(offers));
+        BundleAssets assets = chosen.bundle();
+        mobileq.core.manifest.Manifest manifest = chosen.manifest();
         ModelSpec model = manifest.model();
+        choices.setModel(model.name());
         List<ModelRuntime> runtimes = Runtimes.all(getApplicationContext(), assets);
         AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
         if (fallback.isAfterCrash()) {
             assets.clearCompiled();
         }
-        choices = new Choices(preferences, getResources(), model.name());
         answer = Tasks.view(this, model);
         inference = new Inference(new Session(manifest, answer.task(), runtimes, fallback), this);
         lists =
                 new ModelLists(
                         screen,
                         choices,
-                        manifest.artifacts(),
+                        offers,
                         runtimes,
                         inference,
-                        this::onModelChanged);
+                        this::onModelChanged,
+                        this::recreate);
         analyzer = new FrameAnalyzer(inference, this);
         statusText = new StatusText(getResources());
         viewfinder =

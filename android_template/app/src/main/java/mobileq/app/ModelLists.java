@@ -11,49 +11,53 @@ import mobileq.core.run.Accelerator;
 import mobileq.core.run.ModelRuntime;
 
 /**
- * Two buttons that say which of the bundle's models runs, and what it runs on; each opens the list
+ * Two buttons that say which of the bundles' models runs, and what it runs on; each opens the list
  * of what there is. A line that is chosen once more counts: a person wants it tried again.
  */
 final class ModelLists {
     private final Screen screen;
     private final Choices choices;
-    private final List<Artifact> artifacts;
+    private final List<Offer> offers;
     private final List<ModelRuntime> runtimes;
     private final Inference inference;
     private final Runnable changed;
+    private final Runnable leave;
     private List<Choices.Device> offered = new ArrayList<>();
-    private int artifactAt = -1;
+    private int offerAt = -1;
     private Choices.Device wanted;
     private Choices.Device running;
 
     /**
      * @param screen Where the buttons are.
      * @param choices What was chosen last.
-     * @param artifacts At least one.
+     * @param offers At least one.
      * @param runtimes What they can be loaded with.
      * @param inference Told what to run.
      * @param changed Run after each change.
+     * @param leave Run where a file of another bundle was chosen.
      */
     ModelLists(
             Screen screen,
             Choices choices,
-            List<Artifact> artifacts,
+            List<Offer> offers,
             List<ModelRuntime> runtimes,
             Inference inference,
-            Runnable changed) {
+            Runnable changed,
+            Runnable leave) {
         this.screen = screen;
         this.choices = choices;
-        this.artifacts = artifacts;
+        this.offers = offers;
         this.runtimes = runtimes;
         this.inference = inference;
         this.changed = changed;
+        this.leave = leave;
     }
 
     /** Runs what was chosen last, and lets the person choose. */
     void start() {
         screen.models.setOnClickListener(view -> openModels());
         screen.devices.setOnClickListener(view -> openDevices());
-        chooseArtifact(choices.artifactIn(artifacts));
+        chooseOffer(choices.offerIn(offers));
     }
 
     /** What the model runs on in truth, where something failed. */
@@ -80,10 +84,10 @@ final class ModelLists {
 
     private void openModels() {
         List<String> names = new ArrayList<>();
-        for (Artifact artifact : artifacts) {
-            names.add(described(artifact));
+        for (Offer offer : offers) {
+            names.add(described(offer));
         }
-        open(R.string.model, names, artifactAt, this::chooseArtifact);
+        open(R.string.model, names, offerAt, this::chooseOffer);
     }
 
     private void openDevices() {
@@ -101,22 +105,33 @@ final class ModelLists {
                 });
     }
 
-    private String described(Artifact artifact) {
+    /** The file and its size; where there are several bundles, the model before them. */
+    private String described(Offer offer) {
         Context context = screen.models.getContext();
-        return context.getString(
-                R.string.model_and_size,
-                artifact.name(),
-                Formatter.formatShortFileSize(context, artifact.sizeBytes()));
+        Artifact artifact = offer.artifact();
+        String size = Formatter.formatShortFileSize(context, artifact.sizeBytes());
+        boolean isOne = offers.get(0).bundle() == offers.get(offers.size() - 1).bundle();
+        String name =
+                isOne
+                        ? artifact.name()
+                        : context.getString(
+                                R.string.model_and_file, offer.model(), artifact.name());
+        return context.getString(R.string.model_and_size, name, size);
     }
 
-    private void chooseArtifact(int position) {
-        if (position == artifactAt) {
+    private void chooseOffer(int position) {
+        if (position == offerAt) {
             return;
         }
-        artifactAt = position;
-        Artifact artifact = artifacts.get(position);
-        choices.setArtifact(artifact);
-        screen.models.setText(described(artifact));
+        Offer offer = offers.get(position);
+        choices.setOffer(offer);
+        if (offerAt >= 0 && offer.bundle() != offers.get(offerAt).bundle()) {
+            leave.run();
+            return;
+        }
+        offerAt = position;
+        Artifact artifact = offer.artifact();
+        screen.models.setText(described(offer));
         describe(screen.models, R.string.model);
         offered = choices.devices(artifact, runtimes);
         int remembered = choices.deviceIn(offered);
@@ -127,7 +142,7 @@ final class ModelLists {
     private void chooseDevice(int position, Inference.Wish wish) {
         wanted = offered.get(position);
         show(wanted);
-        inference.choose(artifacts.get(artifactAt), wanted.accelerator, wanted.threads, wish);
+        inference.choose(offers.get(offerAt).artifact(), wanted.accelerator, wanted.threads, wish);
         changed.run();
     }
 

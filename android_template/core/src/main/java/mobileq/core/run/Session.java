@@ -114,7 +114,7 @@ public final class Session implements AutoCloseable {
         ModelRuntime runtime = runtimeOf(artifact);
         pipeline = new Pipeline(manifest, artifact, task, runtime.givesPixels());
         latency.clear();
-        Accelerator first = fallback.starting(accelerator, artifact.name());
+        Accelerator first = fallback.starting(accelerator, manifest.model().name() + " " + artifact.name());
         if (isSuggested && first != Accelerator.CPU && !runtime.isKnownToRun(first)) {
             fallBackFrom(new BackendException("not on the list of those that work", null));
         }
