@@ -1,4 +1,4 @@
-"""Files that are wrong in the ways that quantized files are wrong fail, on both runtimes.
+"""Files that are wrong in the ways that quantized files are wrong fail, on all runtimes.
 
 Each is a real file, converted from weights or ranges that were made wrong, and held against the
 right model: a detector's raw head, and a model whose outputs mean nothing to anybody.
@@ -60,6 +60,8 @@ FILES = [
     *(("tflite", "dynamic", wrong) for wrong in WEIGHTS),
     *(("tflite", "int16x8", wrong) for wrong in WEIGHTS),
     *(("mnn", "w8", wrong) for wrong in WEIGHTS),
+    *(("onnxruntime", "int8", wrong) for wrong in CALIBRATED),
+    *(("onnxruntime", "dynamic", wrong) for wrong in WEIGHTS),
 ]
 
 
@@ -111,7 +113,7 @@ def boxes() -> Subject:
 @pytest.fixture(scope="module")
 def targets() -> Iterator[Mapping[str, Target]]:
     """Kept: to start their children takes longer than what they do here."""
-    made = {name: load_target(name) for name in ("tflite", "mnn")}
+    made = {name: load_target(name) for name in dict(file[:2] for file in FILES)}
     yield made
     for target in made.values():
         target.close()
@@ -174,7 +176,7 @@ def test_wrong_numbers_fail(numbers, targets, tmp_path, target, precision, wrong
 
 
 @pytest.mark.parametrize("wrong", CALIBRATED)
-@pytest.mark.parametrize("target", ["tflite", "mnn"])
+@pytest.mark.parametrize("target", sorted({target for target, _, _ in FILES}))
 def test_a_wrong_detector_fails(boxes, targets, tmp_path, target, wrong) -> None:
     _assert_failed(_verified(boxes, targets[target], "int8", wrong, tmp_path))
 
