@@ -41,13 +41,13 @@ OPENED = "--add-opens=java.base/java.{}=ALL-UNNAMED"
 
 
 @pytest.fixture(scope="module")
-def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_bundle(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
     """The demo detector as fp32 and int8 for both runtimes."""
     from mobileq.__main__ import main
 
     output = tmp_path_factory.mktemp("demo") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MOBILEQ_CACHE_DIR", str(cache_folder))
         patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
         pictures = DEMO / "calibration" / "images"
         arguments = ["convert", str(DEMO / "demo.onnx"), "-o", str(output), "--no-search"]

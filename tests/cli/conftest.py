@@ -28,12 +28,6 @@ def _forget_log() -> None:
     log_path.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results that the tests of this folder share, so that few of them convert anything."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
 def own_folders(
     tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,13 +15,15 @@ from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.workflows.planning import Planning
 
 from .commands import Cli, names_in
+from .recipe_files import SAMPLES
 
 HALF = ("--precision", "fp32,int8-full", "--head", "decoded", "--no-search")
 """Decoding in the graph can't be all integer; everything else can be made."""
 
 
 def _arguments(demo: Path, output: Path, *options: object) -> tuple[object, ...]:
-    return ("convert", demo / "demo.onnx", "-o", output, "--calib", demo / "calibration", *options)
+    calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
+    return ("convert", demo / "demo.onnx", "-o", output, *calib, *options)
 
 
 def _manifest(output: Path) -> Any:
@@ -65,7 +67,10 @@ def test_strict_is_all_or_nothing(cli: Cli, demo: Path, tmp_path: Path) -> None:
 
 def test_functions_return_the_manifest_with_its_failures(demo: Path, tmp_path: Path) -> None:
     options = mobileq.ConvertOptions(
-        precisions=("fp32", "int8-full"), head="decoded", calib=demo / "calibration"
+        precisions=("fp32", "int8-full"),
+        head="decoded",
+        calib=demo / "calibration" / "images",
+        calib_count=8,
     )
     manifest = mobileq.convert(demo / "demo.onnx", tmp_path / "out", options)
     assert [each.precision for each in manifest.artifacts] == ["fp32"]
@@ -125,7 +130,8 @@ def test_candidate_that_does_not_work_has_lost(
         return real(self, path, *arguments, **options)
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
-    result = cli(*_arguments(demo, tmp_path / "out", "--precision", "int8", "--no-cache"))
+    options = ("--precision", "int8", "--repair", "", "--no-cache")
+    result = cli(*_arguments(demo, tmp_path / "out", *options))
     assert result.code == 0, result.err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     problems = [each["problem"] for each in report["plans"]["tflite-int8"]["trials"]]
@@ -144,7 +150,8 @@ def test_file_of_which_no_candidate_works_fails_alone(
         return real(self, path, *arguments, **options)
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
-    result = cli(*_arguments(demo, tmp_path / "out", "--precision", "fp32,int8", "--no-cache"))
+    options = ("--precision", "fp32,int8", "--repair", "", "--no-cache")
+    result = cli(*_arguments(demo, tmp_path / "out", *options))
     assert result.code == 1
     assert names_in(tmp_path / "out" / "models") == ["demo-fp32.tflite"]
     assert "None of the files that were tried works: It does not load." in result.out

@@ -44,11 +44,14 @@ def command(runner_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 def converted(
-    tmp_path_factory: pytest.TempPathFactory, *arguments: object, target: str = "tflite"
+    tmp_path_factory: pytest.TempPathFactory,
+    cache_folder: Path,
+    *arguments: object,
+    target: str = "tflite",
 ) -> Path:
     output = tmp_path_factory.mktemp("converted") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MOBILEQ_CACHE_DIR", str(cache_folder))
         patch.setenv("MOBILEQ_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
         wanted = ["convert", *map(str, arguments), "-o", str(output)]
         assert main([*wanted, "--target", target, "--no-search"]) == 0
@@ -56,30 +59,31 @@ def converted(
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
     """The demo detector, fp32 and int8 with integers at both ends."""
     pictures = DEMO / "calibration" / "images"
     return converted(
         tmp_path_factory,
+        cache_folder,
         *(DEMO / "demo.onnx", "--calib", pictures, "--calib-count", 4),
         *("--precision", "fp32,int8", "--io", "int8", "--head", "raw"),
     )
 
 
 @pytest.fixture(scope="session")
-def mnn_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mnn_bundle(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
     """The demo detector for MNN, fp32."""
     model = DEMO / "demo.onnx"
-    return converted(tmp_path_factory, model, "--precision", "fp32", target="mnn")
+    return converted(tmp_path_factory, cache_folder, model, "--precision", "fp32", target="mnn")
 
 
 @pytest.fixture(scope="session")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def classifier(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
     """A model that tells what colour a picture has, fp32."""
     model = colours_model()
     path = tmp_path_factory.mktemp("colours") / "colours.onnx"
     onnx.save(model, path)
-    return converted(tmp_path_factory, path, "--precision", "fp32")
+    return converted(tmp_path_factory, cache_folder, path, "--precision", "fp32")
 
 
 @pytest.fixture
