@@ -118,7 +118,44 @@ TWO_INPUTS = (
     {"wa": (16, 3, 3, 3), "wl": (16, 8), "bl": (8,)},
     {"last": [1], "tiny": 1e-6},
 )
+KERAS = (
+    """g (float[n,32,32,3] image) => (float[n,10] "Identity:0") {
+        scaled = Mul(image, k_scale)
+        shifted = Add(scaled, k_offset)
+        x = Transpose<perm = [0, 3, 1, 2]>(shifted)
+        c = Conv<kernel_shape = [3, 3], strides = [2, 2], pads = [0, 0, 1, 1]>(x, w, b)
+        r = Clip(c, zero, six)
+        d0 = Conv<kernel_shape = [3, 3], group = 8, pads = [1, 1, 1, 1]>(r, wd)
+        d1 = Mul(d0, norm)
+        d = Clip(d1, zero, six)
+        p = Pad(d, around)
+        m = MaxPool<kernel_shape = [3, 3], strides = [2, 2]>(p)
+        e0 = Conv<kernel_shape = [1, 1]>(m, we)
+        e1 = Sigmoid(e0)
+        e = Mul(e0, e1)
+        g0 = GlobalAveragePool(e)
+        g1 = Reshape(g0, sixteen)
+        f0 = Conv<kernel_shape = [1, 1]>(g1, wf)
+        f1 = Relu(f0)
+        f2 = Reshape(f1, four)
+        h0 = Conv<kernel_shape = [1, 1]>(f2, wh)
+        h = Sigmoid(h0)
+        s = Mul(e, h)
+        a = GlobalAveragePool(s)
+        q = Squeeze(a, last)
+        o = MatMul(q, wo)
+        "Identity:0" = Softmax(o)
+    }""",
+    {"w": (8, 3, 3, 3), "b": (8,), "wd": (8, 1, 3, 3), "norm": (1, 8, 1, 1), "we": (16, 8, 1, 1),
+     "wf": (4, 16, 1, 1), "wh": (16, 4, 1, 1), "wo": (16, 10)},
+    {"k_scale": 2.0, "k_offset": -1.0, "zero": 0.0, "six": 6.0, "sixteen": [-1, 16, 1, 1],
+     "four": [-1, 4, 1, 1], "last": [2, 3], "around": [0, 0, 1, 1, 0, 0, 1, 1]},
+)  # fmt: skip
+"""What `keras.Model.export(format="onnx")` (keras 3.15, tf2onnx 1.17) makes of a small classifier
+with rescaling, zero padding, normalization, a squeeze-and-excite block: node by node, with names
+of one's own. The padding's value is left out, the batch is open, pictures are NHWC."""
 KINDS = {
+    "keras": KERAS,
     "attention": ATTENTION,
     "u_net": U_NET,
     "segmentation_head": SEGMENTATION_HEAD,
@@ -153,9 +190,11 @@ def _samples(model: Path, folder: Path, count: int = 8) -> Path:
     for index in range(count):
         arrays = {}
         for value in inputs:
-            shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-            coarse = draw.random((*shape[:2], shape[2] // 4, shape[3] // 4), np.float32)
-            arrays[value.name] = coarse.repeat(4, axis=2).repeat(4, axis=3)
+            shape = [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
+            across = 1 if shape[-1] == 3 else 2
+            shape[across : across + 2] = [length // 4 for length in shape[across : across + 2]]
+            coarse = draw.random(shape, np.float32)
+            arrays[value.name] = coarse.repeat(4, axis=across).repeat(4, axis=across + 1)
         np.savez(folder / f"{index}.npz", **arrays)
     return folder
 
