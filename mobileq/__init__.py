@@ -46,6 +46,7 @@ __all__ = [
     "PredictedTensor",
     "PredictionRun",
     "Progress",
+    "ProjectFile",
     "Pushed",
     "QuantOptions",
     "Recommendation",
@@ -70,6 +71,7 @@ __all__ = [
     "detect",
     "devices",
     "doctor",
+    "init",
     "inspect",
     "install",
     "predict",
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
     from mobileq.workflows.detect import detect
     from mobileq.workflows.devices import devices
     from mobileq.workflows.doctor import Diagnosis, doctor
+    from mobileq.workflows.init import ProjectFile, init
     from mobileq.workflows.inspect import inspect
     from mobileq.workflows.inspection import BundleInspection, Inspection
     from mobileq.workflows.install import Installed, install
@@ -168,6 +171,7 @@ else:
         "mobileq.tasks.detect.predict": ("DetectedObject", "DetectionRun", "PictureDetections"),
         "mobileq.tasks.prediction": ("PicturePrediction", "PredictionRun"),
         "mobileq.tasks.tensors.predict": ("PictureTensors", "PredictedTensor"),
+        "mobileq.workflows.init": ("ProjectFile", "init"),
         "mobileq.workflows.inspect": ("inspect",),
         "mobileq.workflows.inspection": ("BundleInspection", "Inspection"),
         "mobileq.workflows.install": ("Installed", "install"),

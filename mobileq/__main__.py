@@ -67,9 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from mobileq.cli import app
+    from mobileq.cli.project import keep_spoken
     from mobileq.console import forget_notices
 
     forget_notices()
+    keep_spoken((), arguments)
     _require_current_folder()
     code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
     if code == EXIT_INTERRUPTED:  # typer 0.29 makes this of KeyboardInterrupt

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PIPED_WIDTH = 120
 _notices: list[str] = []
 """Of the command that runs: its errors are shown with them, where no console is known any more."""
+_beginning: list[str] = []
+"""Notices of before a command had a console, which its console gives."""
 _STYLES = {"good": "green", "bad": "bold red", "quiet": "dim", "strong": "bold"}
 
 
@@ -39,9 +41,11 @@ class Console:
         # Without a terminal rich assumes 80 columns, too few for our tables.
         self._out = rich.console.Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
         self._err = _stderr()
-        forget_notices()
+        _notices.clear()
         listen(self)
         take_native_output()
+        for notice in _beginning:
+            self.notice(notice)
 
     @property
     def out(self) -> rich.console.Console:
@@ -209,6 +213,12 @@ def _one_line(text: str) -> str:
 def forget_notices() -> None:
     """Before a command, which may fail before it has a console."""
     _notices.clear()
+    _beginning.clear()
+
+
+def begin_with(notice: str) -> None:
+    """What the console of the command that is about to start says first."""
+    _beginning.append(notice)
 
 
 def _write(document: dict[str, Any]) -> None:

@@ -10,6 +10,9 @@ _NOT_EVERYWHERE = frozenset('/\\:<>"|?*')
 _LONGEST_NAME = 120
 """Bytes: a file system takes 255, and `-int16x8.tflite` or the like is put behind."""
 
+PROJECT_NAME = "mobileq.toml"
+"""The file with the options of commands."""
+
 type StrPath = str | os.PathLike[str]
 
 

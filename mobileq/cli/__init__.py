@@ -16,6 +16,7 @@ from mobileq.cli import (
     detect,
     devices,
     doctor,
+    init,
     inspect,
     install,
     predict,
@@ -66,6 +67,7 @@ def root(
 for command in (
     ship.ship,
     convert.convert,
+    init.init,
     inspect.inspect,
     validate.validate,
     predict.predict,

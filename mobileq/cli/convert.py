@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -18,6 +17,7 @@ from mobileq.cli.options import (
     SetInput,
     SpecFile,
 )
+from mobileq.cli.project import command_line
 from mobileq.targets.registry import TARGETS, default_target
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def convert(
         options,
         force=force,
         cache=not no_cache,
-        command=("mobileq", *sys.argv[1:]),
+        command=command_line(),
         progress=console,
     )
     _tell(manifest, output, console, json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,6 +19,7 @@ from mobileq.cli.options import (
     Threads,
     threads_of,
 )
+from mobileq.cli.project import command_line
 
 
 @with_options_of(convert, after="threads")
@@ -90,7 +90,7 @@ def ship(
         mnn_libs=mnn_libs,
         force=force,
         cache=cache,
-        command=("mobileq", *sys.argv[1:]),
+        command=command_line(),
         progress=console,
     )
     if json:

@@ -17,7 +17,7 @@ from mobileq.cli import app
 from .commands import Cli, Result, assert_explained, command_line, process
 
 COMMANDS = (
-    *("ship", "convert", "inspect", "validate", "predict", "detect", "recommend", "report"),
+    *("ship", "convert", "init", "inspect", "validate", "predict", "detect", "recommend", "report"),
     *("compare", "sensitivity"),
     *("verify", "demo", "android", "devices", "push", "bench", "install", "doctor", "runner"),
 )
