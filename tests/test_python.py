@@ -1,22 +1,17 @@
-"""The package as Python and editors see it, and the examples of docs/python.md."""
+"""The package as Python and editors see it."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 
 import mobileq
-from tests.device.fixtures import Phones, adb_server, phones
-
-__all__ = ["adb_server", "phones"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,63 +93,3 @@ def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
     assert "precison" in told[2]
     assert "int9" in told[3]
     assert "converted" in told[4]
-
-
-@pytest.fixture
-def example_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the examples name, in the current folder."""
-    demo = ROOT / "assets" / "demo"
-    shutil.copy(demo / "demo.onnx", tmp_path / "detector.onnx")
-    shutil.copy(demo / "validation.json", tmp_path / "val.json")
-    for source, target in (("calibration", "photos"), ("validation", "val")):
-        (tmp_path / target).mkdir()
-        for picture in sorted((demo / source / "images").iterdir())[:8]:
-            shutil.copy(picture, tmp_path / target)
-    shutil.copy(demo / "validation" / "images" / "000.jpg", tmp_path / "street.jpg")
-    frame = cv2.imread(str(tmp_path / "street.jpg"))
-    height, width = frame.shape[:2]
-    writer = cv2.VideoWriter(
-        str(tmp_path / "street.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height)
-    )
-    for _ in range(3):
-        writer.write(frame)
-    writer.release()
-    (tmp_path / "names.txt").write_text("circle\nsquare\ntriangle\nstar\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MOBILEQ_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("MOBILEQ_LOG_DIR", str(tmp_path / "logs"))
-    return tmp_path
-
-
-@pytest.mark.slow
-def test_the_examples_of_the_docs_run(
-    example_folder: Path, capsys: pytest.CaptureFixture[str], phones: Phones
-) -> None:
-    phone = phones()
-    text = (ROOT / "docs" / "python.md").read_text()
-    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == text.count("```") // 2
-    names: dict[str, object] = {}
-    for example in examples:
-        exec(compile(example, "docs/python.md", "exec"), names)
-    out, err = capsys.readouterr()
-    assert "demo" not in err
-    assert "There is no picture no-such.jpg." in out
-    assert f"{phone.serial} device 15" in out
-    assert (example_folder / "drawn" / "street.mp4").is_file()
-    assert (example_folder / "app" / "settings.gradle").is_file()
-    run = names["run"]
-    assert isinstance(run, mobileq.DetectionRun)
-    assert run[0].objects
-    assert len(repr(names["bundle"])) < 100
-    for result in ("manifest", "bundle", "run", "validation", "inspection", "sensitivity"):
-        assert len(repr(names[result])) < 300
-        html = names[result]._repr_html_()  # type: ignore[attr-defined]
-        assert html.startswith("<div>")
-        assert "<table>" in html
-    assert "data:image/jpeg" in run._repr_html_()
-    picture = run[0]
-    assert len(picture.objects) == len(picture.xyxy) == len(picture.score) == len(picture.class_id)
-    (example_folder / "street.jpg").unlink()
-    assert "data:image" not in picture._repr_html_(), "the picture is gone, the table stays"
-    assert "<table>" in picture._repr_html_()
