@@ -165,6 +165,20 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": 3 * weights(8, 3, 3, 3), "b": weights(8), "v": weights(8, 8, 1, 1)},
     ),
+    "limits": (
+        """g (float[1,3,16,16] x) => (float[1,8,16,16] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w, b)
+            l = Clip(c, least, most)
+            f = Max(l, floor)
+            n = Min(f, ceiling)
+            y = Conv(n, v)
+        }""",
+        {
+            **{"w": 3 * weights(8, 3, 3, 3), "b": weights(8), "v": weights(8, 8, 1, 1)},
+            **{"least": np.float32(-1.5), "most": np.float32(2.5)},
+            **{"floor": np.float32([-1.0]), "ceiling": np.float32([[2.0]])},
+        },
+    ),
     # YOLOX's end: onnx2tf drops the transpose.
     "anchors": (
         """g (float[1,3,16,16] x) => (float[1,80,6] y) {

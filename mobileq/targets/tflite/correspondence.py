@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.targets.tflite import contents, interface
-from mobileq.targets.tflite.op_facts import CHOOSING, MOVING
+from mobileq.targets.tflite.op_facts import CHOOSING, LIMITING, MOVING
 
 Range = tuple[float, float]
 
@@ -65,6 +65,9 @@ def file_ranges(
         if given in found:
             low, high = found[given]
             found.setdefault(taken, (low - float(bias.max()), high - float(bias.min())))
+    for taken, given in reversed(list(_limited(model))):
+        if given in found:  # what lies outside is cut by the limit, or by the range
+            found.setdefault(taken, found[given])
     moving = list(_moving_ops(model))
     for kind, sources, results in reversed(moving):
         # The other way round for what the model's output was before its axes were put in order.
@@ -122,6 +125,16 @@ def _biased(model: Any) -> Iterator[tuple[str, str, Any]]:
             bias = contents.float32_values(model, graph.tensors[int(op.inputs[1])])
             if bias is not None:
                 yield _tensor_names(model, op.inputs)[0], given, bias
+
+
+def _limited(model: Any) -> Iterator[tuple[str, str]]:
+    """(what it takes, what it gives) of each op that limits values by a constant; a Clip is two."""
+    activations = contents.activation_indices(model)
+    for op in model.subgraphs[0].operators:
+        if contents.op_name(model, op) in LIMITING:
+            taken = [index for index in op.inputs if int(index) in activations]
+            if len(taken) == 1:
+                yield _tensor_names(model, taken)[0], _tensor_names(model, op.outputs)[0]
 
 
 def _tensor_names(model: Any, indices: Any) -> list[str]:

@@ -1,19 +1,25 @@
 """Integer kernels that TFLite has and ai-edge-quantizer 0.5.1 leaves unused.
 
-It does not know LEAKY_RELU, and gives the constant of PADV2 (which onnx2tf makes of a max pooling
-with padding) a scale of the wrong rank. Both stay in float, with a DEQUANTIZE before and a QUANTIZE
-behind: several times the time of the op. Here they are taken into the integers.
+It knows neither LEAKY_RELU nor MINIMUM, and gives the constant of PADV2 (which onnx2tf makes of a
+max pooling with padding) a scale of the wrong rank. They stay in float, with a DEQUANTIZE before
+and a QUANTIZE behind: several times the time of the op. Here they are taken into the integers.
 
 XNNPACK (LiteRT 2.1.2) multiplies two activations as if the second one's zero-point were 0. Behind a
 softmax it is -128, and the attention of a YOLO11 was noise. The second one gets a zero-point of 0.
+
+A limit takes the scale of what it limits, and ai-edge-quantizer refuses one of fewer axes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite.op_facts import LIMITING
 
+_COPYING = {"PADV2": 2, "MINIMUM": 1}
+"""Their kernels copy integers, and those of a constant, which is this input."""
 _LOWEST = {"int8": -128, "int16": -32768}
 
 
@@ -23,10 +29,38 @@ def narrow_ops(model: Any) -> None:
     # Backwards: what is behind a float op must be an integer before the op itself can be.
     for op in list(reversed(graph.operators)):
         name = contents.op_name(model, op)
-        if name == "PADV2":
-            _narrow_padding(model, graph, op)
+        if name in _COPYING:
+            _narrow_copy(model, graph, op, _COPYING[name])
         elif name == "LEAKY_RELU":
             _narrow_activation(model, graph, op)
+
+
+def widen_limits(model: Any) -> bool:
+    """Give the constants of MAXIMUM and MINIMUM in a float32 model as many axes as their results.
+
+    Returns:
+        Whether there was any of fewer.
+    """
+    graph, found = model.subgraphs[0], False
+    takers = Counter(int(index) for op in graph.operators for index in op.inputs)
+    for op in graph.operators:
+        if contents.op_name(model, op) not in LIMITING:
+            continue
+        result = graph.tensors[int(op.outputs[0])]
+        for position, index in enumerate(op.inputs):
+            limit = graph.tensors[int(index)]
+            values = contents.float32_values(model, limit)
+            missing = len(result.shape) - (0 if values is None else values.ndim)
+            if values is None or missing <= 0:
+                continue
+            wide = values.reshape((1,) * missing + values.shape)
+            if takers[int(index)] == 1:
+                limit.shape = list(wide.shape)
+            else:
+                name = result.name + b"/limit%d" % position
+                op.inputs[position] = editing.add_constant(model, graph, name, wide)
+            found = True
+    return found
 
 
 def centre_factors(model: Any) -> bool:
@@ -62,23 +96,23 @@ def _narrow_activation(model: Any, graph: Any, op: Any) -> None:
     _drop_unused(graph, before)
 
 
-def _narrow_padding(model: Any, graph: Any, op: Any) -> None:
+def _narrow_copy(model: Any, graph: Any, op: Any, position: int) -> None:
     after = _only_quantize(model, graph, op)
     if after is None or _dtype(graph, op.inputs[0]) != "float32":
         return
     result = graph.tensors[int(after.outputs[0])]
-    code = _padding_code(model, graph.tensors[int(op.inputs[2])], result)
+    code = _constant_code(model, graph.tensors[int(op.inputs[position])], result)
     if code is None:
         return
-    # The kernel copies integers: they must mean the same before and behind.
-    before = _dequantize(model, graph, op)
-    if before is not None and _same_quant(graph.tensors[int(before.inputs[0])], result):
+    # The integers must mean the same before and behind.
+    before, source = _dequantize(model, graph, op), int(op.inputs[0])
+    if before is not None:
         source = int(before.inputs[0])
-    else:
-        before, wide = None, int(op.inputs[0])
-        source = editing.insert_quantize(model, graph, op, wide, result)
+    if before is None or not _same_quant(graph.tensors[source], result):
+        source = editing.insert_quantize(model, graph, op, source, result)
     constant = editing.add_scalar_like(model, graph, result, code)
-    op.inputs, op.outputs = [source, int(op.inputs[1]), constant], [int(after.outputs[0])]
+    op.inputs = [source, *map(int, op.inputs[1:])]
+    op.inputs[position], op.outputs = constant, [int(after.outputs[0])]
     graph.operators.remove(after)
     if before is not None:
         _drop_unused(graph, before)
@@ -110,8 +144,8 @@ def _drop_unused(graph: Any, dequantize: Any) -> None:
         graph.operators.remove(dequantize)
 
 
-def _padding_code(model: Any, constant: Any, like: Any) -> int | None:
-    """The integer for the padding value: the lowest for all that is lower; None if unknown."""
+def _constant_code(model: Any, constant: Any, like: Any) -> int | None:
+    """The integer for a constant: the lowest for all that is lower; None if it is no single one."""
     import numpy as np
 
     data, quant = model.buffers[constant.buffer].data, contents.tensor_quant(like)

@@ -13,5 +13,7 @@ CHOOSING = frozenset(
 """They give some of the values they take: these need not span the range of all."""
 MOVING = _ALL | CHOOSING
 """They give values they take: one scale for both, and the precision of their neighbours."""
+LIMITING = ("MAXIMUM", "MINIMUM")
+"""A Clip whose limits no activation function has is one of each."""
 WEIGHTY = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
 """Their second input holds weights, where it is constant (TRANSPOSE_CONV starts with a shape)."""

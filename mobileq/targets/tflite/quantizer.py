@@ -12,7 +12,7 @@ from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
-from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops
+from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops, widen_limits
 from mobileq.targets.tflite.linear_layers import rescale_constant_factors
 from mobileq.targets.tflite.weights import WeightScales
 
@@ -57,12 +57,17 @@ def quantize_file(
 
     if own_scales:
         _keep_scales_before_concatenations()
-    tool, known = quantizer.Quantizer(source), None
+    known = None
     if precision == "dynamic":
+        tool = quantizer.Quantizer(source)
         _recipe_dynamic(tool)
     else:
         bits = 16 if precision == "int16x8" else 8
         model = flatbuffer.read_model(Path(source))
+        if widen_limits(model):
+            source = f"{output}.limits"
+            flatbuffer.write_model(model, Path(source))
+        tool = quantizer.Quantizer(source)
         large = weighty.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)

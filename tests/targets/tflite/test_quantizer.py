@@ -83,6 +83,13 @@ def test_hard_swish_is_made_of_ops_that_xnnpack_has(convert):
     assert sqnr_db(file.model.wanted["y"], found) > 30.0
 
 
+@pytest.mark.parametrize(("precision", "io"), [("int8", "float32"), ("int8-full", "int8")])
+def test_limits_of_fewer_axes_than_what_they_limit_are_integers(convert, precision, io):
+    file = convert("limits", precision, io)
+    assert file.converted.ops["MAXIMUM int8"] == file.converted.ops["MINIMUM int8"] == 2
+    assert sqnr_db(file.model.wanted["y"], _run(file)) > 30.0
+
+
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8")
     known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
