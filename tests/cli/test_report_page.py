@@ -65,6 +65,7 @@ def pages(made_bundle: Path, demo: Path, tmp_path_factory: pytest.TempPathFactor
             *(make(folder / f"{name}.onnx"), made),
             precision="fp32,int8",
             calib=calib,
+            calib_count=8,
             progress=quiet,
         )
     for name, bundles in {
