@@ -35,6 +35,7 @@ from mobileq.tasks.base import task_of
 from mobileq.workflows.failures import Attempt, Failures
 from mobileq.workflows.given_samples import GivenSamples, given_samples, require_count
 from mobileq.workflows.opening import OpenModel, of_artifact, reference_of
+from mobileq.workflows.validate import require_whole
 
 if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample
@@ -79,7 +80,7 @@ def compare(
     Raises:
         UsageError: There is no such bundle or artifact, there are no labels for such a model, or
             nothing that could have become worse.
-        InputError: A bundle or the pictures can't be read.
+        InputError: A bundle or the pictures can't be read, or a bundle is not as it was written.
         MobileqError: As `Runner.run` of an ONNX model.
     """
     progress, labels = listener(progress), optional_path(annotations)
@@ -109,6 +110,8 @@ def compare(
     if given is None:
         return found
     _require_comparable(bundles, pairs, fail_if_worse)
+    for each in bundles:
+        require_whole(each)
     sides = [_Side(each, given, labels, count, threads, interpreter, progress) for each in bundles]
     with kept_child():
         measured = _Measuring(sides[0], sides[1]).of(found, pairs)

@@ -99,7 +99,7 @@ def validate(
     _check(count, runs, threads)
     opened = read_bundle(Path(bundle))
     require_artifacts(opened)
-    _require_whole(opened)
+    require_whole(opened)
     if report := optional_path(output):
         require_file_place(report, "--output")
     labels = optional_path(annotations)
@@ -140,7 +140,7 @@ def _check(count: int | None, runs: int | None, threads: int) -> None:
         raise UsageError(f"--runs can't be {runs}.", "Give 1 or more.")
 
 
-def _require_whole(bundle: Bundle) -> None:
+def require_whole(bundle: Bundle) -> None:
     """Figures of a file that was changed would be wrong, and its new hash would be written.
 
     The manifest itself may differ: it is read strictly, and an older version may have written it.

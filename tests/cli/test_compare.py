@@ -39,7 +39,7 @@ def labelled(demo: Path) -> tuple[object, ...]:
     return ("--images", pictures, "--annotations", labels)
 
 
-def _with_file(bundle: Path, name: str, content: bytes) -> None:
+def with_file(bundle: Path, name: str, content: bytes) -> None:
     """The bundle with another file of that name."""
     opened = read_bundle(bundle)
     (artifact,) = (each for each in opened.manifest.artifacts if each.name == name)
@@ -138,7 +138,7 @@ def test_what_the_bundles_say_needs_no_pictures(cli: Cli, bundle: Path, later: P
 def test_a_file_that_is_worse_is_named_with_the_pictures_and_fails(
     cli: Cli, bundle: Path, later: Path, labelled: tuple[object, ...]
 ) -> None:
-    _with_file(later, "tflite-fp32", _spoiled(bundle))
+    with_file(later, "tflite-fp32", _spoiled(bundle))
     arguments = ("compare", bundle, later, *labelled, "--count", 12)
     assert cli(*arguments).code == 0  # nobody asked for a limit
     result = cli(*arguments, "--fail-if-worse", 0.005, "--json")
@@ -180,7 +180,7 @@ def test_a_file_that_fails_now_is_worse(
     cli: Cli, bundle: Path, later: Path, labelled: tuple[object, ...]
 ) -> None:
     _without(later, "tflite-fp16", (FAILED,))
-    _with_file(later, "tflite-dynamic", b"no model")
+    with_file(later, "tflite-dynamic", b"no model")
     arguments = ("compare", bundle, later, *labelled, "--count", 2)
     result = cli(*arguments)
     assert result.code == 1
@@ -206,7 +206,7 @@ def test_a_file_that_nobody_asked_for_any_more_is_none_that_fails(
 def test_a_file_of_before_that_does_not_run_is_said_and_no_fault_of_the_other(
     cli: Cli, bundle: Path, later: Path, labelled: tuple[object, ...]
 ) -> None:
-    _with_file(bundle, "tflite-dynamic", b"no model")
+    with_file(bundle, "tflite-dynamic", b"no model")
     result = cli("compare", bundle, later, *labelled, "--count", 2, "--fail-if-worse", 0.01)
     assert result.code == 1
     assert "FAILED demo-dynamic.tflite of bundle: " in result.out
@@ -216,7 +216,7 @@ def test_a_file_of_before_that_does_not_run_is_said_and_no_fault_of_the_other(
 def test_without_labels_each_is_held_against_its_own_model(
     cli: Cli, bundle: Path, later: Path, labelled: tuple[object, ...]
 ) -> None:
-    _with_file(later, "tflite-fp32", _spoiled(bundle))
+    with_file(later, "tflite-fp32", _spoiled(bundle))
     source = msgspec.structs.replace(read_bundle(later).manifest.source, sha256="0" * 64)
     changed(later, source=source)
     arguments = ("compare", bundle, later, *labelled[:2], "--count", 8)
@@ -266,7 +266,7 @@ def test_numbers_without_a_meaning_are_compared_as_numbers(
     other = Path(shutil.copytree(made, tmp_path / "other"))
     opened = read_bundle(made)
     exact, rounded = (made / each.path for each in opened.manifest.artifacts)
-    _with_file(other, "tflite-fp32", rounded.read_bytes())
+    with_file(other, "tflite-fp32", rounded.read_bytes())
     assert exact.read_bytes() != rounded.read_bytes()
     result = cli("compare", made, other, "--images", given)
     assert result.code == 0, result.err
@@ -299,6 +299,15 @@ def test_what_can_be_put_right_is_said(
     said = cli.fails(2, "compare", bundle, later, *labelled, *arguments)
     assert f"{later} has no file of {bundle}." in said
     assert "no file of one name" in cli("compare", bundle, later, "--artifact", "fp32").out
+
+
+def test_a_bundle_that_was_changed_is_not_measured(
+    cli: Cli, bundle: Path, later: Path, labelled: tuple[object, ...]
+) -> None:
+    # By its manifest the file is the same, and would not be run again.
+    (later / "models" / "demo-fp32.tflite").write_bytes(b"no model")
+    said = cli.fails(1, "compare", bundle, later, *labelled, "--fail-if-worse", 0.1)
+    assert f"{later} is not as it was written: models/demo-fp32.tflite was changed." in said
 
 
 def test_in_python(bundle: Path, later: Path) -> None:
