@@ -1,11 +1,11 @@
 """What int8 costs: mAP, size, latency and seconds of mobileq's files and of other tools' files.
 
     python benchmarks/accuracy.py [--models nanodet,yolov5n] [--rows int8,nncf]
-                    [--target tflite,mnn,onnxruntime] [--nncf-python PYTHON] [-o FOLDER]
+                    [--target tflite,mnn,onnxruntime] [--environments FOLDER] [-o FOLDER]
 
 Calibrated and decided on the first 64 pictures of coco128 (by file name) without their labels,
 evaluated on coco500. A run with -o that was cut goes on where it was. The README of this folder
-says what the columns mean.
+says what the columns mean. `peers.py` runs it with the tools of others.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import os
 import platform
 import shutil
 import statistics
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from accuracy_files import Files, RowError, nncf_version
+from accuracy_files import Files
 from accuracy_rows import REFERENCE, ROWS, TARGETS, Result, Row, as_text, chosen_rows, read, write
 from accuracy_runs import StoredAnswers, opened, ratios, run_over, side_by_side, tell
+from environments import TOOLS, RowError, version_of
 
 from mobileq.bootstrap import PERFECT, TIMES, Estimate, resamples
 from mobileq.errors import MobileqError
@@ -40,24 +40,24 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run all models and rows, print the tables, write the files."""
-    options = parse_options()
+    options = parse_options(arguments)
     with ExitStack() as stack:
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mobileq-acc-")))
         folder: Path = options.output or temporary / "run"
         folder.mkdir(parents=True, exist_ok=True)
-        calibration = copied_calibration(temporary / "calibration")
+        calibration = copied_calibration(temporary / "calibration", options.calib_count)
         about, results = heading(options), read(folder)
         print(about, flush=True)
         for model in options.models:
             with failing(model.stem):
-                files = Files(model, folder / model.stem, calibration, options.nncf_python)
+                files = Files(model, folder / model.stem, calibration, options.environments)
                 mine = Benchmark(files, options, folder, about, results).run()
                 print(as_text(mine), flush=True)
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -68,14 +68,16 @@ def parse_options() -> argparse.Namespace:
         "--target", default="tflite", help=f"of {', '.join(TARGETS)}; default: tflite"
     )
     parser.add_argument(
-        "--nncf-python", default=sys.executable, help="a Python with nncf; default: this one"
+        "--environments", type=Path, default=Path("build/peers"), help="of tools, see peers.py"
     )
+    parser.add_argument("--calib-count", type=int, default=COUNT, help="default: %(default)s")
+    parser.add_argument("--pictures", type=int, help="evaluate on the first of coco500 only")
     parser.add_argument("--threads", type=int, default=1, help="of an inference; default: 1")
     parser.add_argument("--rounds", type=int, default=15, help="turns of the latency loop")
     parser.add_argument(
         "-o", "--output", type=Path, help="folder for accuracy.json, accuracy.md and all files"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.models = chosen_models(options.models)
     try:
         wanted = options.rows.split(",") if options.rows else None
@@ -106,12 +108,12 @@ def chosen_models(wanted: str | None) -> list[Path]:
     return chosen
 
 
-def copied_calibration(folder: Path) -> Path:
+def copied_calibration(folder: Path, count: int) -> Path:
     """The first pictures of coco128 (by file name), without labels."""
     found = (data_folder() / "coco128/images").glob("*.jpg")
-    pictures = sorted(found, key=lambda path: path.name)[:COUNT]
-    if len(pictures) < COUNT:
-        raise SystemExit(f"coco128 has {len(pictures)} pictures, {COUNT} are needed.")
+    pictures = sorted(found, key=lambda path: path.name)[:count]
+    if len(pictures) < count:
+        raise SystemExit(f"coco128 has {len(pictures)} pictures, {count} are needed.")
     folder.mkdir()
     for picture in pictures:
         shutil.copy(picture, folder / picture.name)
@@ -151,6 +153,7 @@ class Benchmark:
         if self._task.name == "detect":
             self._truth = self._task.truth(images.parent / "annotations.json", images)
             self._pictures = list(self._truth.images)
+        self._pictures = self._pictures[: options.pictures]
 
     def run(self) -> list[Result]:
         """Make all files, measure the accuracy of each, and the latency of all side by side."""
@@ -269,12 +272,13 @@ def heading(options: argparse.Namespace) -> str:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    if nncf := nncf_version(options.nncf_python):
-        versions.append(f"nncf {nncf}")
+    own = {tool: version_of(tool, options.environments) for tool in TOOLS}
+    versions += [f"{tool} {version} (its own)" for tool, version in own.items() if version]
     threads = f"{options.threads} thread{'s' if options.threads > 1 else ''}"
     return (
-        f"Calibrated and decided on the first {COUNT} pictures of coco128 without labels, "
-        f"evaluated on coco500; s.e. by {TIMES} paired draws of the pictures. "
+        f"Calibrated and decided on the first {options.calib_count} pictures of coco128 without "
+        f"labels, evaluated on {options.pictures or 'all'} of coco500; s.e. by {TIMES} paired "
+        "draws of the pictures. "
         f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; {threads}, "
         f"median of {options.rounds} rounds. {', '.join(versions)}."
     )

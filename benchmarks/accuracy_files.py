@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from accuracy_rows import Result, Row
+from environments import RowError, python_of, run, version_of
 
 from mobileq.bundle import read_bundle
 from mobileq.calibration.samples import SampleSet
@@ -31,22 +32,18 @@ FAMILIES = {"efficientnet_lite0": "efficientnet_lite"}
 """Of the data folder's models, where a file does not show how it wants its pictures."""
 
 
-class RowError(Exception):
-    """A row that cannot be had, in one sentence."""
-
-
 class Files:
     """A model's files, in a folder that outlives the run: what is there is not made again.
 
     Args:
         model: The .onnx file.
         calibration: A folder with the pictures, all of them to be taken.
-        nncf_python: One that has nncf.
+        environments: Where tools have one of their own, see `environments`.
     """
 
-    def __init__(self, model: Path, folder: Path, calibration: Path, nncf_python: str) -> None:
+    def __init__(self, model: Path, folder: Path, calibration: Path, environments: Path) -> None:
         self._model, self._folder, self._calibration = model, folder, calibration
-        self._nncf_python = nncf_python
+        self._environments, self._peak_mb = environments, 0.0
         self._family = FAMILIES.get(model.stem)
         folder.mkdir(parents=True, exist_ok=True)
         prepared = prepare(model, family=self._family)
@@ -91,12 +88,16 @@ class Files:
                 "convert": self._convert,
                 "nncf": self._nncf,
                 "ai_edge_quantizer": self._ai_edge_quantizer,
+                "onnx2tf": self._onnx2tf,
+                "ncnn": self._ncnn,
                 "quantize_static": self._quantize_static,
             }[row.made]
+            self._peak_mb = 0.0
             start, cpu = time.perf_counter(), _cpu_seconds()
             make(row, unfinished, scratch)
             result.seconds = time.perf_counter() - start
             result.cpu_seconds = _cpu_seconds() - cpu
+            result.peak_mb = self._peak_mb or None
         os.replace(unfinished, path)
         result.made_at = _commit()
         made = self.opened(row)
@@ -105,6 +106,7 @@ class Files:
 
     def _path(self, row: Row) -> Path:
         suffixes = {"nncf": ".onnx", "quantize_static": ".onnx", "ai_edge_quantizer": ".tflite"}
+        suffixes["onnx2tf"] = ".tflite"
         return self._folder / f"{row.file_of}{suffixes.get(row.made, '')}"
 
     def _onnx(self, path: Path) -> OpenModel:
@@ -117,22 +119,50 @@ class Files:
         command = [sys.executable, "-m", "mobileq", "convert", str(self._model), *row.arguments]
         command += ["--calib", str(self._calibration), "--calib-count", str(len(self._samples()))]
         command += ["--family", self._family] if self._family else []
-        _run([*command, "--no-cache", "--output", str(output)])
+        self._run([*command, "--no-cache", "--output", str(output)])
 
     def _nncf(self, row: Row, output: Path, scratch: Path) -> None:
-        if nncf_version(self._nncf_python) is None:
-            raise RowError("NNCF is not installed")
-        script = Path(__file__).with_name("nncf_quantize.py")
         tensors, name = self._tensors(scratch), self.spec.inputs[0].name
-        _run([self._nncf_python, str(script), str(self._source), str(tensors), name, str(output)])
+        self._script(row, "nncf_quantize.py", self._source, tensors, name, output)
 
     def _ai_edge_quantizer(self, row: Row, output: Path, scratch: Path) -> None:
         """Of the float file with its own decoding, as people have it."""
         plain = Row("", "", "tflite", arguments=("--precision", "fp32", "--head", "decoded"))
         self._convert(plain, scratch / "float", scratch)
         (source,) = (scratch / "float/models").glob("*.tflite")
-        script = Path(__file__).with_name("ai_edge_quantize.py")
-        _run([sys.executable, str(script), str(source), str(self._tensors(scratch)), str(output)])
+        self._peak_mb = 0.0
+        tensors = self._tensors(scratch)
+        self._script(row, "ai_edge_quantize.py", source, tensors, output, *row.arguments)
+
+    def _onnx2tf(self, row: Row, output: Path, scratch: Path) -> None:
+        """Its own integer file, with the same pictures."""
+        samples, name = np.load(self._tensors(scratch), mmap_mode="r"), self.spec.inputs[0].name
+        np.save(scratch / "nhwc.npy", samples[:, 0].transpose(0, 2, 3, 1))
+        given = ("-cind", name, str(scratch / "nhwc.npy"), "[[[[0,0,0]]]]", "[[[[1,1,1]]]]")
+        command = [python_of(row.tool, self._environments), "-m", "onnx2tf", "-n", "-oiqt", *given]
+        made = scratch / "onnx2tf"
+        self._run([*command, "-i", str(self._source), "-o", str(made)])
+        files = sorted(made.glob("*_integer_quant.tflite"))
+        files = [path for path in files if "full_integer" not in path.name]
+        if not files:
+            raise RowError("onnx2tf wrote no integer file")
+        shutil.copy(files[0], output)
+
+    def _ncnn(self, row: Row, output: Path, scratch: Path) -> None:
+        """Its quantizer is two programs, which its releases for PyPI do not have."""
+        programs = Path(python_of(row.tool, self._environments)).parent
+        lacking = [name for name in ("ncnn2table", "ncnn2int8") if not (programs / name).exists()]
+        if lacking:
+            version = version_of(row.tool, self._environments)
+            raise RowError(f"ncnn {version} of PyPI comes without {' and '.join(lacking)}")
+        raise RowError("ncnn2int8 is there, and nobody has written how to run it")
+
+    def _script(self, row: Row, name: str, *arguments: object) -> None:
+        python = python_of(row.tool, self._environments)
+        self._run([python, str(Path(__file__).with_name(name)), *map(str, arguments)])
+
+    def _run(self, command: list[str]) -> None:
+        self._peak_mb = max(self._peak_mb, run(command))
 
     def _quantize_static(self, row: Row, output: Path, scratch: Path) -> None:
         """ONNX Runtime's own quantizer, with nothing left out."""
@@ -174,22 +204,6 @@ def _scratch(folder: Path) -> Iterator[Path]:
 def _cpu_seconds() -> float:
     """Of this process and all that have ended below it."""
     return sum(os.times()[:4])
-
-
-def _run(command: list[str]) -> None:
-    """Raises RowError with the end of what the command wrote where it fails."""
-    environment = {**os.environ, "COLUMNS": "1000", "NO_COLOR": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise RowError(f"failed ({done.returncode}): {' '.join(lines[-2:])[:240]}")
-
-
-def nncf_version(python: str) -> str | None:
-    """NNCF's version there, without importing it; None where there is none."""
-    code = "import importlib.metadata as m; print(m.version('nncf'))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _commit() -> str:

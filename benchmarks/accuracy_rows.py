@@ -16,7 +16,9 @@ class Row:
 
     Attributes:
         made: How: "source", the ONNX model itself; "convert" with `arguments`; "nncf",
-            "ai_edge_quantizer", "quantize_static"; "of:ROW", another row's file run otherwise.
+            "ai_edge_quantizer", "onnx2tf", "ncnn", "quantize_static"; "of:ROW", another row's file
+            run otherwise.
+        tool: Of `environments.TOOLS`, where it may have an environment of its own.
         base: The row that its size and latency are held against.
         runner: Of `accuracy_runs.RUNNERS`, for its answers, where it is not the target's.
     """
@@ -28,6 +30,7 @@ class Row:
     arguments: tuple[str, ...] = ()
     base: str = "fp32"
     runner: str = ""
+    tool: str = ""
 
     @property
     def file_of(self) -> str:
@@ -37,6 +40,14 @@ class Row:
 
 def _tflite(key: str, title: str, *arguments: str) -> Row:
     return Row(key, title, "tflite", arguments=("--target", "tflite", *arguments))
+
+
+def _ai_edge(key: str, recipe: str, algorithm: str) -> Row:
+    """Of the newest release, which needs another LiteRT than mobileq."""
+    made, tool = "ai_edge_quantizer", "ai-edge-quantizer"
+    title = f"ai-edge-quantizer {recipe} {algorithm}"
+    arguments = (f"{recipe}_{'wi8_ai8' if recipe == 'static' else 'wi8_afp32'}", algorithm)
+    return Row(f"aeq-{key}", title, "peers", made, arguments, tool=tool)
 
 
 def _mnn(key: str, title: str, precision: str, *arguments: str) -> Row:
@@ -71,7 +82,16 @@ ROWS = (
     _tflite("int8-full", "mobileq int8-full", "--precision", "int8-full"),
     _tflite("no-search", "mobileq int8, no search", "--precision", "int8", "--no-search"),
     _tflite("tfliteconverter", "onnx2tf + TFLiteConverter int8", *TENSORFLOW),
-    Row("ai-edge-quantizer", "ai-edge-quantizer static_wi8_ai8", "tflite", "ai_edge_quantizer"),
+    Row(
+        *("ai-edge-quantizer", "ai-edge-quantizer static_wi8_ai8", "tflite", "ai_edge_quantizer"),
+        arguments=("static_wi8_ai8",),
+    ),
+    _ai_edge("static", "static", "MIN_MAX_UNIFORM_QUANT"),
+    _ai_edge("dynamic", "dynamic", "MIN_MAX_UNIFORM_QUANT"),
+    _ai_edge("gptq", "static", "GPTQ"),
+    _ai_edge("oscar", "static", "OSCAR"),
+    Row("onnx2tf", "onnx2tf's own int8, direct", "peers", "onnx2tf", tool="onnx2tf"),
+    Row("ncnn", "ncnn2int8", "peers", "ncnn", tool="ncnn"),
     _ort("int8", "mobileq ONNX Runtime int8"),
     _ort_here("int8"),
     _ort("reduced", "mobileq ONNX Runtime int8, 7-bit weights", "--ort-reduce-range", "yes"),
@@ -82,7 +102,12 @@ ROWS = (
     _ort_own("Entropy"),
     _ort_own("Percentile"),
     _ort("all", "quantize_static, MinMax, decoding too", made="quantize_static"),
-    Row("nncf", "NNCF, ONNX Runtime", "onnxruntime", "nncf", base="onnx", runner="phone"),
+    Row(
+        *("nncf", "NNCF, ONNX Runtime", "onnxruntime", "nncf"),
+        base="onnx",
+        runner="phone",
+        tool="nncf",
+    ),
     _mnn("fp32", "MNN float", "fp32"),
     _mnn("fp16", "MNN fp16", "fp16"),
     _mnn("w8", "mobileq MNN w8", "w8"),
@@ -122,6 +147,7 @@ class Result:
         difference: To the float model in ONNX Runtime.
         error: Its standard error.
         seconds, cpu_seconds: To make the file, all processes together.
+        peak_mb: The largest of these processes.
         latency_ms: The median of an inference; the ratios are to the row's `base`.
         made_at: The commit whose code made the file.
     """
@@ -140,6 +166,7 @@ class Result:
     cpu_ratio: float | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
+    peak_mb: float | None = None
     made_at: str = ""
     note: str = ""
 
@@ -165,6 +192,7 @@ COLUMNS = (
     ("CPU x float", "cpu_ratio", ".2f"),
     ("made in s", "seconds", ".0f"),
     ("CPU s", "cpu_seconds", ".0f"),
+    ("peak MB", "peak_mb", ".0f"),
     ("note", "note", ""),
 )
 """(title, field of `Result`, how it is shown)."""
@@ -192,7 +220,8 @@ def as_text(results: Sequence[Result]) -> str:
     return "\n".join(["", *map(str.rstrip, lines)])
 
 
-def _as_markdown(about: str, results: Sequence[Result]) -> str:
+def as_markdown(about: str, results: Sequence[Result]) -> str:
+    """A table for each model."""
     lines = [about]
     for model in dict.fromkeys(result.model for result in results):
         heads, *rows = _table([result for result in results if result.model == model])
@@ -216,7 +245,7 @@ def write(folder: Path, about: str, results: Sequence[Result]) -> None:
     """accuracy.json and accuracy.md, each whole at any time."""
     listed = [{**asdict(result), "verdict": result.verdict} for result in results]
     document = json.dumps({"about": about, "results": listed}, indent=2) + "\n"
-    texts = {"accuracy.json": document, "accuracy.md": _as_markdown(about, results)}
+    texts = {"accuracy.json": document, "accuracy.md": as_markdown(about, results)}
     for name, text in texts.items():
         (folder / f"{name}.new").write_text(text)
         os.replace(folder / f"{name}.new", folder / name)
