@@ -32,6 +32,18 @@ def correct_bias(layer: Layer) -> tuple[Array, Array]:
     return layer.weights, (layer.bias + wanted - found).astype(np.float32)
 
 
+def correct_weight_shift(layer: Layer) -> tuple[Array, Array]:
+    """The layer's weights, and its bias less what their rounding alone shifts each output channel.
+
+    What clipped activations shift stays: it is made by few large values, and to take it out moves
+    all others.
+    """
+    weights = rounded(layer.weights)
+    wanted = _means(layer.convolve(layer.found, layer.weights, layer.bias))
+    found = _means(layer.convolve(layer.found, weights, layer.bias))
+    return layer.weights, (layer.bias + wanted - found).astype("float32")
+
+
 def _means(outputs: list[Array]) -> NDArray[np.float64]:
     """Of each channel, over samples and places."""
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.errors import UsageError
 from mobileq.progress import Progress
-from mobileq.quantize.repairs.bias_correction import correct_bias
+from mobileq.quantize.repairs.bias_correction import correct_bias, correct_weight_shift
 from mobileq.quantize.repairs.input_scaling import scale_inputs
 from mobileq.quantize.repairs.layerwise import Revise, revise_layers
 from mobileq.quantize.repairs.spans import unscaled_tensors
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INPUT_SCALING: Final = "input-scaling"
 _LAYER_REPAIRS: Final[Mapping[str, Revise]] = {
     "weight-rounding": round_weights,
+    "weight-shift": correct_weight_shift,
     "bias-correction": correct_bias,
 }
 REPAIRS: Final = (INPUT_SCALING, *_LAYER_REPAIRS)
