@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pycocotools.coco import COCO
 
+from mobileq.tasks.detect.labels.coco_annotations import read_coco
 from tests.android import jvm
 
 
@@ -19,6 +21,26 @@ def test_java_makes_of_frames_and_outputs_what_python_makes(
     cases = sum(1 for _ in golden_folder.iterdir())
     assert ran
     assert int(ran[1]) > 2 * cases
+
+
+def test_what_the_app_shares_is_coco_and_coco_results(
+    core_classes: Path, core_tests: Path, tmp_path: Path
+):
+    written = tmp_path / "results.json"
+    done = jvm.junit([core_classes], core_tests, f"-Drecords={written}", only="RecordsTest")
+    assert done.returncode == 0, done.stdout[-4000:]
+    read = read_coco(written)
+    names = [*(f"{at}.jpg" for at in range(4)), "nothing.jpg"]
+    assert [each.file_name for each in read.images] == names
+    assert [each.name for each in read.categories] == ["tit", 'owl "of" Ω']
+    coco = COCO(str(written))
+    found = coco.loadRes(coco.dataset["annotations"])
+    assert len(found.anns) == 4
+    for annotation in found.anns.values():
+        assert annotation["bbox"] == [6, 10, 14, 30]
+        assert annotation["area"] == 14 * 30
+        assert annotation["score"] == 0.75
+        assert coco.cats[annotation["category_id"]]["name"] == 'owl "of" Ω'
 
 
 def test_the_core_knows_nothing_of_android():

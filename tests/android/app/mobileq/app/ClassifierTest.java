@@ -11,6 +11,9 @@ import android.view.ViewGroup;
 import java.util.List;
 import java.util.function.IntPredicate;
 import mobileq.core.classify.TopClasses;
+import mobileq.core.image.Frame;
+import mobileq.core.manifest.ModelSpec;
+import mobileq.core.run.Records;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -42,6 +45,21 @@ public class ClassifierTest {
             }
         }
         assertEquals(heard, lines.length, line);
+    }
+
+    /** What is kept of a picture for other apps has the same classes in the same order. */
+    private static void assertKept(String expected, AnswerView view) {
+        ModelSpec model = ReflectionHelpers.getField(view, "model");
+        Records records = view.task().records(model);
+        records.add(new Records.Picture("a.png", 320, 240), new Frame());
+        String json = records.json();
+        assertTrue(json, json.startsWith("[{\"file_name\":\"a.png\",\"width\":320,"));
+        int at = 0;
+        for (String line : expected.split(", ")) {
+            String[] parts = line.split(" ");
+            at = json.indexOf("\"label\":\"" + parts[parts.length - 2] + "\"", at + 1);
+            assertTrue(line + " is not in its place in " + json, at > 0);
+        }
     }
 
     /** How many pixels of the lowest part of the picture are as white as its letters. */
@@ -82,6 +100,7 @@ public class ClassifierTest {
                 app.deliver(CameraFrame.read("tflite-fp32-" + rotation));
                 assertListed(System.getProperty("expected"), best, app.heard());
             }
+            assertKept(System.getProperty("expected"), app.answer());
             String status = app.text(R.id.status);
             assertTrue(status, status.contains("CPU, threads: "));
             Bitmap screen = app.screenshot(System.getProperty("case"));

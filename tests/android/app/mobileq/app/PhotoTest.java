@@ -5,20 +5,32 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertTrue;
 
+import android.content.ContentProvider;
+import android.content.ContentValues;
+import android.content.Intent;
+import android.database.Cursor;
+import android.database.MatrixCursor;
+import android.graphics.Bitmap;
+import android.media.MediaMetadataRetriever;
 import android.net.Uri;
 import android.os.Looper;
 import android.view.View;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import mobileq.core.image.Frame;
 import org.junit.Test;
 import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.robolectric.shadows.ShadowMediaMetadataRetriever;
+import org.robolectric.shadows.util.DataSource;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.robolectric.util.ReflectionHelpers;
 
@@ -28,11 +40,138 @@ import org.robolectric.util.ReflectionHelpers;
 public class PhotoTest extends ScreenTest {
     /** What the system's picker does once a file of these bytes was chosen. */
     private void pick(String address, byte[] file) {
+        pick(List.of(there(address, file)));
+    }
+
+    private Uri there(String address, byte[] file) {
         Uri uri = Uri.parse(address);
         Shadows.shadowOf(app.activity.getContentResolver())
                 .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
+        return uri;
+    }
+
+    private void pick(List<Uri> picked) {
         ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(Uri.class, uri));
+                app.activity, "onPicked", ClassParameter.from(List.class, picked));
+    }
+
+    private static byte[] photo() throws Exception {
+        return Files.readAllBytes(Path.of(System.getProperty("photo")));
+    }
+
+    /** The file that the app handed out last. */
+    private Path shared() throws Exception {
+        Intent chooser =
+                Shadows.shadowOf(RuntimeEnvironment.getApplication()).getNextStartedActivity();
+        Intent sent = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent.class);
+        assertEquals("application/json", sent.getType());
+        return app.activity.getCacheDir().toPath().resolve("shared/results.json");
+    }
+
+    @Test
+    public void severalPhotosAreAnalysedOneAfterTheOtherAndSharedAsCoco() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        Uri gone = Uri.parse("content://photos/none.png");
+        pick(
+                List.of(
+                        there("content://photos/a.png", photo()),
+                        gone,
+                        there("content://photos/b.png", photo())));
+        assertEnds("2 pictures analysed. Not readable: 1.");
+        app.screenshot("series");
+        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
+        app.click(R.id.action);
+        String text = Files.readString(shared());
+        int boxes = CameraFrame.read("tflite-fp32-0").detections.length;
+        assertEquals(2 * boxes, text.split("\"bbox\"", -1).length - 1);
+        assertTrue(text, text.contains("\"file_name\":\"a.png\""));
+        assertTrue(text, text.contains("\"file_name\":\"b.png\""));
+        app.click(R.id.pick_photo);
+        assertFalse(app.isVisible(R.id.message));
+    }
+
+    @Test
+    public void aPersonMayHaveEnoughOfMany() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        List<Uri> many = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            many.add(there("content://photos/" + i + ".png", photo()));
+        }
+        pick(many);
+        app.settle();
+        assertTrue(app.text(R.id.message), app.text(R.id.message).endsWith(" of 40"));
+        app.click(R.id.action);
+        app.settle();
+        String said = app.text(R.id.message);
+        assertTrue(said, said.matches("\\d+ pictures? analysed\\."));
+        assertTrue(said, Integer.parseInt(said.split(" ")[0]) < 40);
+    }
+
+    @Test
+    public void aVideoIsAnalysedSecondForSecond() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        Uri video = Uri.parse("content://videos/7");
+        Robolectric.setupContentProvider(Videos.class, "videos");
+        DataSource source = DataSource.toDataSource(app.activity.getApplicationContext(), video);
+        ShadowMediaMetadataRetriever.addMetadata(
+                source, MediaMetadataRetriever.METADATA_KEY_DURATION, "2500");
+        Bitmap frame = CameraFrame.read("tflite-fp32-0").bitmap();
+        for (long second = 0; second < 3; second++) {
+            ShadowMediaMetadataRetriever.addFrame(source, second * 1_000_000, frame);
+        }
+        Pictures pictures = new Pictures(app.activity, List.of(video));
+        assertEquals(3, pictures.count());
+        assertEquals("clip.mp4#t=2.000", pictures.read(2).source.name());
+        pictures.close();
+        pick(List.of(video));
+        assertEnds("3 pictures analysed.");
+        assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
+    }
+
+    /** Another app's, that knows of one. */
+    public static final class Videos extends ContentProvider {
+        @Override
+        public boolean onCreate() {
+            return true;
+        }
+
+        @Override
+        public String getType(Uri uri) {
+            return "video/mp4";
+        }
+
+        @Override
+        public Cursor query(Uri uri, String[] columns, String where, String[] with, String order) {
+            MatrixCursor found = new MatrixCursor(columns);
+            found.addRow(new Object[] {"clip.mp4"});
+            return found;
+        }
+
+        @Override
+        public Uri insert(Uri uri, ContentValues values) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int delete(Uri uri, String where, String[] with) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int update(Uri uri, ContentValues values, String where, String[] with) {
+            throw new UnsupportedOperationException();
+        }
+    }
+
+    private void assertEnds(String sentence) {
+        for (int round = 0; round < 50 && !app.text(R.id.message).contains("analysed"); round++) {
+            app.settle();
+        }
+        assertEquals(sentence, app.text(R.id.message));
+        app.settle();
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.util.Map;
 import mobileq.core.BundleException;
 import mobileq.core.json.Fields;
 import mobileq.core.json.JsonReader;
+import mobileq.core.json.JsonWriter;
 
 /**
  * A request or an answer: fields, and arrays.

@@ -11,7 +11,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
@@ -45,13 +44,13 @@ public final class BundleAssets implements ModelSource {
         List<BundleAssets> several = new ArrayList<>();
         try {
             String list = new String(one.read(BUNDLES), StandardCharsets.UTF_8);
-            for (String name : list.trim().split("\n")) {
+            for (String name : list.trim().split("\n", -1)) {
                 several.add(new BundleAssets(assets, FOLDER + name + "/", compiled));
             }
-            return several;
         } catch (IOException error) { // it is not there
-            return Collections.singletonList(one);
+            several.add(one);
         }
+        return several;
     }
 
     @Override

@@ -24,6 +24,7 @@ import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.image.Frame;
@@ -49,7 +50,7 @@ public final class MainActivity extends ComponentActivity
                     new ActivityResultContracts.RequestPermission(), this::onPermission);
     private final ActivityResultLauncher<PickVisualMediaRequest> picker =
             registerForActivityResult(
-                    new ActivityResultContracts.PickVisualMedia(), this::onPicked);
+                    new ActivityResultContracts.PickMultipleVisualMedia(), this::onPicked);
 
     private Screen screen;
     private Choices choices;
@@ -125,7 +126,7 @@ public final class MainActivity extends ComponentActivity
                         answer,
                         inference,
                         analyzer,
-                        model.preprocess(),
+                        model,
                         this::askAgain);
     }
 
@@ -186,7 +187,7 @@ public final class MainActivity extends ComponentActivity
         state.putBoolean(PAUSED, inference.isPaused());
         state.putBoolean(FULL_SCREEN, screen.isFullScreen());
         Photo photo = viewfinder.photo();
-        if (photo != null) {
+        if (photo != null && photo.uri != null) {
             state.putString(PHOTO, photo.uri.toString());
         }
     }
@@ -196,7 +197,7 @@ public final class MainActivity extends ComponentActivity
         setFullScreen(state.getBoolean(FULL_SCREEN));
         String picked = state.getString(PHOTO);
         if (picked != null) {
-            onPicked(Uri.parse(picked));
+            onPicked(Collections.singletonList(Uri.parse(picked)));
         }
     }
 
@@ -229,6 +230,7 @@ public final class MainActivity extends ComponentActivity
     protected void onDestroy() {
         super.onDestroy();
         if (inference != null) {
+            viewfinder.stopSeries();
             inference.close();
         }
     }
@@ -275,16 +277,17 @@ public final class MainActivity extends ComponentActivity
             picker.launch(
                     new PickVisualMediaRequest.Builder()
                             .setMediaType(
-                                    ActivityResultContracts.PickVisualMedia.ImageOnly.INSTANCE)
+                                    ActivityResultContracts.PickVisualMedia.ImageAndVideo
+                                            .INSTANCE)
                             .build());
         } catch (ActivityNotFoundException error) {
             screen.say(getString(R.string.no_photo_app));
         }
     }
 
-    private void onPicked(@Nullable Uri uri) {
-        if (uri != null && inference != null) {
-            viewfinder.open(uri);
+    private void onPicked(List<Uri> picked) {
+        if (!picked.isEmpty() && inference != null) {
+            viewfinder.open(picked);
         }
     }
 
@@ -299,13 +302,14 @@ public final class MainActivity extends ComponentActivity
             return;
         }
         try {
-            startActivity(SharedPicture.of(this, picture, answer.words()));
+            startActivity(Shared.picture(this, picture, answer.words()));
         } catch (IOException | ActivityNotFoundException error) {
             screen.say(getString(R.string.share_failed, error.getMessage()));
         }
     }
 
     private void onModelChanged() {
+        viewfinder.stopSeries(); // answers of two models are no series
         viewfinder.sayTrouble();
         answer.clear();
         statusDue = 0;
@@ -338,6 +342,7 @@ public final class MainActivity extends ComponentActivity
         if (isLate) { // a last frame of the camera
             return;
         }
+        viewfinder.analysed(frame);
         answer.show(isPhoto ? identity : analyzer.frameToSensor());
         if (hasFailed) {
             hasFailed = false;
@@ -363,7 +368,11 @@ public final class MainActivity extends ComponentActivity
     public void failed(String sentence) {
         loaded();
         hasFailed = true;
-        main.post(() -> screen.say(sentence));
+        main.post(
+                () -> {
+                    viewfinder.stopSeries();
+                    screen.say(sentence);
+                });
     }
 
     @Override

@@ -11,13 +11,17 @@ import android.net.Uri;
 import java.io.IOException;
 import java.io.InputStream;
 import mobileq.core.image.Frame;
+import mobileq.core.run.Records;
 
-/** A picture that the person picked. */
+/** A picture that the person picked, or a frame of a video. */
 final class Photo {
     private static final int LONGEST_SIDE = 2048;
 
-    /** Where it is read from. */
+    /** Where it is read from; null for a frame of a video. */
     final Uri uri;
+
+    /** The picture in its file. */
+    final Records.Picture source;
 
     /** The picture as stored, before its rotation. */
     final Bitmap bitmap;
@@ -25,9 +29,10 @@ final class Photo {
     /** The same as a frame, with its rotation. */
     final Frame frame = new Frame();
 
-    private Photo(Uri uri, Bitmap bitmap, int rotation) {
+    private Photo(Uri uri, Bitmap bitmap, int rotation, Records.Picture source) {
         this.uri = uri;
         this.bitmap = bitmap;
+        this.source = source;
         int width = bitmap.getWidth();
         int height = bitmap.getHeight();
         int[] row = new int[width];
@@ -51,15 +56,18 @@ final class Photo {
      *
      * @param resolver Of the app.
      * @param uri What the person picked.
+     * @param name Of its file.
      * @return The picture.
      * @throws IOException It can't be read or is no picture.
      */
-    static Photo read(ContentResolver resolver, Uri uri) throws IOException {
+    static Photo read(ContentResolver resolver, Uri uri, String name) throws IOException {
         BitmapFactory.Options options = new BitmapFactory.Options();
         options.inJustDecodeBounds = true;
         try (InputStream stream = open(resolver, uri)) {
             BitmapFactory.decodeStream(stream, null, options);
         }
+        int width = options.outWidth;
+        int height = options.outHeight;
         options.inJustDecodeBounds = false;
         options.inPreferredConfig = Bitmap.Config.ARGB_8888;
         options.inSampleSize = 1;
@@ -75,8 +83,19 @@ final class Photo {
             throw new IOException("no picture");
         }
         try (InputStream stream = open(resolver, uri)) {
-            return new Photo(uri, bitmap, rotation(stream));
+            int rotation = rotation(stream);
+            boolean isUpright = rotation % 180 == 0;
+            Records.Picture source =
+                    new Records.Picture(
+                            name, isUpright ? width : height, isUpright ? height : width);
+            return new Photo(uri, bitmap, rotation, source);
         }
+    }
+
+    /** A frame of a video, upright. */
+    static Photo of(Bitmap frame, String name) {
+        Records.Picture source = new Records.Picture(name, frame.getWidth(), frame.getHeight());
+        return new Photo(null, frame, 0, source);
     }
 
     private static InputStream open(ContentResolver resolver, Uri uri) throws IOException {

@@ -1,6 +1,7 @@
 package mobileq.app;
 
 import android.Manifest;
+import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.Matrix;
@@ -13,13 +14,15 @@ import androidx.activity.ComponentActivity;
 import androidx.annotation.Nullable;
 import androidx.core.content.ContextCompat;
 import java.io.IOException;
-import mobileq.core.manifest.PreprocessSpec;
+import java.util.List;
+import mobileq.core.image.Frame;
+import mobileq.core.manifest.ModelSpec;
 
 /**
- * What is looked at and analysed: the camera, its picture held on to, or a photo; whole, or over the
- * whole screen. Of the main thread.
+ * What is looked at and analysed: the camera, its picture held on to, a photo, or several pictures
+ * one after the other; whole, or over the whole screen. Of the main thread.
  */
-final class Viewfinder implements CameraBinding.Listener {
+final class Viewfinder implements CameraBinding.Listener, Series.Listener {
     private final ComponentActivity activity;
     private final Screen screen;
     private final Choices choices;
@@ -28,7 +31,9 @@ final class Viewfinder implements CameraBinding.Listener {
     private final CameraBinding camera;
     private final Runnable askPermission;
     private final Handler main = new Handler(Looper.getMainLooper());
+    private final ModelSpec model;
     private volatile Photo photo;
+    private volatile Series series;
     private CameraTrouble trouble;
     private String detail;
     private boolean isTorchOn;
@@ -40,17 +45,23 @@ final class Viewfinder implements CameraBinding.Listener {
             AnswerView answer,
             Inference inference,
             FrameAnalyzer analyzer,
-            PreprocessSpec preprocess,
+            ModelSpec model,
             Runnable askPermission) {
         this.activity = activity;
         this.screen = screen;
         this.choices = choices;
         this.answer = answer;
         this.inference = inference;
+        this.model = model;
         this.askPermission = askPermission;
         this.camera =
                 new CameraBinding(
-                        activity, screen.preview, inference.thread(), analyzer, preprocess, this);
+                        activity,
+                        screen.preview,
+                        inference.thread(),
+                        analyzer,
+                        model.preprocess(),
+                        this);
     }
 
     /** The photo that is looked at; null where it is the camera. From any thread. */
@@ -176,35 +187,106 @@ final class Viewfinder implements CameraBinding.Listener {
     }
 
     void leavePhoto() {
+        stopSeries();
         photo = null;
         show();
     }
 
-    /** Shows and analyses a photo once it is read. */
-    void open(Uri uri) {
-        inference
-                .thread()
-                .execute(
-                        () -> {
-                            try {
-                                Photo read = Photo.read(activity.getContentResolver(), uri);
-                                main.post(() -> showOpened(read));
-                            } catch (IOException error) {
-                                String sentence =
-                                        activity.getString(
-                                                R.string.photo_failed, error.getMessage());
-                                main.post(() -> screen.say(sentence));
-                            }
-                        });
+    /** Shows and analyses a photo once it is read; several, or a video, one after the other. */
+    void open(List<Uri> picked) {
+        stopSeries();
+        inference.thread().execute(() -> read(picked));
     }
 
-    private void showOpened(Photo read) {
+    private void read(List<Uri> picked) {
+        try {
+            Pictures pictures = new Pictures(activity.getApplicationContext(), picked);
+            if (picked.size() == 1 && pictures.count() == 1) {
+                Photo one = pictures.read(0);
+                pictures.close();
+                main.post(() -> read(one));
+            } else {
+                main.post(() -> start(pictures));
+            }
+        } catch (IOException error) {
+            String sentence = activity.getString(R.string.photo_failed, error.getMessage());
+            main.post(() -> screen.say(sentence));
+        }
+    }
+
+    private void start(Pictures pictures) {
+        series = new Series(inference, pictures, answer.task().records(model), this);
+        if (activity.isDestroyed()) {
+            stopSeries();
+        } else {
+            series.go();
+        }
+    }
+
+    /** A picture is to be shown. */
+    @Override
+    public void read(Photo read) {
         photo = read;
         show();
     }
 
+    @Override
+    public void progressed(int done, int all) {
+        Series running = series;
+        screen.say(
+                activity.getString(R.string.series_progress, done, all),
+                R.string.enough,
+                running::end);
+    }
+
+    @Override
+    public void ended(Series ended) {
+        if (ended != series) { // something else was picked in the meantime
+            return;
+        }
+        series = null;
+        int count = ended.count();
+        StringBuilder said = new StringBuilder();
+        said.append(
+                activity.getResources().getQuantityString(R.plurals.series_done, count, count));
+        if (ended.unread() > 0) {
+            said.append(' ').append(activity.getString(R.string.series_unread, ended.unread()));
+        }
+        String sentence = said.toString();
+        screen.say(sentence, R.string.share_results, () -> share(ended, sentence));
+        analysePhoto(); // whose answer the sentence took away
+    }
+
+    private void share(Series ended, String told) {
+        try {
+            Intent shared = ended.shared(activity, told);
+            if (shared != null) {
+                activity.startActivity(shared);
+            }
+        } catch (IOException | ActivityNotFoundException error) {
+            screen.say(activity.getString(R.string.share_failed, error.getMessage()));
+        }
+    }
+
+    /** A picture was analysed; on the inference thread. */
+    void analysed(Frame frame) {
+        Series running = series;
+        if (running != null) {
+            running.take(frame);
+        }
+    }
+
+    /** Several pictures are left where they are: something else is wanted. */
+    void stopSeries() {
+        if (series != null) {
+            series.stop();
+            series = null;
+        }
+    }
+
     void switchCamera() {
         choices.setFront(!choices.isFront());
+        stopSeries();
         photo = null;
         trouble = null;
         turnTorch(false);

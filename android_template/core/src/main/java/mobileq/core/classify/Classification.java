@@ -6,10 +6,12 @@ import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
+import mobileq.core.manifest.ModelSpec;
 import mobileq.core.manifest.classes.ClassHead;
 import mobileq.core.manifest.classes.ClassValues;
 import mobileq.core.manifest.classes.ClassesSpec;
 import mobileq.core.run.Reader;
+import mobileq.core.run.Records;
 import mobileq.core.run.Task;
 import mobileq.core.tensor.Tensor;
 
@@ -50,6 +52,12 @@ public final class Classification implements Task {
                 readers.get(head).read(letterbox, frame);
             }
         };
+    }
+
+    /** A list of pictures. */
+    @Override
+    public Records records(ModelSpec model) {
+        return new ClassRecords(model, this);
     }
 
     /** All that are read; where nobody knows what the values are, they are told as they are. */

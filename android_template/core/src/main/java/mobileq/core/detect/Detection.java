@@ -7,9 +7,11 @@ import mobileq.core.BundleException;
 import mobileq.core.detect.decode.Heads;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
+import mobileq.core.manifest.ModelSpec;
 import mobileq.core.manifest.PreprocessSpec;
 import mobileq.core.manifest.decode.DecodeSpec;
 import mobileq.core.run.Reader;
+import mobileq.core.run.Records;
 import mobileq.core.run.Task;
 import mobileq.core.tensor.Tensor;
 
@@ -43,6 +45,12 @@ public final class Detection implements Task {
         Postprocessor postprocessor =
                 new Postprocessor(Heads.create(decode, input.width(), input.height(), byName));
         return (letterbox, frame) -> postprocessor.run(letterbox, frame, thresholds, found);
+    }
+
+    /** As COCO has them. */
+    @Override
+    public Records records(ModelSpec model) {
+        return new CocoRecords(model, found);
     }
 
     /** What becomes a detection. */

@@ -4,6 +4,7 @@ import java.util.List;
 import mobileq.core.BundleException;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
+import mobileq.core.manifest.ModelSpec;
 import mobileq.core.tensor.Tensor;
 
 /**
@@ -24,4 +25,14 @@ public interface Task {
      */
     Reader reader(Manifest manifest, Artifact artifact, List<Tensor> outputs)
             throws BundleException;
+
+    /**
+     * Starts to keep answers; not of tasks whose answers are the outputs themselves.
+     *
+     * @param model Whose they are.
+     * @return Without a picture yet.
+     */
+    default Records records(ModelSpec model) {
+        throw new UnsupportedOperationException("answers of " + model.task() + " are not kept");
+    }
 }

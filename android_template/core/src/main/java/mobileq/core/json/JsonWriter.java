@@ -1,11 +1,11 @@
-package mobileq.runner;
+package mobileq.core.json;
 
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Writes what {@link mobileq.core.json.JsonReader} reads, and arrays of whole numbers. */
-final class JsonWriter {
+/** Writes what {@link JsonReader} reads, and arrays of whole numbers. */
+public final class JsonWriter {
     private final StringBuilder text = new StringBuilder();
 
     private JsonWriter() {}
@@ -14,8 +14,9 @@ final class JsonWriter {
      * A document.
      *
      * @param value Maps with text keys, lists, {@code int[]}, texts, numbers, truth values and null.
+     * @return In one line of ASCII.
      */
-    static String write(Object value) {
+    public static String write(Object value) {
         JsonWriter writer = new JsonWriter();
         writer.value(value);
         return writer.text.toString();
