@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Method = Literal["min_max", "moving_average", "percentile", "mse", "wide_mse", "entropy", "admm"]
+Method = Literal["min_max", "moving_average", "percentile", "mse", "entropy", "admm"]
 Estimator = Callable[[TensorStatistics, int], tuple[float, float]]
 
 PERCENTILE = 99.99
@@ -30,7 +30,6 @@ _FRACTIONS = 40
 _SMALLEST_FRACTION = 1 / 256
 _ENTROPY_CANDIDATES = 128
 _ADMM_ROUNDS = 30
-_WIDER = 1.5
 _NARROWEST = 2.0**-100
 _WIDEST = 3.0e38
 
@@ -115,18 +114,6 @@ def mse(
     return low * float(best[0]), high * float(best[1])
 
 
-def wide_mse(
-    tensor: TensorStatistics, bits: int = 8, purpose: Purpose | None = None
-) -> tuple[float, float]:
-    """Half as far again as `mse` to either side, where there are values.
-
-    What is clipped are the largest values of all pictures together; where these decide what is
-    found, the mean square error counts them for too little.
-    """
-    low, high = mse(tensor, bits, purpose)
-    return max(_WIDER * low, min(tensor.min, 0.0)), min(_WIDER * high, max(tensor.max, 0.0))
-
-
 def entropy(tensor: TensorStatistics, bits: int = 8) -> tuple[float, float]:
     """The range whose quantized distribution diverges least from the true one (Kullback-Leibler).
 
@@ -189,15 +176,9 @@ METHODS: dict[Method, Estimator] = {
     "moving_average": moving_average,
     "percentile": percentile,
     "mse": mse,
-    "wide_mse": wide_mse,
     "entropy": entropy,
     "admm": admm,
 }
-_JUDGED_BEHIND: dict[Method, Callable[[TensorStatistics, int, Purpose], tuple[float, float]]] = {
-    "mse": mse,
-    "wide_mse": wide_mse,
-}
-"""Of these the error is that of the function that a tensor is for."""
 
 
 def estimate(
@@ -233,8 +214,8 @@ def _estimated(
         return METHODS[method](tensor, bits)
     if purpose.keep_extremes:
         return purpose.sensible(*_with_zero(tensor.min, tensor.max))
-    if method in _JUDGED_BEHIND:
-        return purpose.sensible(*_with_zero(*_JUDGED_BEHIND[method](tensor, bits, purpose)))
+    if method == "mse":
+        return purpose.sensible(*_with_zero(*mse(tensor, bits, purpose)))
     return purpose.sensible(*_with_zero(*METHODS[method](tensor, bits)))
 
 

@@ -76,8 +76,8 @@ def convert(
     calibrator: Annotated[
         str,
         typer.Option(
-            help="How ranges are chosen: min_max, moving_average, percentile, mse, wide_mse, "
-            "entropy, admm; auto tries all but wide_mse.",
+            help="How ranges are chosen: min_max, moving_average, percentile, mse, entropy, admm; "
+            "auto tries them all.",
             metavar="NAME",
         ),
     ] = "auto",

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from mobileq.calibration.ranges import Method
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.plan import Calibrator, matching_groups
 from mobileq.quantize.repairs.registry import DEFAULT_REPAIRS, added_tensors
@@ -26,7 +25,6 @@ class QuantOptions:
     """What a person can say about it.
 
     Attributes:
-        calibrators: Of tensors whose range is by another one; a recipe alone has them.
         search: Try files on the decision pictures; without, ranges are by mean squared error and
             no op is looked at.
         budget: Of the task's measure (mAP50-95 of boxes), what may be lost; None for "until more
@@ -37,7 +35,6 @@ class QuantOptions:
     """
 
     calibrator: Calibrator = "auto"
-    calibrators: tuple[tuple[str, Method], ...] = ()
     search: bool = True
     budget: float | None = None
     keep_float: tuple[str, ...] = ()
@@ -59,7 +56,6 @@ def as_options(recipe: QuantRecipe) -> QuantOptions:
     """What makes the same file again."""
     return QuantOptions(
         calibrator=cast(Calibrator, recipe.calibrator or "auto"),
-        calibrators=tuple(sorted(cast(dict[str, Method], recipe.calibrators).items())),
         search=False,
         keep_float=tuple(f"^{re.escape(name)}$" for name in recipe.keep_float),
         repairs=recipe.repairs,

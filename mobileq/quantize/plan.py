@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
-import msgspec
-
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
@@ -36,7 +34,6 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     """What to quantize and how, by the ONNX model's tensor names.
 
     Attributes:
-        calibrators: Of tensors whose range is not by `calibrator`.
         keep_float: For each group that stays float, the name of the tensor that it gives.
         float_tensors: All tensors of these groups.
         trials: What was tried on the decision pictures.
@@ -48,7 +45,6 @@ class QuantPlan(Spec, frozen=True, kw_only=True):
     """
 
     calibrator: str
-    calibrators: dict[str, str] = msgspec.field(default_factory=dict)
     ranges: dict[str, TensorRange]
     repairs: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()

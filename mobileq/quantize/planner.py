@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from mobileq.bootstrap import Estimate
 from mobileq.calibration.ranges import Method
 from mobileq.errors import ToolError, VerificationError
 from mobileq.logfile import logger
@@ -17,7 +16,7 @@ from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import INPUT_SCALING
 from mobileq.quantize.search import FloatSearch, Tried, best
-from mobileq.quantize.variants import CHOOSING_SAMPLES, Ranging, Variant, Variants
+from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
 
 if TYPE_CHECKING:
@@ -56,13 +55,6 @@ class Trials(Protocol):
         """Of the pictures that tell most."""
         ...
 
-    def errors(
-        self, variant: Variant, plans: Sequence[QuantPlan], left_out: int
-    ) -> list[Estimate] | None:
-        """How far each plan's file is off on all calibration pictures but the last `left_out` and
-        those that results are reported on; None where one of the files does not work."""
-        ...
-
     def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         """What the file of a plan made of the pictures. Raises UnsupportedOperatorError where no
         other plan would help."""
@@ -94,8 +86,7 @@ class Planner:
         if self._bits == 16 and self._auto:
             # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
             self._first = "min_max"
-        self._others = options.calibrators
-        self._known: dict[tuple[str, Ranging, Names], Tried] = {}
+        self._known: dict[tuple[str, Method, Names], Tried] = {}
         self._errors: dict[str, float] = {}
 
     def plan(self) -> tuple[QuantPlan, Variant]:
@@ -125,8 +116,6 @@ class Planner:
             kept = self._float_groups(variant, kept)
         # With the worst outliers out of the way: before, they would decide it.
         method = self._best_method(variant, kept) if self._auto else self._first
-        if self._auto and self._precision == "int8-full":  # no float op can make good for a range
-            method = self._with_chosen(variant, method)
         plan = self._judged(variant, method, kept)
         plan, variant = self._fitted(plan, variant)
         done = tuple(tried.trial for tried in self._known.values())
@@ -175,20 +164,6 @@ class Planner:
         with self._progress.stage("Trying calibrators"):
             return best(TRIED, lambda method: self._tried(variant, method, kept))
 
-    def _with_chosen(self, variant: Variant, method: Method) -> Method:
-        """The calibrator, with others for the ranges of single tensors where that is shown to help
-        on pictures that these were not chosen by."""
-        usual = self._planned(variant, method, ())
-        self._others = self._variants.chosen(variant)
-        if self._others:
-            plans = usual, self._planned(variant, self._first, ())
-            with self._progress.stage("Trying the ranges that were chosen"):
-                errors = self._trials.errors(variant, plans, CHOOSING_SAMPLES)
-            if errors is not None and errors[0].exceeds(errors[1]):
-                return self._first
-        self._others = ()
-        return method
-
     def _fitted(self, plan: QuantPlan, variant: Variant) -> tuple[QuantPlan, Variant]:
         """With the weights fitted as well, if that helps or was asked for."""
         asked = self._options.repairs
@@ -214,7 +189,7 @@ class Planner:
 
     def _tried(self, variant: Variant, method: Method, kept: Names) -> Tried:
         """The file with these ranges and groups in float, made and run once."""
-        key = variant.sha256, self._ranging(method), kept
+        key = variant.sha256, method, kept
         if key not in self._known:
             self._known[key] = self._trials.run(variant, self._planned(variant, method, kept))
         return self._known[key]
@@ -238,16 +213,13 @@ class Planner:
         )
 
     def _planned(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
-        ranging = self._ranging(method)
         return QuantPlan(
             calibrator=method,
-            calibrators=dict(ranging.others),
-            ranges=self._variants.ranges(variant, ranging),
+            ranges=self._variants.ranges(variant, self._ranging(method)),
             repairs=variant.repairs,
             keep_float=kept,
             float_tensors=tensors_of(variant.groups, kept),
         )
 
     def _ranging(self, method: Method) -> Ranging:
-        others = self._others if method == self._first else ()
-        return Ranging(method, self._bits, self._fixed, others)
+        return Ranging(method, self._bits, self._fixed)

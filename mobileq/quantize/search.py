@@ -25,7 +25,6 @@ class Trial(Spec, frozen=True, kw_only=True):
     """One file that was made, run on the decision pictures and thrown away.
 
     Attributes:
-        own_ranges: Tensors whose range is by another calibrator.
         error: Of its outputs, see `mobileq.tasks.base.Compared`; None where there is a `problem`.
         lost: Of the task's measure (mAP50-95 of boxes), what it lost against the float model; None
             where that has none.
@@ -36,7 +35,6 @@ class Trial(Spec, frozen=True, kw_only=True):
     """
 
     calibrator: str
-    own_ranges: int = 0
     repairs: tuple[str, ...] = ()
     float_groups: int = 0
     error: float | None = None

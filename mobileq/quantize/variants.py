@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
-from mobileq.errors import InputError
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import model_ranges
-from mobileq.quantize.range_choice import CANDIDATES, choose_methods
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, TensorRanges
@@ -35,10 +33,6 @@ if TYPE_CHECKING:
 _REPAIR_SAMPLES = 48
 """Some of them decide as well: fitted to so many, files were no better on them than on others."""
 _SCALING_SAMPLES = 8
-CHOOSING_SAMPLES = 8
-"""The last ones: what they choose is held against others,"""
-_FEWEST = 3 * CHOOSING_SAMPLES
-"""as many of them at least, and some that results are reported on."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +58,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ranging:
-    """How ranges are chosen; see `model_ranges`. `others` are tensors that have another method."""
+    """How ranges are chosen; see `model_ranges`."""
 
     method: Method
     bits: int = 8
     fixed: tuple[tuple[str, tuple[float, float]], ...] = ()
-    others: tuple[tuple[str, Method], ...] = ()
 
 
 class Variants:
@@ -90,7 +83,6 @@ class Variants:
         self.given = Variant(onnx, (), file_digest(onnx))
         self._statistics: dict[str, Statistics] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
-        self._chosen: dict[str, tuple[tuple[str, Method], ...]] = {}
         self._errors: dict[tuple[str, Ranging], dict[str, float]] = {}
 
     @cached_property
@@ -172,52 +164,19 @@ class Variants:
             return variant
         return self.scaled if INPUT_SCALING in variant.repairs else self.given
 
-    def chosen(self, variant: Variant) -> tuple[tuple[str, Method], ...]:
-        """Tensors whose range should be by another calibrator than the first of `CANDIDATES`.
-
-        Whatever a target insists on is not looked at: the choice is the same for all of them. None
-        where there are too few samples to show that it helps.
-        """
-        if len(self._samples) < _FEWEST:
-            return ()
-        if variant.sha256 not in self._chosen:
-            found = choose_methods(
-                variant.model,
-                variant.groups,
-                {method: self._measured(variant, Ranging(method)) for method in CANDIDATES},
-                list(self._few_feeds(CHOOSING_SAMPLES)),
-                self._spec,
-                self._progress,
-            )
-            self._chosen[variant.sha256] = tuple(sorted(found.items()))
-        return self._chosen[variant.sha256]
-
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging
         if key not in self._ranges:
-            self._ranges[key] = self._with_others(variant, ranging)
+            statistics = self._statistics_of(variant)
+            self._ranges[key] = model_ranges(
+                variant.model,
+                self._spec,
+                statistics,
+                ranging.method,
+                ranging.bits,
+                dict(ranging.fixed),
+            )
         return self._ranges[key]
-
-    def _with_others(self, variant: Variant, ranging: Ranging) -> TensorRanges:
-        if ranging.others:
-            ranges = dict(self._measured(variant, dataclasses.replace(ranging, others=())))
-            for name, method in ranging.others:
-                if name not in ranges:
-                    raise InputError(
-                        f"The recipe has a calibrator for '{name}', and the model no such tensor.",
-                        "Take the recipe of this model, and its `repairs` as they are.",
-                    )
-                other = dataclasses.replace(ranging, method=method, others=())
-                ranges[name] = self._measured(variant, other)[name]
-            return ranges
-        return model_ranges(
-            variant.model,
-            self._spec,
-            self._statistics_of(variant),
-            ranging.method,
-            ranging.bits,
-            dict(ranging.fixed),
-        )
 
     def _statistics_of(self, variant: Variant) -> Statistics:
         """Of the activations, which fitted weights are not meant to change."""

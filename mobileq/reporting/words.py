@@ -65,12 +65,6 @@ def _plan(subject: Subject, artifact: Artifact, plan: QuantPlan | None) -> Itera
             f"{plural(kept, 'group')} of ops {'stays' if kept == 1 else 'stay'} float, those that "
             f"integers hurt most; the file has {told_ops(artifact)} ops."
         )
-    own = len(artifact.recipe.calibrators)
-    if own:
-        yield (
-            f"{plural(own, 'activation')} {'has' if own == 1 else 'have'} a wider range, where "
-            "clipping was seen to cost more than coarser steps do."
-        )
     for name in artifact.recipe.repairs:
         told = _REPAIRS.get(name, name)
         yield f"{told[0].upper()}{told[1:]} ({name})."

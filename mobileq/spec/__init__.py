@@ -166,15 +166,13 @@ class QuantRecipe(Spec, frozen=True, kw_only=True):
 
     `keep_float` names, for each group of ops that stays float, the tensor that it gives; `repairs`
     the steps that prepared the weights (see `mobileq.quantize.repairs`), in order. `per_channel`:
-    weights have a scale for each output channel, as all files that mobileq makes. `calibrators` has
-    tensors whose range is by another calibrator than `calibrator`. `options` are the target's own
-    (see `mobileq.targets.info.TargetOption`), where they are not the default.
+    weights have a scale for each output channel, as all files that mobileq makes. `options` are the
+    target's own (see `mobileq.targets.info.TargetOption`), where they are not the default.
     """
 
     precision: Precision
     engine: Name = "direct"
     calibrator: str | None = None
-    calibrators: dict[Name, str] = msgspec.field(default_factory=dict)
     per_channel: bool = True
     keep_float: tuple[Name, ...] = ()
     repairs: tuple[str, ...] = ()
@@ -259,6 +257,4 @@ def embedded_recipe(recipe: QuantRecipe) -> dict[str, Any]:
     of their own: theirs among its fields, and two of them empty in every file."""
     built: dict[str, Any] = msgspec.to_builtins(recipe)
     options = built.pop("options")
-    if not recipe.calibrators:
-        del built["calibrators"]
     return {**built, "mnn_method": None, "mnn_weights": None, **options}

@@ -219,7 +219,6 @@ class Conversion:
             recipe = msgspec.structs.replace(
                 recipe,
                 calibrator=plan.calibrator if other is None else None,
-                calibrators=plan.calibrators if other is None else {},
                 keep_float=plan.keep_float,
                 repairs=plan.repairs,
             )

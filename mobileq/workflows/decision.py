@@ -98,19 +98,6 @@ def split_labelled(truth: Truth) -> tuple[Pictures, Pictures]:
     )
 
 
-def errors_of(
-    files: Sequence[Runner], wanted: Runner, spec: ModelSpec, pictures: Iterable[Sample]
-) -> list[Estimate]:
-    """How far each file's outputs are off those of `wanted`, the float model, on the pictures."""
-    task = task_of(spec)
-    errors: list[list[float]] = [[] for _ in files]
-    for sample, outputs in run_each(wanted, pictures):
-        reference = task.reference(outputs)
-        for file, own in zip(files, errors, strict=True):
-            own.append(reference.compare(file.run(sample.feeds)).error)
-    return [mean_of(own) for own in errors]
-
-
 @dataclass(frozen=True)
 class Score:
     """What a file made of the pictures; `lost`, of the task's measure, is None where the float

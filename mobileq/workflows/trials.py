@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.bootstrap import Estimate, certain
+from mobileq.bootstrap import certain
 from mobileq.errors import (
     InputError,
     ToolError,
@@ -21,11 +21,9 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.search import Trial, Tried, failed
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
-from mobileq.targets.base import Runner, Target
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.base import Target
 from mobileq.tasks.base import task_of
-from mobileq.workflows.decision import Decision, errors_of
-from mobileq.workflows.inputs import VERIFY_COUNT
+from mobileq.workflows.decision import Decision, Score
 from mobileq.workflows.judging import remedy, sentence
 from mobileq.workflows.making import write_file
 from mobileq.workflows.source import Source
@@ -97,30 +95,6 @@ class FileTrials:
         """Of the pictures to which there is an answer, before the others."""
         return self._decision().sensitivity_samples(count)
 
-    def errors(
-        self, variant: Variant, plans: Sequence[QuantPlan], left_out: int
-    ) -> list[Estimate] | None:
-        """How far each plan's file is off, paired; see `quantize.planner.Trials`.
-
-        All files run side by side: outputs of so many pictures are not held in memory.
-        """
-        spec, samples = self._source.spec, self._samples
-        pictures = samples.between(VERIFY_COUNT, len(samples) - left_out)
-        with ExitStack() as stack:
-            wanted = stack.enter_context(
-                closing(reference_runner(self._source.onnx, spec.inputs, spec.outputs))
-            )
-            try:
-                files = [
-                    stack.enter_context(self._opened(variant, plan, f"candidate-{at}"))[0]
-                    for at, plan in enumerate(plans)
-                ]
-                return errors_of(files, wanted, spec, pictures)
-            except UnsupportedOperatorError:
-                raise
-            except (ToolError, VerificationError):
-                return None
-
     def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         """What the file of a plan made of the pictures; see `Decision.score`.
 
@@ -129,13 +103,11 @@ class FileTrials:
         """
         common: dict[str, Any] = {
             "calibrator": plan.calibrator,
-            "own_ranges": len(plan.calibrators),
             "repairs": plan.repairs,
             "float_groups": len(plan.keep_float),
         }
         try:
-            with self._opened(variant, plan, "trial") as (runner, size_bytes):
-                score = self._decision().score(runner)
+            score, size_bytes = self._scored(variant, plan)
         except UnsupportedOperatorError:
             raise
         except (ToolError, VerificationError) as error:
@@ -154,12 +126,10 @@ class FileTrials:
         )
         return Tried(trial, cost)
 
-    @contextmanager
-    def _opened(self, variant: Variant, plan: QuantPlan, stem: str) -> Iterator[tuple[Runner, int]]:
-        """A plan's file, made and loaded, and its size in bytes."""
+    def _scored(self, variant: Variant, plan: QuantPlan) -> tuple[Score, int]:
         source = self._source.repaired(variant.onnx, variant.sha256)
         stages, target = self._stages, self._target
-        path = stages.workspace(source.sha256) / f"{stem}{target.info.suffix_of(self._recipe)}"
+        path = stages.workspace(source.sha256) / f"trial{target.info.suffix_of(self._recipe)}"
         made = write_file(stages, source, target, self._recipe, path, plan, self._samples, Silent())
         with closing(target.open(path, made.inputs, made.outputs)) as runner:
-            yield runner, path.stat().st_size
+            return self._decision().score(runner), path.stat().st_size

@@ -30,18 +30,6 @@ RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse
         ),
         ([{**RECIPE, "recipe": {"precision": "int8", "per_channel": False}}], (), 2, "per_channel"),
         ([{**RECIPE, "recipe": {"precision": "int8", "calibrator": "magic"}}], (), 1, "'magic'"),
-        (
-            [{**RECIPE, "recipe": {"precision": "int8", "calibrators": {"x": "magic"}}}],
-            (),
-            1,
-            "field `recipes[0].recipe.calibrators`: there is no 'magic'; choose of",
-        ),
-        (
-            [{**RECIPE, "recipe": {"precision": "int8", "calibrators": {"nowhere": "mse"}}}],
-            (),
-            1,
-            "The recipe has a calibrator for 'nowhere', and the model no such tensor.",
-        ),
         ([{**RECIPE, "recipe": {"precision": "int8", "repairs": ["prayer"]}}], (), 1, "'prayer'"),
         ([{**RECIPE, "recipe": {"precision": "int8", "keep_float": ["x"]}}], (), 2, "matches no"),
     ],
@@ -149,28 +137,6 @@ def test_recipe_of_a_model_that_came_quantized_keeps_its_float_ops(
     # The op has scales: nothing but the recipe makes it float.
     assert artifact(again, "int8")["recipe"]["keep_float"] == ["y"]
     assert "the model has no scales" not in result.err
-
-
-def test_recipe_has_calibrators_of_single_tensors(cli: Cli, demo: Path, tmp_path: Path) -> None:
-    given = {
-        "precision": "int8-full",
-        "calibrator": "percentile",
-        "calibrators": {"/model/stem/act/Mul_output_0": "wide_mse"},
-        "io": "int8",
-        "head": "raw",
-    }
-    calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
-    made = []
-    for name, recipe in (("own", given), ("one", {**given, "calibrators": {}})):
-        out = tmp_path / name
-        path = recipe_of(tmp_path, {"target": "tflite", "recipe": recipe})
-        assert cli("convert", demo / "demo.onnx", "-o", out, *calib, "--recipe", path).code == 0
-        assert artifact(out, "int8-full")["recipe"]["calibrators"] == recipe["calibrators"]
-        made.append((out / "models" / "demo-int8-full.tflite").read_bytes())
-    assert made[0] != made[1]
-    again = (*calib, "--recipe", tmp_path / "own" / "recipe.json", "--no-cache")
-    assert cli("convert", demo / "demo.onnx", "-o", tmp_path / "again", *again).code == 0
-    assert (tmp_path / "again" / "models" / "demo-int8-full.tflite").read_bytes() == made[0]
 
 
 @pytest.mark.slow

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -16,7 +14,7 @@ from onnx import numpy_helper, parser
 
 from mobileq.bootstrap import Estimate
 from mobileq.calibration.samples import open_samples
-from mobileq.errors import InputError, ToolError, UsageError, VerificationError
+from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.quantize.groups import GROUP_KINDS
@@ -24,7 +22,7 @@ from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
 from mobileq.quantize.search import Trial, Tried, failed
-from mobileq.quantize.variants import CHOOSING_SAMPLES, Ranging, Variant, Variants
+from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 
 CHAIN = 12
@@ -36,7 +34,6 @@ class Trials:
 
     decided_on = "4 calibration pictures"
     remedy = "Use dynamic."
-    size = 4
 
     def __init__(
         self,
@@ -45,10 +42,9 @@ class Trials:
         lost: Callable[[QuantPlan], float] | None = None,
         is_convertible: bool = True,
         problem: str | None = None,
-        spread: float = 0.0,
     ) -> None:
         self._error, self._lost, self._is_convertible = error, lost, is_convertible
-        self._problem, self._spread = problem, spread
+        self._problem = problem
         self.fixed_ranges: FixedRanges = dict(FIXED)
         self.float_kinds = GROUP_KINDS
         self.plans: list[tuple[str, QuantPlan]] = []
@@ -65,22 +61,7 @@ class Trials:
 
     def feeds(self, count: int) -> list[dict[str, Any]]:
         numbers = np.random.default_rng(1)
-        return [{"x": _picture(numbers, self.size)} for _ in range(count)]
-
-    def errors(
-        self, variant: Variant, plans: Sequence[QuantPlan], left_out: int
-    ) -> list[Estimate] | None:
-        """On two pictures: one costs more than the formula says, one less, where ranges are the
-        tensors' own."""
-        self.left_out = left_out
-        return [
-            Estimate(
-                self._error(plan),
-                self._error(plan)
-                + np.array([1.0, -1.0]) * self._spread * math.sqrt(0.5) * bool(plan.calibrators),
-            )
-            for plan in plans
-        ]
+        return [{"x": _picture(numbers)} for _ in range(count)]
 
     def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         self.plans.append((variant.sha256, plan))
@@ -97,8 +78,8 @@ class Trials:
         return failed(trial) if self._problem else Tried(trial, Estimate(cost, cost))
 
 
-def _picture(numbers: np.random.Generator, size: int = 4) -> np.ndarray[Any, Any]:
-    return numbers.normal(0.0, 1.0, (1, 8, size, size)).astype(np.float32)
+def _picture(numbers: np.random.Generator) -> np.ndarray[Any, Any]:
+    return numbers.normal(0.0, 1.0, (1, 8, 4, 4)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -128,36 +109,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def variants(model: Path, tmp_path: Path) -> Variants:
-    numbers = np.random.default_rng(2)
-    return _variants(model, tmp_path, [_picture(numbers) for _ in range(4)])
-
-
-@pytest.fixture
-def clipped(tmp_path: Path) -> Variants:
-    """So many pictures that some can be held apart, and a tensor whose few large values are what
-    the output is made of."""
-    made = parser.parse_model(
-        '<ir_version: 8, opset_import: ["": 17]> g (float[1,8,64,64] x) => (float[1,8,64,64] y) '
-        "{ a = Conv(x, u) y = Conv(a, w) }"
-    )
-    passing = np.eye(8, dtype=np.float32)[:, :, None, None]
-    counting = passing * np.array([0.01] * 7 + [1.0], np.float32)[:, None, None, None]
-    for name, weights in (("u", passing), ("w", counting)):
-        made.graph.initializer.append(numpy_helper.from_array(weights, name))
-    onnx.save(made, tmp_path / "clipped.onnx")
-    values = np.random.default_rng(3).normal(0.0, 1.0, (24, 1, 8, 64, 64)).astype(np.float32)
-    values[:, :, 7] *= 0.01
-    values[:, :, 7, 5, 7] = 40.0
-    return _variants(tmp_path / "clipped.onnx", tmp_path, values)
-
-
-def _variants(model: Path, tmp_path: Path, pictures: Iterable[np.ndarray[Any, Any]]) -> Variants:
     prepared = prepare(model)
     path = tmp_path / "prepared.onnx"
     onnx.save(prepared.model, path)
+    numbers = np.random.default_rng(2)
     (tmp_path / "samples").mkdir()
-    for at, picture in enumerate(pictures):
-        np.save(tmp_path / "samples" / f"{at:02}.npy", picture)
+    for at in range(4):
+        np.save(tmp_path / "samples" / f"{at}.npy", _picture(numbers))
     samples = open_samples(tmp_path / "samples", None, prepared.spec.inputs)
     (tmp_path / "repaired").mkdir()
     return Variants(path, prepared.spec, samples, tmp_path / "repaired", Silent())
@@ -265,50 +223,6 @@ def test_whole_integer_files_keep_no_op_and_weights_are_fitted_where_that_helps(
     assert ("weight-rounding" in plan.repairs) is expected
     assert variant.repairs == plan.repairs
     assert variant.onnx.is_file()
-
-
-@pytest.mark.parametrize(("spread", "expected"), [(0.04, True), (0.06, False)])
-def test_ranges_by_what_the_task_loses_are_kept_where_they_are_shown_to_help(
-    clipped: Variants, spread: float, expected: bool
-) -> None:
-    trials = Trials(lambda plan: 0.1 if plan.calibrators else 0.2, spread=spread)
-    plan, _ = _plan(clipped, trials, "int8-full")
-    assert bool(plan.calibrators) is expected
-    usual = clipped.ranges(clipped.scaled, Ranging("mse", 8, FIXED))
-    changed = {name for name in usual if plan.ranges[name] != usual[name]}
-    assert changed == plan.calibrators.keys()
-    assert all(plan.ranges[name].max >= usual[name].max for name in changed)
-    assert trials.left_out == CHOOSING_SAMPLES
-
-
-def test_ranges_of_int8_which_has_float_ops_are_not_looked_into(clipped: Variants) -> None:
-    trials = Trials(lambda plan: 0.1 if plan.calibrators else 0.2)
-    trials.size = 64
-    plan, _ = _plan(clipped, trials, "int8")
-    assert plan.calibrators == {}
-    assert not any(each.calibrators for _, each in trials.plans)
-
-
-def test_ranges_are_not_looked_into_where_too_few_pictures_are_left_to_show_that_it_helps(
-    variants: Variants,
-) -> None:
-    assert variants.chosen(variants.scaled) == ()
-
-
-def test_recipe_has_the_ranges_that_were_chosen(clipped: Variants) -> None:
-    plan, _ = _plan(clipped, Trials(lambda plan: 0.1 if plan.calibrators else 0.2), "int8-full")
-    recipe = QuantRecipe(
-        precision="int8-full",
-        calibrator=plan.calibrator,
-        calibrators=plan.calibrators,
-        repairs=plan.repairs,
-    )
-    again, _ = _plan(clipped, Trials(), "int8-full", as_options(recipe))
-    assert again.ranges == plan.ranges
-    assert again.calibrators == plan.calibrators != {}
-    other = msgspec.structs.replace(recipe, calibrators={"nowhere": "min_max"})
-    with pytest.raises(InputError, match="calibrator for 'nowhere', and the model no such tensor"):
-        _plan(clipped, Trials(), "int8-full", as_options(other))
 
 
 def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Variants) -> None:

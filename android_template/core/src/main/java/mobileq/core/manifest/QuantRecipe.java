@@ -11,7 +11,6 @@ import mobileq.core.json.Fields;
  * @param precision {@code fp32}, {@code int8} ...
  * @param engine What converted.
  * @param calibrator Null where nothing was calibrated.
- * @param calibrators Of tensors whose range is by another one.
  * @param perChannel Whether weights have a scale per channel.
  * @param keepFloat What was kept in floating point.
  * @param repairs What prepared the weights.
@@ -23,7 +22,6 @@ public record QuantRecipe(
         String precision,
         String engine,
         String calibrator,
-        Map<String, Object> calibrators,
         boolean perChannel,
         List<String> keepFloat,
         List<String> repairs,
@@ -38,7 +36,6 @@ public record QuantRecipe(
                 fields.text("precision"),
                 fields.text("engine", "direct"),
                 fields.textOrNull("calibrator"),
-                fields.plain("calibrators"),
                 fields.flag("per_channel", true),
                 fields.texts("keep_float"),
                 fields.texts("repairs"),
