@@ -4,11 +4,13 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
 import android.app.ActivityManager;
 import android.content.ComponentCallbacks2;
 import android.os.Looper;
+import android.view.View;
 import androidx.camera.core.ImageAnalysis;
 import com.taobao.android.mnn.MNNNetNative;
 import java.io.File;
@@ -16,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -218,5 +221,90 @@ public class DeviceTest extends ScreenTest {
         app.screenshot("loading");
         app.deliver(CameraFrame.read("tflite-fp32-0"));
         assertFalse(app.isVisible(R.id.loading));
+    }
+
+    @Test
+    public void aGpuThatAnswersWronglyIsToldOfUntilTheCpuIsChosen() throws Exception {
+        GpuDelegate.factor = 0.6f;
+        try {
+            app = new AppUnderTest(true);
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            String warning = app.text(R.id.warning);
+            assertTrue(warning, app.isVisible(R.id.warning));
+            assertTrue(warning, warning.startsWith("This device’s GPU does not give what its CPU"));
+            assertTrue(warning, warning.matches(".* \\d+ missing, \\d+ added, .* \\d+ % off\\."));
+            assertEquals(1, Interpreter.open);
+            app.screenshot("self-check");
+            app.close();
+            app = new AppUnderTest(true); // what was found is remembered
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            assertEquals(warning, app.text(R.id.warning));
+            app.changeConfiguration("+de");
+            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            String german = app.text(R.id.warning);
+            assertTrue(german, german.startsWith("GPU dieses Geräts antwortet anders"));
+            assertEquals("Die CPU nehmen", app.text(R.id.use_cpu));
+            int live = View.ACCESSIBILITY_LIVE_REGION_POLITE;
+            assertEquals(live, app.activity.findViewById(R.id.warning).getAccessibilityLiveRegion());
+            app.click(R.id.use_cpu);
+            CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+            app.deliver(frame);
+            assertSame(frame, app.shown());
+            assertFalse(app.isVisible(R.id.warning));
+            assertFalse(app.isVisible(R.id.use_cpu));
+            assertEquals("CPU, 4 Threads", app.text(R.id.devices));
+        } finally {
+            GpuDelegate.factor = null;
+        }
+    }
+
+    @Test
+    public void ofAGpuThatAnswersAsTheCpuDoesNothingIsSaid() throws Exception {
+        GpuDelegate.factor = 1.001f;
+        try {
+            app = new AppUnderTest(true);
+            CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+            app.deliver(frame);
+            assertEquals(frame.detections.length, app.shown().count());
+            assertEquals("GPU", app.text(R.id.devices));
+            assertFalse(app.isVisible(R.id.warning));
+            String found = noted("GPU ");
+            assertTrue(found, found.startsWith("0 0 0.0"));
+            app.choose(R.id.devices, "CPU"); // is held against the float model
+            app.deliver(frame);
+            found = noted("CPU ");
+            assertTrue(found, found.startsWith("0 0 0.0"));
+            assertFalse(app.isVisible(R.id.warning));
+        } finally {
+            GpuDelegate.factor = null;
+        }
+    }
+
+    /** What the self-check noted down. */
+    private static String noted(String start) {
+        for (Map.Entry<String, ?> entry :
+                RuntimeEnvironment.getApplication()
+                        .getSharedPreferences("checks", 0)
+                        .getAll()
+                        .entrySet()) {
+            if (entry.getKey().startsWith(start)) {
+                return entry.getValue().toString();
+            }
+        }
+        throw new AssertionError("nothing was checked");
+    }
+
+    @Test
+    public void anAppOrSystemThatIsAnotherIsCheckedAnew() throws Exception {
+        RuntimeEnvironment.getApplication()
+                .getSharedPreferences("checks", 0)
+                .edit()
+                .putString("of", "an older one")
+                .putString("GPU 00", "9 9 0.9")
+                .commit();
+        app = new AppUnderTest(true);
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        assertTrue(noted("CPU ").startsWith("0 0 0.0"));
+        assertThrows(AssertionError.class, () -> noted("GPU "));
     }
 }

@@ -12,6 +12,7 @@ import org.bytedeco.tensorflowlite.BuiltinOpResolver;
 import org.bytedeco.tensorflowlite.FlatBufferModel;
 import org.bytedeco.tensorflowlite.InterpreterBuilder;
 import org.bytedeco.tensorflowlite.TfLiteTensor;
+import org.tensorflow.lite.gpu.GpuDelegate;
 
 /**
  * What the app calls of TFLite's Java interpreter, over a build of TFLite for desktops: Android's
@@ -25,6 +26,7 @@ public final class Interpreter implements AutoCloseable {
     private final org.bytedeco.tensorflowlite.Interpreter interpreter;
     private final int inputs;
     private final int outputs;
+    private final Float factor;
 
     public Interpreter(ByteBuffer content, Options options) {
         try {
@@ -46,6 +48,7 @@ public final class Interpreter implements AutoCloseable {
         if (interpreter.isNull() || interpreter.AllocateTensors() != 0) {
             throw new IllegalStateException("Internal error: cannot allocate tensors");
         }
+        factor = options.isOnGpu ? GpuDelegate.factor : null;
         inputs = (int) interpreter.inputs().limit();
         outputs = (int) interpreter.outputs().limit();
         open++;
@@ -77,7 +80,11 @@ public final class Interpreter implements AutoCloseable {
         }
         for (Map.Entry<Integer, Object> entry : wanted.entrySet()) {
             ByteBuffer target = (ByteBuffer) entry.getValue();
+            int start = target.position();
             target.put(memory(interpreter.output_tensor(entry.getKey())));
+            for (int at = start; factor != null && at < target.position(); at += Float.BYTES) {
+                target.putFloat(at, factor * target.getFloat(at));
+            }
         }
     }
 
@@ -97,6 +104,7 @@ public final class Interpreter implements AutoCloseable {
     /** As the app sets them. */
     public static class Options {
         private int threads = 1;
+        private boolean isOnGpu;
 
         public Options setNumThreads(int count) {
             threads = count;
@@ -104,6 +112,7 @@ public final class Interpreter implements AutoCloseable {
         }
 
         public Options addDelegate(Delegate delegate) {
+            isOnGpu |= delegate instanceof GpuDelegate;
             return this;
         }
     }

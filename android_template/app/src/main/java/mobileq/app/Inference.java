@@ -4,6 +4,8 @@ import android.util.Log;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import mobileq.core.BundleException;
+import mobileq.core.check.SelfCheck;
+import mobileq.core.check.Verdict;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.run.Accelerator;
@@ -24,7 +26,7 @@ final class Inference {
         NOW
     }
 
-    /** Hears of each picture, on the inference thread. */
+    /** Hears of each picture, on the inference thread; of a choice, on the one that chooses. */
     interface Listener {
         /** The model is about to be loaded, which may take seconds. */
         void loading();
@@ -38,6 +40,13 @@ final class Inference {
         void analysed(Frame frame, Session session);
 
         /**
+         * What was loaded was held against the CPU.
+         *
+         * @param verdict Null where nothing can be said.
+         */
+        void checked(Verdict verdict);
+
+        /**
          * The model can't be used.
          *
          * @param sentence For the screen.
@@ -47,12 +56,14 @@ final class Inference {
 
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final Session session;
+    private final SelfCheck check;
     private final Listener listener;
     private volatile boolean isPaused;
     private volatile boolean isStopped;
 
-    Inference(Session session, Listener listener) {
+    Inference(Session session, SelfCheck check, Listener listener) {
         this.session = session;
+        this.check = check;
         this.listener = listener;
     }
 
@@ -72,6 +83,7 @@ final class Inference {
 
     /** Changes the model or what it runs on. */
     void choose(Artifact artifact, Accelerator accelerator, int threads, Wish wish) {
+        listener.checked(null);
         execute(
                 () -> {
                     if (wish == Wish.NOBODY) {
@@ -81,6 +93,7 @@ final class Inference {
                     }
                     if (wish == Wish.NOW) {
                         session.forgive();
+                        check.forgive();
                     }
                 });
     }
@@ -96,6 +109,9 @@ final class Inference {
             }
             session.analyze(frame);
             listener.analysed(frame, session);
+            if (session.isToBeChecked()) { // behind the first picture: that is waited for
+                listener.checked(session.check(check));
+            }
         } catch (BundleException | RuntimeException | LinkageError | OutOfMemoryError error) {
             failed(error);
         }

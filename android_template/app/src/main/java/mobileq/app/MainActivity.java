@@ -27,6 +27,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
+import mobileq.core.check.SelfCheck;
+import mobileq.core.check.Verdict;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.ModelSpec;
 import mobileq.core.run.Accelerator;
@@ -56,6 +58,7 @@ public final class MainActivity extends ComponentActivity
     private Choices choices;
     private AnswerView answer;
     private ModelLists lists;
+    private CheckLine checkLine;
     private Inference inference;
     private FrameAnalyzer analyzer;
     private Viewfinder viewfinder;
@@ -106,7 +109,9 @@ public final class MainActivity extends ComponentActivity
             assets.clearCompiled();
         }
         answer = Tasks.view(this, model);
-        inference = new Inference(new Session(manifest, answer.task(), runtimes, fallback), this);
+        Session session = new Session(manifest, answer.task(), runtimes, fallback);
+        SelfCheck check = new SelfCheck(manifest, answer.task(), assets, new CheckNotes(this));
+        inference = new Inference(session, check, this);
         lists =
                 new ModelLists(
                         screen,
@@ -116,6 +121,7 @@ public final class MainActivity extends ComponentActivity
                         inference,
                         this::onModelChanged,
                         this::recreate);
+        checkLine = new CheckLine(screen, lists::chooseCpu);
         analyzer = new FrameAnalyzer(inference, this);
         statusText = new StatusText(getResources());
         viewfinder =
@@ -362,6 +368,11 @@ public final class MainActivity extends ComponentActivity
                         lists.showRunning(actual);
                     });
         }
+    }
+
+    @Override
+    public void checked(Verdict verdict) {
+        main.post(() -> checkLine.show(verdict));
     }
 
     @Override

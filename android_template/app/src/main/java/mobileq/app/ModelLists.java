@@ -60,6 +60,17 @@ final class ModelLists {
         chooseOffer(choices.offerIn(offers));
     }
 
+    /** Runs the model on as many threads of the CPU as there are in the list. */
+    void chooseCpu() {
+        int position = 0;
+        for (int i = 0; i < offered.size(); i++) {
+            if (offered.get(i).accelerator == Accelerator.CPU) {
+                position = i;
+            }
+        }
+        chooseByHand(position);
+    }
+
     /** What the model runs on in truth, where something failed. */
     void showRunning(Accelerator actual) {
         for (Choices.Device device : offered) {
@@ -99,10 +110,12 @@ final class ModelLists {
                 R.string.runs_on,
                 names,
                 offered.indexOf(running),
-                position -> {
-                    choices.setDevice(offered.get(position));
-                    chooseDevice(position, Inference.Wish.NOW);
-                });
+                this::chooseByHand);
+    }
+
+    private void chooseByHand(int position) {
+        choices.setDevice(offered.get(position));
+        chooseDevice(position, Inference.Wish.NOW);
     }
 
     /** The file and its size; where there are several bundles, the model before them. */

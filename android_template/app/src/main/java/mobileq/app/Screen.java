@@ -37,6 +37,8 @@ final class Screen {
     final TextView status;
     final TextView message;
     final Button action;
+    final TextView warning;
+    final Button useCpu;
     final Button models;
     final Button devices;
     final ViewGroup controls;
@@ -74,6 +76,8 @@ final class Screen {
         status = activity.findViewById(R.id.status);
         message = activity.findViewById(R.id.message);
         action = activity.findViewById(R.id.action);
+        warning = activity.findViewById(R.id.warning);
+        useCpu = activity.findViewById(R.id.use_cpu);
         models = activity.findViewById(R.id.models);
         devices = activity.findViewById(R.id.devices);
         controls = activity.findViewById(R.id.controls);
@@ -312,6 +316,19 @@ final class Screen {
                 answer.clear();
             }
         }
+    }
+
+    /**
+     * One sentence below the answer, that stays.
+     *
+     * @param sentence Null takes it away.
+     * @param onCpu What the CPU is offered with; null where it is not.
+     */
+    void warn(CharSequence sentence, Runnable onCpu) {
+        warning.setText(sentence);
+        warning.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
+        useCpu.setVisibility(sentence == null || onCpu == null ? View.GONE : View.VISIBLE);
+        useCpu.setOnClickListener(view -> onCpu.run());
     }
 
     private boolean isSaid(CharSequence sentence) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
+import mobileq.core.check.Comparison;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.manifest.ModelSpec;
@@ -89,6 +90,11 @@ public final class Classification implements Task {
             return output;
         }
         throw new BundleException(model + " has no output '" + head.output() + "'.");
+    }
+
+    @Override
+    public Comparison comparison(Manifest manifest, Artifact artifact) {
+        return manifest.model().classes() == null ? null : new ClassComparison();
     }
 
     /** The best classes of the latest picture, of each head; on the thread that reads. */

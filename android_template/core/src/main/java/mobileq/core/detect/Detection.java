@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import mobileq.core.BundleException;
+import mobileq.core.check.Comparison;
 import mobileq.core.detect.decode.Heads;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
@@ -51,6 +52,12 @@ public final class Detection implements Task {
     @Override
     public Records records(ModelSpec model) {
         return new CocoRecords(model, found);
+    }
+
+    @Override
+    public Comparison comparison(Manifest manifest, Artifact artifact) {
+        DecodeSpec decode = manifest.decodeOf(artifact);
+        return decode == null ? null : new DetectionComparison(decode);
     }
 
     /** What becomes a detection. */

@@ -213,6 +213,17 @@ public final class Fields {
         return Collections.unmodifiableList(objects);
     }
 
+    /** A list of lists of objects, one after the other; empty where it is missing. */
+    public <T> List<T> objectLists(String name, Reading<T> reading) throws BundleException {
+        List<T> objects = new ArrayList<>();
+        for (Object value : list(name)) {
+            for (Object inner : asList(at(name), value)) {
+                objects.add(readWhole(at(name, objects.size()), inner, reading));
+            }
+        }
+        return Collections.unmodifiableList(objects);
+    }
+
     /** An object with keys of its own and values of one kind; empty where it is missing. */
     public <T> Map<String, T> objectMap(String name, Reading<T> reading) throws BundleException {
         Map<String, T> map = new LinkedHashMap<>();

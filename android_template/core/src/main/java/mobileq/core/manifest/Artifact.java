@@ -53,6 +53,11 @@ public record Artifact(
         return target + "-" + precision;
     }
 
+    /** Whether it computes with floats. */
+    public boolean isFloat() {
+        return precision.startsWith("fp");
+    }
+
     /**
      * Holds a file's length against the manifest.
      *

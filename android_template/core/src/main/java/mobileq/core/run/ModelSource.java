@@ -44,14 +44,19 @@ public interface ModelSource {
      * @throws IOException There is none, or it can't be read.
      */
     default byte[] read(String path) throws IOException {
-        try (InputStream stream = open(path)) { // readAllBytes is of Android 13
-            ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
-            byte[] block = new byte[1 << 16];
-            for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
-                content.write(block, 0, count);
-            }
-            return content.toByteArray();
+        try (InputStream stream = open(path)) {
+            return readAll(stream);
         }
+    }
+
+    /** What is left of a stream; its own readAllBytes is of Android 13. */
+    static byte[] readAll(InputStream stream) throws IOException {
+        ByteArrayOutputStream content = new ByteArrayOutputStream(stream.available());
+        byte[] block = new byte[1 << 16];
+        for (int count = stream.read(block); count >= 0; count = stream.read(block)) {
+            content.write(block, 0, count);
+        }
+        return content.toByteArray();
     }
 
     /**

@@ -2,6 +2,8 @@ package mobileq.core.run;
 
 import java.util.List;
 import mobileq.core.BundleException;
+import mobileq.core.check.SelfCheck;
+import mobileq.core.check.Verdict;
 import mobileq.core.image.Frame;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
@@ -23,6 +25,7 @@ public final class Session implements AutoCloseable {
     private Accelerator accelerator = Accelerator.CPU;
     private int threads = 1;
     private boolean isSuggested;
+    private boolean isChecked;
     private Pipeline pipeline;
     private Backend backend;
     private BundleException problem;
@@ -160,6 +163,23 @@ public final class Session implements AutoCloseable {
         throw new BundleException("This app was made without a runtime for " + wanted.name() + ".");
     }
 
+    /** Whether a picture came through since the model was loaded, and nobody checked it yet. */
+    public boolean isToBeChecked() {
+        return backend != null && !isChecked;
+    }
+
+    /**
+     * Checks what runs.
+     *
+     * @param check Of the same bundle.
+     * @return What it says; null where nothing can be said.
+     * @throws BundleException Nothing runs.
+     */
+    public Verdict check(SelfCheck check) throws BundleException {
+        isChecked = true;
+        return check.of(artifact, actual(), backend, runtimeOf(artifact), threads);
+    }
+
     /** Whether the next frame loads the model, which may take seconds. */
     public boolean isToBeOpened() {
         return backend == null && problem == null;
@@ -201,6 +221,7 @@ public final class Session implements AutoCloseable {
         if (backend != null) {
             backend.close();
             backend = null;
+            isChecked = false;
         }
     }
 }

@@ -2,6 +2,7 @@ package mobileq.core.run;
 
 import java.util.List;
 import mobileq.core.BundleException;
+import mobileq.core.check.Comparison;
 import mobileq.core.manifest.Artifact;
 import mobileq.core.manifest.Manifest;
 import mobileq.core.manifest.ModelSpec;
@@ -34,5 +35,16 @@ public interface Task {
      */
     default Records records(ModelSpec model) {
         throw new UnsupportedOperationException("answers of " + model.task() + " are not kept");
+    }
+
+    /**
+     * Holds answers against each other, for the self-check.
+     *
+     * @param manifest The bundle's.
+     * @param artifact Whose answers.
+     * @return Null where nobody knows how: the file is not checked.
+     */
+    default Comparison comparison(Manifest manifest, Artifact artifact) {
+        return null;
     }
 }
