@@ -123,3 +123,21 @@ def _trusted(
         for (artifact, delegate), same in wrong.items()
     ]
     return [each for each in rows if (each.artifact, each.delegate) not in wrong], notes
+
+
+def fastest_delegate(
+    bundle: Bundle, benches: Sequence[Bench], advised: Recommendation | None
+) -> str | None:
+    """On which delegate the file that is advised is fastest; None where but one was tried.
+
+    Args:
+        benches: Of one phone, the newest first.
+    """
+    rows = newest_rows(benches)
+    if advised is None or len({row.delegate for row in rows}) < 2:
+        return None
+    found = fastest_rows(rows)
+    for each in bundle.manifest.artifacts:
+        if Path(each.path).name == advised.file and each.name in found:
+            return found[each.name].delegate
+    return None

@@ -57,7 +57,8 @@ def ship(
         application_id, name: Of the app; by default it is called like the model.
         count: How many pictures to validate on, spread evenly; None: all.
         device: Go on to a phone, where there is one.
-        delegates, threads, runs: What is measured there: see `bench`.
+        delegates, threads, runs: What is measured there: see `bench`. The app starts its model on
+            the fastest of them, where several were tried; without a phone, on the first.
         serial, adb, runner, mnn_libs: Which phone, and by what: see `PhoneRunners`.
         force: Replace a bundle in that folder which an earlier run did not make.
         cache, command, progress: As of `convert`.
@@ -82,6 +83,8 @@ def ship(
         name=name or model_name(path),
         runtimes=tuple(RUNTIMES),
     )
+    if delegates and delegates[0] != "cpu":
+        app = replace(app, delegate=delegates[0])
     shipping = Shipping(
         path,
         Path(output) if output is not None else Path(f"{model_name(path)}-ship"),

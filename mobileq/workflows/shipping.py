@@ -42,7 +42,7 @@ from mobileq.workflows.install import install
 from mobileq.workflows.on_phone import runs_there
 from mobileq.workflows.push import push
 from mobileq.workflows.receipts import Receipts, digest, traced_model
-from mobileq.workflows.recommend import recommend
+from mobileq.workflows.recommend import fastest_delegate, recommend
 from mobileq.workflows.request import ConvertOptions
 from mobileq.workflows.shipped import ON_PHONE, STAGES, Shipped, ShipStage
 from mobileq.workflows.validate import validate
@@ -257,7 +257,10 @@ class Shipping:
 
     def _app(self) -> ShipStage:
         bundle = read_bundle(self._bundle)
-        options = replace(self._options.app, runtimes=bundle_runtimes(bundle))
+        app = self._options.app
+        fastest = fastest_delegate(bundle, self._benches(), self._recommended())
+        runtimes, delegate = bundle_runtimes(bundle), fastest or app.delegate
+        options = replace(app, runtimes=runtimes, delegate=delegate)
         done = render_project(bundle, self._project, options)
         for each in done.problems:
             self._progress.notice(each)

@@ -126,6 +126,8 @@ def test_the_demo_is_shipped_and_finds_there_what_it_finds_here(
         ("tflite-int8", "cpu, all"),
     ]
     assert verify_bundle(output / "demo").ok
+    values = output / "app" / "app/src/main/res/values/app.xml"
+    assert '"default_accelerator" translatable="false">CPU<' in values.read_text()
 
     before = written(output)
     assert states(again()) == {**dict.fromkeys(states(done), "as before"), "install": "FAILED"}
