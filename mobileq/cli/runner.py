@@ -44,6 +44,13 @@ def build(
         Path | None,
         typer.Option("--output", "-o", help="Another folder than the one of the user's data."),
     ] = None,
+    apk: Annotated[
+        bool,
+        typer.Option(
+            "--apk",
+            help="Make an app of it, too, for phones that refuse app_process. Needs a JDK.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make the runner, and take the native libraries out of the .aar files.
@@ -55,7 +62,7 @@ def build(
     from mobileq.workflows.runner import build_runner
 
     console = Console(json)
-    made = build_runner(aar or (), fetch=fetch, r8=r8, output=output, progress=console)
+    made = build_runner(aar or (), fetch=fetch, r8=r8, output=output, apk=apk, progress=console)
     if json:
         console.document(vars(made))
     made.tell(console)

@@ -122,7 +122,9 @@ class PhoneRunners(OnPhone):
 
     def open(self, artifact: Artifact, delegate: Accelerator, threads: int) -> RemoteRunner:
         """A file on the phone; close it."""
-        return RemoteRunner(self._place, artifact, delegate, threads, self._preprocess)
+        runner = RemoteRunner(self._place, artifact, delegate, threads, self._preprocess)
+        self._place = runner.place  # what did not start once need not be tried again
+        return runner
 
     @property
     def benched(self) -> BenchedDevice:

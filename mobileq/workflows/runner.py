@@ -47,6 +47,7 @@ def build_runner(
     fetch: bool = False,
     r8: StrPath | None = None,
     output: StrPath | None = None,
+    apk: bool = False,
     progress: Progress | None = None,
 ) -> MadeRunner:
     """Make the runner, and take the native libraries out of Android libraries.
@@ -55,6 +56,7 @@ def build_runner(
         aar: LiteRT's or TensorFlow Lite's .aar files; of a GPU delegate its own, too.
         fetch: Download what is not given, each file with the hash that it must have.
         r8: R8's jar; without, the runner that came with mobileq is taken.
+        apk: Make an app of it, too, for phones that refuse app_process; needs a JDK.
         output: The folder; by default one of the user's data.
 
     Raises:
@@ -84,7 +86,7 @@ def build_runner(
             "Give R8's jar with --r8 (com.android.tools:r8:9.5.28), or download it with --fetch.",
         )
     with progress.stage("Making the runner"):
-        kit, is_new = build_kit(folder, archives=archives, r8=compiler, jar=jar)
+        kit, is_new = build_kit(folder, archives=archives, r8=compiler, jar=jar, apk=apk)
     return MadeRunner(
         path=kit.folder, jar_bytes=kit.jar.stat().st_size, abis=tuple(kit.abis), is_new=is_new
     )

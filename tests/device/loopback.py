@@ -134,6 +134,7 @@ def _joined(family: int, address: tuple[str, int] | str) -> Callable[[Stream], N
     try:
         connection.connect(address)
     except OSError as error:
+        connection.close()
         raise Unserved from error
 
     def answer(stream: Stream) -> None:

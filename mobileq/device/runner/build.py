@@ -14,7 +14,8 @@ from pathlib import Path
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.android.template import template_folder
 from mobileq.android.toolchain import Tool, find_java
-from mobileq.device.runner.kit import JAR, Kit, classes_jar, native_libraries
+from mobileq.device.runner.apk import write_apk
+from mobileq.device.runner.kit import APK, JAR, Kit, classes_jar, native_libraries
 from mobileq.errors import InputError, MissingDependencyError, ToolError
 from mobileq.logfile import log_path, logger
 from mobileq.staging import staging_path, temporary_folder
@@ -27,7 +28,12 @@ _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 def build_kit(
-    folder: Path, *, archives: Sequence[Path], r8: Path | None = None, jar: Path | None = None
+    folder: Path,
+    *,
+    archives: Sequence[Path],
+    r8: Path | None = None,
+    jar: Path | None = None,
+    apk: bool = False,
 ) -> tuple[Kit, bool]:
     """The runner and the native libraries of Android libraries, in a folder of their own.
 
@@ -36,6 +42,7 @@ def build_kit(
         archives: .aar files: LiteRT's, or TensorFlow Lite's; also of their GPU delegate.
         r8: The jar of R8, where the runner is to be made.
         jar: A runner that is made already.
+        apk: Make it an app, too.
 
     Returns:
         The kit, and whether it had to be made: nothing is done where all is as it was.
@@ -51,30 +58,56 @@ def build_kit(
             "None of the archives has libtensorflowlite_jni.so.",
             "Give litert-1.4.2.aar, or tensorflow-lite-2.16.1.aar, with --aar.",
         )
-    java = find_java() if jar is None else None
+    java = find_java() if jar is None or apk else None
     if java is not None and not java.serves:
         raise MissingDependencyError(f"The runner needs a JDK: {java.told}.", f"{java.remedy}.")
-    key = _key(java, [*archives, *(each for each in (r8, jar) if each is not None)])
+    key = _key(java, [*archives, *(each for each in (r8, jar) if each is not None)], apk)
     kit = Kit(folder)
     if kit.jar.is_file() and _read(folder / _KEY) == key:
         return kit, False
     if folder.exists() and any(folder.iterdir()) and not (folder / _KEY).exists():
         raise InputError(f"{folder} is not a runner's folder.", "Choose another --output.")
+    jdk = java.path.resolve().parents[1] if java is not None and java.path is not None else None
     with temporary_folder() as scratch:
         if jar is None:
-            assert java is not None
-            assert java.path is not None
+            assert jdk is not None
             assert r8 is not None
-            dex = make_dex(java.path.resolve().parents[1], r8, archives, scratch)
+            dex = make_dex(jdk, r8, archives, scratch)
             jar = scratch / JAR
             write_jar(jar, dex)
-        _place(folder, jar, libraries, key)
+        made = [jar]
+        if apk:
+            assert jdk is not None
+            with zipfile.ZipFile(jar) as archive:
+                dex = archive.read("classes.dex")
+            made.append(scratch / APK)
+            write_apk(made[-1], dex, libraries, MIN_API)
+            sign_apk(jdk, made[-1])
+        _place(folder, made, libraries, key)
     return kit, True
 
 
-def _key(java: Tool | None, files: Iterable[Path]) -> str:
+def sign_apk(jdk: Path, apk: Path) -> None:
+    """Sign it with a key that is made for it, and thrown away.
+
+    Args:
+        jdk: A JDK's folder.
+
+    Raises:
+        ToolError: The JDK's tools failed.
+    """
+    with temporary_folder() as scratch:
+        secret = ("-keystore", str(scratch / "key"), "-storepass", "mobileq", "-keypass", "mobileq")
+        made = ("-genkeypair", *secret, "-alias", "mobileq", "-keyalg", "RSA", "-keysize", "2048")
+        lasting = ("-validity", "10000", "-dname", "CN=mobileq")
+        _run([str(jdk / "bin/keytool"), *made, *lasting], "keytool")
+        hashed = ("-digestalg", "SHA-256", "-sigalg", "SHA256withRSA")
+        _run([str(jdk / "bin/jarsigner"), *secret, *hashed, str(apk), "mobileq"], "jarsigner")
+
+
+def _key(java: Tool | None, files: Iterable[Path], apk: bool) -> str:
     """Of all that a kit is made from."""
-    lines = [java.told if java else "no Java"]
+    lines = [java.told if java else "no Java", *(["an app"] if apk else [])]
     for path in [*map(Path, java_files()), *files]:
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.name}")
     return "\n".join(lines) + "\n"
@@ -84,11 +117,12 @@ def _read(path: Path) -> str | None:
     return path.read_text() if path.is_file() else None
 
 
-def _place(folder: Path, jar: Path, libraries: dict[str, bytes], key: str) -> None:
+def _place(folder: Path, made: Sequence[Path], libraries: dict[str, bytes], key: str) -> None:
     staging = staging_path(folder)
     staging.mkdir(parents=True)
     try:
-        shutil.copyfile(jar, staging / JAR)
+        for path, name in zip(made, (JAR, APK), strict=False):
+            shutil.copyfile(path, staging / name)
         for name, content in libraries.items():
             path = staging / "lib" / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from mobileq.errors import InputError, MissingDependencyError
 from mobileq.paths import StrPath
 
-JAR = "runner.jar"
+JAR, APK = "runner.jar", "runner.apk"
 FOLDER_VARIABLE = "MOBILEQ_RUNNER_DIR"
 _PACKAGED = Path(__file__).resolve().parents[2] / "assets" / JAR
 """Where the wheel has it, if it was there when the wheel was built."""
@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Kit:
-    """A folder with `runner.jar`, and `lib/ABI/*.so`."""
+    """A folder with `runner.jar`, `lib/ABI/*.so`, and where it was asked for `runner.apk`."""
 
     folder: Path
 
@@ -29,6 +29,11 @@ class Kit:
     def jar(self) -> Path:
         """The runner, for app_process."""
         return self.folder / JAR
+
+    @property
+    def apk(self) -> Path:
+        """The same as an app; need not be there."""
+        return self.folder / APK
 
     def libraries(self, abi: str) -> list[Path]:
         """The runtimes' own code, for one ABI."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from mobileq.android.apk import read_apk
 from mobileq.android.native_libraries import elf_problem
 from mobileq.android.runtimes import RUNTIMES
 from mobileq.device.facts import TEMPORARY, DeviceFacts, read_facts
 from mobileq.device.files import LocalFile, RemoteFolder
+from mobileq.device.install import install_apk, is_installed
 from mobileq.device.libraries import same_abi
 from mobileq.device.phone import Phone, quoted
+from mobileq.device.runner.apk import INSTRUMENTATION
 from mobileq.device.runner.kit import JAR, Kit
 from mobileq.device.runner.remote import RunnerPlace
 from mobileq.errors import DeviceError, UsageError
 from mobileq.progress import Progress
 
 FOLDER = f"{TEMPORARY}/mobileq-runner"
+_AS_APP = "Where it refuses app_process, an app may run: mobileq runner build --apk. "
 _MAIN = "mobileq.runner.Main"
 _WIDE = ("arm64-v8a", "x86_64", "riscv64")
 _LARGE_PAGE = 0x4000
@@ -60,12 +66,29 @@ def place_on(
             )
         files.append(LocalFile.of(path, f"{abi}/{path.name}"))
     folder.bring(files, f"Sending the runner to {phone.serial}")
-    return RunnerPlace(
+    place = RunnerPlace(
         name=name,
         command=tuple(phone.adb.command("shell", "-T", _script(facts, abi, bundle, bool(own)))),
         is_back=phone.is_back,
         log=lambda pid: phone.shell(f"logcat -d --pid={pid}").text,
     )
+    if own:  # an app may load no library from where these are
+        return place
+    if not kit.apk.is_file():
+        return replace(place, remedy=_AS_APP)
+    return replace(place, otherwise=lambda: _as_app(phone, kit.apk, bundle, place))
+
+
+def _as_app(phone: Phone, path: Path, bundle: str, place: RunnerPlace) -> RunnerPlace:
+    """The same, installed: `am instrument` starts it."""
+    apk = read_apk(path)
+    if not is_installed(phone, apk):
+        # Its key is another each time that it is made, and it keeps nothing.
+        phone.shell(f"pm uninstall {apk.application_id}")
+        install_apk(phone, apk)
+    bridge = (sys.executable, "-P", "-m", "mobileq.device.runner.bridge")
+    command = (*bridge, bundle, INSTRUMENTATION, *phone.adb.command())
+    return replace(place, command=command, otherwise=None)
 
 
 def _of_runtime(target: str, folder: Path, abi: str) -> list[Path]:

@@ -39,12 +39,16 @@ class RunnerPlace:
         log: What the system's log there has of a process, by its number; None where it prints
             to stderr.
         is_back: Waits for a place that went away, so many seconds at most.
+        otherwise: Another way to run there, where this one does not start;
+        remedy: what a person can do to have one, before more is said.
     """
 
     name: str
     command: tuple[str, ...]
     log: Callable[[int], str] | None = None
     is_back: Callable[[float], bool] | None = None
+    otherwise: Callable[[], RunnerPlace] | None = None
+    remedy: str = ""
 
 
 class RemoteRunner:
@@ -84,6 +88,11 @@ class RemoteRunner:
         self._client: RunnerClient | None = None
         self.loaded: Loaded = self._again(lambda client: self.loaded)
         self.interpreter = f"{self.loaded.description}, {place.name}"
+
+    @property
+    def place(self) -> RunnerPlace:
+        """Where it runs, and how it was started."""
+        return self._place
 
     @property
     def delegations(self) -> tuple[Delegation, ...]:
@@ -175,9 +184,15 @@ class RemoteRunner:
                 process.close()
             if not isinstance(error, Lost):
                 raise
+            if self._place.otherwise is not None and not self.restarts:
+                tell(
+                    f"The runner does not start on {self._place.name} ({error}); as an app it may."
+                )
+                self._place = self._place.otherwise()
+                return self._started()
             raise DeviceError(
                 f"The runner does not start on {self._place.name}: {error}.",
-                f"{log_path()} has what it printed.",
+                f"{self._place.remedy}{log_path()} has what it printed.",
             ) from error
 
     def _refused(self, error: Refused) -> VerificationError:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mobileq.android.apk import Apk, read_apk
 from mobileq.device.runner import fetch
 from mobileq.device.runner.build import build_kit, make_dex
 from mobileq.device.runner.kit import JAR, Kit, find_kit
@@ -22,6 +23,7 @@ from mobileq.workflows import runner as workflow
 from mobileq.workflows.runner import build_runner
 from tests.android import jvm
 from tests.android.class_references import Library
+from tests.android.rendered import aapt2
 
 ABIS = ["arm64-v8a", "armeabi-v7a", "x86", "x86_64"]
 
@@ -30,7 +32,7 @@ def test_a_kit_is_a_runner_and_native_libraries(kit: Kit):
     with zipfile.ZipFile(kit.jar) as jar:
         assert jar.namelist() == ["classes.dex"]
         assert jar.read("classes.dex").startswith(b"dex\n03")
-    assert kit.jar.stat().st_size < 200_000
+    assert kit.jar.stat().st_size < 205_000
     assert kit.abis == ABIS
     names = ["libtensorflowlite_gpu_jni.so", "libtensorflowlite_jni.so"]
     assert [path.name for path in kit.libraries("arm64-v8a")] == names
@@ -60,7 +62,11 @@ def dumped(kit: Kit) -> str:
 def test_android_7_has_every_class_that_the_dex_names(kit: Kit):
     text = dumped(kit)
     own = set(re.findall(r"Class descriptor  : 'L([\w/$-]+);'", text))
-    assert {"mobileq/runner/Main", "mobileq/app/tflite/TfliteRuntime"} <= own
+    assert {
+        "mobileq/runner/Main",
+        "mobileq/runner/Instrument",
+        "mobileq/app/tflite/TfliteRuntime",
+    } <= own
     assert {"org/tensorflow/lite/Interpreter", "org/tensorflow/lite/gpu/GpuDelegate"} <= own
     named = set(re.findall(r"L((?:java|javax|android|dalvik|sun|kotlin)/[\w/$]+);", text)) - own
     assert len(named) > 60
@@ -84,6 +90,40 @@ def test_a_runner_that_is_made_already_needs_no_java(
     assert made.jar.read_bytes() == kit.jar.read_bytes()
     with pytest.raises(MissingDependencyError, match="needs a JDK: not on PATH"):
         build_kit(tmp_path / "other", archives=archives, r8=kit.jar)
+
+
+def test_an_app_of_it_is_signed_and_says_what_android_asks_for(
+    kit: Kit, archives: list[Path], tmp_path: Path
+):
+    made, _ = build_kit(tmp_path / "kit", archives=archives, jar=kit.jar, apk=True)
+    assert read_apk(made.apk) == Apk(made.apk, "mobileq.runner", tuple(ABIS))
+    told = ran(str(aapt2()), "dump", "badging", str(made.apk))
+    for line in (
+        "package: name='mobileq.runner' versionCode='1' versionName='1'",
+        "sdkVersion:'24'",
+        "targetSdkVersion:'29'",
+        "native-code: 'arm64-v8a' 'armeabi-v7a' 'x86' 'x86_64'",
+    ):
+        assert line in told.splitlines()
+    tree = ran(str(aapt2()), "dump", "xmltree", "--file", "AndroidManifest.xml", str(made.apk))
+    assert 'name(0x01010003)="mobileq.runner.Instrument"' in tree
+    assert 'targetPackage(0x01010021)="mobileq.runner"' in tree
+    assert "extractNativeLibs(0x010104ea)=true" in tree
+    signed = ran(jvm.tool("apksigner"), "verify", "--verbose", str(made.apk))
+    assert "Verified using v1 scheme (JAR signing): true" in signed
+    with zipfile.ZipFile(made.apk) as apk, zipfile.ZipFile(kit.jar) as jar:
+        assert apk.read("classes.dex") == jar.read("classes.dex")
+        for path in made.libraries("arm64-v8a"):
+            assert apk.read(f"lib/arm64-v8a/{path.name}") == path.read_bytes()
+    again, is_new = build_kit(made.folder, archives=archives, jar=kit.jar, apk=True)
+    assert (again, is_new) == (made, False)
+    without, is_new = build_kit(made.folder, archives=archives, jar=kit.jar)
+    assert is_new
+    assert not without.apk.exists()
+
+
+def ran(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_jdk_that_is_too_old_is_named(
