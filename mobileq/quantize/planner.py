@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
@@ -58,6 +58,10 @@ class Trials(Protocol):
     def run(self, variant: Variant, plan: QuantPlan) -> Tried:
         """What the file of a plan made of the pictures. Raises UnsupportedOperatorError where no
         other plan would help."""
+        ...
+
+    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
+        """As `run` one after the other; a file is made while the one before it is run."""
         ...
 
 
@@ -162,6 +166,12 @@ class Planner:
 
     def _best_method(self, variant: Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
+            methods = [each for each in TRIED if (variant.sha256, each, kept) not in self._known]
+            found = self._trials.run_each(
+                (variant, self._planned(variant, method, kept)) for method in methods
+            )
+            for method, tried in zip(methods, found, strict=True):
+                self._known[variant.sha256, method, kept] = tried
             return best(TRIED, lambda method: self._tried(variant, method, kept))
 
     def _fitted(self, plan: QuantPlan, variant: Variant) -> tuple[QuantPlan, Variant]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
+from mobileq.parallel import threads_for
 from mobileq.progress import Silent
 from mobileq.quantize.plan import QuantPlan
 from mobileq.quantize.search import Trial, Tried, failed
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
-from mobileq.targets.base import Target
+from mobileq.targets.base import Runner, Target
 from mobileq.tasks.base import task_of
 from mobileq.workflows.decision import Decision, Score
 from mobileq.workflows.judging import remedy, sentence
@@ -101,18 +103,60 @@ class FileTrials:
         Raises:
             UnsupportedOperatorError: No other ranges or float ops would help.
         """
+        (tried,) = self.run_each([(variant, plan)])
+        return tried
+
+    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
+        """As `run` one after the other; a file is made while the one before it is run.
+
+        Two files are there at a time, and all are opened in this thread: children end with the one
+        that they were made in.
+        """
+        decision = self._decision()
+        with threads_for(1) as pool:
+            running: list[Callable[[], Tried]] = []
+            for at, (variant, plan) in enumerate(chosen):
+                if at > 1:
+                    running[at - 2]()
+                running.append(self._begun(pool, decision, variant, plan, f"trial{at % 2}"))
+            return [each() for each in running]
+
+    def _begun(
+        self,
+        pool: ThreadPoolExecutor,
+        decision: Decision,
+        variant: Variant,
+        plan: QuantPlan,
+        folder: str,
+    ) -> Callable[[], Tried]:
+        """Gives the trial when it is done."""
         common: dict[str, Any] = {
             "calibrator": plan.calibrator,
             "repairs": plan.repairs,
             "float_groups": len(plan.keep_float),
         }
+
+        def scored(runner: Runner, size_bytes: int) -> Tried:
+            try:
+                with closing(runner):
+                    score = decision.score(runner)
+            except UnsupportedOperatorError:
+                raise
+            except (ToolError, VerificationError) as error:
+                return failed(Trial(**common, problem=error.message))
+            return self._told(decision, score, {**common, "size_bytes": size_bytes})
+
         try:
-            score, size_bytes = self._scored(variant, plan)
+            opened = self._opened(variant, plan, folder)
         except UnsupportedOperatorError:
             raise
         except (ToolError, VerificationError) as error:
-            return failed(Trial(**common, problem=error.message))
-        few = self._decision().is_little
+            tried = failed(Trial(**common, problem=error.message))
+            return lambda: tried
+        return pool.submit(scored, *opened).result
+
+    def _told(self, decision: Decision, score: Score, common: dict[str, Any]) -> Tried:
+        few = decision.is_little
         # How far outputs are off is smooth, where what is found of a few objects is chance: with
         # its standard error on a dozen pictures, text upside down was taken for upright in int8.
         cost = certain(score.error.value) if score.lost is None or few else score.lost
@@ -122,14 +166,15 @@ class FileTrials:
             lost=None if score.lost is None else score.lost.value,
             few_objects=few,
             standard_error=cost.error,
-            size_bytes=size_bytes,
         )
         return Tried(trial, cost)
 
-    def _scored(self, variant: Variant, plan: QuantPlan) -> tuple[Score, int]:
+    def _opened(self, variant: Variant, plan: QuantPlan, folder: str) -> tuple[Runner, int]:
+        """The file, made, and its bytes."""
         source = self._source.repaired(variant.onnx, variant.sha256)
         stages, target = self._stages, self._target
-        path = stages.workspace(source.sha256) / f"trial{target.info.suffix_of(self._recipe)}"
+        path = stages.workspace(source.sha256) / folder / "trial"
+        path = path.with_suffix(target.info.suffix_of(self._recipe))
+        path.parent.mkdir(exist_ok=True)
         made = write_file(stages, source, target, self._recipe, path, plan, self._samples, Silent())
-        with closing(target.open(path, made.inputs, made.outputs)) as runner:
-            return self._decision().score(runner), path.stat().st_size
+        return target.open(path, made.inputs, made.outputs), path.stat().st_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,9 @@ class Trials:
         )
         cost = error if lost is None else lost
         return failed(trial) if self._problem else Tried(trial, Estimate(cost, cost))
+
+    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
+        return [self.run(variant, plan) for variant, plan in chosen]
 
 
 def _picture(numbers: np.random.Generator) -> np.ndarray[Any, Any]:

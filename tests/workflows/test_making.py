@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from mobileq.calibration.samples import SampleSet, open_samples
 from mobileq.errors import ToolError, UnsupportedOperatorError, UsageError
 from mobileq.progress import Silent
 from mobileq.quantize.options import QuantOptions
-from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.variants import Ranging, Variants
+from mobileq.quantize.plan import TRIED, QuantPlan
+from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import ConversionJob, Target
 from mobileq.targets.reference import reference_runner
@@ -123,6 +124,42 @@ def test_tried_files_their_float_base_and_the_final_one_are_asked_for_alike(
     assert tried.error < 0.1
     assert tried.lost is None, "nobody knows what the outputs mean"
     assert tried.size_bytes == made.artifact.size_bytes
+
+
+def test_a_file_is_made_while_the_one_before_it_is_run(
+    run: Run, jobs: list[ConversionJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials, variants = run.trials(), run.variants()
+    plans = [
+        QuantPlan(calibrator=method, ranges=dict(variants.ranges(variants.given, Ranging(method))))
+        for method in TRIED[:4]
+    ]
+    alone = [trials.run(variants.given, plan) for plan in plans]
+    made, score = threading.Semaphore(0), Decision.score
+    convert = TfliteTarget.convert
+
+    def chosen() -> Iterator[tuple[Variant, QuantPlan]]:
+        for plan in plans:
+            yield variants.given, plan
+        made.release()  # nothing comes after the last
+
+    def counted(self: TfliteTarget, job: ConversionJob) -> Any:
+        is_first = len(jobs) == len(plans)
+        found = convert(self, job)
+        if not is_first:
+            made.release()
+        return found
+
+    def waiting(self: Decision, runner: Any) -> Any:
+        found = score(self, runner)
+        assert made.acquire(timeout=60), "the next file waits for this one"
+        return found
+
+    monkeypatch.setattr(TfliteTarget, "convert", counted)
+    monkeypatch.setattr(Decision, "score", waiting)
+    found = trials.run_each(chosen())
+    assert [each.trial for each in found] == [each.trial for each in alone]
+    assert len({each.trial.error for each in found}) > 1
 
 
 def test_a_tried_file_that_does_not_work_says_why(
