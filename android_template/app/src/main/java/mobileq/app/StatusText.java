@@ -2,6 +2,7 @@ package mobileq.app;
 
 import android.content.res.Resources;
 import android.os.SystemClock;
+import android.view.View;
 import java.util.Locale;
 import mobileq.core.image.Frame;
 import mobileq.core.run.LatencyWindow;
@@ -84,6 +85,8 @@ final class StatusText {
     /** Arabic digits with nothing but signs between them are read from the right: each number is
      * put into an isolate of its own, and they stand in the order of the text. */
     private String apart(String number) {
-        return "\u2068" + number + "\u2069";
+        boolean isFromRight =
+                resources.getConfiguration().getLayoutDirection() == View.LAYOUT_DIRECTION_RTL;
+        return isFromRight ? "\u2068" + number + "\u2069" : number;
     }
 }
