@@ -35,7 +35,7 @@ def aligned(
 
     Rows that count for nothing are made equal: where both score under `LEAST_SCORE`, and the few
     without a counterpart that close scores at the cut leave over: the part `excused`, or one whose
-    scores are known to be close.
+    score is that of another row as well.
 
     Args:
         axes: Of each output with ranked rows, as `graph.ranked.ranked_outputs` gives them.
@@ -52,13 +52,15 @@ def aligned(
         left, right = (_rows(each, names, axes) for each in (wanted, found))
         order, distances = _assignment(left, right)
         scored, rescored = (scores(each, axes, count) for each in (wanted, found))
-        same, close = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        same, least = np.zeros(count, np.bool_), 0
         if scored is not None and rescored is not None:
             same = (scored < LEAST_SCORE) & (rescored[order] < LEAST_SCORE)
-            close = np.abs(scored - rescored[order]) <= _TIED
         strays = np.flatnonzero((distances > _ALIKE) & ~same)
-        # Of few rows the part that is excused is none, and the cut falls between two still.
-        least = 1 if close[strays].all() else 0
+        if strays.size == 1 and scored is not None and rescored is not None:
+            # Of few rows the part that is excused is none, and the cut falls between two still.
+            score, rescore = scored[strays[0]], rescored[order[strays[0]]]
+            tied = np.count_nonzero(np.abs(scored - score) <= _TIED) > 1
+            least = int(tied and abs(score - rescore) <= _TIED)
         if strays.size <= max(excused * count, least):
             same[strays] = True
         for name in names:

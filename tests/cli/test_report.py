@@ -69,6 +69,15 @@ def changed(bundle: Path, **fields: object) -> None:
         writer.finish(msgspec.structs.replace(opened.manifest, **fields))
 
 
+@pytest.fixture
+def bundle(bundle: Path) -> Path:
+    """Its calibration pictures are not where they were."""
+    run = read_bundle(bundle).manifest.run
+    command = ("mobileq", "convert", "demo.onnx", "--calib", str(bundle / "gone"))
+    changed(bundle, run=msgspec.structs.replace(run, command=command))
+    return bundle
+
+
 def test_it_says_which_file_to_ship_and_shows_all_files(
     cli: Cli, bundle: Path, tmp_path: Path
 ) -> None:

@@ -56,12 +56,17 @@ def test_few_rows_may_lack_a_counterpart(strays: int, excused: bool):
 
 
 @pytest.mark.parametrize(
-    ("strays", "apart", "excused"), [(1, 0.0005, True), (1, 0.01, False), (2, 0.0005, False)]
+    ("strays", "alike", "apart", "excused"),
+    [
+        *((1, 3, 0.0005, True), (1, 3, 0.01, False)),
+        *((2, 3, 0.0005, False), (1, 1, 0.0005, False)),
+    ],
 )
-def test_one_of_few_rows_may_lack_a_counterpart_of_its_score(
-    strays: int, apart: float, excused: bool
+def test_one_of_few_rows_of_one_score_may_lack_a_counterpart(
+    strays: int, alike: int, apart: float, excused: bool
 ):
     wanted = outputs(40)
+    wanted["scores"][:, 25 : 25 + alike] = wanted["scores"][:, 25:26]
     other = {name: array.copy() for name, array in wanted.items()}
     other["boxes"][:, 25 : 25 + strays] += 50
     other["scores"][:, 25 : 25 + strays] += apart

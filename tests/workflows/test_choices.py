@@ -23,7 +23,7 @@ def test_convert_takes_every_option_of_the_command() -> None:
         for name in parameter.opts
         if name.startswith("--")
     }
-    of_the_function = {"output", "force", "cache", "json", "help"}
+    of_the_function = {"output", "force", "cache", "json", "help", "project"}
     assert options - of_the_function == set(ConvertChoices.__annotations__)
 
 

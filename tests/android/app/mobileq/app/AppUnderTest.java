@@ -18,9 +18,11 @@ import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.UseCase;
 import androidx.camera.lifecycle.ProcessCameraProvider;
 import androidx.camera.view.PreviewView;
+import androidx.core.content.FileProvider;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import mobileq.core.detect.Detections;
 import org.robolectric.Robolectric;
@@ -36,6 +38,9 @@ final class AppUnderTest implements AutoCloseable {
 
     AppUnderTest(boolean mayUseCamera) {
         Application application = RuntimeEnvironment.getApplication();
+        // It keeps the folders of the test before, whose application had others.
+        Map<?, ?> known = ReflectionHelpers.getStaticField(FileProvider.class, "sCache");
+        known.clear();
         if (mayUseCamera) {
             shadowOf(application).grantPermissions(Manifest.permission.CAMERA);
         }

@@ -139,7 +139,7 @@ public final class SelfCheck {
 
     /** Null of a check that never ended. */
     private static Difference parsed(String noted) {
-        String[] words = noted.split(" ");
+        String[] words = noted.split(" ", -1);
         if (words.length != 3) {
             return null;
         }
