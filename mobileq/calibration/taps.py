@@ -1,6 +1,6 @@
-"""Which tensors are looked at, and the copy of the model that lets one look.
+"""Which tensors are looked at, and the outputs of a model that let one look.
 
-Nothing but small outputs leaves the copy: a ReduceMin and a ReduceMax over each tensor, per
+Nothing but small outputs leaves the model: a ReduceMin and a ReduceMax over each tensor, per
 channel, and a subsample. Copying whole activations out and reducing them in numpy is slower, and
 makes ONNX Runtime turn each from its blocked layout to NCHW and keep it alive.
 """
@@ -20,6 +20,7 @@ from mobileq.calibration.derivations import (
 )
 from mobileq.errors import InputError
 from mobileq.graph.op_facts import REARRANGING, UNCHANGING
+from mobileq.graph.shapes import without_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def float_tensors(model: ModelProto) -> dict[str, tuple[int, ...] | None]:
     """
     import onnx
 
-    known = _value_infos(onnx.shape_inference.infer_shapes(model))
+    known = _value_infos(onnx.shape_inference.infer_shapes(without_weights(model)))
     constant = _constant_names(model)
     names = [value.name for value in model.graph.input]
     names += [name for node in model.graph.node for name in node.output if name]
@@ -127,7 +128,7 @@ def make_plan(model: ModelProto, wanted: Sequence[str] | None) -> Plan:
 
 
 def instrument(model: ModelProto, plan: Plan) -> ModelProto:
-    """A copy of the model whose outputs are what the plan looks at.
+    """The model itself, with outputs that are what the plan looks at: large ones take their memory.
 
     They are `LOWS` and `HIGHS`, the taps' extremes per channel one after the other; then the taps'
     samples and the whole tensors.
@@ -135,13 +136,11 @@ def instrument(model: ModelProto, plan: Plan) -> ModelProto:
     import numpy as np
     import onnx
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    copy.ir_version = max(model.ir_version, 4)  # before, each constant had to be an input as well
-    graph = copy.graph
+    model.ir_version = max(model.ir_version, 4)  # before, each constant had to be an input as well
+    graph = model.graph
     flat = onnx.numpy_helper.from_array(np.array([1, 1, -1]), _PREFIX + "flat")
     graph.initializer.append(flat)
-    reduce = _Reduction(copy)
+    reduce = _Reduction(model)
     gather = _Gathering(graph)
     lows, highs = [], []
     for index, tap in enumerate(plan.taps):
@@ -161,7 +160,7 @@ def instrument(model: ModelProto, plan: Plan) -> ModelProto:
         outputs = [LOWS, HIGHS, *outputs]
     del graph.output[:]
     graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in outputs)
-    return copy
+    return model
 
 
 class _Gathering:

@@ -95,3 +95,21 @@ def _family(pid: int) -> list[int]:
     except OSError:
         return []
     return [pid, *(each for child in children for each in _family(child))]
+
+
+_COLLECTING = """
+import sys
+from pathlib import Path
+import numpy as np
+from mobileq.calibration.statistics import collect
+from mobileq.progress import Silent
+feeds = [{"x0": np.zeros((1, 3, 32, 32), np.float32)}]
+collect(Path(sys.argv[1]).read_bytes(), None, feeds, Silent())
+"""
+
+
+def test_statistics_take_the_model_twice_beside_its_bytes(large, tmp_path):
+    peaks = _peaks([sys.executable, "-c", _COLLECTING, str(large)], tmp_path / "log")
+    limit = 4 * large.stat().st_size + _LIBRARIES
+    own = {what: peak for what, peak in peaks.items() if "-c " in what}
+    assert own and max(own.values()) < limit, own
