@@ -171,7 +171,9 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             l = Clip(c, least, most)
             f = Max(l, floor)
             n = Min(f, ceiling)
-            y = Conv(n, v)
+            t = Tanh(n)
+            s = Max(t, floor)
+            y = Conv(s, v)
         }""",
         {
             **{"w": 3 * weights(8, 3, 3, 3), "b": weights(8), "v": weights(8, 8, 1, 1)},

@@ -58,7 +58,9 @@ def widen_limits(model: Any) -> bool:
                 limit.shape = list(wide.shape)
             else:
                 name = result.name + b"/limit%d" % position
-                op.inputs[position] = editing.add_constant(model, graph, name, wide)
+                inputs = [int(each) for each in op.inputs]
+                inputs[position] = editing.add_constant(model, graph, name, wide)
+                op.inputs = inputs
             found = True
     return found
 
