@@ -87,7 +87,7 @@ def _with_groups(bundle: Path) -> None:
     """As if one of its files had been planned: to convert one to int8 takes half a minute."""
     groups = tuple(
         GroupPlan(
-            name=f"/model/{at}/Conv_output_0",
+            name=f"/model.27/enc_output/enc_output.{at}/LayerNormalization_output_0",
             op_type="Conv + SiLU",
             is_float=at == 1,
             share=0.1,
