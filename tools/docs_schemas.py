@@ -5,6 +5,7 @@ python tools/docs_schemas.py    # after a change of these types; a test asks for
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,22 @@ def schemas() -> dict[str, str]:
             **found,
             "$defs": parts,
         }
+        _outdent(schema)
         texts[f"{name}.schema.json"] = json.dumps(schema, indent=2) + "\n"
     return texts
+
+
+def _outdent(part: Any) -> None:
+    """Docstrings keep the source's indent in Python 3.12, and lose it in 3.13."""
+    if isinstance(part, list):
+        for each in part:
+            _outdent(each)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key == "description" and isinstance(value, str):
+                part[key] = inspect.cleandoc(value)
+            else:
+                _outdent(value)
 
 
 def page() -> str:
