@@ -65,9 +65,12 @@ def quantize_file(
         bits = 16 if precision == "int16x8" else 8
         model = flatbuffer.read_model(Path(source))
         if widen_limits(model):
-            source = f"{output}.limits"
-            flatbuffer.write_model(model, Path(source))
-        tool = quantizer.Quantizer(source)
+            widened = Path(f"{output}.limits")
+            flatbuffer.write_model(model, widened)
+            tool = quantizer.Quantizer(str(widened))
+            widened.unlink()  # it is mapped; beside the file it would be kept with it
+        else:
+            tool = quantizer.Quantizer(source)
         large = weighty.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow)

@@ -88,6 +88,7 @@ def test_limits_of_fewer_axes_than_what_they_limit_are_integers(convert, precisi
     file = convert("limits", precision, io)
     ops = file.converted.ops
     assert (ops["MAXIMUM int8"], ops["MINIMUM int8"]) == (3, 2)
+    assert not list(file.path.parent.glob("*.limits"))
     assert sqnr_db(file.model.wanted["y"], _run(file)) > 30.0
 
 
