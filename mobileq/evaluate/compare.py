@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mobileq.bootstrap import SURE
 from mobileq.evaluate.changes import (
     Changed,
     LayerChange,
@@ -14,7 +15,15 @@ from mobileq.evaluate.changes import (
     layer_changes,
     recipe_changes,
 )
-from mobileq.evaluate.report import Lost, PictureDifference, Report, told_worst
+from mobileq.evaluate.report import (
+    NUMBERS,
+    Lost,
+    PictureDifference,
+    Report,
+    number_cells,
+    tell_chance,
+    told_worst,
+)
 from mobileq.manifest import BundleManifest, Failure, tell_failures
 from mobileq.page import Page, Told, megabytes, number, plural
 from mobileq.spec import Artifact, Spec
@@ -22,7 +31,6 @@ from mobileq.tasks.base import Figures, Measure, measure_of
 
 _TOLD, _LAYERS, _LONGEST = 6, 3, 40
 """Of what differs in a file so much is printed, in so many letters; --json has all."""
-_SURE = 2.0
 ONNX = "onnx"
 """The name of the models that the bundles were made of."""
 
@@ -193,16 +201,14 @@ class Comparison(Told, Spec, frozen=True, kw_only=True):
             kind = measure.name if self.annotations else "agreement"
             titles += [f"{kind} before", "after", "lost", "as before", "pictures"]
         if has_numbers:
-            titles += ["SQNR dB", "cosine"]
+            titles += NUMBERS
         rows = []
         for each in self.files:
             row = [each.name, megabytes(each.size_before), megabytes(each.size_after)]
             if measure is not None and is_measured:
                 row += _measured_cells(each, measure)
             if has_numbers:
-                is_equal = each.cosine is not None and each.sqnr_db is None
-                sqnr_db = "equal" if is_equal else number(each.sqnr_db, ".1f")
-                row += [sqnr_db, number(each.cosine, ".6f")]
+                row += number_cells(each.sqnr_db, each.cosine)
             rows.append(row)
         if rows:
             page.table(titles, rows, title)
@@ -218,17 +224,13 @@ class Comparison(Told, Spec, frozen=True, kw_only=True):
             page.line(f"No file lost more than {self.limit:g}.", "good")
         known = [(each.name, each.lost) for each in self.files if each.lost is not None]
         found = [(name, lost) for name, lost in known if lost.is_found]
-        chance = [name for name, lost in known if not lost.is_found and lost.value != 0.0]
         told = {each.name for each in self.worse}
         worse = [name for name, lost in found if lost.value > 0.0 and name not in told]
         better = [name for name, lost in found if lost.value < 0.0]
         for names, what in ((worse, "Worse than before"), (better, "Better than before")):
             if names:
                 page.line(f"{what}: {', '.join(names)}.", "strong")
-        if chance:
-            page.line(
-                f"No difference found, within two standard errors: {', '.join(chance)}.", "quiet"
-            )
+        tell_chance(page, known)
         if self.is_equal:
             page.line("Nothing differs.", "good")
 
@@ -277,7 +279,7 @@ def unseen(files: Sequence[FileComparison], limit: float, images: int) -> str | 
         for each in files
         if each.name != ONNX and each.lost is not None and each.lost.value <= limit
     ]
-    blind = _SURE * max(errors, default=0.0)
+    blind = SURE * max(errors, default=0.0)
     if images > 1 and blind <= limit:
         return None
     if images == 1:

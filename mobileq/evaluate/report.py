@@ -8,6 +8,7 @@ from typing import cast
 
 import msgspec
 
+from mobileq.bootstrap import SURE
 from mobileq.errors import unreadable
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.ship import Candidate, Ship, which_to_ship
@@ -28,6 +29,7 @@ that XNNPACK beside TFLite's own kernels costs (docs/phones.md); float files agr
 _WORST, _WORDS = 3, 2
 """So many pictures are printed, with so many differences each; --json has all."""
 _HALF = " Phones' GPUs compute in 16 bits: start the app on the CPU (--delegate cpu)."
+NUMBERS = ("SQNR dB", "cosine")
 Row = tuple[str, ...]
 
 
@@ -42,7 +44,7 @@ class Lost(Spec, frozen=True, kw_only=True):
     @property
     def is_found(self) -> bool:
         """Whether it is more than chance gives once in twenty times."""
-        return self.error is not None and abs(self.value) > 2.0 * self.error
+        return self.error is not None and abs(self.value) > SURE * self.error
 
     def __str__(self) -> str:
         return f"{self.value:.4f}" + ("" if self.error is None else f" ±{self.error:.4f}")
@@ -264,12 +266,13 @@ def _candidate(
 
 def _of_numbers(scores: Sequence[ArtifactScores]) -> tuple[Row, list[Row]]:
     """Titles, and the cells under them."""
-    rows: list[Row] = []
-    for each in scores:
-        is_equal = each.cosine and each.sqnr_db is None
-        sqnr_db = "equal" if is_equal else number(each.sqnr_db, ".1f")
-        rows.append((sqnr_db, number(each.cosine, ".6f")))
-    return ("SQNR dB", "cosine"), rows
+    return NUMBERS, [number_cells(each.sqnr_db, each.cosine) for each in scores]
+
+
+def number_cells(sqnr_db: float | None, cosine: float | None) -> Row:
+    """Under `NUMBERS`, of the worst output; of equal numbers the first is None."""
+    is_equal = cosine is not None and sqnr_db is None
+    return "equal" if is_equal else number(sqnr_db, ".1f"), number(cosine, ".6f")
 
 
 def _cell(figures: Figures | None, column: Column) -> str:
@@ -301,6 +304,11 @@ def _tell_losses(
         "pictures).",
         "quiet",
     )
+    tell_chance(page, losses)
+
+
+def tell_chance(page: Page, losses: Sequence[tuple[str, Lost]]) -> None:
+    """Which losses, by the names of files, may be chance."""
     if chance := [name for name, lost in losses if not lost.is_found and lost.value != 0.0]:
         names = ", ".join(chance)
         page.line(f"No difference found, within two standard errors: {names}.", "quiet")

@@ -32,11 +32,7 @@ _CHOOSING: dict[DecodeKind, Callable[..., Candidates]] = {
 """Those whose raw heads are told which anchors to decode in any case."""
 
 DECODERS: dict[DecodeKind, Decoder] = {
-    "yolov5": decode_yolov5,
-    "yolov8": decode_yolov8,
-    "yolox": decode_yolox,
-    "nanodet": decode_nanodet,
-    "picodet": decode_nanodet,
+    **_CHOOSING,
     "end2end": decode_end2end,
     "ssd": decode_ssd,
 }
