@@ -255,7 +255,8 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[tuple[str, ...], Fi
             store_asymmetric(convolution)
     else:
         count = quantize_convolutions(graph, job.ranges, kept)
-        notes = (f"{count} of {len(graph.convolutions)} convolutions are in int8.",)
+        layers = f"{count} of {len(graph.convolutions)} convolutions and linear layers"
+        notes = (f"MNN computes {layers} in int8.",)
         if not count:
             raise _nothing_in_int8(job, len(graph.convolutions))
     text = job.scratch / f"mnn-{job.recipe.precision}.json"

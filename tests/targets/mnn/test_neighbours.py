@@ -44,7 +44,7 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
     }  # fmt: skip
     monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
     file = made(monkeypatch, tmp_path, graph, constants, keep_float=("d",))
-    assert file.converted.notes == ("2 of 3 convolutions are in int8.",)
+    assert file.converted.notes == ("MNN computes 2 of 3 convolutions and linear layers in int8.",)
     wanted = Counter(["int8", "int8", kind])
     assert read_outline(file.path).weight_types == wanted
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30

@@ -70,7 +70,7 @@ def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
 
 def test_pooling_between_convolutions_keeps_what_is_large(convert):
     file = convert("pooled", "int8")
-    assert file.converted.notes == ("2 of 2 convolutions are in int8.",)
+    assert file.converted.notes == ("MNN computes 2 of 2 convolutions and linear layers in int8.",)
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
 
 
@@ -122,13 +122,15 @@ def test_ranges_of_what_is_int8_are_those_that_were_given(convert):
 
 
 def test_int8_says_how_many_convolutions_are(convert):
-    assert convert("anchors", "int8").converted.notes == ("3 of 3 convolutions are in int8.",)
+    assert convert("anchors", "int8").converted.notes == (
+        "MNN computes 3 of 3 convolutions and linear layers in int8.",
+    )
 
 
 def test_ops_that_are_to_stay_in_float_do(convert):
     # MNN makes the Relu part of the convolution: `c` exists in the ONNX model only.
     kept = convert("depthwise", "int8", keep_float=("c",))
-    assert kept.converted.notes == ("1 of 2 convolutions are in int8.",)
+    assert kept.converted.notes == ("MNN computes 1 of 2 convolutions and linear layers in int8.",)
     wanted = kept.model.wanted["y"]
     assert sqnr_db(wanted, outputs_of(kept)["y"]) > sqnr_db(
         wanted, outputs_of(convert("depthwise", "int8"))["y"]
