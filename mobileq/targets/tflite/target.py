@@ -26,6 +26,7 @@ from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
 from mobileq.targets.tflite.all_integer import float_reason
+from mobileq.targets.tflite.constants import tell_constants
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import (
     REPORT_SUFFIX,
@@ -128,6 +129,8 @@ class TfliteTarget:
         else:
             notes = self._convert_direct(job)
         model = flatbuffer.read_model(job.output)
+        if tell_constants(model):
+            flatbuffer.write_model(model, job.output)
         found_inputs, found_outputs = file_tensors(model)
         inputs = match_tensors(job.spec.inputs, found_inputs)
         outputs = match_tensors(job.spec.outputs, found_outputs)

@@ -59,10 +59,11 @@ def detect(model: str, pictures: list[Any], threshold: float) -> list[list[dict[
                     each.bounding_box.width,
                     each.bounding_box.height,
                 ],
-                "name": each.categories[0].category_name,
-                "score": each.categories[0].score,
+                "name": category.category_name,
+                "score": category.score,
             }
             for each in objects
+            for category in each.categories  # several where boxes of several classes are the same
         ]
         for objects in found
     ]
