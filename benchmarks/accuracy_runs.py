@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.02
 """Before each turn: the thread pools of the file before spin for some milliseconds."""
 TOLD_EVERY_SECONDS = 30
 RUNNERS = {
-    "onnxruntime": "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner",
+    "onnxruntime": "mobileq.targets.reference:ReferenceRunner",
     "phone": "mobileq.targets.onnxruntime.interpreter:OrtRunner",
     "tflite": "mobileq.targets.tflite.interpreter:TfliteRunner",
     "mnn": "mobileq.targets.mnn.interpreter:MnnRunner",

@@ -25,9 +25,11 @@ TASKS = {
         *("detect", "detection", "detections", "decode", "decoded", "decoding", "nms", "coco"),
         *("box", "boxes", "anchor", "anchors", "iou"),
     ),
-    "classify": ("classify", "classifier", "classification", "top1", "top5", "softmax"),
+    "classify": ("classify", "classifier", "classification", "top1", "top5"),
 }
-"""By task: words that nobody outside its room should need."""
+"""By task: words that nobody outside its room should need. Softmax is an op, whatever is made of
+it, and `UnicodeDecodeError` has nothing of a detector's."""
+_ERROR = re.compile(r"\w*DecodeError")
 RUNTIMES = {
     "tflite": ("tflite", "litert"),
     "mnn": ("mnn",),
@@ -116,7 +118,8 @@ def place(path: Path) -> str:
 
 def counted(found: Iterator[str]) -> Counter[str]:
     """Their words."""
-    return Counter(word for name in found for word in words(name))
+    told = (name for name in found if not _ERROR.fullmatch(name))
+    return Counter(word for name in told for word in words(name))
 
 
 def strangers(kinds: dict[str, tuple[str, ...]]) -> dict[str, dict[str, int]]:

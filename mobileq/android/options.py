@@ -12,11 +12,6 @@ from mobileq.errors import UsageError
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 DELEGATES = ("cpu", "gpu", "nnapi")
-TASK_VIEWS = {
-    "detect": "mobileq.app.detect.BoxesView",
-    "classify": "mobileq.app.classify.ClassesView",
-}
-"""The tasks whose answers the app can show, each with the view that does."""
 COMPILE_SDK = 37
 PLAY_SDK = 36
 """What Google Play asks of new apps, since August 2026."""

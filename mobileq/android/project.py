@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from mobileq.android.native_libraries import library_problems
-from mobileq.android.options import TASK_VIEWS, AndroidOptions
+from mobileq.android.options import AndroidOptions
 from mobileq.android.runtimes import RUNTIMES
-from mobileq.android.template import rendered_files
+from mobileq.android.template import rendered_files, task_views
 from mobileq.bundle import Bundle, artifacts_named, read_bundle, verify_bundle
 from mobileq.errors import InputError, MobileqError, UsageError
 from mobileq.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, seal, to_json
@@ -252,7 +252,7 @@ def _require_readable(model: ModelSpec) -> None:
             f"{model.name} takes {model.batch} pictures at a time; the app has one.",
             "Export the model with a batch of 1, and convert it again.",
         )
-    if model.task not in TASK_VIEWS:
+    if model.task not in task_views():
         raise InputError(
             f"What the outputs of {model.name} mean is not known: the app could not show them.",
             "Describe them with --family or --spec when it is converted.",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
-from mobileq.android.options import COMPILE_SDK, TASK_VIEWS, AndroidOptions
+from mobileq.android.options import COMPILE_SDK, AndroidOptions
 from mobileq.android.resource_text import android_text
 from mobileq.android.runtimes import Runtime, chosen_runtimes, other_folders, release_of
 
 _SUFFIX = ".jinja"
+_VIEW = re.compile(r"^public final class \w+ extends AnswerView\b", re.MULTILINE)
 _PARTS = "parts/"
 """Templates that others include."""
 
@@ -20,6 +23,17 @@ def template_folder() -> Path:
         if folder.is_dir():
             return folder
     raise FileNotFoundError("mobileq was installed without android_template")
+
+
+@cache
+def task_views() -> dict[str, str]:
+    """The tasks whose answers the app can show, each with the Java class of the view that does."""
+    app = template_folder() / "app/src/main/java/mobileq/app"
+    return {
+        view.parent.name: f"mobileq.app.{view.parent.name}.{view.stem}"
+        for view in sorted(app.glob("*/*.java"))
+        if _VIEW.search(view.read_text(encoding="utf-8"))
+    }
 
 
 def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
@@ -40,7 +54,7 @@ def rendered_files(options: AndroidOptions) -> dict[str, bytes]:
     values = {
         **vars(options),
         "compile_sdk": COMPILE_SDK,
-        "task_views": TASK_VIEWS,
+        "task_views": task_views(),
         "runtimes": chosen,
         "releases": {
             each.release.alias: release_of(each, options) for each in chosen if each.release

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,7 @@ __all__ = [
     "hold",
     "kept_child",
     "open_session",
+    "runtime_name",
 ]
 
 
@@ -51,6 +53,11 @@ class Session(Protocol):
     def close(self) -> None:
         """Free it. Where nobody does, that happens some time after the last use."""
         ...
+
+
+def runtime_name() -> str:
+    """ONNX Runtime and its version, as reports name what ran a file."""
+    return f"onnxruntime {version('onnxruntime')}"
 
 
 def hold(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any] | Held]:

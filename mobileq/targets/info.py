@@ -109,6 +109,21 @@ class TargetOption:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NativePackage:
+    """A package made of C++: that it is installed does not say that it runs on this machine.
+
+    Attributes:
+        title: For people.
+        package: Its name in a package index.
+        module: What to import to know.
+    """
+
+    title: str
+    package: str
+    module: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetInfo:
     """A runtime, as the others see it.
 
@@ -122,6 +137,7 @@ class TargetInfo:
         fixed_ranges: By ONNX op: the only range that what it gives may have in 8 bits.
         float_kinds: Of groups of ops that can stay float or not (`mobileq.quantize.groups`); what
             is in no such group is float, or has no choice.
+        natives: What has to run on this machine for its files to be made and run.
     """
 
     name: str
@@ -134,6 +150,7 @@ class TargetInfo:
     suffix_option: str | None = None
     options: tuple[TargetOption, ...] = ()
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    natives: tuple[NativePackage, ...] = ()
 
     @property
     def precision_names(self) -> tuple[Precision, ...]:

@@ -1,26 +1,25 @@
-"""What every converted file is compared with: the ONNX model in ONNX Runtime."""
+"""What every converted file is compared with: the ONNX model in ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mobileq.onnx_runtime import SessionOptions, open_session, runtime_name
 from mobileq.spec import TensorSpec
+from mobileq.targets.base import Tensors
 
 if TYPE_CHECKING:
-    from mobileq.targets.base import Runner
+    from numpy.typing import NDArray
 
 
-def reference_runner(
-    model: bytes | Path,
-    inputs: tuple[TensorSpec, ...],
-    outputs: tuple[TensorSpec, ...],
-    threads: int = 0,
-    *,
-    optimized: bool = True,
-) -> Runner:
-    """A runner of an ONNX model; close it.
+def reference_name() -> str:
+    """The runtime and its version."""
+    return runtime_name()
+
+
+class ReferenceRunner:
+    """A loaded ONNX model. See `mobileq.targets.base.Runner`.
 
     Args:
         threads: 0 for one for each processor.
@@ -29,11 +28,34 @@ def reference_runner(
     Raises:
         InputError: ONNX Runtime can't load the model.
     """
-    from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
 
-    return OnnxRuntimeRunner(model, inputs, outputs, threads, optimized=optimized)
+    def __init__(
+        self,
+        model: bytes | Path,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        threads: int = 0,
+        *,
+        optimized: bool = True,
+    ) -> None:
+        options = SessionOptions(threads=threads, optimization="all" if optimized else "none")
+        self._session = open_session(model, options)
+        self.inputs, self.outputs = inputs, outputs
+        self.interpreter = reference_name()
 
+    def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
+        """{output name: array}, in the model's own types and axis order.
 
-def reference_name() -> str:
-    """The runtime and its version."""
-    return f"onnxruntime {version('onnxruntime')}"
+        Raises:
+            InputError: ONNX Runtime does not run it on these inputs.
+        """
+        names = [output.name for output in self.outputs]
+        return dict(zip(names, self._session.run(names, feeds), strict=True))
+
+    def latency(self, feeds: Tensors, runs: int, warmup: int) -> list[float]:
+        """Seconds of each of `runs` inferences."""
+        return self._session.latency(feeds, runs, warmup)
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session.close()

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from mobileq.progress import Progress
 from mobileq.targets.base import Target
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.tasks.base import Task, Truth
 from mobileq.workflows.decision import Decision, Pictures
 from mobileq.workflows.making import Made
@@ -30,7 +30,7 @@ def lost_on(
     """Of the task's measure, what a file loses against the float model; see `Score.lost`."""
     spec, artifact = source.spec, made.artifact
     with (
-        closing(reference_runner(source.onnx, spec.inputs, spec.outputs)) as reference,
+        closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as reference,
         closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner,
     ):
         lost = Decision(reference, spec, pictures, progress).score(runner).lost

@@ -15,7 +15,7 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Silent
 from mobileq.spec import Precision
 from mobileq.targets.base import LayerTarget, Runner, Target
-from mobileq.targets.reference import reference_name, reference_runner
+from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.workflows.inputs import VERIFY_COUNT, verification_count, verification_samples
 from mobileq.workflows.making import Made
 from mobileq.workflows.probes import probe_samples
@@ -117,7 +117,7 @@ class Comparer:
             return target.open(made.path, artifact.inputs, artifact.outputs, disturbed=True)
 
         def other_order() -> Runner:
-            return reference_runner(reference, spec.inputs, spec.outputs, optimized=False)
+            return ReferenceRunner(reference, spec.inputs, spec.outputs, optimized=False)
 
         with closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner:
             return verify(
@@ -139,7 +139,7 @@ class Comparer:
     def _reference_samples(self, source: Source, model: Path) -> list[ReferenceSample]:
         if model not in self._references:
             spec = source.spec
-            runner = reference_runner(model, spec.inputs, spec.outputs)
+            runner = ReferenceRunner(model, spec.inputs, spec.outputs)
             feeds = verification_samples(spec, self._samples, VERIFY_COUNT, self._seed, model)
             count = verification_count(self._samples, VERIFY_COUNT)
             self._references[model] = run_reference(
@@ -152,7 +152,7 @@ class Comparer:
         if model not in self._known_probes:
             spec = source.spec
             found = self._known_probes[model] = []
-            with closing(reference_runner(model, spec.inputs, spec.outputs)) as runner:
+            with closing(ReferenceRunner(model, spec.inputs, spec.outputs)) as runner:
                 for sample in probe_samples(spec, self._seed, model):
                     # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
                     # raises a dozen exception types without a common base.
@@ -182,7 +182,7 @@ def _layer_noise(
         target.open_layers(made.path, made.artifact.inputs, tensor_names(model))
     ) as candidate:
         opened = with_outputs(model, (spec.name for spec in candidate.outputs))
-        with closing(reference_runner(opened, source.spec.inputs, candidate.outputs)) as reference:
+        with closing(ReferenceRunner(opened, source.spec.inputs, candidate.outputs)) as reference:
             return layer_noise(model, reference, candidate, samples)
 
 

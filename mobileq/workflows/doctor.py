@@ -24,16 +24,14 @@ from mobileq.page import Page, Told, megabytes
 from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.spec import Spec
+from mobileq.targets.info import NativePackage
+from mobileq.targets.registry import TARGETS
 
 _OLDEST, _NEWEST = (3, 12), (3, 13)
-_NATIVE = {
-    "onnx2tf engine": ("onnx2tf", "onnx2tf"),
-    "ONNX Runtime": ("onnxruntime", "onnxruntime"),
-    "OpenCV": ("opencv-python", "cv2"),
-    "TFLite interpreter": ("ai-edge-litert", "ai_edge_litert.interpreter"),
-    "MNN": ("mnn", "MNN"),
-}
-"""What is made of C++: the package, and what to import to know that it runs on this machine."""
+_NATIVES = (
+    NativePackage(title="OpenCV", package="opencv-python", module="cv2"),
+    *(native for target in TARGETS.values() for native in target.natives),
+)
 _REQUIREMENT = re.compile(r"([\w.-]+)==([\w.]+)(?:; extra == '(\w+)')?")
 _IMPORT_LIMIT_S = 120.0
 
@@ -172,14 +170,14 @@ def _version(package: str) -> str | None:
 
 def _natives(pins: dict[str, str]) -> Iterator[Check]:
     """Each imported in a process of its own: one may abort."""
-    for name, (package, module) in _NATIVE.items():
-        problem = _import_problem(module)
+    for each in _NATIVES:
+        problem = _import_problem(each.module)
         yield Check(
-            name=name,
+            name=each.title,
             state="wrong" if problem else "ok",
             is_needed=True,
-            told=problem or f"{package} {_version(package)} loads",
-            remedy=_native_remedy(package, pins, problem) if problem else "",
+            told=problem or f"{each.package} {_version(each.package)} loads",
+            remedy=_native_remedy(each.package, pins, problem) if problem else "",
         )
 
 

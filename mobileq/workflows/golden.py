@@ -21,7 +21,7 @@ from mobileq.bundle import BundleWriter
 from mobileq.calibration.samples import Picture, Sample
 from mobileq.manifest import to_json
 from mobileq.spec import ModelSpec, Spec
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.tasks.base import task_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample
         bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
         height, width = frame.shape[:2]
         golden = msgspec.structs.replace(golden, width=width, height=height, frame="frame.rgba.gz")
-    runner = reference_runner(onnx, spec.inputs, spec.outputs)
+    runner = ReferenceRunner(onnx, spec.inputs, spec.outputs)
     outputs = runner.run(shown.feeds)
     runner.close()
     golden = msgspec.structs.replace(

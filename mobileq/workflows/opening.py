@@ -17,7 +17,7 @@ from mobileq.staging import temporary_folder
 from mobileq.targets.base import Runner
 from mobileq.targets.info import TargetInfo
 from mobileq.targets.model_file import ModelFile
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import TARGETS, load_target
 
 _START = 64
@@ -58,7 +58,7 @@ class OpenModel:
         if self.opened is not None:
             return self.opened
         if self.target is None:
-            return reference_runner(self.onnx or self.path, self.inputs, self.outputs, self.threads)
+            return ReferenceRunner(self.onnx or self.path, self.inputs, self.outputs, self.threads)
         return load_target(self.target).open(
             self.path,
             self.inputs,

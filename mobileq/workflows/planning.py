@@ -22,7 +22,7 @@ from mobileq.quantize.planner import Planner
 from mobileq.quantize.variants import Variants
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
-from mobileq.targets.reference import reference_name, reference_runner
+from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.tasks.base import Truth, task_of
 from mobileq.workflows.decision import Decision, Pictures, split_labelled, unlabelled
 from mobileq.workflows.inputs import VERIFY_COUNT
@@ -177,7 +177,7 @@ class Planning:
     def _decided(self, source: Source, pictures: Pictures) -> Decision:
         """The float model's results on the decision pictures."""
         spec, progress = source.spec, self._stages.progress
-        with closing(reference_runner(source.onnx, spec.inputs, spec.outputs)) as runner:
+        with closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
             decision = Decision(runner, spec, pictures, progress)
         measure = task_of(spec).measure
         if measure is not None and decision.count < _FEW:

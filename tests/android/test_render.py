@@ -11,8 +11,9 @@ from typing import Any, get_args
 import pytest
 
 from mobileq.android.native_libraries import elf_problem, library_problems
-from mobileq.android.options import TASK_VIEWS, AndroidOptions
+from mobileq.android.options import AndroidOptions
 from mobileq.android.project import STATE_NAME, render_project
+from mobileq.android.template import task_views
 from mobileq.bundle import read_bundle, verify_bundle
 from mobileq.errors import InputError, UsageError
 from mobileq.spec import Task, TensorSpec
@@ -156,12 +157,13 @@ def test_a_model_that_the_app_cannot_read_is_refused_at_once(
 @pytest.mark.parametrize("task", get_args(Task))
 def test_every_task_has_a_view_in_the_app_or_is_refused(task: str, tmp_path: Path):
     path = write_bundle(tmp_path / "b", changed={"task": task})
-    if task in TASK_VIEWS:
+    view = task_views().get(task)
+    if view is not None:
         render_project(path, tmp_path / "app", OPTIONS)
         java = tmp_path / "app/app/src/main/java"
-        assert (java / f"{TASK_VIEWS[task].replace('.', '/')}.java").is_file()
+        assert (java / f"{view.replace('.', '/')}.java").is_file()
         registry = (java / "mobileq/app/Tasks.java").read_text()
-        assert f'case "{task}":\n                return new {TASK_VIEWS[task]}(' in registry
+        assert f'case "{task}":\n                return new {view}(' in registry
     else:
         with pytest.raises(InputError, match="the app could not show them"):
             render_project(path, tmp_path / "app", OPTIONS)

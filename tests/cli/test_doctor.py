@@ -11,7 +11,7 @@ from .commands import Cli
 
 
 def test_lines_and_exit_codes(cli: Cli, phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_NATIVE", {})
+    monkeypatch.setattr(doctor, "_NATIVES", ())
     phone = phones()
     result = cli("doctor")
     assert (result.code, result.err) == (0, "")

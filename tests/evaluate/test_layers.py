@@ -12,7 +12,7 @@ from mobileq.calibration.samples import Sample
 from mobileq.evaluate.layers import LayerNoise, layer_noise, tensor_names, told
 from mobileq.graph.outline import with_outputs
 from mobileq.spec import QuantParams, TensorSpec
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 17]>
 g (float[1,8] x) => (float[1,8] y) {
@@ -33,9 +33,9 @@ def model(**factors: float) -> onnx.ModelProto:
     return parsed
 
 
-def runner(opened: onnx.ModelProto, *names: str) -> OnnxRuntimeRunner:
+def runner(opened: onnx.ModelProto, *names: str) -> ReferenceRunner:
     specs = tuple(TensorSpec(name=name, shape=(), dtype="float32") for name in names)
-    return OnnxRuntimeRunner(with_outputs(opened, names), (), specs)
+    return ReferenceRunner(with_outputs(opened, names), (), specs)
 
 
 def samples(count: int = 2) -> list[Sample]:

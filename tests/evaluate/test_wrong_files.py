@@ -26,7 +26,7 @@ from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec, QuantRecipe, TensorRange, TensorRanges
 from mobileq.targets.base import ConversionJob, Target
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import load_target
 from mobileq.tasks.detect.raw_head import raw_head
 from mobileq.vision.preprocess import feed_picture, read_image
@@ -78,7 +78,7 @@ class Subject:
 def _subject(model: ModelProto, spec: ModelSpec, samples: list[Sample]) -> Subject:
     content = model.SerializeToString()
     statistics = collect(content, None, (sample.feeds for sample in samples), Silent())
-    with closing(reference_runner(content, spec.inputs, spec.outputs)) as runner:
+    with closing(ReferenceRunner(content, spec.inputs, spec.outputs)) as runner:
         reference = run_reference(runner, spec, samples, Silent())
     return Subject(model, spec, estimate(statistics, "min_max"), reference)
 

@@ -96,9 +96,7 @@ def test_errors_for_people_pass_through(tmp_path):
     path = tmp_path / "x.onnx"
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="ONNX Runtime can't load"):
-        HostedRunner(
-            "mobileq.targets.onnxruntime.runner:OnnxRuntimeRunner", path, (), (), tool="It"
-        )
+        HostedRunner("mobileq.targets.reference:ReferenceRunner", path, (), (), tool="It")
 
 
 def test_kept_child_serves_until_a_request_fails(file):

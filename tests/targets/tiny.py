@@ -24,7 +24,7 @@ from mobileq.spec import (
     TensorSpec,
 )
 from mobileq.targets.base import ConversionJob, Converted, Target
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.tflite.target import TfliteTarget
 
 from .tiny_models import MODELS
@@ -112,7 +112,7 @@ def make(name: str, folder: Path) -> TinyModel:
 def of_file(path: Path, spec: ModelSpec) -> TinyModel:
     """A model that is there already."""
     name, samples = spec.inputs[0].name, _samples(spec.inputs[0])
-    runner = OnnxRuntimeRunner(path, spec.inputs, spec.outputs)
+    runner = ReferenceRunner(path, spec.inputs, spec.outputs)
     wanted = runner.run({name: samples[0]})
     runner.close()
     return TinyModel(path, spec, samples, wanted)

@@ -10,6 +10,7 @@ import pytest
 
 import mobileq
 from mobileq.android import toolchain
+from mobileq.targets.registry import TARGETS
 from mobileq.workflows import doctor
 from mobileq.workflows.doctor import Check, Diagnosis
 from tests.device.fixtures import Phones
@@ -22,7 +23,7 @@ def found(diagnosis: Diagnosis) -> dict[str, Check]:
 @pytest.fixture
 def few_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only OpenCV is tried: the others take their time."""
-    monkeypatch.setattr(doctor, "_NATIVE", {"OpenCV": ("opencv-python", "cv2")})
+    monkeypatch.setattr(doctor, "_NATIVES", doctor._NATIVES[:1])
 
 
 def test_here_all_that_is_needed_is_right(phones: Phones) -> None:
@@ -32,8 +33,9 @@ def test_here_all_that_is_needed_is_right(phones: Phones) -> None:
     checks = found(diagnosis)
     assert diagnosis.ok
     assert [each.name for each in diagnosis.checks if each.is_needed] == [
-        *("Python", "packages", "onnx2tf engine", "ONNX Runtime", "OpenCV", "TFLite interpreter"),
-        *("MNN", "cache"),
+        *("Python", "packages", "OpenCV"),
+        *(native.title for target in TARGETS.values() for native in target.natives),
+        "cache",
     ]
     assert "as pinned" in checks["packages"].told
     assert "onnxruntime 1." in checks["ONNX Runtime"].told

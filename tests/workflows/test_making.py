@@ -22,7 +22,7 @@ from mobileq.quantize.plan import TRIED, QuantPlan
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import ConversionJob, Target
-from mobileq.targets.reference import reference_runner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import load_target
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.workflows.decision import Decision, unlabelled
@@ -50,7 +50,7 @@ class Run:
 
         def decision() -> Decision:
             spec = self.source.spec
-            with closing(reference_runner(self.source.onnx, spec.inputs, spec.outputs)) as runner:
+            with closing(ReferenceRunner(self.source.onnx, spec.inputs, spec.outputs)) as runner:
                 return Decision(runner, spec, decide, Silent())
 
         return FileTrials(

@@ -11,7 +11,7 @@ from onnx import parser
 from mobileq.evaluate.verify import Verification, run_reference, verify
 from mobileq.progress import Silent
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import TARGETS
 from mobileq.workflows.inputs import verification_samples
 from mobileq.workflows.probes import probe_samples, signed
@@ -22,11 +22,11 @@ FP32 = TARGETS["tflite"].precision("fp32")
 SPEC = ModelSpec(name="m", task="unknown", family=None, inputs=(X,), outputs=(Y,))
 
 
-def _runner(path: Path, body: str) -> OnnxRuntimeRunner:
+def _runner(path: Path, body: str) -> ReferenceRunner:
     text = '<ir_version: 8, opset_import: ["" : 17]>\n'
     graph = f"g (float[3,40,5] x) => (float[3,40,5] y) {{ y = {body} }}"
     onnx.save(parser.parse_model(text + graph), path)
-    return OnnxRuntimeRunner(path, SPEC.inputs, SPEC.outputs)
+    return ReferenceRunner(path, SPEC.inputs, SPEC.outputs)
 
 
 def _compared(folder: Path, wanted: str, found: str, probed: bool) -> Verification:

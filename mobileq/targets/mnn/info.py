@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict, get_args
 
-from mobileq.targets.info import FLOAT16, PrecisionInfo, TargetInfo, TargetOption, Tolerance
+from mobileq.targets.info import (
+    FLOAT16,
+    NativePackage,
+    PrecisionInfo,
+    TargetInfo,
+    TargetOption,
+    Tolerance,
+)
 
 MnnMethod = Literal["mobileq", "KL", "ADMM", "EMA"]
 MnnWeights = Literal["MAX_ABS", "ADMM"]
@@ -59,4 +66,5 @@ INFO = TargetInfo(
     # Nothing but convolutions takes integers, and their ranges were tried with TFLite's only.
     fixed_ranges={"Sigmoid": (0.0, 255 / 256)},
     float_kinds=("convolution",),
+    natives=(NativePackage(title="MNN", package="mnn", module="MNN"),),
 )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict, get_args
 
-from mobileq.targets.info import FLOAT16, FLOAT32, PrecisionInfo, TargetInfo, TargetOption
+from mobileq.targets.info import (
+    FLOAT16,
+    FLOAT32,
+    NativePackage,
+    PrecisionInfo,
+    TargetInfo,
+    TargetOption,
+)
 
 OrtKernels = Literal["integer", "inputs"]
 OrtFormat = Literal["QDQ", "QOperator"]
@@ -115,4 +122,5 @@ INFO = TargetInfo(
     # No other range holds all values with finer steps.
     fixed_ranges={"Sigmoid": (0.0, 255 / 256)},
     float_kinds=("convolution", "activation", "arithmetic"),
+    natives=(NativePackage(title="ONNX Runtime", package="onnxruntime", module="onnxruntime"),),
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import VerificationError
-from mobileq.onnx_runtime import SessionError
+from mobileq.onnx_runtime import SessionError, runtime_name
 from mobileq.spec import TensorSpec
 from mobileq.targets.base import Tensors
 from mobileq.targets.onnxruntime.kernels import open_as_phones_do, open_inside
@@ -35,7 +34,7 @@ class OrtRunner:
         inside: bool = False,
     ) -> None:
         self.inputs, self.outputs, self._name = inputs, outputs, path.name
-        self.interpreter = f"onnxruntime {version('onnxruntime')}"
+        self.interpreter = runtime_name()
         try:
             if inside:
                 self._session = open_inside(path, [each.name for each in outputs], threads)

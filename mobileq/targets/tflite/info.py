@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict, get_args
 
-from mobileq.targets.info import FLOAT16, FLOAT32, PrecisionInfo, TargetInfo, TargetOption
+from mobileq.targets.info import (
+    FLOAT16,
+    FLOAT32,
+    NativePackage,
+    PrecisionInfo,
+    TargetInfo,
+    TargetOption,
+)
 
 TfliteEngine = Literal["direct", "tensorflow"]
 TfliteIo = Literal["float32", "int8", "uint8"]
@@ -53,4 +60,12 @@ INFO = TargetInfo(
     # Its kernel insists on it, and no other range holds all values with finer steps.
     fixed_ranges={"Sigmoid": (0.0, 255 / 256)},
     float_kinds=("convolution", "activation", "arithmetic"),
+    natives=(
+        NativePackage(title="onnx2tf engine", package="onnx2tf", module="onnx2tf"),
+        NativePackage(
+            title="TFLite interpreter",
+            package="ai-edge-litert",
+            module="ai_edge_litert.interpreter",
+        ),
+    ),
 )

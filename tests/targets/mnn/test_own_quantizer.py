@@ -21,7 +21,7 @@ from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.own_quantizer import with_read_input
 from mobileq.targets.mnn.preprocess_config import preprocess_config, write_pictures
 from mobileq.targets.mnn.target import MnnTarget
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.vision.preprocess import preprocess
 
 from ..tiny import TinyModel, convert_once, make, sqnr_db
@@ -113,7 +113,7 @@ def pictured(tiny, name: str = "anchors") -> TinyModel:
 
 def reference(model: TinyModel) -> dict[str, np.ndarray]:
     """What ONNX Runtime makes of the first picture."""
-    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs)
+    runner = ReferenceRunner(model.path, model.spec.inputs, model.spec.outputs)
     return runner.run({model.spec.inputs[0].name: model.samples[0]})
 
 

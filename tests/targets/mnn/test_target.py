@@ -28,7 +28,7 @@ from mobileq.targets.mnn import target as mnn_target
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 
 from ..tiny import TinyFile, convert_once, sqnr_db
 from ..tiny_models import MODELS, weights
@@ -177,7 +177,7 @@ def test_tensors_inside_of_a_file_are_those_of_the_model(convert, precision):
     quantized = {spec.name for spec in inside.outputs if spec.quant}
     assert quantized == ({"c", "j"} if precision == "int8" else set())
     opened = with_outputs(onnx.load(file.model.path), found)
-    wanted = OnnxRuntimeRunner(opened, (), inside.outputs).run(file.model.feeds)
+    wanted = ReferenceRunner(opened, (), inside.outputs).run(file.model.feeds)
     for name, value in found.items():
         assert value.shape == wanted[name].shape
         assert sqnr_db(wanted[name], value) > (100 if precision == "fp32" else 30)

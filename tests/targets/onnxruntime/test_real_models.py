@@ -17,7 +17,7 @@ from mobileq.progress import Silent
 from mobileq.spec import CALIBRATED, ModelSpec, QuantRecipe
 from mobileq.targets.base import ConversionJob
 from mobileq.targets.onnxruntime.interpreter import OrtRunner
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.vision.preprocess import feed_picture, read_image
 
 from ..tiny import sqnr_db
@@ -74,7 +74,7 @@ def test_file_gives_what_the_model_gives(model, feeds, target, tmp_path, precisi
             target.convert(job)
         return
     target.convert(job)
-    wanted = outputs_of(OnnxRuntimeRunner, job.model, model.spec, feeds[0])
+    wanted = outputs_of(ReferenceRunner, job.model, model.spec, feeds[0])
     found = outputs_of(OrtRunner, job.output, model.spec, feeds[0])
     assert min(sqnr_db(wanted[name], found[name]) for name in wanted) > LEAST_DB[precision]
     if precision in ("fp16", "dynamic"):

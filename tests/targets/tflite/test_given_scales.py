@@ -16,7 +16,7 @@ from mobileq.progress import Silent
 from mobileq.quantize.given_plan import given_plan
 from mobileq.spec import ModelSpec, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.targets.tflite.weights import weight_scales
@@ -172,7 +172,7 @@ def arrays(model: ModelProto) -> dict[str, np.ndarray]:
 def test_results_are_those_of_onnx_runtime(made: Made):
     inputs = (TensorSpec(name="x", shape=(1, 3, 16, 16), dtype="float32"),)
     outputs = (TensorSpec(name="y", shape=(1, 5, 16, 16), dtype="float32"),)
-    reference = OnnxRuntimeRunner(made.quantized.SerializeToString(), inputs, outputs)
+    reference = ReferenceRunner(made.quantized.SerializeToString(), inputs, outputs)
     runner = TfliteTarget().open(made.path, made.converted.inputs, made.converted.outputs)
     draw = np.random.default_rng(1)
     steps = []

@@ -12,7 +12,7 @@ import pytest
 
 from mobileq.preparation.prepare import PreparedModel, prepare
 from mobileq.spec import ModelSpec
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 from mobileq.tasks.base import task_of
 from mobileq.tasks.noise import NoiseReference
 from mobileq.vision.preprocess import feed_picture, read_image
@@ -44,7 +44,7 @@ def demo() -> PreparedModel:
 @pytest.fixture(scope="module")
 def outputs(demo: PreparedModel) -> dict[str, Any]:
     data = demo.model.SerializeToString()
-    runner = OnnxRuntimeRunner(data, demo.spec.inputs, demo.spec.outputs)
+    runner = ReferenceRunner(data, demo.spec.inputs, demo.spec.outputs)
     pictures = sorted((DEMO / "calibration" / "images").glob("*.jpg"))[:4]
     found = [runner.run(feed_picture(demo.spec, read_image(path))[0]) for path in pictures]
     runner.close()

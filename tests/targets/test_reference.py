@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mobileq.errors import InputError
-from mobileq.targets.onnxruntime.runner import OnnxRuntimeRunner
+from mobileq.targets.reference import ReferenceRunner
 
 
 def conv_by_hand(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def conv_by_hand(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def test_outputs_are_those_of_the_arithmetic(tiny):
-    from ..tiny_models import MODELS
+    from .tiny_models import MODELS
 
     model = tiny("upsampled")
     kernels = MODELS["upsampled"][1]
@@ -33,7 +33,7 @@ def test_outputs_are_those_of_the_arithmetic(tiny):
 def test_path_and_bytes_are_the_same_model(tiny, threads):
     model = tiny("pixels")
     for source in (model.path, model.path.read_bytes()):
-        runner = OnnxRuntimeRunner(source, model.spec.inputs, model.spec.outputs, threads)
+        runner = ReferenceRunner(source, model.spec.inputs, model.spec.outputs, threads)
         np.testing.assert_array_equal(runner.run(model.feeds)["y"], model.wanted["y"])
         assert runner.interpreter == f"onnxruntime {version('onnxruntime')}"
         runner.close()
@@ -41,7 +41,7 @@ def test_path_and_bytes_are_the_same_model(tiny, threads):
 
 def test_unoptimized_model_differs_by_rounding_only(tiny):
     model = tiny("upsampled")
-    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs, optimized=False)
+    runner = ReferenceRunner(model.path, model.spec.inputs, model.spec.outputs, optimized=False)
     found = runner.run(model.feeds)
     for name, wanted in model.wanted.items():
         np.testing.assert_allclose(found[name], wanted, rtol=1e-5)
@@ -50,14 +50,14 @@ def test_unoptimized_model_differs_by_rounding_only(tiny):
 
 def test_only_the_outputs_of_the_spec_are_given(tiny):
     model = tiny("upsampled")
-    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs[1:])
+    runner = ReferenceRunner(model.path, model.spec.inputs, model.spec.outputs[1:])
     assert list(runner.run(model.feeds)) == ["down"]
     runner.close()
 
 
 def test_latency_has_one_figure_per_run(tiny):
     model = tiny("conv")
-    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs)
+    runner = ReferenceRunner(model.path, model.spec.inputs, model.spec.outputs)
     seconds = runner.latency(model.feeds, runs=5, warmup=3)
     assert len(seconds) == 5
     assert all(0 < value < 1 for value in seconds)
@@ -70,19 +70,19 @@ def test_file_that_is_no_model_is_one_sentence(tmp_path, content):
     path.write_bytes(content)
     for source in (path, content):
         with pytest.raises(InputError, match=r"^ONNX Runtime can't load the model: ") as caught:
-            OnnxRuntimeRunner(source, (), ())
+            ReferenceRunner(source, (), ())
         assert "\n" not in caught.value.message
         assert caught.value.hint
 
 
 def test_missing_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError):
-        OnnxRuntimeRunner(tmp_path / "none.onnx", (), ())
+        ReferenceRunner(tmp_path / "none.onnx", (), ())
 
 
 def test_samples_that_the_model_cannot_take_are_told(tiny):
     model = tiny("pixels")
-    runner = OnnxRuntimeRunner(model.path, model.spec.inputs, model.spec.outputs)
+    runner = ReferenceRunner(model.path, model.spec.inputs, model.spec.outputs)
     feeds = {name: array[..., :1] for name, array in model.feeds.items()}
     with pytest.raises(InputError, match="can't run the model on the samples"):
         runner.run(feeds)
