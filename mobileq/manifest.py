@@ -31,6 +31,11 @@ SCHEMA_VERSION = 3
 
 _UNHASHED = ("run", "failures", "content_sha256")
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+FLAGS = (
+    *("--fold-preprocessing", "--no-search", "--strict", "--force", "--no-cache", "--no-device"),
+    *("--json", "--no-project"),
+)
+"""Options without a value of the commands that make bundles."""
 AGREEMENT = "agreement_"
 """Begins the key of a measurement, before the task's measure: `agreement_map50_95`."""
 _REMAKE = "Make the bundle again with `mobileq convert`."
@@ -103,6 +108,25 @@ class RunInfo(Spec, frozen=True, kw_only=True):
 
     created: str
     command: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, list[str]]:
+        """What the command line chose, each with its values: {"--calib-count": ["8"], "--force":
+        []}. A value may begin with a dash itself (`--keep-float -conv`)."""
+        found: dict[str, list[str]] = {}
+        words = iter(self.command)
+        for word in words:
+            if word == "--":
+                break  # what follows are arguments
+            if not word.startswith("-"):
+                continue
+            name, is_joined, value = word.partition("=")
+            if not word.startswith("--"):
+                name, is_joined, value = word[:2], word[2:], word[2:].removeprefix("=")
+            values = found.setdefault(name, [])
+            if name not in FLAGS:
+                values.append(value if is_joined else next(words, ""))
+        return found
 
 
 class BundleManifest(Told, Spec, frozen=True, kw_only=True):

@@ -345,3 +345,26 @@ def test_options_of_a_target_stood_among_the_fields_of_a_recipe(tmp_path: Path) 
     path.write_bytes(to_json(second))
     with pytest.raises(InputError, match="unknown field `colour`"):
         read_manifest(path)
+
+
+def test_options_of_the_command_line_are_read_as_they_were_meant() -> None:
+    words = (
+        *(
+            "mobileq",
+            "convert",
+            "--keep-float",
+            "-conv",
+            "--no-search",
+            "model.onnx",
+            "--calib=-odd",
+        ),
+        *("--keep-float=--two", "-oout", "--seed", "-3", "--", "--head"),
+    )
+    options = RunInfo(created="2024-05-01T12:00:00Z", command=words).options
+    assert options == {
+        "--keep-float": ["-conv", "--two"],
+        "--no-search": [],
+        "--calib": ["-odd"],
+        "-o": ["out"],
+        "--seed": ["-3"],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from mobileq.spec import Artifact, Spec
 
 _LEAST_DB = 0.5
 """Less noise than that, more or less, is nobody's concern."""
-_PLACES = ("--output", "-o", "--force", "--no-cache", "--json")
+_PLACES = ("--output", "-o", "--force", "--no-cache", "--json", "--project", "--no-project")
 """Of a command line, what says nothing about the files."""
 
 
@@ -74,28 +74,14 @@ def bundle_changes(before: BundleManifest, after: BundleManifest) -> tuple[Chang
 
 
 def _said(manifest: BundleManifest) -> dict[str, Any]:
+    options = manifest.run.options
     return {
         "model": manifest.model,
         "source": manifest.source,
         "calibration": manifest.calibration,
         "tools": manifest.tool_versions,
-        "options": _options(manifest.run.command),
+        "options": {name: options[name] for name in options if name not in _PLACES},
     }
-
-
-def _options(command: Sequence[str]) -> dict[str, list[str]]:
-    """Of a command line, each with its values: {"--calib-count": ["8"]}."""
-    found: dict[str, list[str]] = {}
-    name = ""
-    for word in command:
-        if (word.startswith("-") and word[1:2].isalpha()) or word.startswith("--"):
-            name, _, value = word.partition("=")
-            found.setdefault(name, [])
-            if value:
-                found[name].append(value)
-        elif name:
-            found[name].append(word)
-    return {name: values for name, values in found.items() if name not in _PLACES}
 
 
 def recipe_changes(before: Artifact, after: Artifact) -> tuple[Changed, ...]:

@@ -136,13 +136,8 @@ def pair_of(
 
 def calibration_folder(manifest: BundleManifest) -> Path | None:
     """What --calib named when the bundle was made; None where there is nothing any more."""
-    words = iter(manifest.run.command)
-    for word in words:
-        name, _, value = word.partition("=")
-        if name == "--calib":
-            path = Path(value or next(words, ""))
-            return path if path.name and path.exists() else None
-    return None
+    path = Path(*manifest.run.options.get("--calib", ())[:1])
+    return path if path.name and path.exists() else None
 
 
 def compared_file(artifacts: Sequence[Artifact], shipped: str | None) -> Artifact:

@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -15,7 +16,7 @@ from onnx import helper
 import mobileq
 from mobileq.cli import app
 from mobileq.cli.project import find_project
-from mobileq.manifest import read_manifest
+from mobileq.manifest import FLAGS, read_manifest
 
 from .commands import Cli, names_in
 from .models import colours, dynamic, plain
@@ -251,3 +252,10 @@ def test_init_of_what_is_no_onnx_model(cli: Cli, bundle: Path, tmp_path: Path) -
     assert "is converted already." in cli.fails(1, "init", bundle, "-o", path)
     assert "There is no file" in cli.fails(2, "init", tmp_path / "gone.onnx", "-o", path)
     assert not path.exists()
+
+
+def test_a_kept_command_line_is_read_with_the_flags_that_there_are() -> None:
+    group: Any = typer.main.get_command(app)
+    options = [each for name in ("convert", "ship", "demo") for each in group.commands[name].params]
+    flags = {name for each in options if getattr(each, "is_flag", False) for name in each.opts}
+    assert flags - {"--help", "-h"} == set(FLAGS)
