@@ -18,6 +18,7 @@ from mobileq.targets.mnn.descriptions import (
     Affine,
     before_pooling,
     describe_resized,
+    leave_cuts_to_codes,
     shield_floats,
     to_stay_float,
 )
@@ -64,6 +65,7 @@ def quantize_convolutions(
     total = sum(convolution.weights.size for convolution in graph.convolutions)
     for convolution in floats:
         store_of_float(convolution, total)
+    leave_cuts_to_codes(graph, described)
     shield_floats(graph, described, floating, {each.output for each in floats})
     return len(integers)
 

@@ -8,10 +8,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mobileq.spec import TensorRange
 from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.outline import read_outline
 
-from ..tiny import sqnr_db
+from ..tiny import TinyModel, sqnr_db
 from ..tiny_models import weights
 from .conversions import made, outputs_of
 
@@ -105,6 +106,45 @@ def test_what_lies_between_int8_convolutions_is_right(
     file = made(monkeypatch, tmp_path, graph, constants, keep_float=keep_float)
     for name, found in outputs_of(file).items():
         assert sqnr_db(file.model.wanted[name], found) > 30
+
+
+BEHIND_CUT = {
+    "added": "e = Conv<pads=[1,1,1,1]>(s, t) f = Add(e, s) h = Relu(f) j = Conv(h, k)",
+    "turned": "h = Transpose<perm=[0,1,3,2]>(s) j = Conv(h, k)",
+}
+
+
+@pytest.mark.parametrize(
+    ("op", "behind", "lowest"),
+    [
+        ("Add", "added", 0), ("Add", "added", -0.125), ("Add", "added", -1),
+        ("Add", "turned", 0), ("Add", "turned", -0.125), ("Sub", "added", 0),
+    ],
+)  # fmt: skip
+def test_relu_of_a_sum_of_codes_cuts_off_at_zero(monkeypatch, tmp_path, op, behind, lowest):
+    # MNN 3.6.1 makes them one op, which cuts off what is below the code 0, whatever that means.
+    graph = f"""g (float[1,3,12,12] x) => (float[1,4,12,12] y) {{
+        b = Conv<pads=[1,1,1,1]>(x, w)
+        r = LeakyRelu<alpha=0.1>(b)
+        d = Conv<pads=[1,1,1,1]>(r, t)
+        a = {op}(r, d)
+        s = Relu(a)
+        {BEHIND_CUT[behind]}
+        y = Conv(j, v)
+    }}"""
+    constants = {"w": weights(16, 3, 3, 3), "t": weights(16, 16, 3, 3)}
+    constants |= {"k": weights(16, 16, 1, 1), "v": weights(4, 16, 1, 1)}
+    given = TinyModel.ranges
+
+    def widened(model):
+        """What the ReLUs give, as scales that came with a model may have it."""
+        cut = {name: each for name, each in given(model).items() if name in ("s", "h")}
+        wide = {n: TensorRange(min=lowest * each.max, max=each.max) for n, each in cut.items()}
+        return {**given(model), **wide}
+
+    monkeypatch.setattr(TinyModel, "ranges", widened)
+    file = made(monkeypatch, tmp_path, graph, constants)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 30
 
 
 PARTS = "p0, p1 = Split<axis=1>(s, halves)"
