@@ -5,7 +5,6 @@ Results go to stdout, everything else to stderr; with `--json` stdout gets one J
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 import textwrap
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import MobileqError
 from mobileq.logfile import take_native_output
+from mobileq.notebook import NotebookBars
 from mobileq.page import TextPage, numeric_columns
 from mobileq.progress import Advance, listen
 
@@ -40,7 +40,7 @@ class Console:
         self.json = json
         # Without a terminal rich assumes 80 columns, too few for our tables.
         self._out = rich.console.Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-        self._err = _stderr()
+        self._err, self._bars = _stderr(), NotebookBars()
         _notices.clear()
         listen(self)
         take_native_output()
@@ -55,10 +55,12 @@ class Console:
     def stage(
         self, name: str, total: int | None = None, unit: str = ""
     ) -> AbstractContextManager[Advance]:
-        """A progress bar on a terminal and in a notebook that can show one; nothing elsewhere."""
-        if self.json or not (self._err.is_terminal or _has_widgets(self._err)):
+        """A progress bar on a terminal and in a notebook; nothing elsewhere."""
+        if self.json or not (self._err.is_terminal or self._err.is_jupyter):
             return _no_bar()
-        return self._bar(name, total, unit)
+        return (self._bars.stage if self._err.is_jupyter else self._bar)(
+            _one_line(name), total, unit
+        )
 
     @contextmanager
     def _bar(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
@@ -70,7 +72,7 @@ class Console:
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(bar_width=30), *count, Elapsed())
         with Progress(*columns, console=self._err, transient=True) as bar:
-            task = bar.add_task(_one_line(name), total=total)
+            task = bar.add_task(name, total=total)
             yield lambda count=1, /: bar.advance(task, count)
 
     def notice(self, text: str) -> None:
@@ -142,11 +144,6 @@ class Console:
 @contextmanager
 def _no_bar() -> Iterator[Advance]:
     yield lambda count=1, /: None
-
-
-def _has_widgets(console: rich.console.Console) -> bool:
-    """Whether a notebook shows what changes; without ipywidgets rich warns and shows nothing."""
-    return console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None
 
 
 def _stderr() -> rich.console.Console:
