@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise")
@@ -44,6 +44,30 @@ def pooled_tensors(graph: Mapping[str, Any]) -> set[int]:
     their sign, so that values above the middle of the range lose against those below.
     """
     return {op["inputIndexes"][0] for op in graph["oplists"] if op["type"] == "Pooling"}
+
+
+def cuts_codes(op: Mapping[str, Any], codes: Collection[int]) -> bool:
+    """Whether a ReLU is part of a sum (difference, product) of two tensors of codes.
+
+    MNN 3.6.1 (`CPUBinaryInt8`) cuts such a one off below the code 0, whatever the zero-point: half
+    of the values behind each block of a ResNet became the middle of its range.
+    """
+    return (
+        op["type"] == "BinaryOp"
+        and bool(op["main"].get("activationType"))
+        and all(index in codes for index in op["inputIndexes"])
+    )
+
+
+def needless_relus(graph: Mapping[str, Any]) -> list[int]:
+    """Places of the ops with such a ReLU whose lowest code means 0 anyway."""
+    described = _int8_entries(graph)
+    given = [described.get(op["outputIndexes"][0], {}) for op in graph["oplists"]]
+    return [
+        at
+        for at, op in enumerate(graph["oplists"])
+        if cuts_codes(op, described) and given[at].get("zero", 0) == given[at].get("min", -128)
+    ]
 
 
 def _weight_types(graph: Mapping[str, Any]) -> dict[str, int]:

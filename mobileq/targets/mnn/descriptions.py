@@ -20,8 +20,6 @@ give to what they take, where that has none."""
 _INTEGER_TOO = ("BinaryOp", "Eltwise", "PReLU", "Scale")
 """Of these, those that run in int8 where all that they take is codes."""
 _RESIZE = "Interp"
-LOWEST = -128
-"""Of an int8 tensor's codes."""
 Affine = tuple[float, int]
 """Scale and zero-point."""
 
@@ -87,27 +85,6 @@ def _made_of(graph: MnnGraph, described: Collection[int], others: Collection[int
     return reached
 
 
-def leave_cuts_to_codes(graph: MnnGraph, described: Mapping[int, Affine]) -> None:
-    """A sum of codes with a ReLU, which MNN makes one op, has none where the lowest code means 0.
-
-    MNN 3.6.1 (`CPUBinaryInt8`) cuts such a sum off below the code 0, whatever the zero-point: half
-    of the values behind each block of a ResNet became the middle of its range.
-    """
-    for op in graph.ops:
-        given = op["outputIndexes"][0]
-        if _cuts_codes(op, described) and given in described and described[given][1] == LOWEST:
-            del op["main"]["activationType"]
-
-
-def _cuts_codes(op: Mapping[str, Any], codes: Collection[int]) -> bool:
-    """Whether a ReLU is part of an op on two tensors of codes."""
-    return (
-        op["type"] == "BinaryOp"
-        and bool(op["main"].get("activationType"))
-        and all(index in codes for index in op["inputIndexes"])
-    )
-
-
 def shield_floats(
     graph: MnnGraph,
     described: Mapping[int, Affine],
@@ -121,7 +98,7 @@ def shield_floats(
       it as float. Its numbers are wrong then, or it crashes.
     - A pooling of what an int8 convolution takes, see `contents.pooled_tensors`.
     - An addition of codes whose sum is described as float: MNN takes the 1.0 there for a scale.
-    - One with a ReLU that `leave_cuts_to_codes` has left, unless 0 is the code that it cuts off at.
+    - One with a ReLU that `contents.needless_relus` does not name, unless it cuts off at code 0.
     """
     told_float = _taken_by(graph, floating, described)
     behind = _taken_by(graph, described, floating)
@@ -136,7 +113,11 @@ def shield_floats(
                 and given in told_float
                 and codes.issuperset(op["inputIndexes"])
             )
-            or (given in behind and _cuts_codes(op, codes) and described.get(given, (0, 1))[1])
+            or (
+                given in behind
+                and contents.cuts_codes(op, codes)
+                and described.get(given, (0, 1))[1]
+            )
         ):
             _shield(graph, op)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _NET_DESCRIBED, _NET_OPS, _DESCRIBED_INDEX, _DESCRIBED_QUANT = 1, 3, 1, 4
 Place = tuple[int, ...]
 """Number of an op in the file, and of the fields that lead from it to another one."""
+_ACTIVATION = (2, 2)
+"""Of a BinaryOp, from the op on; 0: none."""
 _QUANT_FIELDS = ((0, "<f", 0.0), (1, "<f", 0.0), (2, "<f", -128.0), (3, "<f", 127.0), (4, "<i", 0))
 """(number, type, default) of a scale, a zero-point, the lowest and highest code, and a type."""
 _Quant = tuple[Any, ...]
@@ -58,6 +60,16 @@ def describe_as_float(path: Path, tensors: Collection[int]) -> None:
     content += bytes(-len(content) % 4)
     struct.pack_into("<I", content, place, len(content) - place)
     content += _written(sorted(described.items()))
+    path.write_bytes(content)
+
+
+def take_relus(path: Path, ops: Collection[int]) -> None:
+    """Take the ReLU out of these sums, and the like, of which it is a part."""
+    content = bytearray(path.read_bytes())
+    oplists = follow(content, _place(content, follow(content, 0), (_NET_OPS,)))
+    for op in ops:
+        at = _place(content, follow(content, oplists + 4 + 4 * op), _ACTIVATION)
+        struct.pack_into("<i", content, at, 0)
     path.write_bytes(content)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from mobileq.graph.eight_bits import affine
 from mobileq.spec import TensorRange
+from mobileq.targets.mnn.contents import needless_relus
 from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.descriptions import (
     Affine,
     before_pooling,
     describe_resized,
-    leave_cuts_to_codes,
     shield_floats,
     to_stay_float,
 )
@@ -65,7 +65,8 @@ def quantize_convolutions(
     total = sum(convolution.weights.size for convolution in graph.convolutions)
     for convolution in floats:
         store_of_float(convolution, total)
-    leave_cuts_to_codes(graph, described)
+    for at in needless_relus(graph.described):
+        del graph.ops[at]["main"]["activationType"]
     shield_floats(graph, described, floating, {each.output for each in floats})
     return len(integers)
 

@@ -16,9 +16,9 @@ from typing import Any
 from mobileq.errors import InputError, ToolError
 from mobileq.external.framing import Arrays, Fields
 from mobileq.paths import native_path
-from mobileq.targets.mnn.contents import affines, contents, pooled_tensors
+from mobileq.targets.mnn.contents import affines, contents, needless_relus, pooled_tensors
 from mobileq.targets.mnn.contested import contested
-from mobileq.targets.mnn.flatbuffer import describe_as_float
+from mobileq.targets.mnn.flatbuffer import describe_as_float, take_relus
 from mobileq.targets.mnn.interpreter import dtype_name
 
 _INFINITE = re.compile(r"(?<=[\[,:\s])(-?)(?:inf|nan)(?=[,\]}\s])")
@@ -63,7 +63,8 @@ class MnnWorker:
     def quantize(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Run MNN's quantizer on `source`, as the file `config` says, in that file's folder.
 
-        What it makes poolings take, and what it leaves contested, is described as float afterwards.
+        What it makes poolings take, and what it leaves contested, is described as float afterwards;
+        see also `contents.cuts_codes`.
         """
         import MNN  # noqa: F401, I001  before `_tools`, which links against it
         import _tools
@@ -76,6 +77,7 @@ class MnnWorker:
         if not output.exists() or output.stat().st_size == 0:
             raise ToolError("MNN's quantizer wrote nothing.", "See the log for what it said.")
         graph = _described(str(output))
+        take_relus(output, needless_relus(graph))
         pooled = pooled_tensors(graph)
         described = {**affines(graph), **dict.fromkeys(pooled)}
         describe_as_float(output, pooled | contested(graph["oplists"], described))
