@@ -29,9 +29,11 @@ def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -
     made_from = read_model(base)
     graph = made_from.subgraphs[0]
     nodes = _nodes(source, base, made_from)
+    tensors, ops = model.subgraphs[0].tensors, model.subgraphs[0].operators
+    made = (tensors[int(index)] for op in ops for index in op.outputs)
     floats = {
         contents.tensor_name(tensor)
-        for tensor in model.subgraphs[0].tensors
+        for tensor in made
         if contents.dtype_name(tensor).startswith("float")
     }
     activations = contents.activation_indices(made_from)

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Collection
 from typing import Any
 
+from mobileq.spec import QuantParams
 from mobileq.targets.tflite.contents import dtype_name
 
 ORDER_SUFFIX = "/permutation"
@@ -94,19 +95,32 @@ def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any)
 
     Its type, scale and zero-point are those of the tensor `like`.
     """
+    quantized = tensor_like(graph, source, like)
+    return insert_op(model, graph, before, "QUANTIZE", [source], quantized)
+
+
+def tensor_like(graph: Any, index: int, like: Any) -> int:
+    """Add a tensor of a tensor's shape, with the type, scale and zero-point of `like`."""
     from ai_edge_litert import schema_py_generated as schema
 
     tensor = schema.TensorT()
-    tensor.name = graph.tensors[source].name + b"/quantized"
-    tensor.shape, tensor.type = graph.tensors[source].shape, like.type
+    tensor.name = graph.tensors[index].name + b"/quantized"
+    tensor.shape, tensor.type = graph.tensors[index].shape, like.type
     tensor.quantization = like.quantization
-    return insert_op(model, graph, before, "QUANTIZE", [source], tensor)
+    return add_tensor(graph, tensor)
+
+
+def require_version(model: Any, op: Any, version: int) -> None:
+    """Say that an op needs this version of its kernel, or a later one."""
+    code = model.operatorCodes[op.opcodeIndex]
+    code.version = max(code.version, version)
 
 
 def insert_op(
     model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
 ) -> int:
-    """Put a QUANTIZE, or an int8 ADD or MUL, before an op; gives the index of what it makes.
+    """Put a QUANTIZE, a DEQUANTIZE, or an int8 ADD or MUL, before an op; gives the index
+    of what it makes.
 
     `result`: a new tensor, or the index of one.
     """
@@ -135,6 +149,21 @@ def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> A
     tensor.quantization.scale = np.array([scale], np.float32)
     tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
     return tensor
+
+
+def float_tensor(name: bytes, shape: Any) -> Any:
+    """A new tensor, which is in no graph yet."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type = name, shape, schema.TensorType.FLOAT32
+    return tensor
+
+
+def symmetric(quant: QuantParams) -> Any:
+    """A tensor of int8, in no graph, that holds all that one of this scale does, around 0."""
+    farthest = max(128 + quant.zero_point[0], 127 - quant.zero_point[0])
+    return int8_tensor(b"", None, quant.scale[0] * farthest / 127)
 
 
 def add_constant(

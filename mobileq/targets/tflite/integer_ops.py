@@ -20,6 +20,7 @@ from mobileq.targets.tflite.op_facts import LIMITING
 
 _COPYING = {"PADV2": 2, "MINIMUM": 1}
 """Their kernels copy integers, and those of a constant, which is this input."""
+_CHOOSING = ("REDUCE_MAX", "TOPK_V2", "ARG_MAX", "ARG_MIN")
 _LOWEST = {"int8": -128, "int16": -32768}
 
 
@@ -33,6 +34,38 @@ def narrow_ops(model: Any) -> None:
             _narrow_copy(model, graph, op, _COPYING[name])
         elif name == "LEAKY_RELU":
             _narrow_activation(model, graph, op)
+
+
+def narrow_choices(model: Any) -> None:
+    """Let ops that choose among values, which ai-edge-quantizer 0.5.1 does not know, do so among
+    their codes; what they give has the scale of what they take."""
+    graph = model.subgraphs[0]
+    for op in list(graph.operators):
+        before = _dequantize(model, graph, op)
+        if contents.op_name(model, op) not in _CHOOSING or before is None:
+            continue
+        source = int(before.inputs[0])
+        op.inputs = [source, *map(int, op.inputs[1:])]
+        editing.require_version(model, op, 2)  # the first for int8
+        for position, index in enumerate(map(int, op.outputs)):
+            if _dtype(graph, index) == "float32":
+                _give_codes(model, graph, op, position, graph.tensors[source])
+        _drop_unused(graph, before)
+
+
+def _give_codes(model: Any, graph: Any, op: Any, position: int, like: Any) -> None:
+    """Make an output of integers, and a DEQUANTIZE of it for those that take floats."""
+    given = int(op.outputs[position])
+    takers = [other for other in graph.operators if given in map(int, other.inputs)]
+    codes = editing.tensor_like(graph, given, like)
+    op.outputs = [codes if at == position else int(each) for at, each in enumerate(op.outputs)]
+    for taker in takers:
+        if contents.op_name(model, taker) == "QUANTIZE":
+            taker.inputs = [codes]
+    still = [other for other in takers if given in map(int, other.inputs)]
+    if still or given in map(int, graph.outputs):
+        after = graph.operators[graph.operators.index(op) + 1]
+        editing.insert_op(model, graph, after, "DEQUANTIZE", [codes], given)
 
 
 def widen_limits(model: Any) -> bool:
@@ -79,8 +112,7 @@ def centre_factors(model: Any) -> bool:
         quant = contents.tensor_quant(graph.tensors[source])
         if _dtype(graph, source) != "int8" or quant is None or not any(quant.zero_point):
             continue
-        farthest = max(128 + quant.zero_point[0], 127 - quant.zero_point[0])
-        like = editing.int8_tensor(b"", None, quant.scale[0] * farthest / 127)
+        like = editing.symmetric(quant)
         op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, graph, op, source, like)]
         found = True
     return found

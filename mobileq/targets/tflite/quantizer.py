@@ -12,8 +12,14 @@ from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
-from mobileq.targets.tflite.integer_ops import centre_factors, narrow_ops, widen_limits
+from mobileq.targets.tflite.integer_ops import (
+    centre_factors,
+    narrow_choices,
+    narrow_ops,
+    widen_limits,
+)
 from mobileq.targets.tflite.linear_layers import rescale_constant_factors
+from mobileq.targets.tflite.normalizations import cast_to_wide
 from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
@@ -33,6 +39,7 @@ def quantize_file(
     io: str = "float32",
     ranges: dict[str, tuple[float, float]] | None = None,
     float_tensors: Sequence[str] = (),
+    wide_tensors: Sequence[str] = (),
     weight_scales: dict[str, WeightScales] | None = None,
     own_scales: bool = False,
 ) -> list[str]:
@@ -43,6 +50,7 @@ def quantize_file(
         io: Type of inputs and outputs of the integer precisions: "float32", "int8", "uint8".
         ranges: (min, max) of each activation tensor, for the integer precisions.
         float_tensors: Ops that give one of these stay in float.
+        wide_tensors: Ops that give one of these have activations of 16 bits.
         weight_scales: (axis, scale of each index along it) of weights; others get scales that
             their largest values need.
         own_scales: The ranges are a trained model's, so no tensor may get another's.
@@ -73,7 +81,7 @@ def quantize_file(
             tool = quantizer.Quantizer(source)
         large = weighty.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
         narrow = [name for name in float_tensors if name in large]
-        _recipe_static(tool, bits, io, float_tensors, narrow)
+        _recipe_static(tool, bits, io, float_tensors, narrow, wide_tensors)
         known = _statistics(model, ranges, weight_scales or {}) if ranges else None
     result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
@@ -83,6 +91,10 @@ def quantize_file(
     if io == "uint8" and precision in ("int8", "int8-full"):
         edges.shift_io_to_uint8(model)
     narrow_ops(model)
+    if precision == "int8-full":
+        narrow_choices(model)
+    if wide_tensors:
+        cast_to_wide(model)
     rescale_constant_factors(model, flatbuffer.read_model(Path(source)))
     centre_factors(model)
     split_hard_swishes(model)
@@ -111,6 +123,7 @@ def _recipe_static(
     io: str,
     float_tensors: Sequence[str],
     narrow_weights: Sequence[str],
+    wide_tensors: Sequence[str],
 ) -> None:
     from ai_edge_quantizer import qtyping
 
@@ -118,6 +131,13 @@ def _recipe_static(
     tool.add_static_config(
         ".*", names.ALL_SUPPORTED, activation_num_bits=activation_bits, weight_num_bits=8
     )
+    if wide_tensors:
+        tool.add_static_config(
+            _whole_names(wide_tensors),
+            names.ALL_SUPPORTED,
+            activation_num_bits=16,
+            weight_num_bits=8,
+        )
     if float_tensors:
         _keep_float(tool, _whole_names(float_tensors), names.ALL_SUPPORTED)
     if narrow_weights:

@@ -20,21 +20,17 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe, readings
+from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
 from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
-from mobileq.targets.tflite import counting, editing, flatbuffer, interface, weighty
+from mobileq.targets.tflite import counting, editing, flatbuffer, interface
 from mobileq.targets.tflite.all_integer import float_reason
 from mobileq.targets.tflite.constants import tell_constants
 from mobileq.targets.tflite.copies import restore_copies
-from mobileq.targets.tflite.correspondence import (
-    REPORT_SUFFIX,
-    file_ranges,
-    float_outputs,
-    read_correspondence,
-)
-from mobileq.targets.tflite.edges import pixel_casts, require_io, require_ranges
+from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
+from mobileq.targets.tflite.edges import require_io
+from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
@@ -50,7 +46,6 @@ from mobileq.targets.tflite.tensors import (
     restore_layouts,
     restore_shapes,
 )
-from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
 _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
@@ -155,6 +150,8 @@ class TfliteTarget:
         if job.recipe.precision == "fp32":
             job.output.write_bytes(base.read_bytes())
             return ()
+        if job.recipe.precision in CALIBRATED:
+            base = integer_base(base, job.recipe.precision)
         fields: dict[str, Any] = {
             "source": str(base),
             "output": str(job.output),
@@ -162,7 +159,7 @@ class TfliteTarget:
             "io": job.recipe.io,
         }
         if job.recipe.precision in CALIBRATED:
-            fields.update(_file_plan(job, base))
+            fields.update(file_plan(job, base))
         with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
             stage = f"quantizing {job.spec.name}"
             with self._quantizer.asked(lambda: _child(job, stage, "ai-edge-quantizer")) as child:
@@ -244,63 +241,6 @@ def _require_known_ops(job: ConversionJob, model: Any) -> None:
             "knows.",
             "Export the model without it, or cut the graph before it.",
         )
-
-
-def _file_plan(job: ConversionJob, base: Path) -> dict[str, Any]:
-    """Ranges and float ops under the float file's tensor names."""
-    import onnx
-
-    model = flatbuffer.read_model(base)
-    nodes = onnx.load(job.model, load_external_data=False).graph.node
-    takers = {node.name: node.input[0] for node in nodes if node.name and node.input}
-    names = read_correspondence(base.with_suffix(REPORT_SUFFIX), model, job.ranges, takers)
-    inputs = zip(job.spec.inputs, file_tensors(model)[0], strict=True)
-    names.update({wanted.name: found.name for wanted, found in inputs})
-    known = {name: (found.min, found.max) for name, found in job.ranges.items()}
-    ranges = file_ranges(model, names, known)
-    if job.recipe.io != "float32":
-        ranges.update(pixel_casts(model))
-        _require_no_subgraphs(job, model)
-        if job.recipe.precision != "int8-full":  # which says what is in its way
-            _require_integer_ends(job)
-            require_ranges(model, ranges)
-    kept = {names[name] for name in job.keep_float if name in names}
-    if job.given is None and job.recipe.precision != "int8-full":
-        kept.update(weighty.tail_tensors(model))
-    bits = 16 if job.recipe.precision == "int16x8" else 8
-    return {
-        "ranges": ranges,
-        "float_tensors": sorted(float_outputs(model, kept, ranges)),
-        "weight_scales": _weight_scales(job, model) | bias_scales(model, ranges, bits),
-        "own_scales": job.given is not None,
-    }
-
-
-def _require_no_subgraphs(job: ConversionJob, model: Any) -> None:
-    if len(model.subgraphs) > 1:
-        raise VerificationError(
-            f"{job.spec.name} has a loop or a branch, whose inside stays float: its ends can't be "
-            f"{job.recipe.io}.",
-            "Use int8 without --io.",
-        )
-
-
-def _require_integer_ends(job: ConversionJob) -> None:
-    for reading in readings(job.spec).values():
-        if reading.unfit_for_8_bits and job.given is None:
-            raise UsageError(
-                f"--io {job.recipe.io} can't be obeyed: {job.spec.name} "
-                f"{reading.unfit_for_8_bits}.",
-                "Use --head raw, or leave out --io.",
-            )
-
-
-def _weight_scales(job: ConversionJob, model: Any) -> dict[str, WeightScales]:
-    if job.given is None:
-        return {}
-    import onnx
-
-    return weight_scales(onnx.load(job.model), job.given.constants, model)
 
 
 def _convert_base(job: ConversionJob, command: str, output: Path) -> None:
