@@ -98,18 +98,17 @@ def _made(artifact: Artifact) -> dict[str, Any]:
 def layer_changes(before: Report, after: Report, name: str) -> tuple[LayerChange, ...]:
     """Tensors of one name whose noise differs in two files of a name, the most first.
 
-    Of a tensor alone as the plan has it, or in the file where a tool calibrated it by itself:
-    whichever both have.
+    Of a tensor alone as the plan has it; in the file where a tool calibrated one of them by
+    itself.
     """
-    found: list[LayerChange] = []
-    for was, now in (
-        (_planned(before, name), _planned(after, name)),
-        (_measured(before, name), _measured(after, name)),
-    ):
-        for tensor in was.keys() & now.keys():
-            op_type, new = now[tensor]
-            old = was[tensor][1]
-            found.append(LayerChange(name=tensor, op_type=op_type, before_db=old, after_db=new))
+    was, now = _planned(before, name), _planned(after, name)
+    if not (was and now):
+        was, now = _measured(before, name), _measured(after, name)
+    found = [
+        LayerChange(name=tensor, op_type=op_type, before_db=was[tensor][1], after_db=new)
+        for tensor, (op_type, new) in now.items()
+        if tensor in was
+    ]
     differing = [each for each in found if each.amount >= _LEAST_DB]
     return tuple(sorted(differing, key=lambda each: (-each.amount, each.name)))
 

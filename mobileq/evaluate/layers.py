@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobileq.evaluate.numeric import OutputComparer
@@ -42,19 +43,24 @@ class LayerNoise(Spec, frozen=True, kw_only=True):
     int8_high: float | None = None
 
 
-def tensor_names(model: ModelProto) -> tuple[str, ...]:
-    """All that the model's ops give, in the order in which they run."""
-    return tuple(name for node in model.graph.node for name in node.output if name)
+@dataclass(frozen=True)
+class InnerTensor:
+    """One tensor of a file beside the float model's, over all samples. See `LayerNoise`."""
+
+    sqnr_db: float | None
+    low: float
+    high: float
+    int8_low: float | None
+    int8_high: float | None
 
 
-def layer_noise(
-    model: ModelProto, reference: Runner, candidate: Runner, samples: Iterable[Sample]
-) -> tuple[LayerNoise, ...]:
-    """All tensors that both runners give in the same shape, in the model's order.
+def inner_noise(
+    reference: Runner, candidate: Runner, samples: Iterable[Sample]
+) -> dict[str, InnerTensor]:
+    """All tensors that both runners give in the same shape.
 
     Args:
-        model: The float model that the file was made of.
-        reference: Runs it.
+        reference: Runs the float model.
         candidate: Runs the file. Its outputs' `quant` says which are integers.
     """
     comparers = {spec.name: OutputComparer(spec.name) for spec in candidate.outputs}
@@ -69,27 +75,35 @@ def layer_noise(
             low, high = float(wanted[name].min()), float(wanted[name].max())
             known = spans.get(name, (low, high))
             spans[name] = min(low, known[0]), max(high, known[1])
-    measured = {name: comparer.result().sqnr_db for name, comparer in comparers.items()}
     specs = {spec.name: spec for spec in candidate.outputs}
-    return tuple(
-        LayerNoise(
-            name=name,
-            op_type=op_type,
-            sqnr_db=measured[name],
-            added=added,
-            low=spans[name][0],
-            high=spans[name][1],
-            int8_low=_limit(specs[name], -128),
-            int8_high=_limit(specs[name], 127),
+    return {
+        name: InnerTensor(
+            comparer.result().sqnr_db,
+            *spans[name],
+            *(_limit(specs[name], code) for code in (-128, 127)),
         )
-        for name, op_type, added in _added(model, measured)
+        for name, comparer in comparers.items()
+    }
+
+
+def layer_noise(model: ModelProto, measured: Mapping[str, InnerTensor]) -> tuple[LayerNoise, ...]:
+    """What was measured, in the order in which the ops run.
+
+    Args:
+        model: The float model that the file was made of.
+        measured: By its tensors' names.
+    """
+    noise = {name: each.sqnr_db for name, each in measured.items()}
+    return tuple(
+        LayerNoise(name=name, op_type=op_type, added=added, **vars(measured[name]))
+        for name, op_type, added in _added(model, noise)
     )
 
 
-def told(layers: Sequence[LayerNoise]) -> str:
-    """The layers that add most, in a sentence."""
+def told(layers: Sequence[LayerNoise], end: str = "; report.json has all layers") -> str:
+    """The layers that add most, in a sentence with that `end`."""
     worst = sorted(layers, key=lambda layer: -layer.added)[:_TOLD]
-    return f"Most noise is added at {', '.join(map(_told, worst))}; report.json has all layers."
+    return f"Most noise is added at {', '.join(map(_told, worst))}{end}."
 
 
 def _told(layer: LayerNoise) -> str:

@@ -11,6 +11,7 @@ from mobileq.errors import InputError, UsageError
 from mobileq.graph.outline import DYNAMIC, dims, dtype_name, graph_inputs, require_tensors
 from mobileq.graph.ranks import require_ranks
 from mobileq.protobuf import copy_fields
+from mobileq.spec import TensorSpec
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -239,6 +240,23 @@ def infer_shapes(model: ModelProto) -> ModelProto:
     del inferred.graph.initializer[:]
     inferred.graph.initializer.extend(model.graph.initializer)
     return inferred
+
+
+def inner_tensors(model: ModelProto) -> tuple[TensorSpec, ...]:
+    """All float32 tensors that the model's ops give, in the order in which they run; those whose
+    shape is not known before it runs are left out."""
+    import onnx
+
+    graph = infer_shapes(model).graph
+    known = {value.name: value for value in (*graph.value_info, *graph.output)}
+    found = []
+    for value in (known.get(name) for node in graph.node for name in node.output):
+        if value is None or value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+            continue
+        shape = dims(value)
+        if shape is not None and DYNAMIC not in shape:
+            found.append(TensorSpec(name=value.name, shape=shape, dtype="float32"))
+    return tuple(found)
 
 
 def without_weights(model: ModelProto) -> ModelProto:

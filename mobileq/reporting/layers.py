@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mobileq.evaluate.layers import LayerNoise
+from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.page import number, plural, span
 from mobileq.quantize.group_plans import GroupPlan
 from mobileq.reporting.contents import Subject
@@ -23,17 +23,20 @@ from mobileq.reporting.vega import PAGE
 
 _RANKED = 15
 _EXPLAINED = 5
+_ON_PURPOSE = (
+    "What goes through a sigmoid next is clipped on purpose: its far ends are all the same."
+)
 
 
 @dataclass(frozen=True)
 class LayerView:
-    """One file.
+    """One file, or those of one plan.
 
     Attributes:
         sentences: On the ops that cost most.
     """
 
-    file: str
+    title: str
     sentences: tuple[str, ...]
     figures: tuple[Figure, ...]
     columns: tuple[str, ...]
@@ -41,17 +44,22 @@ class LayerView:
 
 
 def layer_views(subject: Subject) -> Iterator[LayerView]:
-    """Of the files whose plan says it, and of those that a tool calibrated by itself."""
+    """What was planned, once for all files that share it; then what is left in each int8 file."""
+    plans: dict[tuple[GroupPlan, ...], list[str]] = {}
     for artifact in subject.artifacts:
         plan = subject.report.plans.get(artifact.name)
-        layers = subject.report.layers.get(artifact.name, ())
         if plan is not None and plan.groups:
-            yield _planned(artifact.file_name, plan.groups)
-        elif layers:
-            yield _measured(artifact.file_name, layers)
+            plans.setdefault(plan.groups, []).append(artifact.file_name)
+    for groups, files in plans.items():
+        yield _planned(f"{', '.join(files)}: each tensor alone", groups)
+    for artifact in subject.artifacts:
+        layers = subject.report.layers.get(artifact.name, ())
+        if layers:
+            by_tool = artifact.name not in subject.report.plans
+            yield _measured(f"{artifact.file_name}: in the file", layers, by_tool=by_tool)
 
 
-def _planned(file: str, groups: Sequence[GroupPlan]) -> LayerView:
+def _planned(title: str, groups: Sequence[GroupPlan]) -> LayerView:
     ranked = sorted(groups, key=lambda each: -(each.share or 0.0))
     is_ranked = any(each.share for each in groups)
     kept = sum(each.is_float for each in groups)
@@ -69,7 +77,7 @@ def _planned(file: str, groups: Sequence[GroupPlan]) -> LayerView:
             for each in worst
         ]
     return LayerView(
-        file=file,
+        title=title,
         sentences=tuple(sentences),
         figures=tuple(_figures(ranked[:_RANKED] if is_ranked else (), groups)),
         columns=("tensor", "op", "in", "share", "SQNR dB", "range", "seen", "what it looks like"),
@@ -97,8 +105,8 @@ def _figures(ranked: Sequence[GroupPlan], groups: Sequence[GroupPlan]) -> Iterat
         )
     yield figure(
         noise_chart(groups, PAGE),
-        "What is left of each tensor when it alone is rounded to 8 bits and clipped. What goes "
-        "through a sigmoid next is clipped on purpose: its far ends are all the same.",
+        "What is left of each tensor when it alone is rounded to 8 bits and clipped. "
+        f"{_ON_PURPOSE}",
     )
     yield figure(
         range_chart(groups, PAGE),
@@ -110,10 +118,13 @@ def _kind(group: GroupPlan) -> str:
     return "float" if group.is_float else "integers"
 
 
-def _measured(file: str, layers: Sequence[LayerNoise]) -> LayerView:
+def _measured(title: str, layers: Sequence[LayerNoise], *, by_tool: bool) -> LayerView:
     return LayerView(
-        file=file,
-        sentences=("Measured in the file itself, after all that was rounded before each op.",),
+        title=title,
+        sentences=(
+            "Measured in the file as its runtime computes it, after all that was rounded before.",
+            told(layers, "") if by_tool else _ON_PURPOSE,
+        ),
         figures=(
             figure(
                 file_noise_chart(layers, PAGE),

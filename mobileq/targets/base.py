@@ -15,6 +15,7 @@ from mobileq.targets.model_file import ModelFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from onnx import ModelProto
 
 Tensors = Mapping[str, "NDArray[Any]"]
 Reuse = Callable[[str, Path, Callable[[Path], None]], None]
@@ -168,10 +169,17 @@ class LayerTarget(Protocol):
     """A target whose files can be looked into."""
 
     def open_layers(
-        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        wanted: Iterable[TensorSpec],
+        model: ModelProto,
     ) -> Runner:
-        """A runner whose outputs are those of the ONNX model's tensors `names` that the file has.
+        """A runner whose outputs are those of the ONNX model's tensors `wanted` that the file has.
 
         A tensor's `quant` is set where the file keeps it in integers.
+
+        Args:
+            model: That the file was made of.
         """
         ...

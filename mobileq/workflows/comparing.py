@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification, run_reference, verify
 from mobileq.hashing import file_digest
 from mobileq.progress import Silent
-from mobileq.spec import Precision
+from mobileq.spec import Precision, TensorSpec
 from mobileq.targets.base import LayerTarget, Runner, Target
 from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.workflows.inputs import VERIFY_COUNT, verification_count, verification_samples
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from mobileq.evaluate.verify import ReferenceSample
 
 LAYER_COUNT = 2
-"""How many of them the layers of a file are compared on: all tensors of one are in memory."""
+"""How many of them the layers of a file are compared on."""
+_VALUES_AT_A_TIME = 1 << 25
+"""Of tensors inside of a file that are compared: 128 MiB, and as much of the float model's."""
 
 
 class Comparer:
@@ -69,20 +72,23 @@ class Comparer:
         )
         return read(folder)
 
-    def layers(self, source: Source, target: Target, made: Made) -> tuple[LayerNoise, ...]:
-        """Where along the network the file's numbers leave the float model's.
+    def layers(
+        self, source: Source, target: Target, made: Made, made_of: Source
+    ) -> tuple[LayerNoise, ...]:
+        """Where along the network an int8 file's numbers leave the float model's; nothing where
+        the target can't look into its files.
 
-        Of files whose ranges are not ours: why they are as they are. Nothing where the target
-        can't look into its files.
+        Args:
+            made_of: `source`, or its repaired model: tensors inside of that have other scales.
         """
-        is_ours = target.info.calibrated_by(made.artifact.recipe) is None
-        if is_ours or not isinstance(target, LayerTarget):
+        precisions = ("int8", "int8-full")
+        if made.artifact.precision not in precisions or not isinstance(target, LayerTarget):
             return ()
         folder = self._stages.folder(made.path.parent.name + "-layers")
 
         def make(folder: Path) -> None:
             samples = self._reference_samples(source, source.onnx)[:LAYER_COUNT]
-            found = _layer_noise(source, target, made, (each.sample for each in samples))
+            found = _layer_noise(made_of, target, made, [each.sample for each in samples])
             (folder / "layers.json").write_bytes(msgspec.json.encode(found))
 
         def read(folder: Path) -> tuple[LayerNoise, ...]:
@@ -95,7 +101,7 @@ class Comparer:
                 "layers",
                 make,
                 read,
-                model=source.sha256,
+                model=made_of.sha256,
                 file=made.artifact.sha256,
                 samples=f"{self._reference_key()}, first {LAYER_COUNT}",
                 versions=(reference_name(), target.tool_versions(made.artifact.recipe)),
@@ -170,20 +176,38 @@ def _ranked(model: Path) -> dict[str, int]:
 
 
 def _layer_noise(
-    source: Source, target: LayerTarget, made: Made, samples: Iterable[Sample]
+    source: Source, target: LayerTarget, made: Made, samples: Sequence[Sample]
 ) -> tuple[LayerNoise, ...]:
     import onnx
 
-    from mobileq.evaluate.layers import layer_noise, tensor_names
+    from mobileq.evaluate.layers import InnerTensor, inner_noise, layer_noise
     from mobileq.graph.outline import with_outputs
+    from mobileq.graph.shapes import inner_tensors
 
-    model = onnx.load(source.onnx)
-    with closing(
-        target.open_layers(made.path, made.artifact.inputs, tensor_names(model))
-    ) as candidate:
-        opened = with_outputs(model, (spec.name for spec in candidate.outputs))
-        with closing(ReferenceRunner(opened, source.spec.inputs, candidate.outputs)) as reference:
-            return layer_noise(model, reference, candidate, samples)
+    model, inputs = onnx.load(source.onnx), source.spec.inputs
+    found: dict[str, InnerTensor] = {}
+    for part in _parts(inner_tensors(model)):
+        with closing(target.open_layers(made.path, made.artifact.inputs, part, model)) as candidate:
+            if candidate.outputs:
+                opened = with_outputs(model, (spec.name for spec in candidate.outputs))
+                with closing(ReferenceRunner(opened, inputs, candidate.outputs)) as reference:
+                    found |= inner_noise(reference, candidate, samples)
+    return layer_noise(model, found)
+
+
+def _parts(tensors: Iterable[TensorSpec]) -> Iterator[list[TensorSpec]]:
+    """In pieces whose values are in memory at a time."""
+    part: list[TensorSpec] = []
+    held = 0
+    for tensor in tensors:
+        count = math.prod(tensor.shape)
+        if part and held + count > _VALUES_AT_A_TIME:
+            yield part
+            part, held = [], 0
+        part.append(tensor)
+        held += count
+    if part:
+        yield part
 
 
 def _reference_model(source: Source, precision: Precision) -> Path:

@@ -239,9 +239,9 @@ class Conversion:
             found = self._comparer.verification(source, target, made)
         with self._failures.at("compare"):
             self._judge.require_right(target, made.artifact, found)
-        layers = self._comparer.layers(source, target, made)
-        if layers:
-            made = made.with_note(told(layers))
+        layers = self._comparer.layers(source, target, made, made_of or source)
+        if layers and target.info.calibrated_by(recipe) is not None:
+            made = made.with_note(told(layers))  # of others the plan says why they are as they are
         for note in made.artifact.notes:
             self._progress.notice(note)
         self._judge.tell(target, recipe, made.path.name, found)

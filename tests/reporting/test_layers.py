@@ -82,8 +82,11 @@ def test_of_a_tools_own_file_the_noise_in_it_is_told() -> None:
         ),
         LayerNoise(name="c", op_type="Relu", sqnr_db=None, added=0.0, low=0.0, high=1.0),
     ]
-    view = _measured("net-int8.mnn", layers)
+    view = _measured("net-int8.mnn", layers, by_tool=True)
     assert [row[0] for row in view.rows] == ["b", "a", "c"]
     assert view.rows[0][2:] == ("12.5", "0.0500", "-4 .. 4", "-1 .. 1")
     assert view.rows[2][2] == "exact"
     assert "b (Add): 12.5 dB" in view.figures[0].svg
+    assert view.sentences[1].startswith("Most noise is added at b (Add")
+    ours = _measured("net-int8.mnn", layers, by_tool=False)
+    assert "clipped on purpose" in ours.sentences[1]

@@ -84,15 +84,19 @@ class MnnTarget:
         )
 
     def open_layers(
-        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        wanted: Iterable[TensorSpec],
+        model: ModelProto,
     ) -> Runner:
         """See `LayerTarget.open_layers`."""
         outline = read_outline(path)
         known = set(outline.tensors)
         outputs = tuple(
-            TensorSpec(name=name, shape=(), dtype="float32", quant=outline.quant(name))
-            for name in names
-            if name in known
+            msgspec.structs.replace(spec, quant=outline.quant(spec.name))
+            for spec in wanted
+            if spec.name in known
         )
         return HostedRunner(
             "mobileq.targets.mnn.interpreter:MnnRunner",

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mobileq.graph.outline import with_outputs
 from mobileq.graph.pair_parameters import DEQUANTIZE, PAIR
 from mobileq.onnx_runtime import Session, SessionError, SessionOptions, open_session
@@ -62,10 +64,18 @@ def _unshared(path: Path) -> ModelProto:
 
 
 def open_inside(path: Path, names: Sequence[str], threads: int = 0) -> Session:
-    """A session that gives tensors from anywhere in the graph. Raises as `open_session`."""
+    """A session that gives tensors from anywhere in the graph. Raises as `open_session`.
+
+    Pairs are computed one by one, as they are written: joined to integer kernels they would lose
+    here what they don't on phones, see `open_as_phones_do`.
+    """
     import onnx
 
-    return open_session(with_outputs(onnx.load(path), names), SessionOptions(threads=threads))
+    opened = with_outputs(onnx.load(path), names)
+    options = SessionOptions(threads=threads, optimization="none")
+    with suppress(SessionError):
+        return open_session(opened, msgspec.structs.replace(options, entries=(_EXACT,)))
+    return open_session(opened, options)
 
 
 def in_operator_format(model: ModelProto, scratch: Path) -> ModelProto:

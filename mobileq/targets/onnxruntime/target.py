@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -29,6 +29,9 @@ from mobileq.targets.onnxruntime.static import (
     require_ranges,
     saturation,
 )
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _PASSES = {
     "fp16": "halve",
@@ -74,18 +77,22 @@ class OrtTarget:
         )
 
     def open_layers(
-        self, path: Path, inputs: tuple[TensorSpec, ...], names: Iterable[str]
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        wanted: Iterable[TensorSpec],
+        model: ModelProto,
     ) -> Runner:
         """See `LayerTarget.open_layers`."""
         import onnx
 
-        model = onnx.load(path)
-        quants = quantization_of(model)
-        known = {name for node in model.graph.node for name in node.output}
+        file = onnx.load(path)
+        quants = quantization_of(file)
+        known = {name for node in file.graph.node for name in node.output}
         outputs = tuple(
-            TensorSpec(name=name, shape=(), dtype="float32", quant=quants.get(name))
-            for name in names
-            if name in known
+            msgspec.structs.replace(spec, quant=quants.get(spec.name))
+            for spec in wanted
+            if spec.name in known
         )
         return HostedRunner(
             "mobileq.targets.onnxruntime.interpreter:OrtRunner",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from mobileq.errors import UnsupportedOperatorError
 from mobileq.targets.tflite.contents import dtype_name, enum_names, op_name
 
 
@@ -48,3 +49,17 @@ def custom_ops(model: Any) -> tuple[str, ...]:
     """Names of the ops that no TFLite runtime has by itself."""
     known = set(enum_names("BuiltinOperator").values())
     return tuple(name for name in op_counts(model) if name not in known)
+
+
+def require_known_ops(model: Any, name: str) -> None:
+    """No custom op, which no interpreter on a phone knows. Raises UnsupportedOperatorError.
+
+    Args:
+        name: The model's.
+    """
+    unknown = custom_ops(model)
+    if unknown:
+        raise UnsupportedOperatorError(
+            f"onnx2tf made the custom op {unknown[0]} of {name}, which no interpreter knows.",
+            "Export the model without it, or cut the graph before it.",
+        )

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 INTERPRETERS = ("ai_edge_litert", "tensorflow")
 
 
-def make_interpreter(path: Path, threads: int, which: str = "auto") -> tuple[Any, str]:
+def make_interpreter(
+    path: Path, threads: int, which: str = "auto", *, inside: bool = False
+) -> tuple[Any, str]:
     """(interpreter, its name and version); `which` is "auto" or one of `INTERPRETERS`.
 
     "auto" takes `ai_edge_litert` where it is installed: it starts in milliseconds.
+
+    Args:
+        inside: Keep all tensors to be looked at, by TFLite's own kernels: XNNPACK has no memory
+            for those between the ops that it joins.
     """
     candidates = INTERPRETERS if which == "auto" else (which,)
     for name in candidates:
@@ -30,21 +36,29 @@ def make_interpreter(path: Path, threads: int, which: str = "auto") -> tuple[Any
             if name == "ai_edge_litert":
                 from importlib.metadata import version
 
-                from ai_edge_litert.interpreter import Interpreter
+                from ai_edge_litert import interpreter as runtime
 
-                return Interpreter(
-                    native_path(path), num_threads=threads
-                ), f"{name} {version(name)}"
-            if name == "tensorflow":
+                made, told = runtime.Interpreter, f"{name} {version(name)}"
+                own = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            elif name == "tensorflow":
                 import tensorflow
 
-                made = tensorflow.lite.Interpreter(native_path(path), num_threads=threads)
-                return made, f"tf.lite.Interpreter {tensorflow.__version__}"
+                made = tensorflow.lite.Interpreter
+                told = f"tf.lite.Interpreter {tensorflow.__version__}"
+                own = tensorflow.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            else:
+                raise UsageError(
+                    f"There is no interpreter {name!r}.", f"Choose of: {', '.join(INTERPRETERS)}."
+                )
         except ImportError:
             continue
-        raise UsageError(
-            f"There is no interpreter {name!r}.", f"Choose of: {', '.join(INTERPRETERS)}."
-        )
+        options: dict[str, Any] = {}
+        if inside:
+            options = {
+                "experimental_op_resolver_type": own,
+                "experimental_preserve_all_tensors": True,
+            }
+        return made(native_path(path), num_threads=threads, **options), told
     raise MissingDependencyError(
         f"No TFLite interpreter is installed ({' or '.join(candidates)}).",
         "Install one: pip install ai-edge-litert==2.1.2, or pip install 'mobileq[tensorflow]'.",
@@ -56,6 +70,9 @@ class TfliteRunner:
 
     Give it a child process (`mobileq.targets.hosted`) for files that nobody has checked: a wrong
     file makes the interpreter read out of bounds or abort.
+
+    Args:
+        inside: `outputs` are tensors from anywhere in the graph.
     """
 
     def __init__(
@@ -65,16 +82,22 @@ class TfliteRunner:
         outputs: tuple[TensorSpec, ...],
         threads: int,
         interpreter: str = "auto",
+        inside: bool = False,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
         try:
-            self._interpreter, self.interpreter = make_interpreter(path, threads, interpreter)
+            self._interpreter, self.interpreter = make_interpreter(
+                path, threads, interpreter, inside=inside
+            )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _does_not_load(path, error) from error
         # By position: the specs were read from the file in its own order.
         self._input_details = self._interpreter.get_input_details()
         self._output_details = self._interpreter.get_output_details()
+        if inside:
+            by_name = {each["name"]: each for each in self._interpreter.get_tensor_details()}
+            self._output_details = [by_name[spec.artifact_name] for spec in outputs]
 
     def run(self, feeds: Tensors) -> dict[str, NDArray[Any]]:
         """{output name: float32 array in the model's axis order}. See `Runner.run`."""

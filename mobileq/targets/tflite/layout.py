@@ -17,6 +17,9 @@ _USUAL: tuple[Order, ...] = (
 """NCHW to NHWC, back, and channels swapped with anchors; NCDHW to NDHWC and back: what converters
 do."""
 
+CHANNELS_LAST = {len(order): order for order in ((0, 2, 1), (0, 2, 3, 1), (0, 2, 3, 4, 1))}
+"""By the number of axes: how those of a convolution's tensors stand in a file."""
+
 
 def fitting_orders(model: tuple[int, ...], file: tuple[int, ...]) -> tuple[Order, ...]:
     """The axis orders with which `model`'s shape becomes `file`'s, the likeliest first.

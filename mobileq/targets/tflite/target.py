@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,6 +32,7 @@ from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.edges import require_io
 from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
+from mobileq.targets.tflite.inner_tensors import inner_tensors
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
@@ -46,6 +47,9 @@ from mobileq.targets.tflite.tensors import (
     restore_layouts,
     restore_shapes,
 )
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _PACKAGES = {
     "direct": ("onnx2tf", "ai-edge-quantizer", "ai-edge-litert"),
@@ -81,16 +85,18 @@ class TfliteTarget:
         threads: int = 0,
     ) -> Runner:
         """A runner in a child process. See `Target.open`."""
-        return HostedRunner(
-            "mobileq.targets.tflite.interpreter:TfliteRunner",
-            path,
-            inputs,
-            outputs,
-            tool="The TFLite interpreter",
-            threads=threads or os.cpu_count() or 1,
-            interpreter=interpreter,
-            disturbed=disturbed,
-        )
+        return _hosted(path, inputs, outputs, threads, interpreter=interpreter, disturbed=disturbed)
+
+    def open_layers(
+        self,
+        path: Path,
+        inputs: tuple[TensorSpec, ...],
+        wanted: Iterable[TensorSpec],
+        model: ModelProto,
+    ) -> Runner:
+        """See `LayerTarget.open_layers`."""
+        outputs = inner_tensors(flatbuffer.read_model(path), wanted, model)
+        return _hosted(path, inputs, outputs, inside=True)
 
     def read(self, path: Path) -> ModelFile:
         """See `Target.read`."""
@@ -169,10 +175,22 @@ class TfliteTarget:
         return notes
 
 
+def _hosted(
+    path: Path,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    threads: int = 0,
+    **options: Any,
+) -> HostedRunner:
+    runner, tool = "mobileq.targets.tflite.interpreter:TfliteRunner", "The TFLite interpreter"
+    threads = threads or os.cpu_count() or 1
+    return HostedRunner(runner, path, inputs, outputs, tool=tool, threads=threads, **options)
+
+
 def _make_base(job: ConversionJob, base: Path) -> None:
     _convert_base(job, "convert_direct", base)
     model = flatbuffer.read_model(base)
-    _require_known_ops(job, model)
+    counting.require_known_ops(model, job.spec.name)
     changed = [
         restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
         connect_fully(model),
@@ -230,17 +248,6 @@ def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
             runner.close()
 
     return edge_orders(float_file, job.spec.inputs, job.spec.outputs, run_both)
-
-
-def _require_known_ops(job: ConversionJob, model: Any) -> None:
-    """No custom op, which no interpreter on a phone knows."""
-    unknown = counting.custom_ops(model)
-    if unknown:
-        raise UnsupportedOperatorError(
-            f"onnx2tf made the custom op {unknown[0]} of {job.spec.name}, which no interpreter "
-            "knows.",
-            "Export the model without it, or cut the graph before it.",
-        )
 
 
 def _convert_base(job: ConversionJob, command: str, output: Path) -> None:

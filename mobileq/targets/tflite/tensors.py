@@ -29,8 +29,8 @@ _SWAPPED: dict[tuple[Layout, Order], Layout] = {
 def file_tensors(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Inputs and outputs as the file declares them, under its own names."""
     graph = model.subgraphs[0]
-    inputs = tuple(_declared(graph.tensors[index]) for index in graph.inputs)
-    outputs = tuple(_declared(graph.tensors[index]) for index in graph.outputs)
+    inputs = tuple(declared(graph.tensors[index]) for index in graph.inputs)
+    outputs = tuple(declared(graph.tensors[index]) for index in graph.outputs)
     return inputs, outputs
 
 
@@ -38,7 +38,7 @@ def quantized_activations(model: Any) -> list[tuple[str, str, QuantParams]]:
     """(name, type, scale) of the activations in integers, in the file's order."""
     tensors = model.subgraphs[0].tensors
     activations = [tensors[index] for index in sorted(contents.activation_indices(model))]
-    described = [_declared(tensor) for tensor in activations]
+    described = [declared(tensor) for tensor in activations]
     return [(each.name, each.dtype, each.quant) for each in described if each.quant]
 
 
@@ -50,7 +50,8 @@ def code_limits(dtype: str) -> tuple[int, int]:
     return int(limits.min), int(limits.max)
 
 
-def _declared(tensor: Any) -> TensorSpec:
+def declared(tensor: Any) -> TensorSpec:
+    """A tensor as the file has it, under its own name."""
     name, dtype = contents.tensor_name(tensor), contents.dtype_name(tensor)
     shape = tuple(int(size) for size in tensor.shape) if tensor.shape is not None else ()
     return TensorSpec(

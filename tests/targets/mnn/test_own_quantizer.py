@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from mobileq.errors import UsageError
-from mobileq.spec import PreprocessSpec, QuantRecipe
+from mobileq.spec import PreprocessSpec, QuantRecipe, TensorSpec
 from mobileq.targets.mnn.contents import int8_convolutions
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.own_quantizer import with_read_input
@@ -156,7 +156,8 @@ def test_what_poolings_take_is_described_as_float(tiny, tmp_path, method):
         found = runner.run({"x": model.samples[0]})["y"]
     finally:
         runner.close()
-    inside = MnnTarget().open_layers(job.output, done.inputs, ("c", "m", "q", "j", "y"))
+    specs = [TensorSpec(name=name, shape=(), dtype="float32") for name in ("c", "m", "q", "j", "y")]
+    inside = MnnTarget().open_layers(job.output, done.inputs, specs, onnx.load(job.model))
     try:
         values = inside.run({"x": model.samples[0]})
     finally:

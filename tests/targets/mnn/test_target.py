@@ -23,7 +23,7 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.graph.outline import with_outputs
-from mobileq.spec import QuantRecipe
+from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.mnn import target as mnn_target
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
@@ -168,7 +168,9 @@ def test_int8_without_pictures_is_refused(tiny, tmp_path):
 def test_tensors_inside_of_a_file_are_those_of_the_model(convert, precision):
     file = convert("pooled", precision)
     names = ("c", "s", "m", "p", "q", "j", "y", "no such tensor")
-    inside = MnnTarget().open_layers(file.path, file.converted.inputs, names)
+    specs = [TensorSpec(name=name, shape=(), dtype="float32") for name in names]
+    model = onnx.load(file.model.path)
+    inside = MnnTarget().open_layers(file.path, file.converted.inputs, specs, model)
     try:
         found = inside.run(file.model.feeds)
     finally:
@@ -176,7 +178,7 @@ def test_tensors_inside_of_a_file_are_those_of_the_model(convert, precision):
     assert {"c", "m", "p", "q", "j", "y"} <= set(found) <= set(names)
     quantized = {spec.name for spec in inside.outputs if spec.quant}
     assert quantized == ({"c", "j"} if precision == "int8" else set())
-    opened = with_outputs(onnx.load(file.model.path), found)
+    opened = with_outputs(model, found)
     wanted = ReferenceRunner(opened, (), inside.outputs).run(file.model.feeds)
     for name, value in found.items():
         assert value.shape == wanted[name].shape

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from mobileq.errors import UsageError, VerificationError
 from mobileq.graph.outline import op_counts
-from mobileq.spec import QuantRecipe
+from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.onnxruntime import static
 from mobileq.targets.onnxruntime.reading import read_file
 
@@ -149,8 +149,9 @@ def test_onnx_runtime_quantizes_itself_where_that_is_asked_for(tiny, target, tmp
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 20
     assert read_file(file.path).spec == file.model.spec
     assert file.converted.ops["Conv uint8"] == 2
-    names = ("c", "m", "none")
-    with closing(target.open_layers(file.path, file.converted.inputs, names)) as inside:
+    wanted = [TensorSpec(name=name, shape=(), dtype="float32") for name in ("c", "m", "none")]
+    model = onnx.load(file.model.path)
+    with closing(target.open_layers(file.path, file.converted.inputs, wanted, model)) as inside:
         found = inside.run(file.model.feeds)
     assert set(found) == {"c", "m"}
     ranges = {each.name: (each.min, each.max) for each in read_file(file.path).quantized}
