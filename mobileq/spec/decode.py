@@ -31,7 +31,7 @@ OutputRole = Literal[
     "box_distribution",  # [anchors, 4 * bins]: logits of the distances left, top, right, bottom
     "box_regression",  # raw box branch of heads without a distribution
     "objectness_logits",
-    "boxes",  # [1, N, 4] of an in-graph post-processing
+    "boxes",  # [1, N, 4] of an in-graph post-processing, or of queries
     "classes",  # [1, N]
     "scores",  # [1, N]
     "count",  # [1]
@@ -137,7 +137,7 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         if self.kind == "ssd" and per_stride:
             yield "head", "an ssd head has no raw outputs; use decoded"
             return
-        if per_stride and not self.strides:
+        if per_stride and not self.strides and not self._has_queries:
             yield "strides", f"a {self.head} {self.kind} head needs them"
         if self.kind == "yolov5" and self.head == "raw":
             if len(self.anchors) != len(self.strides):
@@ -150,6 +150,12 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         missing = [role for role in self._needed_roles if role not in there]
         if missing:
             yield "outputs", f"decoding {self.kind} needs one with the role {missing[0]}"
+
+    @property
+    def _has_queries(self) -> bool:
+        """Whether boxes and class logits come without cells: a raw RT-DETR."""
+        there = {output.role for output in self.outputs}
+        return self.kind == "end2end" and there == {"boxes", "class_logits"}
 
     def _needs_bins(self, output: HeadOutput) -> bool:
         joint = self.kind in ("nanodet", "picodet") and output.role == "predictions"

@@ -49,6 +49,7 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "picodet-raw", joint_nanodet(numbers, "picodet", (*STRIDES, 64))
     yield "end2end", decoded("end2end", end2end_rows(numbers), box_format="xyxy")
     yield "end2end-raw", distances("end2end", numbers, 16, "class_logits")
+    yield "end2end-queries", queries(numbers)
     yield "ssd", ssd(numbers)
 
 
@@ -56,6 +57,20 @@ def decoded(kind, rows: np.ndarray, **fields) -> Head:
     outputs = (HeadOutput(name="output 0", role="predictions"),)
     spec = DecodeSpec(kind=kind, class_count=CLASSES, outputs=outputs, **fields)
     return Head(spec, {"output 0": rows.astype(np.float32)})
+
+
+def queries(numbers) -> Head:
+    """As a raw RT-DETR gives them."""
+    outputs = (
+        HeadOutput(name="boxes", role="boxes"),
+        HeadOutput(name="logits", role="class_logits"),
+    )
+    spec = DecodeSpec(
+        kind="end2end", class_count=CLASSES, outputs=outputs, head="raw", box_unit="normalized"
+    )
+    boxes = cxcywh(numbers, 60) / (WIDTH, HEIGHT, WIDTH, HEIGHT)
+    found = {"boxes": boxes.astype(np.float32), "logits": logits(numbers, 1, 60, CLASSES)}
+    return Head(spec, found)
 
 
 def scores(numbers, *shape: int) -> np.ndarray:

@@ -15,9 +15,10 @@ from mobileq.errors import InputError, UsageError
 from mobileq.graph.frontier import behind_quantizers, cut_at, frontier
 from mobileq.graph.index import GraphIndex
 from mobileq.graph.outline import dims, dtype_name
-from mobileq.spec import ModelSpec, TensorSpec
+from mobileq.spec import Layout, ModelSpec, TensorSpec
 from mobileq.spec.decode import DecodeKind, DecodeSpec, OutputRole
 from mobileq.tasks.detect.head_roles import HeadTensor, NoRawHead, find_roles
+from mobileq.tasks.detect.query_head import query_heads
 from mobileq.tasks.detect.same_detections import same_detections
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
         raise NoRawHead("how its outputs become detections is not known")
     if decode.kind not in _STRIDE_ROLES:
         raise NoRawHead(f"an {decode.kind} head has its post-processing in the graph")
+    if decode.kind == "end2end" and not decode.strides:
+        return _cut_queries(model, spec, decode)
     names = frontier(model, [output.name for output in decode.outputs])
     if not names:
         raise NoRawHead("there are none")
@@ -93,13 +96,30 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     return raw_model, raw_spec
 
 
-def _outputs(raw_model: ModelProto) -> tuple[TensorSpec, ...]:
+def _cut_queries(
+    model: ModelProto, spec: ModelSpec, decode: DecodeSpec
+) -> tuple[ModelProto, ModelSpec]:
+    reason: str | None = None
+    for outputs in query_heads(model, decode):
+        raw_model = cut_at(model, [output.name for output in outputs])
+        raw_spec = msgspec.structs.replace(
+            spec,
+            decode=msgspec.structs.replace(decode, head="raw", outputs=outputs),
+            outputs=_outputs(raw_model, None),
+        )
+        reason = same_detections(model, raw_model, spec, raw_spec, _SEED)
+        if reason is None:
+            return raw_model, raw_spec
+    raise NoRawHead(f"decoded outside the graph, {reason}")
+
+
+def _outputs(raw_model: ModelProto, layout: Layout | None = "NCHW") -> tuple[TensorSpec, ...]:
     return tuple(
         TensorSpec(
             name=value.name,
             shape=dims(value) or (),
             dtype=dtype_name(value.type.tensor_type.elem_type),
-            layout="NCHW",
+            layout=layout,
         )
         for value in raw_model.graph.output
     )

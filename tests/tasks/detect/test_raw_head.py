@@ -99,6 +99,31 @@ def test_raw_head_gives_the_candidates_of_the_decoded_one(case: str, tmp_path: P
     assert_same_candidates(given, model, spec)
 
 
+@pytest.mark.parametrize("classes", [4, 9])
+def test_queries_give_boxes_and_class_logits(classes: int, tmp_path: Path):
+    given = prepared(heads.queries(classes), tmp_path, "rtdetr")
+    model, spec = raw_head(given.model, given.spec)
+    assert roles(spec) == [("boxes", "boxes", None), ("logits", "class_logits", None)]
+    assert [output.shape for output in spec.outputs] == [(1, 30, 4), (1, 30, classes)]
+    assert [output.layout for output in spec.outputs] == [None, None]
+    assert (decode_of(spec).box_format, decode_of(spec).box_unit) == ("cxcywh", "normalized")
+    picture = np.random.default_rng(11).integers(0, 256, (120, 200, 3), np.uint8)
+    expected, actual = (
+        candidates(given.model, given.spec, picture),
+        candidates(model, spec, picture),
+    )
+    count = len(expected)  # the graph keeps as many pairs as there are queries
+    assert count == 30
+    np.testing.assert_allclose(actual.xyxy[:count], expected.xyxy, rtol=1e-6, atol=0.01)
+    np.testing.assert_allclose(actual.score[:count], expected.score, rtol=0, atol=1e-5)
+    assert np.array_equal(actual.class_id[:count], expected.class_id)
+
+
+def test_a_head_of_cells_is_no_head_of_queries(tmp_path: Path):
+    given = prepared(heads.end2end(9), tmp_path, "rtdetr")
+    assert "sigmoids, not two, give its boxes and its scores" in refusal(given)
+
+
 @pytest.mark.parametrize(
     ("case", "kind", "reg_max"),
     [

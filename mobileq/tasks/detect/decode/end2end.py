@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobileq.spec.decode import DecodeSpec
+from mobileq.errors import InputError
+from mobileq.spec.decode import DecodeSpec, OutputRole
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,
     output_array,
+    sigmoid,
     single_output,
     to_pixels,
     to_xyxy,
 )
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.decode.distances import decode_branches, read_branches
+from mobileq.vision.arrays import FloatArray
 
 MAX_DETECTIONS = 300
 """What the exported graphs keep of one picture."""
@@ -31,7 +34,8 @@ def decode_end2end(
 
     decoded: role "predictions", [1, N, 6]: box, score, class.
     raw: per stride "box_distribution" [1, 4 * reg_max, h, w] or "box_regression" [1, 4, h, w],
-    and "class_logits" [1, C, h, w]. The best 300 pairs of anchor and class are kept.
+    and "class_logits" [1, C, h, w]; or "boxes" [1, N, 4] and "class_logits" [1, N, C] of queries.
+    The best 300 pairs of anchor and class are kept.
     """
     if spec.head == "raw":
         return _decode_raw(spec, outputs, width, height, score_threshold)
@@ -50,11 +54,32 @@ def decode_end2end(
 def _decode_raw(
     spec: DecodeSpec, outputs: Outputs, width: int, height: int, score_threshold: float
 ) -> Candidates:
-    branches = read_branches(spec, outputs)
-    boxes, scores, _ = decode_branches(spec, branches, width, height, score_threshold)
+    if spec.strides:
+        branches = read_branches(spec, outputs)
+        boxes, scores, _ = decode_branches(spec, branches, width, height, score_threshold)
+    else:
+        boxes, scores = _query_rows(spec, outputs, width, height)
     anchor, class_id = np.nonzero(scores >= np.float32(score_threshold))
     score = scores[anchor, class_id]
     # Stable: equal scores stay in the order of anchors, then classes. The graph's two steps
     # (best 300 anchors, then best 300 pairs among them) choose the same pairs.
     best = np.argsort(-score, kind="stable")[:MAX_DETECTIONS]
     return Candidates(xyxy=boxes[anchor[best]], score=score[best], class_id=class_id[best])
+
+
+def _query_rows(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int
+) -> tuple[FloatArray, FloatArray]:
+    """Boxes [N, 4] in pixels, and scores [N, C]."""
+    roles: tuple[OutputRole, ...] = ("boxes", "class_logits")
+    names = {role: single_output(spec, role).name for role in roles}
+    boxes = as_rows(names["boxes"], output_array(outputs, names["boxes"]), 4)
+    logits = as_rows(
+        names["class_logits"], output_array(outputs, names["class_logits"]), spec.class_count
+    )
+    if len(boxes) != len(logits):
+        raise InputError(
+            f"The head gives {len(boxes)} boxes and scores of {len(logits)}.",
+            "Check which output has which role in the decode specification.",
+        )
+    return to_pixels(to_xyxy(boxes, spec.box_format), spec, width, height), sigmoid(logits)

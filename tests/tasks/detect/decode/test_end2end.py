@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.spec.decode import DecodeSpec
+from mobileq.errors import InputError
+from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.decode import decode
 from mobileq.tasks.detect.decode.end2end import MAX_DETECTIONS
 from mobileq.tasks.detect.nms import Thresholds, select
@@ -108,3 +109,36 @@ def test_overlapping_boxes_are_all_kept():
     output = np.array([[[1, 2, 30, 40, 0.9, 6], [1, 2, 30, 40, 0.8, 6]]], np.float32)
     found = decode(DECODED, {"out": output}, WIDTH, HEIGHT)
     assert len(select(found, Thresholds.evaluation())) == 2
+
+
+QUERIES = DecodeSpec(
+    kind="end2end",
+    class_count=CLASSES,
+    outputs=(
+        HeadOutput(name="boxes", role="boxes"), HeadOutput(name="logits", role="class_logits"),
+    ),
+    head="raw",
+    box_unit="normalized",
+)  # fmt: skip
+
+
+def test_queries_are_boxes_and_logits():
+    boxes = np.array([[[0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.1, 0.2]]], np.float32)
+    scores = np.full((1, 2, CLASSES), -9, np.float32)
+    scores[0, 1, 3], scores[0, 0, 2], scores[0, 1, 5] = 2, 1, 0
+    found = decode(QUERIES, {"boxes": boxes, "logits": scores}, 100, 200, 0.3)
+    assert not found.needs_nms
+    assert found.class_id.tolist() == [3, 2, 5]
+    assert found.score.tolist() == pytest.approx([0.880797, 0.731059, 0.5])
+    assert found.xyxy.tolist() == pytest.approx(
+        np.array([[20, 80, 30, 120], [25, 50, 75, 150], [20, 80, 30, 120]])
+    )
+
+
+def test_queries_of_two_counts_are_an_error():
+    outputs = {
+        "boxes": np.zeros((1, 3, 4), np.float32),
+        "logits": np.zeros((1, 2, CLASSES), np.float32),
+    }
+    with pytest.raises(InputError, match="gives 3 boxes and scores of 2"):
+        decode(QUERIES, outputs, 100, 200, 0.3)

@@ -40,15 +40,18 @@ public final class Heads {
             case PICODET:
                 return new DistanceHead(tensors, nanodet(tensors, isRaw), 0.5f);
             case END2END:
-                return isRaw
-                        ? new BestPairs(
-                                new DistanceHead(
-                                        tensors, DistanceBranch.perStride(tensors), 0.5f))
-                        : new End2End(tensors);
+                return isRaw ? new BestPairs(rawEnd2End(tensors)) : new End2End(tensors);
             case SSD:
                 return new Ssd(tensors);
         }
         throw new BundleException("The head " + spec.kind() + " is not known.");
+    }
+
+    private static Head rawEnd2End(HeadTensors tensors) throws BundleException {
+        if (tensors.spec.strides().length == 0) {
+            return new Queries(tensors);
+        }
+        return new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f);
     }
 
     private static DistanceBranch[] nanodet(HeadTensors tensors, boolean isRaw)
