@@ -6,11 +6,50 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from mobileq.interruption import interrupt
 
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
 _PENDING_PER_THREAD = 3
 """Items that wait, are worked on or are done, so that no thread idles while the caller does."""
+
+_OPENBLAS = (("scipy_openblas_", "64_"), ("openblas_", "64_"), ("openblas_", ""))
+"""What stands around the names of its functions, in numpy's wheels (2.2) and elsewhere."""
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Matrix products of numpy's OpenBLAS by the thread that asks for them; of the whole process.
+
+    Its threads wait for each other in loops. With two on a busy machine of two cores, rounding the
+    weights of a convolution took five times the processor time, and five times as long.
+    """
+    found = _openblas()
+    if found is None:  # another library, which nobody has measured
+        yield
+        return
+    library, before, after = found
+    threads = library[f"{before}get_num_threads{after}"]()
+    library[f"{before}set_num_threads{after}"](1)
+    try:
+        yield
+    finally:
+        library[f"{before}set_num_threads{after}"](threads)
+
+
+def _openblas() -> tuple[CDLL, str, str] | None:
+    import ctypes
+    from importlib import import_module
+
+    path = import_module("numpy.linalg._umath_linalg").__file__
+    library = ctypes.CDLL(path)  # looked up in what it is linked to as well
+    for before, after in _OPENBLAS:
+        if hasattr(library, f"{before}set_num_threads{after}"):
+            return library, before, after
+    return None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.errors import UsageError
+from mobileq.parallel import one_blas_thread
 from mobileq.progress import Progress
 from mobileq.quantize.repairs.bias_correction import correct_bias, correct_weight_shift
 from mobileq.quantize.repairs.input_scaling import scale_inputs
@@ -74,5 +75,7 @@ def repair(
     for name, revise in _LAYER_REPAIRS.items():
         if name in names:
             stage = name.replace("-", " ").capitalize()
-            model = revise_layers(model, samples(), ranges, keep_float, revise, progress, stage)
+            # Many small products, between which the layers themselves are run by two threads.
+            with one_blas_thread():
+                model = revise_layers(model, samples(), ranges, keep_float, revise, progress, stage)
     return model, ranges
