@@ -76,19 +76,18 @@ class FloatSearch:
     """Looks for the first of some levels, each with more float ops, that will do.
 
     Args:
-        measure: Makes and runs the file of a level; called once for each.
+        measure: Makes and runs the file of a level, and keeps what it gave: it is asked again.
         count: Of levels, at least 1.
     """
 
     def __init__(self, measure: Callable[[int], Tried], count: int) -> None:
-        self._measure, self._known = measure, dict[int, Tried]()
+        self._measure, self._asked = measure, set[int]()
         self._last = count - 1
 
     def tried(self, level: int) -> Tried:
         """A level's file."""
-        if level not in self._known:
-            self._known[level] = self._measure(level)
-        return self._known[level]
+        self._asked.add(level)
+        return self._measure(level)
 
     def within(self, budget: float) -> int | None:
         """The first level whose loss is within the budget; None where none is.
@@ -122,7 +121,7 @@ class FloatSearch:
 
     def least_lost(self) -> int:
         """Of the levels tried, the one that lost least; the first of equals."""
-        return min(sorted(self._known), key=lambda level: self._known[level].cost.value)
+        return min(sorted(self._asked), key=lambda level: self._measure(level).cost.value)
 
     def _holds(self, level: int, budget: float) -> bool:
         lost = self.tried(level).trial.lost
