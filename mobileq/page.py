@@ -146,8 +146,11 @@ def megabytes(size_bytes: int) -> str:
 
 
 def number(value: float | int | str | None, form: str, without: str = "-") -> str:
-    """A figure in the given format, or what stands for one that there is not."""
-    return without if value is None else format(value, form)
+    """A figure in the given format, or what stands for one that there is not. What rounds to 0 has
+    no sign."""
+    if value is None:
+        return without
+    return format(value, f"z{form}" if isinstance(value, float) else form)
 
 
 def span(low: float, high: float) -> str:

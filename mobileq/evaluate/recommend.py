@@ -66,7 +66,7 @@ _KINDS = (
         "max_loss",
         "lost",
         lambda file: file.lost,
-        lambda value: f"{value:.4f}",
+        lambda value: f"{value:z.4f}",
         "loses {}",
         "What the files lose is not known: none of the model's answers could be compared.",
         _VALIDATE,

@@ -47,7 +47,7 @@ class Lost(Spec, frozen=True, kw_only=True):
         return self.error is not None and abs(self.value) > SURE * self.error
 
     def __str__(self) -> str:
-        return f"{self.value:.4f}" + ("" if self.error is None else f" ±{self.error:.4f}")
+        return f"{self.value:z.4f}" + ("" if self.error is None else f" ±{self.error:.4f}")
 
 
 class ArtifactScores(Spec, frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ def _measured(title: str, layers: Sequence[LayerNoise], *, by_tool: bool) -> Lay
         rows=tuple(
             (
                 *(each.name, each.op_type, number(each.sqnr_db, ".1f", "exact")),
-                *(f"{each.added:.4f}", span(each.low, each.high), _held(each)),
+                *(f"{each.added:z.4f}", span(each.low, each.high), _held(each)),
             )
             for each in sorted(layers, key=lambda layer: -layer.added)
         ),

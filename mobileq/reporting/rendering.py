@@ -74,6 +74,7 @@ def render_page(subjects: Sequence[Subject], pictures: Sequence[ShownPicture], v
         autoescape=True,
     )
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+    environment.filters["code"] = _with_code
     script, style = (_asset(name) for name in ("report.js", "report.css"))
     bundles = [_view(subject) for subject in subjects]
     names = ", ".join(subject.title for subject in subjects)
@@ -88,6 +89,16 @@ def render_page(subjects: Sequence[Subject], pictures: Sequence[ShownPicture], v
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         plural=plural,
+    )
+
+
+def _with_code(text: str) -> Markup:
+    """A sentence, its `words in backticks` as code."""
+    from markupsafe import Markup, escape
+
+    parts = enumerate(text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(p) if at % 2 else escape(p) for at, p in parts
     )
 
 

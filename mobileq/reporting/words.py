@@ -72,7 +72,7 @@ def _plan(subject: Subject, artifact: Artifact, plan: QuantPlan | None) -> Itera
         measure = subject.measure
         lost = ""
         if plan.decided_lost is not None and measure is not None:
-            lost = f", where the one that was taken lost {plan.decided_lost:.4f} of {measure.name}"
+            lost = f", where the one that was taken lost {plan.decided_lost:z.4f} of {measure.name}"
         tried = plural(len(plan.trials), "file")
         yield f"{tried} were made and tried on {plan.decided_on}{lost}."
     yield from artifact.notes

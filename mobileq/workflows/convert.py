@@ -94,7 +94,7 @@ def convert(
 def _require_budget(budgets: Mapping[str, BudgetReport], measure: Measure | None) -> None:
     for name, found in budgets.items():
         if measure is not None and not found.met:
-            lost = "an unknown part" if found.decided_lost is None else f"{found.decided_lost:.4f}"
+            lost = "an unknown part" if found.decided_lost is None else f"{found.decided_lost:z.4f}"
             raise BudgetMissedError(
                 f"{name} loses {lost} of {measure.name} at best ({found.decided_on}), more than "
                 f"the budget of {found.budget:g}; the bundle holds the best that was found.",

@@ -88,7 +88,9 @@ def test_it_says_which_file_to_ship_and_shows_all_files(
     assert f"Ship {said['file']}: {said['why']}" in result.out.replace("\n", " ")
     assert f"Written: {target}" in result.out.replace("\n", "")
     page = _written(target)
-    assert f"Ship {said['file']} : {said['why']}" in page.text
+    why = said["why"].replace("`", " ")  # which stand there as code
+    assert " ".join(f"Ship {said['file']} : {why}".split()) in " ".join(page.text.split())
+    assert page.tags.count("code") > 0
     manifest = read_bundle(bundle).manifest
     for artifact in manifest.artifacts:
         assert artifact.path.rpartition("/")[2] in page.text
