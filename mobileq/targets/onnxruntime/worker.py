@@ -41,6 +41,7 @@ class OrtWorker:
         Gives the reason why it is not all integer, where that is asked for.
         """
         from mobileq.targets.onnxruntime.float_weights import store_small
+        from mobileq.targets.onnxruntime.kept_floats import keep_floats
         from mobileq.targets.onnxruntime.kernels import float_reason, in_operator_format
         from mobileq.targets.qdq.options import QdqOptions
         from mobileq.targets.qdq.writing import quantized_model
@@ -54,6 +55,7 @@ class OrtWorker:
             None if given is None else msgspec.convert(given, GivenQuantization),
             whole=fields["whole"],
         )
+        keep_floats(model)
         reason = None
         if fields["whole"] or fields["operators"]:
             operators = in_operator_format(model, Path(fields["output"]).parent)
