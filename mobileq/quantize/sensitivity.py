@@ -17,7 +17,7 @@ from mobileq.progress import Progress, tracked
 from mobileq.quantize.explain import channel_spread, reason, weight_error
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.partial_runs import Prefixes, suffixes, types_of
-from mobileq.quantize.simulate import Simulator, inside
+from mobileq.quantize.simulate import NO_SHIFTS, Shifts, Simulator, inside
 from mobileq.spec import ModelSpec, Spec, TensorRange
 from mobileq.tasks.base import COUNT, Answer, Compared, Outputs, Reference, task_of
 from mobileq.tasks.noise import NoiseReference
@@ -125,6 +125,7 @@ def part_errors(
     samples: Sequence[Feeds],
     spec: ModelSpec,
     progress: Progress,
+    shifts: Shifts = NO_SHIFTS,
 ) -> dict[str, float]:
     """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
 
@@ -141,7 +142,7 @@ def part_errors(
         known = {group.name for group in groups}
         groups = [group for group in find_groups(model) if group.name in known]
         reference = NoiseReference
-    alone = _Alone(model, groups, ranges, samples, reference)
+    alone = _Alone(model, groups, ranges, samples, reference, shifts)
     done = alone.judged(
         lambda names: tuple((name,) for name in names), lambda wanted, found: wanted.error(found)
     )
@@ -161,8 +162,9 @@ class _Alone:
         ranges: Mapping[str, TensorRange],
         samples: Sequence[Feeds],
         reference: Callable[[Outputs], Reference],
+        shifts: Shifts = NO_SHIFTS,
     ) -> None:
-        self._ranges = ranges
+        self._ranges, self._shifts = ranges, shifts
         self._suffixes = suffixes(model, groups, SUFFIX_COUNT)
         self._types = types_of(model)
         self._inputs = {value.name for value in model.graph.input}
@@ -205,7 +207,8 @@ class _Alone:
         entered: set[str] = set()
         for at, part in enumerate(self._suffixes):
             # One thread each: groups are worked on side by side.
-            simulator = Simulator(part.model(self._types), part.groups, self._ranges, threads=1)
+            made = part.model(self._types)
+            simulator = Simulator(made, part.groups, self._ranges, 1, self._shifts)
             for group in simulator.groups:
                 # What the model takes is rounded with the first that takes it.
                 entries = self._inputs.intersection(simulator.touched[group.name]) - entered

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.onnx_runtime import Held, SessionOptions, open_session
 from mobileq.quantize.groups import OpGroup, touched_tensors
+from mobileq.quantize.repairs.weight_shift import without_shift
 from mobileq.spec import TensorRange
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _OURS = "mobileq/"
 _FLOAT = "/float"
 _ROUNDED = "/int8"
 """Ends the names of rounded weights."""
+Shifts = Mapping[str, "npt.NDArray[np.float64]"]
+NO_SHIFTS: Shifts = {}
 
 
 class Simulator:
@@ -45,6 +48,8 @@ class Simulator:
         groups: From `find_groups`.
         ranges: Of every tensor that a group takes or gives.
         threads: Of ONNX Runtime; 0 for all.
+        shifts: What is taken out of biases where weights are rounded, by what their layers give;
+            see `repairs.weight_shift`.
     """
 
     def __init__(
@@ -53,8 +58,8 @@ class Simulator:
         groups: Iterable[OpGroup],
         ranges: Mapping[str, TensorRange],
         threads: int = 0,
+        shifts: Shifts = NO_SHIFTS,
     ) -> None:
-
         self.groups = tuple(
             group
             for group in groups
@@ -62,7 +67,7 @@ class Simulator:
         )
         self.touched = touched_tensors(model, self.groups)
         self._outputs = [output.name for output in model.graph.output]
-        made, self.switches = switchable(model, self.groups, self.touched, ranges)
+        made, self.switches = switchable(model, self.groups, self.touched, ranges, shifts)
         self._session = open_session(made, SessionOptions(threads=threads, keep_pairs=True))
 
     def parts(self, groups: Collection[str]) -> set[str]:
@@ -90,6 +95,7 @@ def switchable(
     groups: tuple[OpGroup, ...],
     touched: Mapping[str, tuple[str, ...]],
     ranges: Mapping[str, TensorRange],
+    shifts: Shifts = NO_SHIFTS,
 ) -> tuple[ModelProto, tuple[str, ...]]:
     """The model with its switches, and what there is a switch for."""
     from onnx import ModelProto, TensorProto, helper
@@ -121,7 +127,7 @@ def switchable(
             continue  # a SiLU's sigmoid goes with its multiplication, which comes later
         if group is not None and (group.weights or len(group.nodes) > 1):
             members = [_renamed(model.graph.node[index], renamed, given) for index in group.nodes]
-            nodes.append(_inside(model.graph, group, members, pairs))
+            nodes.append(_inside(model.graph, group, members, pairs, shifts))
             switches.append(inside(group.name))
         else:
             nodes.append(_renamed(original, renamed, given))
@@ -138,23 +144,26 @@ def switchable(
 
 
 def _inside(
-    graph: GraphProto, group: OpGroup, members: list[NodeProto], pairs: _Rounding
+    graph: GraphProto, group: OpGroup, members: list[NodeProto], pairs: _Rounding, shifts: Shifts
 ) -> NodeProto:
     """The group with its weights, and what is between its nodes, as they are or rounded."""
     integer: list[NodeProto] = []
     inner: dict[str, str] = {}
-    weights = []
-    for member in members:
+    constants = []
+    for at, member in zip(group.nodes, members, strict=True):
         between = {name: f"{name}/raw" for name in member.output if name in group.tensors[:-1]}
         renamed = dict(inner)
         if group.weights is not None and group.weights in member.input:
-            weights.append(_unwritten(graph, group.weights))
-            renamed[group.weights] = weights[-1].name
+            constants.append(_unwritten(graph, group.weights))
+            renamed[group.weights] = constants[-1].name
         integer.append(_renamed(member, renamed, between))
+        shift = shifts.get(graph.node[at].output[0])
+        if shift is not None:
+            constants.append(without_shift(graph, integer[-1], shift))
         for name, raw in between.items():
             inner[name] = f"{name}/int8"
             integer += pairs.nodes(raw, inner[name], name)
-    return _switch(inside(group.name), list(members[-1].output), integer, members, weights)
+    return _switch(inside(group.name), list(members[-1].output), integer, members, constants)
 
 
 def _switch(
@@ -252,6 +261,8 @@ def _write(made: GraphProto, graph: GraphProto) -> None:
         for branch in (each.g for each in switch.attribute if switch.name.startswith(_OURS)):
             takers = {name: node for node in branch.node for name in node.input}
             for tensor in branch.initializer:
+                if not tensor.name.endswith(_ROUNDED):
+                    continue
                 weights = _constant(graph, tensor.name.removesuffix(_ROUNDED))
                 tensor.raw_data = _rounded_weights(weights, takers[tensor.name])
 

@@ -18,6 +18,7 @@ from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
+from mobileq.quantize.repairs.weight_shift import weight_shifts
 from mobileq.quantize.sensitivity import part_errors
 from mobileq.spec import ModelSpec, TensorRanges
 
@@ -83,7 +84,7 @@ class Variants:
         self.given = Variant(onnx, (), file_digest(onnx))
         self._statistics: dict[str, Statistics] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
-        self._errors: dict[tuple[str, Ranging], dict[str, float]] = {}
+        self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
     @cached_property
     def scaled(self) -> Variant:
@@ -130,17 +131,21 @@ class Variants:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
         return self._measured(self._before_fitting(variant), ranging)
 
-    def errors(self, variant: Variant, ranging: Ranging, feeds: list[Feeds]) -> dict[str, float]:
-        """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`."""
-        key = variant.sha256, ranging
+    def errors(
+        self, variant: Variant, ranging: Ranging, feeds: list[Feeds], shifted: bool = False
+    ) -> dict[str, float]:
+        """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`.
+
+        Args:
+            shifted: With what rounded weights add to means taken out again.
+        """
+        key = variant.sha256, ranging, shifted
         if key not in self._errors:
+            model, ranges = variant.model, self._measured(variant, ranging)
+            few = self._few_feeds(_REPAIR_SAMPLES)
+            shifts = weight_shifts(model, few, ranges, (), self._progress) if shifted else {}
             self._errors[key] = part_errors(
-                variant.model,
-                variant.groups,
-                self._measured(variant, ranging),
-                feeds,
-                self._spec,
-                self._progress,
+                model, variant.groups, ranges, feeds, self._spec, self._progress, shifts
             )
         return self._errors[key]
 

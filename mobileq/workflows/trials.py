@@ -65,6 +65,11 @@ class FileTrials:
         self.float_kinds: Collection[str] = target.info.float_kinds
         self.remedy = sentence(remedy(target.info, recipe))
 
+    @property
+    def by_error(self) -> bool:
+        """Whether the pictures hold too few answers for the task's measure to choose by."""
+        return self._decision().is_little
+
     def convert_float(self, variant: Variant) -> None:
         """The float file that the integer ones build on. Raises as `Target.convert`."""
         recipe = msgspec.structs.replace(self._recipe, precision="fp32", io="float32")

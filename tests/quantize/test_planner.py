@@ -42,7 +42,9 @@ class Trials:
         lost: Callable[[QuantPlan], float] | None = None,
         is_convertible: bool = True,
         problem: str | None = None,
+        by_error: bool = False,
     ) -> None:
+        self.by_error = by_error
         self._error, self._lost, self._is_convertible = error, lost, is_convertible
         self._problem = problem
         self.fixed_ranges: FixedRanges = dict(FIXED)
@@ -226,6 +228,20 @@ def test_whole_integer_files_keep_no_op_and_weights_are_fitted_where_that_helps(
     assert ("weight-rounding" in plan.repairs) is expected
     assert variant.repairs == plan.repairs
     assert variant.onnx.is_file()
+
+
+@pytest.mark.parametrize(("shifted", "expected"), [(0.1, True), (0.3, False)])
+def test_shifts_are_taken_out_where_the_error_chooses_and_that_helps(
+    variants: Variants, shifted: float, expected: bool
+) -> None:
+    def error(plan: QuantPlan) -> float:
+        return shifted if "weight-shift" in plan.repairs else 0.2
+
+    plan, variant = _plan(variants, Trials(error, by_error=True), "int8")
+    assert ("weight-shift" in plan.repairs) is expected
+    assert variant.repairs == plan.repairs
+    counted, _ = _plan(variants, Trials(error), "int8")
+    assert "weight-shift" not in counted.repairs
 
 
 def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Variants) -> None:

@@ -71,7 +71,7 @@ def test_a_classifier_is_converted_and_validated_by_its_best_classes(
     # A dozen classes that are right or not tell nothing: files were chosen by the error.
     trials = report["plans"]["tflite-int8"]["trials"]
     assert all(trial["few_objects"] for trial in trials)
-    assert trials[-1]["repairs"][-1] == "weight-rounding"
+    assert trials[-1]["repairs"][-1] == "weight-shift"
     golden = json.loads((bundle / "golden" / "golden.json").read_text())
     (best,) = golden["classes"]
     assert best[0]["class_id"] == 2  # pictures/blue comes first

@@ -11,7 +11,6 @@ quantized and corrected.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mobileq.quantize.repairs.layerwise import Layer, rounded
@@ -25,22 +24,8 @@ if TYPE_CHECKING:
 
 def correct_bias(layer: Layer) -> tuple[Array, Array]:
     """The layer's weights, and its bias less the mean shift of each output channel."""
-    return _shifted_from(layer, layer.wanted)
-
-
-def correct_weight_shift(layer: Layer) -> tuple[Array, Array]:
-    """The layer's weights, and its bias less what their rounding alone shifts each output channel.
-
-    What clipped activations shift stays: it is made by few large values, and to take it out moves
-    all others.
-    """
-    return _shifted_from(layer, layer.found)
-
-
-def _shifted_from(layer: Layer, right: Sequence[Array]) -> tuple[Array, Array]:
-    """With the bias that brings each channel's mean to that of float weights on `right`."""
     weights = rounded(layer.weights)
-    wanted = _means(layer.convolve(right, layer.weights, layer.bias))
+    wanted = _means(layer.convolve(layer.wanted, layer.weights, layer.bias))
     found = _means(layer.convolve(layer.found, weights, layer.bias))
     return layer.weights, (layer.bias + wanted - found).astype("float32")
 

@@ -174,7 +174,7 @@ class _Walk:
             run = _Node(node, self._opset, self._pool)  # it may have got a bias
         replaced = {}
         if group is not None and group.weights is not None and group.weights in node.input:
-            replaced = {group.weights: _rounded_for(node, self._constants[group.weights])}
+            replaced = {group.weights: rounded_for(node, self._constants[group.weights])}
         found = run(self._arguments(node, self._found, replaced))
         for index, name in enumerate(each for each in node.output if each):
             self._wanted[name] = [values[index] for values in wanted]
@@ -268,7 +268,8 @@ class _Walk:
                 self._found.pop(name, None)
 
 
-def _rounded_for(node: NodeProto, weights: Array) -> Array:
+def rounded_for(node: NodeProto, weights: Array) -> Array:
+    """As `rounded`, of a node's weights in the order of axes that its kind has."""
     import numpy as np
 
     axis = channel_axis(node, weights.ndim)

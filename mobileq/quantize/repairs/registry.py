@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.errors import UsageError
 from mobileq.parallel import one_blas_thread
 from mobileq.progress import Progress
-from mobileq.quantize.repairs.bias_correction import correct_bias, correct_weight_shift
+from mobileq.quantize.repairs.bias_correction import correct_bias
 from mobileq.quantize.repairs.input_scaling import scale_inputs
-from mobileq.quantize.repairs.layerwise import Revise, revise_layers
+from mobileq.quantize.repairs.layerwise import revise_layers
 from mobileq.quantize.repairs.spans import unscaled_tensors
 from mobileq.quantize.repairs.weight_rounding import round_weights
+from mobileq.quantize.repairs.weight_shift import correct_weight_shift
 from mobileq.spec import TensorRanges
 
 if TYPE_CHECKING:
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, NDArray[Any]]
 
 INPUT_SCALING: Final = "input-scaling"
-_LAYER_REPAIRS: Final[Mapping[str, Revise]] = {
-    "weight-rounding": round_weights,
-    "weight-shift": correct_weight_shift,
-    "bias-correction": correct_bias,
+WEIGHT_SHIFT: Final = "weight-shift"
+_LATE_REPAIRS: Final[Mapping[str, Callable[..., ModelProto]]] = {
+    "weight-rounding": partial(revise_layers, revise=round_weights, stage="Weight rounding"),
+    WEIGHT_SHIFT: correct_weight_shift,
+    "bias-correction": partial(revise_layers, revise=correct_bias, stage="Bias correction"),
 }
-REPAIRS: Final = (INPUT_SCALING, *_LAYER_REPAIRS)
+REPAIRS: Final = (INPUT_SCALING, *_LATE_REPAIRS)
 """Names of all repairs. The first changes what activations reach, the others need to know it."""
 DEFAULT_REPAIRS: Final = (INPUT_SCALING,)
 """What helped, or did no harm, on every detector it was tried on; see docs/quantization.md."""
@@ -72,10 +75,9 @@ def repair(
     if INPUT_SCALING in names:
         model = scale_inputs(model, samples(), progress)
     ranges = ranges_of(model)
-    for name, revise in _LAYER_REPAIRS.items():
+    for name, repaired in _LATE_REPAIRS.items():
         if name in names:
-            stage = name.replace("-", " ").capitalize()
             # Many small products, between which the layers themselves are run by two threads.
             with one_blas_thread():
-                model = revise_layers(model, samples(), ranges, keep_float, revise, progress, stage)
+                model = repaired(model, samples(), ranges, keep_float, progress=progress)
     return model, ranges
