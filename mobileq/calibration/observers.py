@@ -130,7 +130,8 @@ class HistogramObserver:
     def _widen(self, low: float, high: float) -> None:
         import numpy as np
 
-        exponent = self._exponent
+        # Narrower bins than that don't reach, wherever their edges lie.
+        exponent = max(self._exponent, math.frexp((high - low) / (BIN_COUNT + 1))[1] - 1)
         while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= BIN_COUNT:
             exponent += 1
         first = math.floor(low / 2.0**exponent)
@@ -138,7 +139,7 @@ class HistogramObserver:
         used = np.flatnonzero(self._counts)
         # numpy leaves a shift by 64 or more bits undefined.
         moved = ((self._first + used) >> min(exponent - self._exponent, 63)) - first
-        np.add.at(counts, moved, self._counts[used])
+        counts += np.bincount(moved, self._counts[used], BIN_COUNT)
         self._low, self._high = low, high
         self._exponent, self._first, self._counts = exponent, first, counts
 

@@ -1,7 +1,7 @@
 """Statistics of a float ONNX model's activations: one pass over the samples feeds every estimator.
 
 `mobileq.calibration.taps` says which tensors are looked at, and `derivations` which follow from
-others. The pass takes at most about twice as long as running the model; `benchmarks/
+others. The pass takes about half as long again as running the model; `benchmarks/
 statistics_speed.py` measures it.
 """
 
