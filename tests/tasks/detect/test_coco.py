@@ -10,6 +10,7 @@ from pycocotools.cocoeval import COCOeval
 from mobileq.errors import InputError
 from mobileq.tasks.detect.coco import (
     category_ids_for,
+    matched,
     mean_average_precision,
     to_coco_results,
 )
@@ -79,6 +80,12 @@ def test_numbers_are_those_of_pycocotools(capsys: pytest.CaptureFixture[str]):
     assert 0.05 < scores.map50_95 < 0.9
     assert np.mean(list(scores.per_class.values())) == pytest.approx(scores.map50_95)
     assert capsys.readouterr().out == ""
+
+
+def test_objects_are_matched_once_and_not_by_their_areas_as_well():
+    labels, found = truth((0, 1, [0, 0, 10, 10])), [result(0, 1, [0, 0, 10, 10], 0.9)]
+    evaluator = matched(labels, found, [0, 1]).evaluator
+    assert len(evaluator.evalImgs) == len(labels["categories"]) * 2
 
 
 def test_arguments_are_left_alone():
