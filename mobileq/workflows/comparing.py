@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import Sample, SampleSet
     from mobileq.evaluate.verify import ReferenceSample
 
-LAYER_COUNT = 2
-"""How many of them the layers of a file are compared on."""
+LAYER_COUNT = 1
+"""How many of them the layers of a file are compared on: a tensor has thousands of values in each,
+and yolov5n's take a second of processor time."""
 _VALUES_AT_A_TIME = 1 << 25
 """Of tensors inside of a file that are compared: 128 MiB, and as much of the float model's."""
 
