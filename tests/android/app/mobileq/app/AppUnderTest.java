@@ -12,6 +12,7 @@ import android.os.Looper;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.ListView;
+import android.widget.PopupMenu;
 import android.widget.TextView;
 import androidx.camera.core.CameraSelector;
 import androidx.camera.core.ImageAnalysis;
@@ -22,6 +23,8 @@ import androidx.core.content.FileProvider;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import mobileq.core.detect.Detections;
@@ -29,6 +32,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowAlertDialog;
+import org.robolectric.shadows.ShadowPopupMenu;
 import org.robolectric.util.ReflectionHelpers;
 
 /** The activity, started, and what tests do to it. */
@@ -108,6 +112,11 @@ final class AppUnderTest implements AutoCloseable {
         settle();
     }
 
+    /** What goes on where the screen is made anew. */
+    MainViewModel kept() {
+        return ReflectionHelpers.getField(activity, "viewModel");
+    }
+
     /** Null where the app did not get so far. */
     AnswerView answer() {
         return (AnswerView) ((ViewGroup) activity.findViewById(R.id.answer)).getChildAt(0);
@@ -132,12 +141,38 @@ final class AppUnderTest implements AutoCloseable {
         return text.toString();
     }
 
+    /** Where something is written over the picture, in pixels of the answer's view. */
+    List<RectF> overPicture() {
+        int[] origin = new int[2];
+        answer().getLocationInWindow(origin);
+        List<RectF> places = new ArrayList<>();
+        for (int id : new int[] {R.id.status, R.id.warning, R.id.use_cpu, R.id.notice}) {
+            View view = activity.findViewById(id);
+            if (view.isShown()) {
+                int[] at = new int[2];
+                view.getLocationInWindow(at);
+                RectF place = new RectF(0, 0, view.getWidth(), view.getHeight());
+                place.offset(at[0] - origin[0], at[1] - origin[1]);
+                places.add(place);
+            }
+        }
+        return places;
+    }
+
     boolean isVisible(int id) {
         return activity.findViewById(id).getVisibility() == View.VISIBLE;
     }
 
     void click(int id) {
         activity.findViewById(id).performClick();
+        settle();
+    }
+
+    /** Lets the person pick, by a line of the menu. */
+    void pick(int words) {
+        click(R.id.pick_photo);
+        PopupMenu menu = ShadowPopupMenu.getLatestPopupMenu();
+        assertTrue(menu.getMenu().performIdentifierAction(words, 0));
         settle();
     }
 
@@ -171,15 +206,18 @@ final class AppUnderTest implements AutoCloseable {
         return marked;
     }
 
-    /** The whole screen, as Android draws it, also written where people can look at it. */
+    /** The whole screen, as Android draws it; written where people can look at it, if they want. */
     Bitmap screenshot(String name) throws Exception {
         View root = activity.getWindow().getDecorView();
         Bitmap bitmap =
                 Bitmap.createBitmap(root.getWidth(), root.getHeight(), Bitmap.Config.ARGB_8888);
         root.draw(new Canvas(bitmap));
-        Path folder = Files.createDirectories(Path.of(System.getProperty("screenshots")));
-        try (OutputStream file = Files.newOutputStream(folder.resolve(name + ".png"))) {
-            bitmap.compress(Bitmap.CompressFormat.PNG, 100, file);
+        String wanted = System.getProperty("screenshots");
+        if (!wanted.isEmpty()) { // it takes longer than all else
+            Path folder = Files.createDirectories(Path.of(wanted));
+            try (OutputStream file = Files.newOutputStream(folder.resolve(name + ".png"))) {
+                bitmap.compress(Bitmap.CompressFormat.PNG, 100, file);
+            }
         }
         return bitmap;
     }

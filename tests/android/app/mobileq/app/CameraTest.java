@@ -156,6 +156,9 @@ public class CameraTest extends ScreenTest {
         app.click(R.id.torch);
         assertTrue(app.camera().isTorchOn);
         assertEquals("Light off", app.text(R.id.torch));
+        app.click(R.id.full_screen); // which starts the camera anew
+        assertTrue(app.camera().isTorchOn);
+        app.click(R.id.stage);
         app.click(R.id.other_camera);
         assertEquals(View.INVISIBLE, app.activity.findViewById(R.id.torch).getVisibility());
         app.click(R.id.other_camera);

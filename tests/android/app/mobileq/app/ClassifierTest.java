@@ -1,11 +1,13 @@
 package mobileq.app;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import android.graphics.Bitmap;
 import android.graphics.Color;
+import android.graphics.RectF;
 import android.view.View;
 import android.view.ViewGroup;
 import java.util.List;
@@ -17,6 +19,7 @@ import mobileq.core.run.Records;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
+import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.util.ReflectionHelpers;
@@ -115,5 +118,27 @@ public class ClassifierTest {
             assertTrue(bars + " and " + without, bars > without + 2000);
         }
         assertEquals(0, Interpreter.open);
+    }
+
+    @Test
+    public void theListLiesOverNothingElseThatIsWritten() throws Exception {
+        for (String size : SizesTest.SIZES) {
+            RuntimeEnvironment.setQualifiers(size + "-hdpi");
+            try (AppUnderTest app = new AppUnderTest(true)) {
+                app.choose(R.id.devices, "CPU");
+                app.deliver(CameraFrame.read("tflite-fp32-0"));
+                Screen screen = ReflectionHelpers.getField(app.activity, "screen");
+                screen.warn("This device’s GPU does not give what its CPU gives.", () -> {});
+                screen.notice.say("Picture 3 of 12", R.string.enough, () -> {}, false);
+                app.settle();
+                app.screenshot(System.getProperty("case") + "-" + size);
+                RectF list = ReflectionHelpers.getField(app.answer(), "place");
+                assertTrue(size + ": nothing is listed", list.height() > 0);
+                for (RectF other : app.overPicture()) {
+                    assertFalse(
+                            size + ": " + list + " over " + other, RectF.intersects(list, other));
+                }
+            }
+        }
     }
 }

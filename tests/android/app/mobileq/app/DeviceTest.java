@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -215,12 +216,40 @@ public class DeviceTest extends ScreenTest {
     @Test
     public void whileAModelIsLoadedSomethingTurns() throws Exception {
         app = new AppUnderTest(true);
-        app.activity.loading();
-        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(250));
-        assertTrue(app.isVisible(R.id.loading));
-        app.screenshot("loading");
-        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        app.choose(R.id.devices, "CPU");
+        CountDownLatch isLooked = new CountDownLatch(1);
+        Interpreter.whenMade = () -> await(isLooked);
+        try {
+            CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+            FrameAnalyzer analyzer = app.kept().analyzer();
+            app.kept().inference().thread().execute(() -> analyzer.analyze(frame));
+            assertTurns();
+            app.screenshot("loading");
+            app.controller.recreate();
+            app.activity = app.controller.get();
+            assertTurns();
+        } finally {
+            isLooked.countDown();
+            Interpreter.whenMade = () -> {};
+        }
+        app.settle();
         assertFalse(app.isVisible(R.id.loading));
+    }
+
+    private void assertTurns() throws Exception {
+        for (int round = 0; round < 100 && !app.isVisible(R.id.loading); round++) {
+            Thread.sleep(10);
+            Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(250));
+        }
+        assertTrue(app.isVisible(R.id.loading));
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException error) {
+            throw new AssertionError(error);
+        }
     }
 
     @Test

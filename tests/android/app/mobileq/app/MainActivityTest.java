@@ -7,6 +7,7 @@ import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
+import android.app.AlertDialog;
 import android.content.Intent;
 import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
@@ -29,6 +30,7 @@ import org.robolectric.RobolectricTestRunner;
 import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.robolectric.shadows.ShadowAlertDialog;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.robolectric.util.ReflectionHelpers;
 import org.tensorflow.lite.Interpreter;
@@ -146,6 +148,41 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
+    public void whereTheScreenIsMadeAnewTheModelStaysLoaded() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-90"));
+        int made = Interpreter.made;
+        MainActivity before = app.activity;
+        app.changeConfiguration("+night");
+        assertNotSame(before, app.activity);
+        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+        app.deliver(frame);
+        assertSame(frame, app.shown());
+        assertEquals("loaded again", made, Interpreter.made);
+        slide(R.id.score, 99);
+        app.deliver(frame);
+        assertEquals(0, app.shown().count());
+    }
+
+    @Test
+    public void aListThatIsOpenIsShutWhereTheScreenIsMadeAnew() throws Exception {
+        app = new AppUnderTest(true);
+        app.list(R.id.models);
+        AlertDialog list = ShadowAlertDialog.getLatestAlertDialog();
+        app.changeConfiguration("+night");
+        assertFalse(list.isShowing());
+    }
+
+    @Test
+    public void thePermissionIsAskedForOnce() throws Exception {
+        app = new AppUnderTest(false);
+        assertNotNull(Shadows.shadowOf(app.activity).getLastRequestedPermission());
+        app.changeConfiguration("+night");
+        assertNull(Shadows.shadowOf(app.activity).getLastRequestedPermission());
+    }
+
+    @Test
     public void whatIsInThePictureIsSaidAgainAfterAWhileOnly() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
@@ -191,7 +228,7 @@ public class MainActivityTest extends ScreenTest {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
         app.click(R.id.pause);
-        FrameAnalyzer analyzer = ReflectionHelpers.getField(app.activity, "analyzer");
+        FrameAnalyzer analyzer = app.kept().analyzer();
         ReflectionHelpers.callInstanceMethod(
                 analyzer,
                 "copy",

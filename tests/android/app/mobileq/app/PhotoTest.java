@@ -14,10 +14,12 @@ import android.graphics.Bitmap;
 import android.media.MediaMetadataRetriever;
 import android.net.Uri;
 import android.os.Looper;
+import android.provider.DocumentsContract;
 import android.view.View;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import mobileq.core.image.Frame;
@@ -31,8 +33,6 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowMediaMetadataRetriever;
 import org.robolectric.shadows.util.DataSource;
-import org.robolectric.util.ReflectionHelpers.ClassParameter;
-import org.robolectric.util.ReflectionHelpers;
 
 @RunWith(RobolectricTestRunner.class)
 @Config(sdk = 35, qualifiers = "w411dp-h891dp-xhdpi")
@@ -51,8 +51,7 @@ public class PhotoTest extends ScreenTest {
     }
 
     private void pick(List<Uri> picked) {
-        ReflectionHelpers.callInstanceMethod(
-                app.activity, "onPicked", ClassParameter.from(List.class, picked));
+        app.activity.onPicked(picked);
     }
 
     private static byte[] photo() throws Exception {
@@ -81,14 +80,89 @@ public class PhotoTest extends ScreenTest {
         assertEnds("2 pictures analysed. Not readable: 1.");
         app.screenshot("series");
         assertSame(CameraFrame.read("tflite-fp32-0"), app.shown());
-        app.click(R.id.action);
+        app.click(R.id.notice_action);
         String text = Files.readString(shared());
         int boxes = CameraFrame.read("tflite-fp32-0").detections.length;
         assertEquals(2 * boxes, text.split("\"bbox\"", -1).length - 1);
         assertTrue(text, text.contains("\"file_name\":\"a.png\""));
         assertTrue(text, text.contains("\"file_name\":\"b.png\""));
         app.click(R.id.pick_photo);
-        assertFalse(app.isVisible(R.id.message));
+        assertFalse(app.isVisible(R.id.notice));
+    }
+
+    @Test
+    public void aSeriesGoesOnWhereTheScreenIsMadeAnew() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        List<Uri> some = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            some.add(there("content://photos/" + i + ".png", photo()));
+        }
+        pick(some);
+        app.settle();
+        String before = app.text(R.id.notice_text);
+        assertTrue(before, before.endsWith(" of 12"));
+        assertTrue(app.activity.findViewById(R.id.preview).getKeepScreenOn());
+        MainActivity first = app.activity;
+        app.changeConfiguration("+night");
+        assertNotSame(first, app.activity);
+        assertEnds("12 pictures analysed.");
+        app.changeConfiguration("+xxhdpi");
+        assertEnds("12 pictures analysed.");
+        app.click(R.id.notice_action);
+        assertEquals(12, Files.readString(shared()).split("\"file_name\"", -1).length - 1);
+    }
+
+    @Test
+    public void thePicturesOfAFolderAreAnalysedByName() throws Exception {
+        Folder.files = List.of("b.png image/png", "notes.txt text/plain", "a.png image/jpeg");
+        openFolder();
+        assertEnds("2 pictures analysed.");
+        app.click(R.id.notice_action);
+        String text = Files.readString(shared());
+        assertTrue(text, text.indexOf("\"a.png\"") < text.indexOf("\"b.png\""));
+        assertFalse(text, text.contains("notes.txt"));
+    }
+
+    @Test
+    public void aFolderWithoutPhotosIsASentenceForAWhile() throws Exception {
+        Folder.files = List.of("notes.txt text/plain");
+        openFolder();
+        app.settle();
+        assertEquals("There is no photo in this folder.", app.text(R.id.notice_text));
+        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(9));
+        assertFalse(app.isVisible(R.id.notice));
+    }
+
+    private void openFolder() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.pick(R.string.pick_folder);
+        Intent asked =
+                Shadows.shadowOf(app.activity).getNextStartedActivityForResult().intent;
+        assertEquals(Intent.ACTION_OPEN_DOCUMENT_TREE, asked.getAction());
+        Robolectric.setupContentProvider(Folder.class, "folders");
+        Uri tree = DocumentsContract.buildTreeDocumentUri("folders", "pictures");
+        for (String file : Folder.files) {
+            Uri uri = DocumentsContract.buildDocumentUriUsingTree(tree, file);
+            there(uri.toString(), photo());
+        }
+        app.activity.onFolder(tree);
+    }
+
+    /** Another app's, whose documents are called after their names and types. */
+    public static final class Folder extends Videos {
+        static List<String> files;
+
+        @Override
+        public Cursor query(Uri uri, String[] columns, String where, String[] with, String order) {
+            MatrixCursor found = new MatrixCursor(columns);
+            for (String file : files) {
+                String[] parts = file.split(" ");
+                found.addRow(new Object[] {file, parts[1], parts[0]});
+            }
+            return found;
+        }
     }
 
     @Test
@@ -101,10 +175,10 @@ public class PhotoTest extends ScreenTest {
         }
         pick(many);
         app.settle();
-        assertTrue(app.text(R.id.message), app.text(R.id.message).endsWith(" of 40"));
-        app.click(R.id.action);
+        assertTrue(app.text(R.id.notice_text), app.text(R.id.notice_text).endsWith(" of 40"));
+        app.click(R.id.notice_action);
         app.settle();
-        String said = app.text(R.id.message);
+        String said = app.text(R.id.notice_text);
         assertTrue(said, said.matches("\\d+ pictures? analysed\\."));
         assertTrue(said, Integer.parseInt(said.split(" ")[0]) < 40);
     }
@@ -122,7 +196,7 @@ public class PhotoTest extends ScreenTest {
         for (long second = 0; second < 3; second++) {
             ShadowMediaMetadataRetriever.addFrame(source, second * 1_000_000, frame);
         }
-        Pictures pictures = new Pictures(app.activity, List.of(video));
+        Pictures pictures = Pictures.of(app.activity, List.of(video));
         assertEquals(3, pictures.count());
         assertEquals("clip.mp4#t=2.000", pictures.read(2).source.name());
         pictures.close();
@@ -132,7 +206,7 @@ public class PhotoTest extends ScreenTest {
     }
 
     /** Another app's, that knows of one. */
-    public static final class Videos extends ContentProvider {
+    public static class Videos extends ContentProvider {
         @Override
         public boolean onCreate() {
             return true;
@@ -167,10 +241,11 @@ public class PhotoTest extends ScreenTest {
     }
 
     private void assertEnds(String sentence) {
-        for (int round = 0; round < 50 && !app.text(R.id.message).contains("analysed"); round++) {
+        for (int i = 0; i < 50 && !app.text(R.id.notice_text).contains("analysed"); i++) {
             app.settle();
         }
-        assertEquals(sentence, app.text(R.id.message));
+        assertTrue(app.isVisible(R.id.notice));
+        assertEquals(sentence, app.text(R.id.notice_text));
         app.settle();
     }
 
@@ -202,8 +277,7 @@ public class PhotoTest extends ScreenTest {
         int all = app.shown().count();
         app.click(R.id.full_screen);
         app.settle();
-        Viewfinder viewfinder = ReflectionHelpers.getField(app.activity, "viewfinder");
-        Frame frame = viewfinder.photo().frame;
+        Frame frame = app.kept().picked().photo().frame;
         View stage = app.activity.findViewById(R.id.stage);
         assertEquals(frame.height, frame.cropHeight);
         assertEquals(frame.height * stage.getWidth() / stage.getHeight(), frame.cropWidth, 1);
@@ -249,8 +323,11 @@ public class PhotoTest extends ScreenTest {
     public void whereNoAppOffersPhotosASentenceSaysSo() throws Exception {
         app = new AppUnderTest(true);
         Shadows.shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
-        app.click(R.id.pick_photo);
-        assertTrue(app.text(R.id.message).startsWith("This device has no app"));
+        for (int words : new int[] {R.string.pick_photos, R.string.pick_folder}) {
+            app.pick(words);
+            String said = app.text(R.id.notice_text);
+            assertTrue(said, said.startsWith("This device has no app"));
+        }
     }
 
     @Test
@@ -258,6 +335,6 @@ public class PhotoTest extends ScreenTest {
         app = new AppUnderTest(true);
         pick("content://photos/2", new byte[9]);
         app.settle();
-        assertTrue(app.text(R.id.message).startsWith("The photo cannot be read: "));
+        assertTrue(app.text(R.id.notice_text).startsWith("The photo cannot be read: "));
     }
 }

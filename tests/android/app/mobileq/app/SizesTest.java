@@ -3,8 +3,11 @@ package mobileq.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
+import static org.robolectric.Shadows.shadowOf;
 
 import android.graphics.Rect;
+import android.net.Uri;
+import android.os.Looper;
 import android.text.Layout;
 import android.view.View;
 import android.view.ViewGroup;
@@ -13,6 +16,9 @@ import androidx.camera.core.CameraState;
 import androidx.core.graphics.Insets;
 import androidx.core.view.ViewCompat;
 import androidx.core.view.WindowInsetsCompat;
+import java.io.ByteArrayInputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.Test;
@@ -21,10 +27,12 @@ import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.robolectric.util.ReflectionHelpers;
+import org.tensorflow.lite.gpu.GpuDelegate;
 
 /**
  * Every state of the screen at every size: the actions are in sight, nothing that is written is cut
- * or lies over something else. Each is drawn into a file as well.
+ * or lies over something else.
  */
 @RunWith(RobolectricTestRunner.class)
 @Config(sdk = 35)
@@ -33,8 +41,11 @@ public class SizesTest extends ScreenTest {
     private static final int[] ACTIONS = {
         R.id.pick_photo, R.id.pause, R.id.other_camera, R.id.torch, R.id.full_screen, R.id.share
     };
-    private static final int[] WRITTEN = {R.id.status, R.id.message, R.id.action};
-    private static final String[] SIZES = {
+    private static final int[] WRITTEN = {
+        R.id.status, R.id.message, R.id.action, R.id.warning, R.id.use_cpu,
+        R.id.notice_text, R.id.notice_action
+    };
+    static final String[] SIZES = {
         "w320dp-h533dp-port", "w411dp-h891dp-port", "w800dp-h1280dp-port",
         "w533dp-h320dp-land", "w891dp-h411dp-land", "w1280dp-h800dp-land"
     };
@@ -66,6 +77,7 @@ public class SizesTest extends ScreenTest {
             app.deliver(CameraFrame.read("tflite-fp32-90"));
             check(here + "-full");
             app.click(R.id.stage);
+            checkSeries(here);
             app.camera().state.setValue(
                     CameraState.create(
                             CameraState.Type.CLOSED,
@@ -75,6 +87,51 @@ public class SizesTest extends ScreenTest {
             app.close();
         }
         app = null;
+    }
+
+    /** Under what the self-check says of a GPU that answers wrongly. */
+    private void checkSeries(String here) throws Exception {
+        GpuDelegate.factor = 0.6f;
+        app.choose(R.id.devices, "GPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        assertTrue(app.isVisible(R.id.warning));
+        assertTrue(app.isVisible(R.id.use_cpu));
+        check(here + "-warning");
+        startSeries();
+        check(here + "-series");
+        app.kept().inference().start();
+        ReflectionHelpers.<Viewfinder>getField(app.activity, "viewfinder").show();
+        for (int round = 0; round < 9 && app.kept().picked().isRunning(); round++) {
+            app.settle();
+        }
+        check(here + "-series-ended");
+        app.click(R.id.full_screen);
+        check(here + "-series-full");
+        app.click(R.id.stage);
+        app.click(R.id.pick_photo);
+        app.click(R.id.use_cpu);
+        GpuDelegate.factor = null;
+    }
+
+    /** A series that has shown one picture, and waits for the model at the second. */
+    private void startSeries() throws Exception {
+        byte[] photo = Files.readAllBytes(Path.of(System.getProperty("photo")));
+        Uri uri = Uri.parse("content://photos/a.png");
+        shadowOf(app.activity.getContentResolver())
+                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(photo));
+        app.activity.onPicked(List.of(uri, uri));
+        Picked picked = app.kept().picked();
+        Inference inference = app.kept().inference();
+        while (picked.photo() == null) {
+            inference.thread().submit(() -> {}).get();
+            shadowOf(Looper.getMainLooper()).runOneTask();
+        }
+        inference.thread().submit(() -> {}).get();
+        assertTrue("no labels", app.shown().count() > 0);
+        inference.stop();
+        app.settle();
+        assertEquals(2, picked.series().done());
+        assertTrue(app.isVisible(R.id.notice_action));
     }
 
     private void check(String where) throws Exception {
@@ -149,7 +206,7 @@ public class SizesTest extends ScreenTest {
         List<Rect> places = new ArrayList<>();
         for (int id : WRITTEN) {
             TextView text = app.activity.findViewById(id);
-            if (text.getVisibility() != View.VISIBLE) {
+            if (!text.isShown()) {
                 continue;
             }
             String what = where + ": " + text.getText();

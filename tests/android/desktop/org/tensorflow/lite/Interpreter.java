@@ -22,6 +22,12 @@ public final class Interpreter implements AutoCloseable {
     /** Those that are open: tests look for ones that were forgotten. */
     public static int open;
 
+    /** All that were ever made. */
+    public static int made;
+
+    /** Run when one is made. */
+    public static Runnable whenMade = () -> {};
+
     private final FlatBufferModel model;
     private final org.bytedeco.tensorflowlite.Interpreter interpreter;
     private final int inputs;
@@ -52,6 +58,8 @@ public final class Interpreter implements AutoCloseable {
         inputs = (int) interpreter.inputs().limit();
         outputs = (int) interpreter.outputs().limit();
         open++;
+        made++;
+        whenMade.run();
     }
 
     public int getInputTensorCount() {

@@ -12,6 +12,8 @@ import android.view.ViewGroup;
 import android.view.accessibility.AccessibilityNodeInfo;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
+import java.util.Collections;
+import java.util.List;
 import mobileq.core.run.Task;
 
 /**
@@ -33,7 +35,7 @@ public abstract class AnswerView extends View {
     private static final long SAID_MILLIS = 3000;
 
     private final Object answer = new Object();
-    private final RectF covered = new RectF();
+    private List<RectF> covered = Collections.emptyList();
     private final Matrix frameToSensor = new Matrix();
     private final Matrix frameToView = new Matrix();
     private Projection projection;
@@ -49,14 +51,16 @@ public abstract class AnswerView extends View {
     }
 
     /** What else stands over the picture, in pixels of this view: nothing is to be written there. */
-    protected final RectF covered() {
+    protected final List<RectF> covered() {
         return covered;
     }
 
-    /** Something else stands over the picture, in pixels of this view. */
-    final void setCovered(float left, float top, float right, float bottom) {
-        covered.set(left, top, right, bottom);
-        invalidate();
+    /** What else stands over the picture from now on, in pixels of this view. */
+    final void setCovered(List<RectF> places) {
+        if (!places.equals(covered)) {
+            covered = places;
+            invalidate();
+        }
     }
 
     /** Whose answers are shown. */

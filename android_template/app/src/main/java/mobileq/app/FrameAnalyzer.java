@@ -4,6 +4,7 @@ import android.graphics.Matrix;
 import android.graphics.Rect;
 import android.os.SystemClock;
 import androidx.annotation.NonNull;
+import androidx.annotation.Nullable;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.core.ImageProxy;
 import java.nio.ByteBuffer;
@@ -28,13 +29,17 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
     private final Inference inference;
     private final Frame frame = new Frame();
     private final Matrix frameToSensor = new Matrix();
-    private final Listener listener;
+    private volatile Listener listener;
     private long takenNanos;
     private int blackFrames;
 
-    FrameAnalyzer(Inference inference, Listener listener) {
+    FrameAnalyzer(Inference inference) {
         this.inference = inference;
-        this.listener = listener;
+    }
+
+    /** Who hears from now on; null for nobody. */
+    void setListener(@Nullable Listener newListener) {
+        listener = newListener;
     }
 
     /** From the pixels of the frame being analysed to those of the sensor. */
@@ -79,13 +84,20 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
     private void countBlack() {
         if (isBlack()) {
             if (++blackFrames == BLACK_FRAMES) {
-                listener.turnedBlack(true);
+                tell(true);
             }
         } else {
             if (blackFrames >= BLACK_FRAMES) {
-                listener.turnedBlack(false);
+                tell(false);
             }
             blackFrames = 0;
+        }
+    }
+
+    private void tell(boolean isBlackNow) {
+        Listener hears = listener;
+        if (hears != null) {
+            hears.turnedBlack(isBlackNow);
         }
     }
 

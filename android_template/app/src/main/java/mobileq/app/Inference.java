@@ -1,6 +1,7 @@
 package mobileq.app;
 
 import android.util.Log;
+import androidx.annotation.Nullable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import mobileq.core.BundleException;
@@ -13,7 +14,7 @@ import mobileq.core.run.Session;
 
 /**
  * The one thread that everything of the model happens on: graphics drivers want to be started, run
- * and closed by the same. Knows of no camera and no screen.
+ * and closed by the same. Knows of no camera and no screen; it goes on while that is made anew.
  */
 final class Inference {
     /** Who wants a model to run on something. */
@@ -30,6 +31,9 @@ final class Inference {
     interface Listener {
         /** The model is about to be loaded, which may take seconds. */
         void loading();
+
+        /** It was, or it failed. */
+        void loaded();
 
         /**
          * A picture was analysed; the answer is the task's until the method returns.
@@ -49,22 +53,32 @@ final class Inference {
         /**
          * The model can't be used.
          *
-         * @param sentence For the screen.
+         * @param error Of a {@link BundleException} the message is for the screen.
          */
-        void failed(String sentence);
+        void failed(Throwable error);
     }
 
-    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private record Choice(Artifact artifact, Accelerator accelerator, int threads) {}
+
+    private final ExecutorService thread =
+            Executors.newSingleThreadExecutor(work -> new Thread(work, "inference"));
     private final Session session;
     private final SelfCheck check;
-    private final Listener listener;
+    private Choice chosen;
+    private volatile Listener listener;
+    private volatile Verdict verdict;
+    private volatile boolean isLoading;
     private volatile boolean isPaused;
     private volatile boolean isStopped;
 
-    Inference(Session session, SelfCheck check, Listener listener) {
+    Inference(Session session, SelfCheck check) {
         this.session = session;
         this.check = check;
-        this.listener = listener;
+    }
+
+    /** Who hears of pictures from now on; null for nobody: then none are analysed. */
+    void setListener(@Nullable Listener newListener) {
+        listener = newListener;
     }
 
     /** The thread, for those that bring pictures. */
@@ -81,9 +95,30 @@ final class Inference {
         return isPaused;
     }
 
-    /** Changes the model or what it runs on. */
-    void choose(Artifact artifact, Accelerator accelerator, int threads, Wish wish) {
-        listener.checked(null);
+    /** What was loaded last, held against the CPU; null where nothing can be said. */
+    @Nullable
+    Verdict verdict() {
+        return verdict;
+    }
+
+    /** Whether the model is being loaded. */
+    boolean isLoading() {
+        return isLoading;
+    }
+
+    /**
+     * Changes the model or what it runs on; nothing where that is as it was, unless a person asks
+     * for it just now. Of the main thread.
+     *
+     * @return Whether anything is to change.
+     */
+    boolean choose(Artifact artifact, Accelerator accelerator, int threads, Wish wish) {
+        Choice wanted = new Choice(artifact, accelerator, threads);
+        if (wanted.equals(chosen) && wish != Wish.NOW) {
+            return false;
+        }
+        chosen = wanted;
+        tellChecked(null);
         execute(
                 () -> {
                     if (wish == Wish.NOBODY) {
@@ -96,24 +131,49 @@ final class Inference {
                         check.forgive();
                     }
                 });
+        return true;
+    }
+
+    private void tellChecked(Verdict found) {
+        verdict = found;
+        Listener hears = listener;
+        if (hears != null) {
+            hears.checked(found);
+        }
     }
 
     /** Analyses a picture; on the inference thread only. */
     void analyse(Frame frame) {
-        if (isStopped) { // a late frame must not load the model again
+        Listener hears = listener;
+        if (isStopped || hears == null) { // a late frame must not load the model again
             return;
         }
         try {
             if (session.isToBeOpened()) {
-                listener.loading();
+                isLoading = true;
+                hears.loading();
             }
-            session.analyze(frame);
-            listener.analysed(frame, session);
+            try {
+                session.analyze(frame);
+            } finally {
+                loaded();
+            }
+            hears.analysed(frame, session);
             if (session.isToBeChecked()) { // behind the first picture: that is waited for
-                listener.checked(session.check(check));
+                tellChecked(session.check(check));
             }
         } catch (BundleException | RuntimeException | LinkageError | OutOfMemoryError error) {
             failed(error);
+        }
+    }
+
+    private void loaded() {
+        if (isLoading) {
+            isLoading = false;
+            Listener hears = listener; // the screen may have been made anew meanwhile
+            if (hears != null) {
+                hears.loaded();
+            }
         }
     }
 
@@ -130,12 +190,13 @@ final class Inference {
 
     /** What a model or a driver throws is a sentence, and not the end of the app. */
     void failed(Throwable error) {
-        if (error instanceof BundleException) {
-            listener.failed(error.getMessage());
-            return;
+        if (!(error instanceof BundleException)) {
+            Log.e("mobileq", "The model stopped.", error);
         }
-        Log.e("mobileq", "The model stopped.", error);
-        listener.failed("The model stopped: " + error);
+        Listener hears = listener;
+        if (hears != null) {
+            hears.failed(error);
+        }
     }
 
     /** Pictures count again. */

@@ -2,138 +2,100 @@ package mobileq.app;
 
 import android.Manifest;
 import android.app.ActivityManager;
-import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.SharedPreferences;
 import android.content.res.Configuration;
 import android.graphics.Bitmap;
-import android.graphics.Matrix;
 import android.hardware.display.DisplayManager;
 import android.net.Uri;
 import android.os.Bundle;
 import android.os.Handler;
 import android.os.Looper;
-import android.os.SystemClock;
 import android.provider.Settings;
 import androidx.activity.ComponentActivity;
 import androidx.activity.OnBackPressedCallback;
 import androidx.activity.result.ActivityResultLauncher;
-import androidx.activity.result.PickVisualMediaRequest;
 import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
-import java.io.IOException;
-import java.util.ArrayList;
+import androidx.lifecycle.ViewModelProvider;
 import java.util.Collections;
 import java.util.List;
 import mobileq.core.BundleException;
-import mobileq.core.check.SelfCheck;
-import mobileq.core.check.Verdict;
-import mobileq.core.image.Frame;
 import mobileq.core.manifest.ModelSpec;
-import mobileq.core.run.Accelerator;
-import mobileq.core.run.AcceleratorFallback;
-import mobileq.core.run.ModelRuntime;
-import mobileq.core.run.Session;
+import mobileq.core.run.Task;
 
-/** The only screen: connects the camera or a picked photo, the model, and what is shown. */
+/** The only screen: its lifecycle, its buttons, and what Android asks the person. */
 public final class MainActivity extends ComponentActivity
-        implements Inference.Listener, FrameAnalyzer.Listener, DisplayManager.DisplayListener {
-    private static final long STATUS_MILLIS = 200;
-    private static final long LOADING_MILLIS = 200;
+        implements Pickers.Listener, DisplayManager.DisplayListener {
     private static final String PHOTO = "photo";
     private static final String PAUSED = "paused";
     private static final String FULL_SCREEN = "full screen";
 
-    private final Handler main = new Handler(Looper.getMainLooper());
-    private final Matrix identity = new Matrix();
     private final ActivityResultLauncher<String> permission =
             registerForActivityResult(
                     new ActivityResultContracts.RequestPermission(), this::onPermission);
-    private final ActivityResultLauncher<PickVisualMediaRequest> picker =
-            registerForActivityResult(
-                    new ActivityResultContracts.PickMultipleVisualMedia(), this::onPicked);
+    private final Pickers pickers = new Pickers(this, this);
 
     private Screen screen;
     private Choices choices;
     private AnswerView answer;
     private ModelLists lists;
-    private CheckLine checkLine;
+    private MainViewModel viewModel;
     private Inference inference;
-    private FrameAnalyzer analyzer;
     private Viewfinder viewfinder;
-    private StatusText statusText;
-    private volatile long statusDue;
-    private volatile boolean hasFailed;
-    private volatile boolean isLoading;
+    private Presenter presenter;
 
     @Override
     protected void onCreate(@Nullable Bundle state) {
         super.onCreate(state);
         setContentView(R.layout.activity_main);
         screen = new Screen(this);
+        boolean isGoingOn;
         try {
-            load();
+            isGoingOn = load();
         } catch (BundleException error) {
             screen.say(error.getMessage());
             return;
         }
         connect();
         if (state != null) {
-            restore(state);
-        }
-        if (!viewfinder.isAllowed()) {
+            restore(state, isGoingOn);
+        } else if (!viewfinder.isAllowed()) {
             permission.launch(Manifest.permission.CAMERA);
         }
     }
 
-    private void load() throws BundleException {
+    /** Whether the model was at work before. */
+    private boolean load() throws BundleException {
         SharedPreferences preferences = getSharedPreferences("choices", MODE_PRIVATE);
         choices = new Choices(preferences, getResources());
-        List<Offer> offers = new ArrayList<>();
-        for (BundleAssets each : BundleAssets.all(getAssets(), getCodeCacheDir())) {
-            offers.addAll(Offer.of(each, each.manifest()));
-        }
-        if (offers.isEmpty()) {
-            throw new BundleException(getString(R.string.empty_bundle));
-        }
-        // One bundle at work: with one of another, the screen is made anew.
+        viewModel = new ViewModelProvider(this, new MainViewModel.Factory()).get(MainViewModel.class);
+        List<Offer> offers = viewModel.offers(getApplicationContext());
         Offer chosen = offers.get(choices.offerIn(offers));
-        BundleAssets assets = chosen.bundle();
-        mobileq.core.manifest.Manifest manifest = chosen.manifest();
-        ModelSpec model = manifest.model();
+        ModelSpec model = chosen.manifest().model();
         choices.setModel(model.name());
-        List<ModelRuntime> runtimes = Runtimes.all(getApplicationContext(), assets);
-        AcceleratorFallback fallback = new AcceleratorFallback(new CrashNotes(preferences));
-        if (fallback.isAfterCrash()) {
-            assets.clearCompiled();
+        Task task = viewModel.taskOf(chosen);
+        answer = Tasks.view(this, model, task);
+        if (task == null) {
+            viewModel.open(getApplicationContext(), chosen, answer.task(), preferences);
         }
-        answer = Tasks.view(this, model);
-        Session session = new Session(manifest, answer.task(), runtimes, fallback);
-        SelfCheck check = new SelfCheck(manifest, answer.task(), assets, new CheckNotes(this));
-        inference = new Inference(session, check, this);
+        inference = viewModel.inference();
+        viewfinder =
+                new Viewfinder(
+                        this, screen, choices, answer, viewModel, model.preprocess(), this::askAgain);
+        // One bundle at work: with one of another, the screen is made anew.
         lists =
                 new ModelLists(
                         screen,
                         choices,
                         offers,
-                        runtimes,
+                        viewModel.runtimes(),
                         inference,
                         this::onModelChanged,
                         this::recreate);
-        checkLine = new CheckLine(screen, lists::chooseCpu);
-        analyzer = new FrameAnalyzer(inference, this);
-        statusText = new StatusText(getResources());
-        viewfinder =
-                new Viewfinder(
-                        this,
-                        screen,
-                        choices,
-                        answer,
-                        inference,
-                        analyzer,
-                        model,
-                        this::askAgain);
+        presenter = new Presenter(viewModel, screen, answer, viewfinder, lists);
+        return task != null;
     }
 
     private void connect() {
@@ -141,6 +103,8 @@ public final class MainActivity extends ComponentActivity
         answer.addControls(screen.controls, choices, viewfinder::analysePhoto);
         screen.offerDetails();
         answer.setProjection(screen.preview::getSensorToViewTransform);
+        presenter.start();
+        viewModel.picked().setListener(viewfinder);
         lists.start();
         screen.otherCamera.setOnClickListener(view -> viewfinder.switchCamera());
         screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
@@ -176,6 +140,7 @@ public final class MainActivity extends ComponentActivity
         if (inference == null) {
             return;
         }
+        Handler main = new Handler(Looper.getMainLooper());
         getSystemService(DisplayManager.class).registerDisplayListener(this, main);
         inference.start();
         if (!screen.isFrozen()) {
@@ -192,17 +157,18 @@ public final class MainActivity extends ComponentActivity
         }
         state.putBoolean(PAUSED, inference.isPaused());
         state.putBoolean(FULL_SCREEN, screen.isFullScreen());
-        Photo photo = viewfinder.photo();
-        if (photo != null && photo.uri != null) {
+        Photo photo = viewModel.picked().photo();
+        if (photo != null && photo.uri != null && !viewModel.picked().isRunning()) {
             state.putString(PHOTO, photo.uri.toString());
         }
     }
 
-    private void restore(Bundle state) {
-        viewfinder.setPaused(state.getBoolean(PAUSED));
+    /** What goes on by itself is so still; the rest is as it was before the app was ended. */
+    private void restore(Bundle state, boolean isGoingOn) {
+        viewfinder.setPaused(isGoingOn ? inference.isPaused() : state.getBoolean(PAUSED));
         setFullScreen(state.getBoolean(FULL_SCREEN));
         String picked = state.getString(PHOTO);
-        if (picked != null) {
+        if (picked != null && !isGoingOn) {
             onPicked(Collections.singletonList(Uri.parse(picked)));
         }
     }
@@ -236,8 +202,9 @@ public final class MainActivity extends ComponentActivity
     protected void onDestroy() {
         super.onDestroy();
         if (inference != null) {
-            viewfinder.stopSeries();
-            inference.close();
+            lists.close();
+            presenter.stop();
+            viewModel.picked().setListener(null);
         }
     }
 
@@ -261,7 +228,9 @@ public final class MainActivity extends ComponentActivity
     public void onDisplayRemoved(int displayId) {}
 
     private void onPermission(boolean isGranted) {
-        viewfinder.show();
+        if (inference != null) {
+            viewfinder.show();
+        }
     }
 
     /** Android asks only until it was refused for good; from then on its settings decide. */
@@ -275,26 +244,30 @@ public final class MainActivity extends ComponentActivity
     }
 
     private void pickOrLeavePhoto() {
-        if (viewfinder.photo() != null) {
+        if (viewModel.picked().photo() == null) {
+            pickers.open(screen.pickPhoto);
+        } else {
             viewfinder.leavePhoto();
-            return;
-        }
-        try {
-            picker.launch(
-                    new PickVisualMediaRequest.Builder()
-                            .setMediaType(
-                                    ActivityResultContracts.PickVisualMedia.ImageAndVideo
-                                            .INSTANCE)
-                            .build());
-        } catch (ActivityNotFoundException error) {
-            screen.say(getString(R.string.no_photo_app));
         }
     }
 
-    private void onPicked(List<Uri> picked) {
-        if (!picked.isEmpty() && inference != null) {
-            viewfinder.open(picked);
+    @Override
+    public void onPicked(List<Uri> uris) {
+        if (!uris.isEmpty() && inference != null) {
+            viewModel.picked().open(uris);
         }
+    }
+
+    @Override
+    public void onFolder(@Nullable Uri tree) {
+        if (tree != null && inference != null) {
+            viewModel.picked().openFolder(tree);
+        }
+    }
+
+    @Override
+    public void onNoPicker() {
+        screen.notice.sayForAWhile(getString(R.string.no_photo_app));
     }
 
     private void setFullScreen(boolean full) {
@@ -304,97 +277,20 @@ public final class MainActivity extends ComponentActivity
 
     private void share() {
         Bitmap picture = screen.picture();
-        if (picture == null) {
-            return;
-        }
-        try {
-            startActivity(Shared.picture(this, picture, answer.words()));
-        } catch (IOException | ActivityNotFoundException error) {
-            screen.say(getString(R.string.share_failed, error.getMessage()));
+        if (picture != null) {
+            CharSequence words = answer.words();
+            Shared.start(
+                    this,
+                    inference.thread(),
+                    () -> Shared.picture(this, picture, words),
+                    screen.notice::sayForAWhile);
         }
     }
 
     private void onModelChanged() {
         viewfinder.stopSeries(); // answers of two models are no series
         viewfinder.sayTrouble();
-        answer.clear();
-        statusDue = 0;
+        presenter.modelChanged();
         viewfinder.analysePhoto();
-    }
-
-    @Override
-    public void loading() {
-        isLoading = true;
-        main.postDelayed(this::showLoading, LOADING_MILLIS); // a small file is there before
-    }
-
-    private void showLoading() {
-        screen.showLoading(isLoading);
-    }
-
-    private void loaded() {
-        if (isLoading) {
-            isLoading = false;
-            main.post(this::showLoading);
-        }
-    }
-
-    @Override
-    public void analysed(Frame frame, Session session) {
-        loaded();
-        Photo photo = viewfinder.photo();
-        boolean isPhoto = photo != null && photo.frame == frame;
-        boolean isLate = photo == null ? inference.isPaused() : !isPhoto;
-        if (isLate) { // a last frame of the camera
-            return;
-        }
-        viewfinder.analysed(frame);
-        answer.show(isPhoto ? identity : analyzer.frameToSensor());
-        if (hasFailed) {
-            hasFailed = false;
-            main.post(viewfinder::sayTrouble);
-        }
-        if (!isPhoto) {
-            statusText.count();
-        }
-        long now = SystemClock.uptimeMillis();
-        if (now >= statusDue) {
-            statusDue = now + STATUS_MILLIS;
-            String text = statusText.of(frame, session, isPhoto ? -1 : analyzer.ageNanos());
-            Accelerator actual = session.actual();
-            main.post(
-                    () -> {
-                        screen.setStatus(text);
-                        lists.showRunning(actual);
-                    });
-        }
-    }
-
-    @Override
-    public void checked(Verdict verdict) {
-        main.post(() -> checkLine.show(verdict));
-    }
-
-    @Override
-    public void failed(String sentence) {
-        loaded();
-        hasFailed = true;
-        main.post(
-                () -> {
-                    viewfinder.stopSeries();
-                    screen.say(sentence);
-                });
-    }
-
-    @Override
-    public void turnedBlack(boolean isBlack) {
-        main.post(
-                () -> {
-                    if (isBlack) {
-                        viewfinder.cameraFailed(CameraTrouble.BLACK, null);
-                    } else {
-                        viewfinder.cameraWorks();
-                    }
-                });
     }
 }

@@ -22,6 +22,7 @@ final class ModelLists {
     private final Inference inference;
     private final Runnable changed;
     private final Runnable leave;
+    private AlertDialog open;
     private List<Choices.Device> offered = new ArrayList<>();
     private int offerAt = -1;
     private Choices.Device wanted;
@@ -33,7 +34,7 @@ final class ModelLists {
      * @param offers At least one.
      * @param runtimes What they can be loaded with.
      * @param inference Told what to run.
-     * @param changed Run after each change.
+     * @param changed Run where another model runs, or on something else.
      * @param leave Run where a file of another bundle was chosen.
      */
     ModelLists(
@@ -155,8 +156,17 @@ final class ModelLists {
     private void chooseDevice(int position, Inference.Wish wish) {
         wanted = offered.get(position);
         show(wanted);
-        inference.choose(offers.get(offerAt).artifact(), wanted.accelerator, wanted.threads, wish);
-        changed.run();
+        Artifact artifact = offers.get(offerAt).artifact();
+        if (inference.choose(artifact, wanted.accelerator, wanted.threads, wish)) {
+            changed.run();
+        }
+    }
+
+    /** Shuts the list that is open, if one is: its window must not outlive the screen's. */
+    void close() {
+        if (open != null) {
+            open.dismiss();
+        }
     }
 
     private interface Choice {
@@ -164,16 +174,17 @@ final class ModelLists {
     }
 
     private void open(int title, List<String> lines, int checked, Choice choice) {
-        new AlertDialog.Builder(screen.models.getContext())
-                .setTitle(title)
-                .setSingleChoiceItems(
-                        lines.toArray(new String[0]),
-                        checked,
-                        (dialog, position) -> {
-                            dialog.dismiss();
-                            choice.at(position);
-                        })
-                .setNegativeButton(android.R.string.cancel, null)
-                .show();
+        open =
+                new AlertDialog.Builder(screen.models.getContext())
+                        .setTitle(title)
+                        .setSingleChoiceItems(
+                                lines.toArray(new String[0]),
+                                checked,
+                                (dialog, position) -> {
+                                    dialog.dismiss();
+                                    choice.at(position);
+                                })
+                        .setNegativeButton(android.R.string.cancel, null)
+                        .show();
     }
 }

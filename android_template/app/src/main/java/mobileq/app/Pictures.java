@@ -6,11 +6,13 @@ import android.database.Cursor;
 import android.graphics.Bitmap;
 import android.media.MediaMetadataRetriever;
 import android.net.Uri;
+import android.provider.DocumentsContract;
 import android.provider.OpenableColumns;
 import android.util.Log;
 import androidx.annotation.Nullable;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
@@ -29,35 +31,82 @@ final class Pictures {
         }
     }
 
+    private static final String[] LISTED = {
+        DocumentsContract.Document.COLUMN_DOCUMENT_ID,
+        DocumentsContract.Document.COLUMN_MIME_TYPE,
+        DocumentsContract.Document.COLUMN_DISPLAY_NAME
+    };
+
     private final Context context;
+    private final boolean isOne;
     private final List<Place> places = new ArrayList<>();
     private MediaMetadataRetriever video;
     private Uri opened;
 
+    private Pictures(Context context, boolean isOne) {
+        this.context = context;
+        this.isOne = isOne;
+    }
+
     /**
+     * Some.
+     *
      * @param context Of the app.
      * @param picked Photos and videos.
      * @throws IOException A video can't be read.
      */
-    Pictures(Context context, List<Uri> picked) throws IOException {
-        this.context = context;
+    static Pictures of(Context context, List<Uri> picked) throws IOException {
+        ContentResolver resolver = context.getContentResolver();
+        Pictures pictures = new Pictures(context, picked.size() == 1);
         for (Uri uri : picked) {
-            String name = name(context.getContentResolver(), uri);
-            if (isVideo(context.getContentResolver(), uri)) {
-                addFrames(uri, name);
-            } else {
-                places.add(new Place(uri, name, -1));
+            pictures.add(uri, resolver.getType(uri), name(resolver, uri));
+        }
+        return pictures;
+    }
+
+    /**
+     * Those that lie in a folder, by name; not those of folders in it.
+     *
+     * @param context Of the app.
+     * @param tree The folder, as Android's picker names it.
+     * @throws IOException It can't be read.
+     */
+    static Pictures in(Context context, Uri tree) throws IOException {
+        Pictures pictures = new Pictures(context, false);
+        String folder = DocumentsContract.getTreeDocumentId(tree);
+        Uri children = DocumentsContract.buildChildDocumentsUriUsingTree(tree, folder);
+        List<String[]> files = new ArrayList<>();
+        try (Cursor row = context.getContentResolver().query(children, LISTED, null, null, null)) {
+            while (row != null && row.moveToNext()) {
+                String type = row.getString(1);
+                if (type != null && (type.startsWith("image/") || isVideo(type))) {
+                    String name = row.getString(2) == null ? row.getString(0) : row.getString(2);
+                    files.add(new String[] {row.getString(0), type, name});
+                }
             }
+        }
+        files.sort(Comparator.comparing(file -> file[2]));
+        for (String[] file : files) {
+            Uri uri = DocumentsContract.buildDocumentUriUsingTree(tree, file[0]);
+            pictures.add(uri, file[1], file[2]);
+        }
+        return pictures;
+    }
+
+    private void add(Uri uri, @Nullable String type, String name) throws IOException {
+        if (isVideo(type)) {
+            addFrames(uri, name);
+        } else {
+            places.add(new Place(uri, name, -1));
         }
     }
 
-    static boolean isVideo(ContentResolver resolver, Uri uri) {
-        String type = resolver.getType(uri);
+    private static boolean isVideo(@Nullable String type) {
         return type != null && type.startsWith("video/");
     }
 
     /** Of the file, as the person knows it. */
-    static String name(ContentResolver resolver, Uri uri) {
+    private static String name(ContentResolver resolver, Uri uri) {
         String[] wanted = {OpenableColumns.DISPLAY_NAME};
         try (Cursor row = resolver.query(uri, wanted, null, null, null)) {
             if (row != null && row.moveToFirst() && row.getString(0) != null) {
@@ -101,6 +150,11 @@ final class Pictures {
 
     int count() {
         return places.size();
+    }
+
+    /** Whether the person picked one, and it is one. */
+    boolean isOne() {
+        return isOne && places.size() == 1;
     }
 
     /**

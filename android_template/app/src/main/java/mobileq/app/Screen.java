@@ -4,6 +4,8 @@ import android.content.res.Configuration;
 import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.graphics.Matrix;
+import android.graphics.Rect;
+import android.graphics.RectF;
 import android.text.TextUtils;
 import android.view.Gravity;
 import android.view.View;
@@ -21,6 +23,8 @@ import androidx.core.view.ViewCompat;
 import androidx.core.view.WindowCompat;
 import androidx.core.view.WindowInsetsCompat;
 import androidx.core.view.WindowInsetsControllerCompat;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The views, and how they are laid out: a sheet below the picture, or beside it where the screen is
@@ -31,7 +35,7 @@ final class Screen {
     private static final int WIDEST_SHEET_DP = 320;
     private static final int NARROWEST_SHEET_DP = 200;
 
-    final View stage;
+    final ViewGroup stage;
     final PreviewView preview;
     final ImageView photo;
     final TextView status;
@@ -39,6 +43,7 @@ final class Screen {
     final Button action;
     final TextView warning;
     final Button useCpu;
+    final Notice notice;
     final Button models;
     final Button devices;
     final ViewGroup controls;
@@ -51,6 +56,7 @@ final class Screen {
 
     private final ViewGroup root;
     private final ViewGroup overPicture;
+    private final View[] written;
     private final View loading;
     private final View panel;
     private final View adjust;
@@ -78,6 +84,8 @@ final class Screen {
         action = activity.findViewById(R.id.action);
         warning = activity.findViewById(R.id.warning);
         useCpu = activity.findViewById(R.id.use_cpu);
+        notice = new Notice(activity);
+        written = new View[] {warning, useCpu, notice.view};
         models = activity.findViewById(R.id.models);
         devices = activity.findViewById(R.id.devices);
         controls = activity.findViewById(R.id.controls);
@@ -94,7 +102,7 @@ final class Screen {
         adjust.setOnClickListener(view -> toggleDetails());
         panel.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> makeRoom());
         startChips(activity.findViewById(R.id.chips));
-        status.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> tellCovered());
+        stage.addOnLayoutChangeListener((view, l, t, r, b, ol, ot, or, ob) -> tellCovered());
         orient(activity.getResources().getConfiguration());
         setFullScreen(false);
     }
@@ -184,15 +192,34 @@ final class Screen {
         }
     }
 
+    /**
+     * Whatever of it comes or goes lays out the picture's place anew. Where there is no room for all,
+     * the status makes some.
+     */
     private void tellCovered() {
-        if (answer != null) {
-            boolean isThere = status.getVisibility() == View.VISIBLE;
-            answer.setCovered(
-                    status.getLeft(),
-                    status.getTop(),
-                    isThere ? status.getRight() : status.getLeft(),
-                    isThere ? status.getBottom() : status.getTop());
+        List<RectF> covered = new ArrayList<>();
+        for (View each : written) {
+            if (each.getVisibility() == View.VISIBLE) {
+                covered.add(place(each));
+            }
         }
+        if (status.getVisibility() != View.GONE) {
+            RectF place = place(status);
+            boolean hasRoom = covered.stream().noneMatch(each -> RectF.intersects(each, place));
+            status.setVisibility(hasRoom ? View.VISIBLE : View.INVISIBLE);
+            if (hasRoom) {
+                covered.add(place);
+            }
+        }
+        if (answer != null) {
+            answer.setCovered(covered);
+        }
+    }
+
+    private RectF place(View view) {
+        Rect place = new Rect(0, 0, view.getWidth(), view.getHeight());
+        stage.offsetDescendantRectToMyCoords(view, place);
+        return new RectF(place);
     }
 
     /**
@@ -282,7 +309,9 @@ final class Screen {
 
     void setStatus(CharSequence text) {
         status.setText(text);
-        status.setVisibility(View.VISIBLE);
+        if (status.getVisibility() == View.GONE) {
+            status.setVisibility(View.VISIBLE);
+        }
     }
 
     void showLoading(boolean isLoading) {
@@ -310,6 +339,7 @@ final class Screen {
         }
         message.setText(sentence);
         message.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
+        overPicture.setVisibility(sentence == null ? View.VISIBLE : View.INVISIBLE);
         if (sentence != null) {
             status.setVisibility(View.GONE); // of the last picture, which is not there any more
             if (answer != null) {

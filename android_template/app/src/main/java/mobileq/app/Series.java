@@ -14,16 +14,13 @@ import mobileq.core.run.Records;
  * thread; pictures are read and answers taken down on the inference thread.
  */
 final class Series {
-    /** Shows pictures and what comes of them. */
+    /** Hears of the series' steps. */
     interface Listener {
         /** A picture is there, to be shown and analysed. */
         void read(Photo photo);
 
-        /** So many have been looked at, of all. */
-        void progressed(int done, int all);
-
         /** All have been, or the person had enough. */
-        void ended(Series series);
+        void ended();
     }
 
     private final Inference inference;
@@ -35,6 +32,7 @@ final class Series {
     private int next;
     private int unread;
     private boolean isOver;
+    private boolean hasEnded;
 
     Series(Inference inference, Pictures pictures, Records records, Listener listener) {
         this.inference = inference;
@@ -60,7 +58,7 @@ final class Series {
         try {
             Photo photo = pictures.read(index);
             main.post(() -> show(photo));
-        } catch (IOException | OutOfMemoryError error) {
+        } catch (IOException | RuntimeException | OutOfMemoryError error) { // another app's file
             main.post(this::passOver);
         }
     }
@@ -69,7 +67,6 @@ final class Series {
         if (!isOver) {
             awaited = photo;
             listener.read(photo);
-            listener.progressed(next, pictures.count());
         }
     }
 
@@ -93,8 +90,13 @@ final class Series {
         if (!isOver) {
             stop();
             // What is being taken down comes before.
-            inference.thread().execute(() -> main.post(() -> listener.ended(this)));
+            inference.thread().execute(() -> main.post(this::tellEnd));
         }
+    }
+
+    private void tellEnd() {
+        hasEnded = true;
+        listener.ended();
     }
 
     /** Nobody wants to know any more. */
@@ -104,6 +106,21 @@ final class Series {
             awaited = null;
             inference.thread().execute(pictures::close);
         }
+    }
+
+    /** Whether all that there will be is there. */
+    boolean hasEnded() {
+        return hasEnded;
+    }
+
+    /** How many pictures have been looked at, with the one that is shown. */
+    int done() {
+        return next;
+    }
+
+    /** How many there are. */
+    int all() {
+        return pictures.count();
     }
 
     /** How many answers there are. */

@@ -1,20 +1,72 @@
 package mobileq.app;
 
+import android.content.ActivityNotFoundException;
 import android.content.ClipData;
 import android.content.Context;
 import android.content.Intent;
 import android.graphics.Bitmap;
 import android.net.Uri;
+import androidx.activity.ComponentActivity;
+import androidx.annotation.Nullable;
+import androidx.core.content.ContextCompat;
 import androidx.core.content.FileProvider;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /** A picture with its answer, or a file of answers, for another app. */
 final class Shared {
     private static final int PERCENT = 95;
+
+    /** Makes the intent, and writes its file. */
+    interface Made {
+        /**
+         * What starts the choice of an app; null where there is nothing.
+         *
+         * @throws IOException The file can't be written.
+         */
+        @Nullable
+        Intent intent() throws IOException;
+    }
+
+    /**
+     * Makes it on a thread where that holds up no screen, and lets the person choose an app.
+     *
+     * @param failed Takes a sentence, on the main thread.
+     */
+    static void start(
+            ComponentActivity activity, Executor thread, Made made, Consumer<String> failed) {
+        Executor main = ContextCompat.getMainExecutor(activity);
+        thread.execute(
+                () -> {
+                    try {
+                        Intent intent = made.intent();
+                        main.execute(() -> start(activity, intent, failed));
+                    } catch (IOException | RuntimeException | OutOfMemoryError error) {
+                        main.execute(() -> fail(activity, error, failed));
+                    }
+                });
+    }
+
+    private static void start(
+            ComponentActivity activity, @Nullable Intent intent, Consumer<String> failed) {
+        if (intent == null || activity.isDestroyed()) {
+            return;
+        }
+        try {
+            activity.startActivity(intent);
+        } catch (ActivityNotFoundException error) {
+            fail(activity, error, failed);
+        }
+    }
+
+    private static void fail(ComponentActivity activity, Throwable error, Consumer<String> failed) {
+        failed.accept(activity.getString(R.string.share_failed, error.getMessage()));
+    }
 
     private Shared() {}
 

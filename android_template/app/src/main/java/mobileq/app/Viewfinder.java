@@ -1,39 +1,28 @@
 package mobileq.app;
 
 import android.Manifest;
-import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.Matrix;
-import android.net.Uri;
-import android.os.Handler;
-import android.os.Looper;
 import android.provider.Settings;
 import android.view.View;
 import androidx.activity.ComponentActivity;
-import androidx.annotation.Nullable;
 import androidx.core.content.ContextCompat;
-import java.io.IOException;
-import java.util.List;
-import mobileq.core.image.Frame;
-import mobileq.core.manifest.ModelSpec;
+import mobileq.core.manifest.PreprocessSpec;
 
 /**
- * What is looked at and analysed: the camera, its picture held on to, a photo, or several pictures
- * one after the other; whole, or over the whole screen. Of the main thread.
+ * What is looked at and analysed: the camera, its picture held on to, or what the person picked;
+ * whole, or over the whole screen. Of the main thread.
  */
-final class Viewfinder implements CameraBinding.Listener, Series.Listener {
+final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     private final ComponentActivity activity;
     private final Screen screen;
     private final Choices choices;
     private final AnswerView answer;
     private final Inference inference;
+    private final Picked picked;
     private final CameraBinding camera;
     private final Runnable askPermission;
-    private final Handler main = new Handler(Looper.getMainLooper());
-    private final ModelSpec model;
-    private volatile Photo photo;
-    private volatile Series series;
     private CameraTrouble trouble;
     private String detail;
     private boolean isTorchOn;
@@ -43,31 +32,24 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
             Screen screen,
             Choices choices,
             AnswerView answer,
-            Inference inference,
-            FrameAnalyzer analyzer,
-            ModelSpec model,
+            MainViewModel viewModel,
+            PreprocessSpec preprocess,
             Runnable askPermission) {
         this.activity = activity;
         this.screen = screen;
         this.choices = choices;
         this.answer = answer;
-        this.inference = inference;
-        this.model = model;
+        this.inference = viewModel.inference();
+        this.picked = viewModel.picked();
         this.askPermission = askPermission;
         this.camera =
                 new CameraBinding(
                         activity,
                         screen.preview,
                         inference.thread(),
-                        analyzer,
-                        model.preprocess(),
+                        viewModel.analyzer(),
+                        preprocess,
                         this);
-    }
-
-    /** The photo that is looked at; null where it is the camera. From any thread. */
-    @Nullable
-    Photo photo() {
-        return photo;
     }
 
     /** Whether the person lets this app use the camera. */
@@ -78,7 +60,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
 
     /** Says why there is no picture, or takes away what was said of one. */
     void sayTrouble() {
-        CameraTrouble now = photo != null ? null : isAllowed() ? trouble : CameraTrouble.REFUSED;
+        CameraTrouble now = picked.photo() != null ? null : isAllowed() ? trouble : CameraTrouble.REFUSED;
         if (now == null) {
             screen.say(null);
         } else {
@@ -102,6 +84,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
     public void cameraWorks() {
         trouble = null;
         screen.torch.setVisibility(camera.hasTorch() ? View.VISIBLE : View.INVISIBLE);
+        camera.setTorch(isTorchOn); // which goes off where the camera was away
         sayTrouble();
     }
 
@@ -119,14 +102,16 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
 
     /** Shows camera or photo, whichever is chosen; a sentence where there is no camera to show. */
     void show() {
-        if (activity.isDestroyed()) { // whoever posted this, a photo's reader or a layout, is late
+        if (activity.isDestroyed()) { // whoever posted this, a layout, is late
             return;
         }
+        Photo photo = picked.photo();
         if (photo == null) {
             showCamera();
         } else {
             showPhoto(photo);
         }
+        tellSeries();
     }
 
     private void showCamera() {
@@ -149,7 +134,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
         Matrix toView = toView(shown);
         camera.unbind();
         screen.torch.setVisibility(View.INVISIBLE);
-        screen.preview.setKeepScreenOn(false);
+        screen.preview.setKeepScreenOn(picked.isRunning());
         sayTrouble();
         screen.showPhoto(shown.bitmap, toView);
         answer.setProjection(() -> toView);
@@ -163,7 +148,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
 
     /** Analyses the photo again, if there is one: as much of it as is shown. */
     void analysePhoto() {
-        Photo shown = photo;
+        Photo shown = picked.photo();
         if (shown == null) {
             return;
         }
@@ -181,113 +166,66 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
 
     /** The picture's place has another size: it shows another part of the camera or photo. */
     void resized() {
-        if (photo != null || screen.isFullScreen()) {
+        if (picked.photo() != null || screen.isFullScreen()) {
             show();
         }
     }
 
     void leavePhoto() {
-        stopSeries();
-        photo = null;
+        picked.leave();
         show();
     }
 
-    /** Shows and analyses a photo once it is read; several, or a video, one after the other. */
-    void open(List<Uri> picked) {
-        stopSeries();
-        inference.thread().execute(() -> read(picked));
+    @Override
+    public void changed() {
+        show();
     }
 
-    private void read(List<Uri> picked) {
-        try {
-            Pictures pictures = new Pictures(activity.getApplicationContext(), picked);
-            if (picked.size() == 1 && pictures.count() == 1) {
-                Photo one = pictures.read(0);
-                pictures.close();
-                main.post(() -> read(one));
-            } else {
-                main.post(() -> start(pictures));
-            }
-        } catch (IOException error) {
-            String sentence = activity.getString(R.string.photo_failed, error.getMessage());
-            main.post(() -> screen.say(sentence));
-        }
+    @Override
+    public void failed(int sentence, String why) {
+        screen.notice.sayForAWhile(activity.getString(sentence, why));
     }
 
-    private void start(Pictures pictures) {
-        series = new Series(inference, pictures, answer.task().records(model), this);
-        if (activity.isDestroyed()) {
-            stopSeries();
+    /** How far the series is, or what came of it. */
+    private void tellSeries() {
+        Series series = picked.series();
+        if (series == null) {
+            screen.notice.say(null, 0, null, false);
+        } else if (series.hasEnded()) {
+            String said = summary(series);
+            screen.notice.say(said, R.string.share_results, () -> share(series, said), true);
         } else {
-            series.go();
+            String said = activity.getString(R.string.series_progress, series.done(), series.all());
+            screen.notice.say(said, R.string.enough, series::end, false);
         }
     }
 
-    /** A picture is to be shown. */
-    @Override
-    public void read(Photo read) {
-        photo = read;
-        show();
+    private String summary(Series series) {
+        int count = series.count();
+        String said =
+                activity.getResources().getQuantityString(R.plurals.series_done, count, count);
+        return series.unread() == 0
+                ? said
+                : said + ' ' + activity.getString(R.string.series_unread, series.unread());
     }
 
-    @Override
-    public void progressed(int done, int all) {
-        Series running = series;
-        screen.say(
-                activity.getString(R.string.series_progress, done, all),
-                R.string.enough,
-                running::end);
-    }
-
-    @Override
-    public void ended(Series ended) {
-        if (ended != series) { // something else was picked in the meantime
-            return;
-        }
-        series = null;
-        int count = ended.count();
-        StringBuilder said = new StringBuilder();
-        said.append(
-                activity.getResources().getQuantityString(R.plurals.series_done, count, count));
-        if (ended.unread() > 0) {
-            said.append(' ').append(activity.getString(R.string.series_unread, ended.unread()));
-        }
-        String sentence = said.toString();
-        screen.say(sentence, R.string.share_results, () -> share(ended, sentence));
-        analysePhoto(); // whose answer the sentence took away
-    }
-
-    private void share(Series ended, String told) {
-        try {
-            Intent shared = ended.shared(activity, told);
-            if (shared != null) {
-                activity.startActivity(shared);
-            }
-        } catch (IOException | ActivityNotFoundException error) {
-            screen.say(activity.getString(R.string.share_failed, error.getMessage()));
-        }
-    }
-
-    /** A picture was analysed; on the inference thread. */
-    void analysed(Frame frame) {
-        Series running = series;
-        if (running != null) {
-            running.take(frame);
-        }
+    private void share(Series series, String told) {
+        Shared.start(
+                activity,
+                inference.thread(),
+                () -> series.shared(activity, told),
+                screen.notice::sayForAWhile);
     }
 
     /** Several pictures are left where they are: something else is wanted. */
     void stopSeries() {
-        if (series != null) {
-            series.stop();
-            series = null;
-        }
+        picked.stop();
+        tellSeries();
     }
 
     void switchCamera() {
         choices.setFront(!choices.isFront());
-        stopSeries();
-        photo = null;
+        picked.leave();
         trouble = null;
         turnTorch(false);
         show();
@@ -303,7 +241,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
     void pauseOrResume() {
         boolean isPaused = !inference.isPaused();
         setPaused(isPaused);
-        if (photo != null) { // it stands still anyway
+        if (picked.photo() != null) { // it stands still anyway
             return;
         }
         if (isPaused) {
@@ -335,7 +273,7 @@ final class Viewfinder implements CameraBinding.Listener, Series.Listener {
     }
 
     void zoomBy(float factor) {
-        if (photo == null && !inference.isPaused()) {
+        if (picked.photo() == null && !inference.isPaused()) {
             camera.zoomBy(factor);
         }
     }

@@ -5,8 +5,10 @@ import android.graphics.Canvas;
 import android.graphics.Color;
 import android.graphics.Matrix;
 import android.graphics.Paint;
+import android.graphics.RectF;
 import android.text.TextPaint;
 import android.text.TextUtils;
+import androidx.annotation.Nullable;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -28,22 +30,25 @@ public final class ClassesView extends AnswerView {
     private static final float PADDING_DP = 8;
 
     private final ModelSpec model;
-    private final Classification classification = new Classification();
+    private final Classification classification;
     private final List<TopClasses> best = new ArrayList<>();
     private final List<ClassHead> heads;
     private final Paint shade = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final Paint bar = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
+    private final RectF place = new RectF(); // of the list, as it was drawn last
     private final float padding;
     private final float corner;
 
     /**
      * @param context Of the activity.
      * @param model Whose classes are named.
+     * @param kept The task of a view before; null for a new one.
      */
-    public ClassesView(Context context, ModelSpec model) {
+    public ClassesView(Context context, ModelSpec model, @Nullable Task kept) {
         super(context);
         this.model = model;
+        classification = kept == null ? new Classification() : (Classification) kept;
         heads = model.classes() == null ? Collections.emptyList() : model.classes().heads();
         padding = pixels(PADDING_DP);
         corner = padding / 2;
@@ -77,7 +82,16 @@ public final class ClassesView extends AnswerView {
     @Override
     protected void drawAnswer(Canvas canvas, Matrix toView) {
         float line = text.getFontSpacing() + corner;
-        int most = most((int) ((getHeight() - covered().bottom - 3 * padding) / line));
+        place.set(padding, 0, getWidth() - padding, getHeight());
+        for (RectF each : covered()) {
+            if (each.centerY() < getHeight() / 2f) {
+                place.top = Math.max(place.top, each.bottom);
+            } else {
+                place.bottom = Math.min(place.bottom, each.top);
+            }
+        }
+        place.bottom -= padding;
+        int most = most((int) ((place.height() - 2 * padding) / line));
         int lines = 0;
         for (TopClasses each : best) {
             lines += Math.min(most, each.count());
@@ -85,11 +99,9 @@ public final class ClassesView extends AnswerView {
         if (lines == 0) {
             return;
         }
-        float top = getHeight() - lines * line - 2 * padding;
-        canvas.drawRoundRect(
-                padding, top - padding, getWidth() - padding, getHeight() - padding,
-                padding, padding, shade);
-        float y = top + padding - text.ascent();
+        place.top = place.bottom - lines * line - 2 * padding;
+        canvas.drawRoundRect(place, padding, padding, shade);
+        float y = place.top + 2 * padding - text.ascent();
         for (int head = 0; head < best.size(); head++) {
             int shown = Math.min(most, best.get(head).count());
             for (int rank = 0; rank < shown; rank++, y += line) {

@@ -9,6 +9,7 @@ import android.graphics.RectF;
 import android.text.TextPaint;
 import android.text.TextUtils;
 import android.view.ViewGroup;
+import androidx.annotation.Nullable;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import mobileq.app.AnswerView;
@@ -46,21 +47,23 @@ public final class BoxesView extends AnswerView {
     /**
      * @param context Of the activity.
      * @param model Whose classes are named.
+     * @param kept The task of a view before; null for a new one.
      */
-    public BoxesView(Context context, ModelSpec model) {
+    public BoxesView(Context context, ModelSpec model, @Nullable Task kept) {
         super(context);
         this.model = model;
-        DecodeSpec decode = model.decode();
-        detection =
-                new Detection(
-                        decode == null
-                                ? Thresholds.display(DEFAULT_SCORE, DEFAULT_IOU)
-                                : Thresholds.display(decode));
+        detection = kept == null ? new Detection(usual(model.decode())) : (Detection) kept;
         padding = pixels(PADDING_DP);
         corner = pixels(CORNER_DP);
         line.setStyle(Paint.Style.STROKE);
         line.setStrokeWidth(pixels(LINE_DP));
         text.setTextSize(textPixels(TEXT_SP));
+    }
+
+    private static Thresholds usual(DecodeSpec decode) {
+        return decode == null
+                ? Thresholds.display(DEFAULT_SCORE, DEFAULT_IOU)
+                : Thresholds.display(decode);
     }
 
     @Override

@@ -2,6 +2,7 @@ package mobileq.app.detect;
 
 import android.graphics.RectF;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -11,13 +12,13 @@ import java.util.List;
 final class LabelPlaces {
     private final List<RectF> places = new ArrayList<>();
     private final RectF view = new RectF();
-    private final RectF covered = new RectF();
+    private List<RectF> covered = Collections.emptyList();
     private int taken;
 
-    /** Forgets all places, for a view of this size with something else at a place of it. */
-    void start(float width, float height, RectF alreadyCovered) {
+    /** Forgets all places, for a view of this size with something else at some places of it. */
+    void start(float width, float height, List<RectF> alreadyCovered) {
         view.set(0, 0, width, height);
-        covered.set(alreadyCovered);
+        covered = alreadyCovered;
         taken = 0;
     }
 
@@ -64,7 +65,10 @@ final class LabelPlaces {
     }
 
     private boolean isFree(RectF place) {
-        boolean isFree = view.contains(place) && !RectF.intersects(covered, place);
+        boolean isFree = view.contains(place);
+        for (int i = 0; i < covered.size() && isFree; i++) {
+            isFree = !RectF.intersects(covered.get(i), place);
+        }
         for (int i = 0; i < taken && isFree; i++) {
             isFree = !RectF.intersects(places.get(i), place);
         }
