@@ -148,6 +148,30 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(16, 8)},
     ),
+    # Gelu by tanh: as ONNX has it, and in the steps that exporters write it in.
+    "gelu": (
+        """g (float[1,4,16] x) => (float[1,4,8] y) {
+            h = MatMul(x, w)
+            square = Mul(h, h)
+            cube = Mul(square, h)
+            small = Mul(cube, third)
+            sum = Add(h, small)
+            inner = Mul(sum, root)
+            tanh = Tanh(inner)
+            gate = Add(tanh, one)
+            gated = Mul(h, gate)
+            act = Mul(gated, half)
+            y = MatMul(act, v)
+        }""",
+        {
+            "w": 3 * weights(16, 12),
+            "v": weights(12, 8, seed=1),
+            "third": np.array(0.044715, np.float32),
+            "root": np.array(np.sqrt(2 / np.pi), np.float32),
+            "one": np.array(1, np.float32),
+            "half": np.array(0.5, np.float32),
+        },
+    ),
     # As detectors with queries choose the cells that become queries.
     "choices": (
         """g (float[1,16,8] x) => (float[1,4,6] y) {

@@ -16,6 +16,7 @@ from mobileq.targets.tflite.correspondence import (
     read_correspondence,
 )
 from mobileq.targets.tflite.edges import pixel_casts, require_ranges
+from mobileq.targets.tflite.gelus import join_gelus
 from mobileq.targets.tflite.normalizations import (
     find_normalizations,
     part_ranges,
@@ -29,14 +30,16 @@ from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_sca
 
 def integer_base(base: Path, precision: Precision) -> Path:
     """The float file with ops that have integer kernels in place of such as have none."""
-    exact = precision == "int8"  # its normalizations stay in float
-    made = base.with_name("roots.tflite" if exact else "integers.tflite")
+    made = base.with_name(f"for-{precision}.tflite")
     if not made.exists():
         model = flatbuffer.read_model(base)
-        if not take_roots(model):
-            return base
-        if not exact:
+        has_roots = take_roots(model)
+        if has_roots and precision != "int8":  # there normalizations stay in float
             refine_roots(model)
+        # Its GELU has no kernel for 16 bits.
+        has_gelus = precision != "int16x8" and join_gelus(model)
+        if not (has_roots or has_gelus):
+            return base
         flatbuffer.write_model(model, made)
         report = base.with_suffix(REPORT_SUFFIX)
         made.with_suffix(REPORT_SUFFIX).write_bytes(report.read_bytes())

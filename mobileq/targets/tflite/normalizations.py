@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite.wiring import Wiring
 
 Range = tuple[float, float]
 _NEWTON_OPS = 5
@@ -200,30 +201,8 @@ def cast_to_wide(model: Any) -> None:
         op.builtinOptions.inDataType, op.builtinOptions.outDataType = taken.type, given.type
 
 
-class _Graph:
-    """The main graph's ops by what they take and give."""
-
-    def __init__(self, model: Any) -> None:
-        self._model, self._tensors = model, model.subgraphs[0].tensors
-        self.ops = model.subgraphs[0].operators
-        self._makers = {int(index): op for op in self.ops for index in op.outputs}
-
-    def kind(self, op: Any) -> str:
-        return contents.op_name(self._model, op)
-
-    def takers(self, index: int) -> list[Any]:
-        return [op for op in self.ops if index in map(int, op.inputs)]
-
-    def maker(self, index: Any, kind: str) -> Any | None:
-        """The op that gives the tensor, where it is of this kind."""
-        op = self._makers.get(int(index))
-        return op if op is not None and self.kind(op) == kind else None
-
-    def constant(self, index: Any) -> Any | None:
-        return contents.float32_values(self._model, self._tensors[int(index)])
-
-    def size(self, index: int) -> int:
-        return math.prod(map(int, self._tensors[index].shape))
+class _Graph(Wiring):
+    """What normalizations are looked for in."""
 
     def is_one(self, index: int) -> bool:
         value = self.constant(index)

@@ -68,3 +68,22 @@ def test_quiet_tokens_keep_their_size_in_16_bits(convert):
     wanted = file.model.wanted["parts"]
     gain = (found * wanted).sum(-1) / (wanted**2).sum(-1)
     assert abs(gain - 1).max() < 0.02
+
+
+@pytest.mark.parametrize(("precision", "io"), [("int8", "float32"), ("int8-full", "int8")])
+def test_a_gelu_by_tanh_is_one_integer_op(convert, precision, io):
+    file = convert("gelu", precision, io)
+    counted = counting.typed_op_counts(flatbuffer.read_model(file.path))
+    assert counted["GELU int8"] == 1
+    assert not any(kind.startswith(("TANH", "MUL", "ADD")) for kind in counted)
+    with closing(
+        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
+    ) as runner:
+        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > 35
+
+
+def test_files_of_floats_keep_the_steps_of_a_gelu_by_tanh(convert):
+    """LiteRT's float GELU computes it by erf."""
+    counted = counting.typed_op_counts(flatbuffer.read_model(convert("gelu", "fp32").path))
+    assert counted["TANH float32"] == 1
+    assert "GELU float32" not in counted

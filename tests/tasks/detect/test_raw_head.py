@@ -22,6 +22,7 @@ from tests.graph import builders
 from tests.tasks.detect import head_builders as heads
 
 from .head_builders import STRIDES, prepared
+from .query_builders import queries
 from .raw_heads import (
     YOLOV8,
     assert_same_candidates,
@@ -101,7 +102,7 @@ def test_raw_head_gives_the_candidates_of_the_decoded_one(case: str, tmp_path: P
 
 @pytest.mark.parametrize("classes", [4, 9])
 def test_queries_give_boxes_and_class_logits(classes: int, tmp_path: Path):
-    given = prepared(heads.queries(classes), tmp_path, "rtdetr")
+    given = prepared(queries(classes), tmp_path, "rtdetr")
     model, spec = raw_head(given.model, given.spec)
     assert roles(spec) == [("boxes", "boxes", None), ("logits", "class_logits", None)]
     assert [output.shape for output in spec.outputs] == [(1, 30, 4), (1, 30, classes)]
