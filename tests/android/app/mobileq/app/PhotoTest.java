@@ -114,6 +114,16 @@ public class PhotoTest extends ScreenTest {
     }
 
     @Test
+    public void ofASeriesWithoutAnAnswerNothingIsToBeShared() throws Exception {
+        app = new AppUnderTest(true);
+        pick(List.of(Uri.parse("content://photos/none.png"), Uri.parse("content://photos/no.png")));
+        assertEnds("0 pictures analysed. Not readable: 2.");
+        assertFalse(app.isVisible(R.id.notice_action));
+        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(9));
+        assertFalse(app.isVisible(R.id.notice));
+    }
+
+    @Test
     public void thePicturesOfAFolderAreAnalysedByName() throws Exception {
         Folder.files = List.of("b.png image/png", "notes.txt text/plain", "a.png image/jpeg");
         openFolder();

@@ -191,6 +191,9 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         Series series = picked.series();
         if (series == null) {
             screen.notice.say(null, 0, null, false);
+        } else if (series.hasEnded() && series.count() == 0) { // nothing to be shared
+            stopSeries();
+            screen.notice.sayForAWhile(summary(series));
         } else if (series.hasEnded()) {
             String said = summary(series);
             screen.notice.say(said, R.string.share_results, () -> share(series, said), true);
