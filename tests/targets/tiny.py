@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +94,14 @@ def convert_once(job: ConversionJob, kind: type[Target] = TfliteTarget) -> Conve
     """By a target that is not kept."""
     with closing(kind()) as target:
         return target.convert(job)
+
+
+@functools.cache
+def kept(kind: type[Target]) -> Target:
+    """The target that all tests share: to start its child takes longer than a conversion."""
+    target = kind()
+    atexit.register(target.close)
+    return target
 
 
 def make(name: str, folder: Path) -> TinyModel:

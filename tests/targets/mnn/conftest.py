@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import pytest
 
+from mobileq.targets.hosted import kept_runners
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import TinyFile, convert_once
+from ..tiny import TinyFile, kept
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_children(log_file) -> Iterator[None]:
+    """Runners of a file's tests take turns in one child."""
+    with kept_runners():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +30,6 @@ def convert(tiny, tmp_path_factory):
         folder = tmp_path_factory.mktemp(f"{name}-{precision}")
         job = tiny(name).job(folder, precision, **options)
         job = dataclasses.replace(job, output=folder / f"{name}.mnn")
-        return TinyFile(tiny(name), job.output, convert_once(job, MnnTarget))
+        return TinyFile(tiny(name), job.output, kept(MnnTarget).convert(job))
 
     return converted

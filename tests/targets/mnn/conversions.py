@@ -8,7 +8,7 @@ import numpy as np
 
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import TinyFile, convert_once, make
+from ..tiny import TinyFile, kept, make
 from ..tiny_models import MODELS
 
 
@@ -25,4 +25,4 @@ def made(monkeypatch, folder, graph, constants, precision="int8", **options) -> 
     monkeypatch.setitem(MODELS, "made", (graph, constants))
     model = make("made", folder)
     job = dataclasses.replace(model.job(folder, precision, **options), output=folder / "x.mnn")
-    return TinyFile(model, job.output, convert_once(job, MnnTarget))
+    return TinyFile(model, job.output, kept(MnnTarget).convert(job))

@@ -12,7 +12,7 @@ from mobileq.external.child import call
 from mobileq.targets.mnn.flatbuffer import describe_as_float, field, follow
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import TinyFile, convert_once
+from ..tiny import TinyFile, kept
 from .conversions import outputs_of
 
 
@@ -29,7 +29,7 @@ def entries(graph: dict) -> dict[int, dict]:
 @pytest.fixture
 def file(tiny, tmp_path):
     job = dataclasses.replace(tiny("pooled").job(tmp_path, "int8"), output=tmp_path / "x.mnn")
-    convert_once(job, MnnTarget)
+    kept(MnnTarget).convert(job)
     return job.output
 
 
@@ -58,7 +58,7 @@ def test_twice_is_as_once(file):
 
 def test_file_without_descriptions_is_left_alone(tiny, tmp_path):
     job = dataclasses.replace(tiny("conv").job(tmp_path, "fp32"), output=tmp_path / "x.mnn")
-    convert_once(job, MnnTarget)
+    kept(MnnTarget).convert(job)
     before = job.output.read_bytes()
     describe_as_float(job.output, {0})
     assert job.output.read_bytes() == before
@@ -75,7 +75,7 @@ def test_long_constants_are_put_into_the_file_as_json_would_have_them(
         folder.mkdir()
         job = tiny("pooled").job(folder, precision)
         job = dataclasses.replace(job, output=folder / "x.mnn")
-        files.append(TinyFile(tiny("pooled"), job.output, convert_once(job, MnnTarget)))
+        files.append(TinyFile(tiny("pooled"), job.output, kept(MnnTarget).convert(job)))
     inside, behind = (graph_of(file.path) for file in files)
     assert behind == inside
     assert files[0].path.stat().st_size != files[1].path.stat().st_size, "some were long"

@@ -15,7 +15,7 @@ from mobileq.spec import ModelSpec
 from mobileq.targets.mnn.rewrites import rewritten_for_mnn
 from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import TinyModel, convert_once
+from ..tiny import TinyModel, kept
 from ..tiny import _tensor as tensor_spec
 
 DRAW = np.random.default_rng(0)
@@ -184,7 +184,7 @@ def _converted(folder, model, value):
     spec = ModelSpec(name="x", task="unknown", family=None, inputs=inputs, outputs=outputs)
     tiny = TinyModel(folder / "x.onnx", spec, (value,), {"y": wanted})
     job = dataclasses.replace(tiny.job(folder, "fp32"), output=folder / "x.mnn")
-    converted = convert_once(job, MnnTarget)
+    converted = kept(MnnTarget).convert(job)
     runner = MnnTarget().open(job.output, converted.inputs, converted.outputs)
     try:
         return runner.run({"x": value})["y"], wanted

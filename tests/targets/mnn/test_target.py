@@ -30,7 +30,7 @@ from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
 from mobileq.targets.reference import ReferenceRunner
 
-from ..tiny import TinyFile, convert_once, sqnr_db
+from ..tiny import TinyFile, convert_once, kept, sqnr_db
 from ..tiny_models import MODELS, weights
 from .conversions import made, outputs_of
 
@@ -95,7 +95,7 @@ def test_file_carries_its_spec(convert):
 def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
     first = convert("anchors", precision)
     job = dataclasses.replace(tiny("anchors").job(tmp_path, precision), output=tmp_path / "x.mnn")
-    convert_once(job, MnnTarget)
+    convert_once(job, MnnTarget)  # in another process
     assert job.output.read_bytes() == first.path.read_bytes()
 
 
@@ -150,18 +150,18 @@ def test_file_with_nothing_in_int8_is_no_int8_file(tiny, tmp_path):
     job = tiny("conv").job(tmp_path, "int8", keep_float=("c",))
     job = dataclasses.replace(job, output=tmp_path / "x.mnn")
     with pytest.raises(VerificationError, match="None of the 1 convolutions") as caught:
-        convert_once(job, MnnTarget)
+        kept(MnnTarget).convert(job)
     assert caught.value.hint == "Keep fewer ops in float, or use w8."
     name = job.spec.inputs[0].name
     without_range = dataclasses.replace(job, keep_float=(), ranges={name: job.ranges[name]})
     with pytest.raises(VerificationError, match="has no range") as caught:
-        convert_once(without_range, MnnTarget)
+        kept(MnnTarget).convert(without_range)
     assert caught.value.hint == "Use w8.", "nobody kept any op in float"
 
 
 def test_int8_without_pictures_is_refused(tiny, tmp_path):
     with pytest.raises(UsageError, match="needs pictures"):
-        convert_once(tiny("conv").job(tmp_path, "int8", calibrated=False), MnnTarget)
+        kept(MnnTarget).convert(tiny("conv").job(tmp_path, "int8", calibrated=False))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
