@@ -172,7 +172,7 @@ class FileTrials:
             few_objects=few,
             standard_error=cost.error,
         )
-        return Tried(trial, cost)
+        return Tried(trial, cost, None if cost is not score.lost else score.error)
 
     def _opened(self, variant: Variant, plan: QuantPlan, folder: str) -> tuple[Runner, int]:
         """The file, made, and its bytes."""

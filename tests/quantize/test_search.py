@@ -191,3 +191,19 @@ def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
     found = FloatSearch(measure, len(error)).worthwhile()
     assert found in asked
     assert found not in broken or set(asked) <= broken
+
+
+def test_level_whose_measure_says_nothing_is_not_enough_where_its_error_is_shown_to_be_more() -> (
+    None
+):
+    lost = mean_of([0.0, 0.2, 0.1, 0.1, 0.0, 0.2, 0.0, 0.2])
+    chance = mean_of([0.2, 0.0, 0.1, 0.1, 0.2, 0.0, 0.2, 0.0])
+    small, large = mean_of([0.01, 0.02] * 4), mean_of([0.03, 0.05] * 4)
+
+    def level(error: Estimate, cost: Estimate) -> Tried:
+        return Tried(Trial(calibrator="mse"), cost, error)
+
+    levels = [level(large, chance), level(small * 1.4, chance), level(small, lost)]
+    assert FloatSearch(levels.__getitem__, 3).worthwhile() == 1
+    unknown = [Tried(each.trial, each.cost) for each in levels]
+    assert FloatSearch(unknown.__getitem__, 3).worthwhile() == 0
