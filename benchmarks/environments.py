@@ -18,6 +18,14 @@ TOOLS: Mapping[str, tuple[str, ...]] = {
 }
 """What is installed in each, the tool first."""
 _MEBI = 1024.0
+_TELLING = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""A small process between: Linux counts what a child's parent had in memory when it forked as the
+child's own, and a benchmark holds all models of its rows."""
 
 
 class RowError(Exception):
@@ -70,11 +78,10 @@ def run(command: list[str]) -> float:
     """
     environment = {**os.environ, "COLUMNS": "1000", "NO_COLOR": "1"}
     with tempfile.TemporaryFile() as written:
-        child = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=written
-        )
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        child = subprocess.run(
+            [sys.executable, "-c", _TELLING, *command],
+            env=environment, stdout=subprocess.PIPE, stderr=written,
+        )  # fmt: skip
         if child.returncode:
             written.seek(0)
             text = written.read().decode(errors="replace")
@@ -83,7 +90,7 @@ def run(command: list[str]) -> float:
             causes = [line for line in lines if re.match(r"[\w.]*Error: ", line)]
             told = " ".join(causes[:1] or lines[-2:])
             raise RowError(f"failed ({child.returncode}): {told[:240]}")
-    peak: float = used.ru_maxrss
+    peak = float(child.stdout)
     return peak / (_MEBI * _MEBI if sys.platform == "darwin" else _MEBI)
 
 
