@@ -58,7 +58,7 @@ def test_open_dimensions_are_asked_for(data_folder: Path) -> None:
     assert "the one it was trained with, such as --input-shape x:1,3," in str(refused.value.hint)
 
 
-@pytest.mark.parametrize("target", ["tflite", "mnn"])
+@pytest.mark.parametrize("target", ["tflite", "mnn", "onnxruntime"])
 def test_every_file_tells_which_lines_stand_on_their_head(
     target: str, data_folder: Path, tmp_path: Path
 ) -> None:
