@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,6 @@ def quantize_file(
         return []
     from ai_edge_quantizer import quantizer
 
-    if own_scales:
-        _keep_scales_before_concatenations()
     known = None
     if precision == "dynamic":
         tool = quantizer.Quantizer(source)
@@ -83,7 +82,8 @@ def quantize_file(
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow, wide_tensors)
         known = _statistics(model, ranges, weight_scales or {}) if ranges else None
-    result = tool.quantize(known)
+    with _scales_before_concatenations(own_scales):
+        result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
     model = flatbuffer.read_model(Path(output))
     if io != "float32":
@@ -156,8 +156,9 @@ def _recipe_static(
             )
 
 
-def _keep_scales_before_concatenations() -> None:
-    """For the rest of the process, which quantizes one file.
+@contextmanager
+def _scales_before_concatenations(are_kept: bool) -> Iterator[None]:
+    """Within the block alone: the process quantizes other files afterwards.
 
     A concatenation works on one scale. ai-edge-quantizer 0.5.1 gives it at once to an op that
     feeds nothing else, which saves a rounding; a model that was trained with that rounding gets its
@@ -165,8 +166,15 @@ def _keep_scales_before_concatenations() -> None:
     """
     from ai_edge_quantizer import transformation_instruction_generator as generator
 
+    kind = generator.TransformationInstructionsGenerator
     shortcut = "_eliminate_requantization_for_nonconstrained_provider"
-    setattr(generator.TransformationInstructionsGenerator, shortcut, lambda self, tensor: None)
+    original = getattr(kind, shortcut)
+    if are_kept:
+        setattr(kind, shortcut, lambda self, tensor: None)
+    try:
+        yield
+    finally:
+        setattr(kind, shortcut, original)
 
 
 def _whole_names(names: Sequence[str]) -> str:

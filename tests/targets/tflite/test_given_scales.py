@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,17 @@ def test_results_are_those_of_onnx_runtime(made: Made):
     reference.close()
     assert np.mean(np.array(steps) > 0.01) < 0.05
     assert np.mean(np.array(steps) > 1.01) < 0.001
+
+
+def test_scales_of_one_model_change_no_file_after_it(tmp_path: Path):
+    job = job_of(quantized_model(), tmp_path, (1, 3, 16, 16), (1, 5, 16, 16))
+    plain = replace(job, given=None, samples=lambda: [])
+    with closing(TfliteTarget()) as target:
+        written = []
+        for each in (plain, job, plain):
+            target.convert(each)
+            written.append(each.output.read_bytes())
+    assert written[0] == written[2] != written[1]
 
 
 def test_activations_have_the_models_scales_and_zero_points(made: Made):
