@@ -30,6 +30,7 @@ from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.tflite.target import TfliteTarget
 
 from .tiny_models import MODELS
+from .transformer_models import TRANSFORMERS
 
 SAMPLES = 4
 _DTYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64"}
@@ -105,8 +106,8 @@ def kept(kind: type[Target]) -> Target:
 
 
 def make(name: str, folder: Path) -> TinyModel:
-    """Write the model `name` of `MODELS` into `folder` and run it."""
-    text, initializers = MODELS[name]
+    """Write the model `name` of `MODELS` or `TRANSFORMERS` into `folder` and run it."""
+    text, initializers = (MODELS | TRANSFORMERS)[name]
     model = parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
     for key, array in initializers.items():
         model.graph.initializer.append(numpy_helper.from_array(array, key))

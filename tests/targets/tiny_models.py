@@ -93,46 +93,6 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"gamma": 1 + weights(16), "beta": weights(16, seed=1), "w": weights(16, 8, seed=2)},
     ),
-    # Tokens of very different variances; and as exporters write it below opset 17.
-    "tokens": (
-        """g (float[1,16,32] x) => (float[1,16,8] y, float[1,16,8] parts) {
-            spread = Mul(x, loudness)
-            h = LayerNormalization<axis = -1>(spread, gamma, beta)
-            y = MatMul(h, w)
-            mean = ReduceMean<axes=[-1]>(spread)
-            centred = Sub(spread, mean)
-            squared = Mul(centred, centred)
-            variance = ReduceMean<axes=[-1]>(squared)
-            raised = Add(variance, epsilon)
-            deviation = Sqrt(raised)
-            normalized = Div(centred, deviation)
-            parts = MatMul(normalized, w)
-        }""",
-        {
-            "loudness": np.geomspace(0.3, 4, 16, dtype=np.float32).reshape(1, 16, 1),
-            "gamma": 1 + weights(32),
-            "beta": weights(32, seed=1),
-            "w": weights(32, 8, seed=2),
-            "epsilon": np.array(1e-5, np.float32),
-        },
-    ),
-    # A normalization without a mean.
-    "loud": (
-        """g (float[1,16,32] x) => (float[1,16,8] y) {
-            spread = Mul(x, loudness)
-            power = Mul(spread, spread)
-            mean = ReduceMean<axes=[-1]>(power)
-            raised = Add(mean, epsilon)
-            root = Sqrt(raised)
-            level = Div(spread, root)
-            y = MatMul(level, w)
-        }""",
-        {
-            "loudness": np.geomspace(0.3, 4, 16, dtype=np.float32).reshape(1, 16, 1),
-            "w": weights(32, 8, seed=2),
-            "epsilon": np.array(1e-5, np.float32),
-        },
-    ),
     "numbered": (
         """g (float[1,4,16] x) => (float[1,8] y) {
             place = ArgMax<axis = 2, keepdims = 0>(x)
@@ -147,49 +107,6 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
             y = MatMul(h, w)
         }""",
         {"w": weights(16, 8)},
-    ),
-    # Gelu by tanh: as ONNX has it, and in the steps that exporters write it in.
-    "gelu": (
-        """g (float[1,4,16] x) => (float[1,4,8] y) {
-            h = MatMul(x, w)
-            square = Mul(h, h)
-            cube = Mul(square, h)
-            small = Mul(cube, third)
-            sum = Add(h, small)
-            inner = Mul(sum, root)
-            tanh = Tanh(inner)
-            gate = Add(tanh, one)
-            gated = Mul(h, gate)
-            act = Mul(gated, half)
-            y = MatMul(act, v)
-        }""",
-        {
-            "w": 3 * weights(16, 12),
-            "v": weights(12, 8, seed=1),
-            "third": np.array(0.044715, np.float32),
-            "root": np.array(np.sqrt(2 / np.pi), np.float32),
-            "one": np.array(1, np.float32),
-            "half": np.array(0.5, np.float32),
-        },
-    ),
-    # As detectors with queries choose the cells that become queries.
-    "choices": (
-        """g (float[1,16,8] x) => (float[1,4,6] y) {
-            scores = MatMul(x, w)
-            best = ReduceMax<axes=[2], keepdims=0>(scores)
-            values, places = TopK<axis=1>(best, four)
-            column = Unsqueeze(places, two)
-            index = Expand(column, shape)
-            chosen = GatherElements<axis=1>(x, index)
-            y = MatMul(chosen, v)
-        }""",
-        {
-            "w": weights(8, 3),
-            "v": weights(8, 6, seed=1),
-            "four": np.array([4]),
-            "two": np.array([2]),
-            "shape": np.array([1, 4, 8]),
-        },
     ),
     # Blocks as FastViT has them: two convolutions and a batch normalization take the same tensor.
     "branches": (

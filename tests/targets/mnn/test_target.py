@@ -68,6 +68,11 @@ def test_normalization_keeps_its_constants(monkeypatch, tmp_path):
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 38
 
 
+def test_int8_of_a_transformer_block_says_what_it_was(convert):
+    file = convert("block", "int8")
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 33
+
+
 def test_pooling_between_convolutions_keeps_what_is_large(convert):
     file = convert("pooled", "int8")
     assert file.converted.notes == ("MNN computes 2 of 2 convolutions and linear layers in int8.",)

@@ -159,3 +159,8 @@ def test_onnx_runtime_quantizes_itself_where_that_is_asked_for(tiny, target, tmp
         (scale,), (zero,) = each.quant.scale, each.quant.zero_point
         held = scale * (-128 - zero), scale * (127 - zero)
         assert held == pytest.approx(ranges[each.name]), "as of int8"
+
+
+def test_int8_of_a_transformer_block_says_what_it_was(convert):
+    file = convert("block", "int8")
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 35

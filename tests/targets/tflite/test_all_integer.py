@@ -36,7 +36,8 @@ def test_transposed_convolutions_are_integer_with_their_bias(convert):
 
 
 @pytest.mark.parametrize(
-    ("name", "least_db"), [("normed", 38), ("tokens", 30), ("loud", 30), ("choices", 40)]
+    ("name", "least_db"),
+    [("normed", 38), ("tokens", 30), ("loud", 30), ("choices", 40), ("block", 30)],
 )
 def test_what_transformers_are_made_of_is_all_integer(convert, name, least_db):
     file = convert(name, "int8-full", "int8")
