@@ -20,9 +20,10 @@ _ALIKE = 1.1
 _ENOUGH = 1.15
 """Times the cost that the most float ops leave: more of them bring little."""
 _ENOUGH_ERROR = 1.5
-"""Times the error that they leave, where something else decides. Of files that differ in what is
-float alone it says more than a measure's noise lets through: .025 mAP on two dozen pictures was not
-shown where a third of the error was left, and was .009 on five hundred."""
+"""Times the error that they leave, where something else decides. More float ops leave less: that is
+certain, so how much less is taken as it looks, where a measure's noise hides it. On two dozen
+pictures .025 mAP was not shown where a third of the error was left, and was .009 on five hundred.
+"""
 
 
 class Trial(Spec, frozen=True, kw_only=True):
@@ -53,14 +54,12 @@ class Trial(Spec, frozen=True, kw_only=True):
 class Tried:
     """A trial, and on resampled pictures what choices are made by.
 
-    The cost is what of the measure is lost, where there is one. Of boxes, scores that are all a
-    little lower cost no mAP, but make a large error; of boxes that are off by a tenth it is the
-    opposite. `error` is `Trial.error`, None where it is the cost.
+    That is what of the measure is lost, where there is one. Of boxes, scores that are all a little
+    lower cost no mAP, but make a large error; of boxes that are off by a tenth it is the opposite.
     """
 
     trial: Trial
     cost: Estimate
-    error: Estimate | None = None
 
 
 def failed(trial: Trial) -> Tried:
@@ -114,8 +113,8 @@ class FloatSearch:
         return level
 
     def worthwhile(self) -> int:
-        """The first level that is not shown to cost more than hardly more than the last, nor to be
-        off by half as much again; where the file of the last does not work, the one that costs
+        """The first level that is not shown to cost more than hardly more than the last, nor off
+        by half as much again; where the file of the last does not work, the one that costs
         least of those before it."""
         last, level = self.tried(self._last), 0
         works = math.isfinite(last.cost.value)
@@ -133,8 +132,7 @@ class FloatSearch:
 
 
 def _is_worth(tried: Tried, last: Tried) -> bool:
-    if tried.cost.exceeds(last.cost * _ENOUGH):
+    error, least = tried.trial.error, last.trial.error
+    if error is not None and least is not None and error > least * _ENOUGH_ERROR:
         return False
-    if tried.error is None or last.error is None:
-        return True
-    return not tried.error.exceeds(last.error * _ENOUGH_ERROR)
+    return not tried.cost.exceeds(last.cost * _ENOUGH)

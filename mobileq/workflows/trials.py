@@ -172,7 +172,7 @@ class FileTrials:
             few_objects=few,
             standard_error=cost.error,
         )
-        return Tried(trial, cost, None if cost is not score.lost else score.error)
+        return Tried(trial, cost)
 
     def _opened(self, variant: Variant, plan: QuantPlan, folder: str) -> tuple[Runner, int]:
         """The file, made, and its bytes."""

@@ -193,17 +193,15 @@ def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
     assert found not in broken or set(asked) <= broken
 
 
-def test_level_whose_measure_says_nothing_is_not_enough_where_its_error_is_shown_to_be_more() -> (
-    None
-):
-    lost = mean_of([0.0, 0.2, 0.1, 0.1, 0.0, 0.2, 0.0, 0.2])
-    chance = mean_of([0.2, 0.0, 0.1, 0.1, 0.2, 0.0, 0.2, 0.0])
-    small, large = mean_of([0.01, 0.02] * 4), mean_of([0.03, 0.05] * 4)
+def test_level_that_is_off_by_more_is_not_enough_where_the_measure_shows_nothing() -> None:
+    cost = mean_of([0.0, 0.2, 0.1, 0.1, 0.0, 0.2, 0.0, 0.2])
+    less = mean_of([0.0, 0.1, 0.2, 0.1, 0.0, 0.0, 0.1, 0.1])
 
-    def level(error: Estimate, cost: Estimate) -> Tried:
-        return Tried(Trial(calibrator="mse"), cost, error)
+    def levels(*errors: float | None) -> FloatSearch:
+        known = [Tried(Trial(calibrator="mse", error=each), cost) for each in errors[:-1]]
+        known.append(Tried(Trial(calibrator="mse", error=errors[-1]), less))
+        return FloatSearch(known.__getitem__, len(known))
 
-    levels = [level(large, chance), level(small * 1.4, chance), level(small, lost)]
-    assert FloatSearch(levels.__getitem__, 3).worthwhile() == 1
-    unknown = [Tried(each.trial, each.cost) for each in levels]
-    assert FloatSearch(unknown.__getitem__, 3).worthwhile() == 0
+    assert levels(0.004, 0.0014, 0.001).worthwhile() == 1
+    assert levels(0.004, 0.0016, 0.001).worthwhile() == 2
+    assert levels(None, None, None).worthwhile() == 0
