@@ -182,13 +182,13 @@ class Result:
 
 COLUMNS = (
     ("{measure}", "figure", ".4f"),
-    ("diff", "difference", "+.4f"),
+    ("diff", "difference", "+z.4f"),
     ("s.e.", "error", ".4f"),
     ("verdict", "verdict", ""),
     ("MB", "size_mb", ".2f"),
-    ("x float", "size_ratio", ".2f"),
+    ("size x float", "size_ratio", ".2f"),
     ("ms", "latency_ms", ".1f"),
-    ("x float", "latency_ratio", ".2f"),
+    ("latency x float", "latency_ratio", ".2f"),
     ("CPU x float", "cpu_ratio", ".2f"),
     ("made in s", "seconds", ".0f"),
     ("CPU s", "cpu_seconds", ".0f"),

@@ -26,10 +26,18 @@ ROWS = (
 )
 _HEADING = """# Beside other tools
 
-Made by `python benchmarks/peers.py --page docs/benchmarks.md`. diff is to the float model in ONNX
-Runtime, never without its standard error (s.e.); ratios are to the float file of the same runtime.
-On a machine that has other work only "CPU", processor time, says something of speed. The columns
-are explained in [benchmarks](../benchmarks/README.md).
+Made by `python benchmarks/peers.py --page docs/benchmarks.md`: same model, pictures and machine. A
+row is one file; the figure is COCO's, on pictures that neither calibrated nor decided anything.
+
+- *diff* is to the float model in ONNX Runtime, *s.e.* its standard error; "no difference found"
+  means within two of them.
+- Ratios are to the float file of the same runtime. Where a machine has other work, *CPU* (processor
+  time) says something of speed, and *ms* and *made in s* do not.
+- 0.0000 means that a file finds nothing: where boxes and scores share a tensor, they share a scale,
+  and scores round to 0.
+- *peak MB* is that of the largest process that made the file; "-" where it was not measured.
+
+`benchmarks/README.md` says what the columns hold and how rows are made.
 
 """
 
