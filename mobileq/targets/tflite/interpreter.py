@@ -36,7 +36,7 @@ def make_interpreter(
             if name == "ai_edge_litert":
                 from importlib.metadata import version
 
-                from ai_edge_litert import interpreter as runtime
+                import ai_edge_litert.interpreter as runtime
 
                 made, told = runtime.Interpreter, f"{name} {version(name)}"
                 own = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
