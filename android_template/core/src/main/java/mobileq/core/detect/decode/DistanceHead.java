@@ -85,14 +85,4 @@ final class DistanceHead implements Head {
         }
         return (float) (sum / weights);
     }
-
-    @Override
-    public boolean needsNms() {
-        return true;
-    }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }

@@ -37,9 +37,4 @@ final class End2End implements Head {
     public boolean needsNms() {
         return false;
     }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }

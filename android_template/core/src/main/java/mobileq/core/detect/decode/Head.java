@@ -13,8 +13,12 @@ public interface Head {
     void decode(float scoreThreshold, boolean everyClass, Candidates found);
 
     /** Whether one object may be found more than once, so that duplicates must be suppressed. */
-    boolean needsNms();
+    default boolean needsNms() {
+        return true;
+    }
 
     /** Of heads that need no suppression: only so many candidates, the best, are looked at. */
-    int limit();
+    default int limit() {
+        return Integer.MAX_VALUE;
+    }
 }

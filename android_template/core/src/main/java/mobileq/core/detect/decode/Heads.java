@@ -34,7 +34,7 @@ public final class Heads {
             case YOLOV8:
                 return isRaw
                         ? new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f)
-                        : new ScoredBoxes(tensors);
+                        : ScoredBoxes.ofAnchors(tensors);
             case NANODET:
                 return new DistanceHead(tensors, nanodet(tensors, isRaw), centreOffset(spec));
             case PICODET:
@@ -49,7 +49,7 @@ public final class Heads {
 
     private static Head rawEnd2End(HeadTensors tensors) throws BundleException {
         if (tensors.spec.strides().length == 0) {
-            return new Queries(tensors);
+            return ScoredBoxes.ofQueries(tensors);
         }
         return new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f);
     }

@@ -82,14 +82,4 @@ final class ObjectnessHead implements Head {
                 RawYolox.exponential(rows.get(row, 2)) * stride,
                 RawYolox.exponential(rows.get(row, 3)) * stride);
     }
-
-    @Override
-    public boolean needsNms() {
-        return true;
-    }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }

@@ -86,14 +86,4 @@ final class RawYolov5 implements Head {
             picker.add(found, everyClass, threshold, box.x1, box.y1, box.x2, box.y2);
         }
     }
-
-    @Override
-    public boolean needsNms() {
-        return true;
-    }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }

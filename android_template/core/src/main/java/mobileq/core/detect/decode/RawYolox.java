@@ -88,14 +88,4 @@ final class RawYolox implements Head {
     static float exponential(float value) {
         return (float) Math.exp(value);
     }
-
-    @Override
-    public boolean needsNms() {
-        return true;
-    }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }

@@ -64,9 +64,4 @@ final class Ssd implements Head {
     public boolean needsNms() {
         return false;
     }
-
-    @Override
-    public int limit() {
-        return Integer.MAX_VALUE;
-    }
 }
