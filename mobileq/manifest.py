@@ -32,8 +32,8 @@ SCHEMA_VERSION = 3
 _UNHASHED = ("run", "failures", "content_sha256")
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 FLAGS = (
-    *("--fold-preprocessing", "--no-search", "--strict", "--force", "--no-cache", "--no-device"),
-    *("--json", "--no-project"),
+    *("--fold-preprocessing", "--no-search", "--layer-noise", "--strict", "--force", "--no-cache"),
+    *("--no-device", "--json", "--no-project"),
 )
 """Options without a value of the commands that make bundles."""
 AGREEMENT = "agreement_"

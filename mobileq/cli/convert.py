@@ -120,6 +120,13 @@ def convert(
             metavar="REGEX",
         ),
     ] = None,
+    layer_noise: Annotated[
+        bool,
+        typer.Option(
+            "--layer-noise",
+            help="Measure the noise inside of each int8 file, tensor by tensor, for the report.",
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="All files or none: write no bundle where one file fails."),
@@ -162,6 +169,7 @@ def convert(
         labels=labels,
         input_shape=input_shape or (),
         set=set_input or (),
+        layer_noise=layer_noise,
         strict=strict,
     )
     options = chosen_options(None, cast(ConvertChoices, {**choices, **target_options}))

@@ -50,6 +50,7 @@ class ConvertChoices(ModelChoices, TargetChoices, total=False):
     recipe: StrPath | None
     keep_float: str | Sequence[str]
     fold_preprocessing: bool
+    layer_noise: bool
     strict: bool
 
 
@@ -119,6 +120,7 @@ def chosen_options(given: ConvertOptions | None, choices: ConvertChoices) -> Con
         annotations=optional_path(choices.get("annotations")),
         recipe=optional_path(choices.get("recipe")),
         fold_preprocessing=choices.get("fold_preprocessing", default.fold_preprocessing),
+        layer_noise=choices.get("layer_noise", default.layer_noise),
         strict=choices.get("strict", default.strict),
         overrides=_overrides(choices),
     )

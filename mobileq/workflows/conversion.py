@@ -239,8 +239,11 @@ class Conversion:
             found = self._comparer.verification(source, target, made)
         with self._failures.at("compare"):
             self._judge.require_right(target, made.artifact, found)
-        layers = self._comparer.layers(source, target, made, made_of or source)
-        if layers and target.info.calibrated_by(recipe) is not None:
+        by_tool = target.info.calibrated_by(recipe) is not None
+        layers: tuple[LayerNoise, ...] = ()
+        if by_tool or self._options.layer_noise:
+            layers = self._comparer.layers(source, target, made, made_of or source)
+        if layers and by_tool:
             made = made.with_note(told(layers))  # of others the plan says why they are as they are
         for note in made.artifact.notes:
             self._progress.notice(note)

@@ -61,6 +61,9 @@ class ConvertOptions:
     """Labelled pictures to hold the budget on: half of them to decide, half to report."""
     recipe: Path | None = None
     overrides: Overrides = field(default_factory=Overrides)
+    layer_noise: bool = False
+    """Of each int8 file it is measured where along the network its numbers leave the float model's.
+    Of files that other tools quantized it always is, since nothing else tells what they did."""
     strict: bool = False
     """All files or nothing: the first that can't be made right is an error."""
 

@@ -62,7 +62,8 @@ def searched(made: Made) -> Path:
 @pytest.fixture
 def plain(made: Made) -> Path:
     """int8-full with uint8 at its edges, without a search."""
-    return made("plain", 0, "--precision", "int8-full", "--io", "uint8", "--no-search")
+    options = ("--precision", "int8-full", "--io", "uint8", "--no-search", "--layer-noise")
+    return made("plain", 0, *options)
 
 
 @pytest.fixture
@@ -89,6 +90,16 @@ def objects(document: Any) -> list[tuple[str, list[float]]]:
     """Label and box, from left to right."""
     found = document["pictures"][0]["objects"]
     return sorted(((each["label"], each["xyxy"]) for each in found), key=lambda each: each[1])
+
+
+def test_noise_inside_of_a_file_is_measured_where_it_is_asked_for(
+    searched: Path, plain: Path
+) -> None:
+    assert json.loads((searched / "report.json").read_text())["layers"] == {}
+    layers = json.loads((plain / "report.json").read_text())["layers"]["tflite-int8-full"]
+    assert len(layers) > 40
+    assert all(layer["int8_low"] < layer["int8_high"] for layer in layers)
+    assert 10 < layers[0]["sqnr_db"] < 60
 
 
 def test_manifest_says_how_the_raw_head_is_read(searched: Path) -> None:
