@@ -48,6 +48,13 @@ _NUMPY_DTYPES = {
     23: "float4_e2m1fn",
 }
 """`TensorProto.DataType` to the name numpy (or ml_dtypes) has for it."""
+_OTHER_KINDS = {
+    "sequence_type": "is a list (a sequence)",
+    "optional_type": "may be missing (an optional)",
+    "map_type": "is a dictionary (a map)",
+    "sparse_tensor_type": "is a sparse tensor",
+}
+"""`TypeProto.value` -> what is said of it."""
 
 
 def graph_inputs(model: ModelProto) -> list[ValueInfoProto]:
@@ -219,14 +226,32 @@ def require_tensors(model: ModelProto) -> None:
     """
     for kind, values in (("input", graph_inputs(model)), ("output", model.graph.output)):
         for value in values:
-            if (
-                value.type.WhichOneof("value") != "tensor_type"
-                or value.type.tensor_type.elem_type not in _NUMPY_DTYPES
-            ):
+            if (what := _no_tensor(value)) is not None:
                 raise InputError(
-                    f"The model's {kind} '{value.name}' is not a tensor of a known type.",
+                    f"The model's {kind} '{value.name}'{_beside(model.graph, kind, value.name)} "
+                    f"{what}; runtimes of phones take and give tensors.",
                     "Export the model with plain tensors as inputs and outputs.",
                 )
+
+
+def _beside(graph: GraphProto, kind: str, name: str) -> str:
+    """The node that takes an input, or makes an output; nothing where none does."""
+    for node in graph.node:
+        if name in (node.input if kind == "input" else node.output):
+            done = "taken" if kind == "input" else "made"
+            return f", {done} by {node.op_type} ({node_label(node)}),"
+    return ""
+
+
+def _no_tensor(value: ValueInfoProto) -> str | None:
+    """What it is instead, as the end of a sentence."""
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return _OTHER_KINDS.get(kind or "", "has no type")
+    elem_type = value.type.tensor_type.elem_type
+    if elem_type in _NUMPY_DTYPES:
+        return None
+    return f"has elements of a type that is not known ({elem_type})" if elem_type else "has no type"
 
 
 def with_outputs(model: ModelProto, names: Iterable[str]) -> bytes:

@@ -12,9 +12,10 @@ import msgspec
 
 from mobileq.evaluate.layers import LayerNoise
 from mobileq.evaluate.verify import Verification, run_reference, verify
+from mobileq.graph.outline import DYNAMIC
 from mobileq.hashing import file_digest
 from mobileq.progress import Silent
-from mobileq.spec import Precision, TensorSpec
+from mobileq.spec import ModelSpec, Precision, TensorSpec
 from mobileq.targets.base import LayerTarget, Runner, Target
 from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.workflows.inputs import VERIFY_COUNT, verification_count, verification_samples
@@ -164,8 +165,20 @@ class Comparer:
                     # What the model itself can't take is no probe of its files; ONNX Runtime 1.26
                     # raises a dozen exception types without a common base.
                     with suppress(Exception):
-                        found += run_reference(runner, spec, [sample], Silent())
+                        ran = run_reference(runner, spec, [sample], Silent())
+                        found += [each for each in ran if _is_as_declared(spec, each)]
         return self._known_probes[model]
+
+
+def _is_as_declared(spec: ModelSpec, ran: ReferenceSample) -> bool:
+    """Whether the model gives the shapes that it declares. Of scores below 0, which no detector
+    has, a NonMaxSuppression finds fewer rows than a model that gives all of them says it does."""
+    given = ((output.shape, ran.outputs[output.name].shape) for output in spec.outputs)
+    return all(
+        len(declared) == len(shape)
+        and all(length in (DYNAMIC, n) for length, n in zip(declared, shape, strict=True))
+        for declared, shape in given
+    )
 
 
 def _ranked(model: Path) -> dict[str, int]:

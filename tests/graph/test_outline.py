@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+from onnx import parser
 
 from mobileq.errors import InputError
 from mobileq.graph.outline import (
@@ -117,7 +119,27 @@ def test_output_of_unknown_rank_is_an_input_error() -> None:
 def test_unknown_element_type_is_an_input_error() -> None:
     model = small_model()
     model.graph.input[0].type.tensor_type.elem_type = 99
-    with pytest.raises(InputError, match="'x' is not a tensor of a known type"):
+    with pytest.raises(InputError, match=r"'x', taken by .* type that is not known \(99\)"):
+        tensor_specs(model)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "m (optional(float[3]) x) => (bool y) { y = OptionalHasElement(x) }",
+            "input 'x', taken by OptionalHasElement (the node that gives 'y'), may be missing (an"
+            " optional); runtimes of phones",
+        ),
+        (
+            "m (float[4] x) => (seq(float[2]) y) { [splitting] y = SplitToSequence(x) }",
+            "output 'y', made by SplitToSequence (node 'splitting'), is a list (a sequence);",
+        ),
+    ],
+)
+def test_what_is_no_tensor_is_told_with_its_operator(text: str, said: str) -> None:
+    model = parser.parse_model(f'<ir_version: 8, opset_import: ["": 18]> {text}')
+    with pytest.raises(InputError, match=re.escape(said)):
         tensor_specs(model)
 
 

@@ -13,8 +13,10 @@ from mobileq.progress import Silent
 from mobileq.spec import ModelSpec, PreprocessSpec, TensorSpec
 from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import TARGETS
+from mobileq.workflows.convert import convert
 from mobileq.workflows.inputs import verification_samples
 from mobileq.workflows.probes import probe_samples, signed
+from mobileq.workflows.request import ConvertOptions
 
 X = TensorSpec(name="x", shape=(3, 40, 5), dtype="float32")
 Y = TensorSpec(name="y", shape=(3, 40, 5), dtype="float32")
@@ -91,3 +93,17 @@ def test_picture_probes_pass_through_the_preprocessing_and_hold_no_objects(tmp_p
         assert probe.pictures == ()
         assert probe.feeds["x"].shape == picture.shape
     assert (probes[1].feeds["x"].min(), probes[1].feeds["x"].max()) == (-1.0, 1.0)
+
+
+def test_scores_of_which_a_suppression_finds_fewer_rows_than_it_declares_are_no_probe(
+    tmp_path: Path,
+) -> None:
+    """MNN always gives as many rows as a model declares; of no score above 0 there are none."""
+    graph = """<ir_version: 8, opset_import: ["" : 17]>
+        m (float[1,1,4] b, float[1,1,1] s) => (int64[1,3] y)
+        <int64 k = {3}, float i = {0.5}, float t = {0.0}>
+        { y = NonMaxSuppression(b, s, k, i, t) }"""
+    onnx.save(parser.parse_model(graph), tmp_path / "m.onnx")
+    options = ConvertOptions(targets=("mnn",), precisions=("fp32",))
+    manifest = convert(tmp_path / "m.onnx", tmp_path / "bundle", options, cache=False)
+    assert [output.shape for output in manifest.artifacts[0].outputs] == [(1, 3)]

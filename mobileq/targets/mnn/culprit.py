@@ -39,19 +39,23 @@ class _Facts:
     """What of a graph makes MNN be wrong about a node."""
 
     def __init__(self, model: ModelProto) -> None:
+        from mobileq.graph.outline import DYNAMIC, dims
         from mobileq.graph.rewrites.rule import Editing
 
         known = Editing(model)
         self.value, self.rank, self.dtype = known.value, known.rank, known.dtype
         self.makers = {name: node.op_type for node in model.graph.node for name in node.output}
+        self.has_open_output = any(DYNAMIC in (dims(value) or ()) for value in model.graph.output)
 
 
 def _suppression(node: NodeProto, facts: _Facts) -> str | None:
     """MNN 3.6.1 gives the largest number of rows for each class, whatever is found; the missing
     ones are the index -1, which a Gather behind reads as the last box. None is missing where the
-    score threshold lets all boxes pass, as in TensorFlow's SSDs."""
+    score threshold lets all boxes pass, as in TensorFlow's SSDs, unless there are more rows in the
+    file than the model gave in a run."""
     threshold = facts.value(node.input[4]) if len(node.input) > 4 else None
-    if threshold is not None and float(threshold.reshape(-1)[0]) <= _LETS_ALL_PASS:
+    passes = threshold is not None and float(threshold.reshape(-1)[0]) <= _LETS_ALL_PASS
+    if passes and not facts.has_open_output:
         return None
     return "fills up what {} finds with copies of a box"
 

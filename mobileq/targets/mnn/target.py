@@ -15,6 +15,7 @@ import msgspec
 from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.external.child import Child
 from mobileq.external.framing import Fields
+from mobileq.graph.outline import DYNAMIC
 from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
 from mobileq.targets.hosted import HostedRunner, KeptChild
@@ -337,15 +338,24 @@ def _matched(
     by_name: Mapping[str, TensorSpec] = {tensor.name: tensor for tensor in file}
     for wanted in model:
         found = by_name.get(wanted.name)
-        if found is None or found.shape != wanted.shape:
+        if found is None or not _fits(found.shape, wanted.shape):
             what = "is missing" if found is None else f"has shape {list(found.shape)}"
+            shape = ", ".join("?" if length == DYNAMIC else str(length) for length in wanted.shape)
             raise VerificationError(
-                f"In {path.name}, {wanted.name!r} {what} where the model has {list(wanted.shape)}.",
+                f"In {path.name}, {wanted.name!r} {what} where the model has [{shape}].",
                 "Use another target, or report the model.",
             )
     return tuple(
         msgspec.structs.replace(wanted, artifact_name=wanted.name, dtype=by_name[wanted.name].dtype)
         for wanted in model
+    )
+
+
+def _fits(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Lengths in .mnn files are fixed; a model may leave that of what has no values open."""
+    return len(found) == len(wanted) and all(
+        length == known or (known == DYNAMIC and length == 0)
+        for length, known in zip(found, wanted, strict=True)
     )
 
 

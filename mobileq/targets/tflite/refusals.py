@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import UnsupportedOperatorError
+from mobileq.graph.op_facts import REARRANGING
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 _VALIDATION = re.compile(
     r"op=(?P<op>\w+) node=(?P<node>.*?) reason_code=\w+ message=(?P<why>.*)", re.S
@@ -18,6 +22,25 @@ _CANDIDATE = "custom-op candidate"
 """Said of operators for which it has a translation that does not fit; the true reason is older."""
 _LONGEST = 240
 _HINT = "Export the model without it, or cut the graph before it."
+_UINT64 = 13
+"""`TensorProto.DataType`."""
+
+
+def refuse_known(model: ModelProto) -> None:
+    """Raise UnsupportedOperatorError for what onnx2tf 2.6.9 writes and LiteRT 2.1.2 does not run:
+    anything computed of uint64."""
+    from mobileq.graph.outline import node_label
+
+    graph = model.graph
+    types = {each.name: each.type.tensor_type.elem_type
+             for each in (*graph.value_info, *graph.input, *graph.output)}  # fmt: skip
+    types |= {each.name: each.data_type for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type not in REARRANGING and any(types.get(n) == _UINT64 for n in node.input):
+            raise UnsupportedOperatorError(
+                f"TFLite computes nothing of uint64, as {node.op_type} ({node_label(node)}) does.",
+                "Export the model with int64 or int32 in its place.",
+            )
 
 
 @contextmanager

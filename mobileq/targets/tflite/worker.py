@@ -19,7 +19,7 @@ from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.frugal import only_float32
 from mobileq.targets.tflite.layout import file_order
-from mobileq.targets.tflite.refusals import reasons_told
+from mobileq.targets.tflite.refusals import reasons_told, refuse_known
 
 
 class TfliteWorker:
@@ -29,7 +29,9 @@ class TfliteWorker:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
         import onnx
 
-        refuse_open_lengths(onnx.load(fields["model"], load_external_data=False))
+        model = onnx.load(fields["model"], load_external_data=False)
+        refuse_open_lengths(model)
+        refuse_known(model)
         inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
         with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
             with reasons_told(fields["model"]), only_float32():

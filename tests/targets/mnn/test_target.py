@@ -25,6 +25,7 @@ from mobileq.external.child import Child
 from mobileq.graph.outline import with_outputs
 from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.mnn import target as mnn_target
+from mobileq.targets.mnn.culprit import refuse_known
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
 from mobileq.targets.mnn.target import MnnTarget
@@ -314,6 +315,21 @@ def test_suppressed_boxes_that_would_be_filled_up_are_refused(monkeypatch, tmp_p
     }  # fmt: skip
     with pytest.raises(UnsupportedOperatorError, match=r"fills up what NonMaxSuppression .*found"):
         made(monkeypatch, tmp_path, SUPPRESSION, constants, precision)
+
+
+def test_suppression_of_which_a_run_found_other_rows_than_the_model_says_is_refused() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+        m (float[1,9,4] b, float[1,1,9] s) => (int64[n,3] y)
+        <int64 k = {3}, float i = {0.5}, float t = {0.0}>
+        { y = NonMaxSuppression(b, s, k, i, t) }"""
+    with pytest.raises(UnsupportedOperatorError, match="fills up what NonMaxSuppression"):
+        refuse_known(parser.parse_model(text))
+
+
+def test_output_without_values_has_none(monkeypatch, tmp_path):
+    graph = "g (float[1,4,5] x) => (float[1,0,5] y) { m = Relu(x) y = Slice(m, a, b, axes) }"
+    constants = {"a": np.array([4]), "b": np.array([9]), "axes": np.array([1])}
+    assert outputs_of(made(monkeypatch, tmp_path, graph, constants, "fp32"))["y"].shape == (1, 0, 5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mobileq.graph.rewrites import positive_indices
 from mobileq.targets.mnn.rewrites import (
     affine_grid,
     both_branches,
@@ -24,7 +25,6 @@ from mobileq.targets.mnn.rewrites import (
     not_numbers,
     pool3d,
     pool_strides,
-    positive_indices,
     power,
     reductions,
     resize_axes,
@@ -45,7 +45,6 @@ RULES = (
             log_softmax,
             mean,
             pool_strides,
-            positive_indices,
             shrink,
             whole_pools,
             pool3d,
@@ -66,5 +65,6 @@ RULES = (
             wrapping_casts,
         )
     ),
+    positive_indices.ALL,
     *everywhere.RULES,
 )

@@ -1,6 +1,7 @@
 """Indices of GatherElements and ScatterElements that count from the end: i + n for i below 0.
 
-MNN 3.6.1 gives zeros for them, or writes nothing.
+MNN 3.6.1 gives zeros for them, or writes nothing. LiteRT 2.1.2 stops at those of GatherElements:
+whoever feeds a model may give them, what a graph computes hardly ever is below 0.
 """
 
 from __future__ import annotations
@@ -40,4 +41,14 @@ def _apply(node: NodeProto, edit: Editing) -> str | None:
 
 _HINT = "positive"
 _MADE = f"rewritten/{_HINT}"
-RULE = Rule("positive_indices", frozenset({"GatherElements", "ScatterElements"}), _apply)
+
+
+def _given(node: NodeProto, edit: Editing) -> str | None:
+    if edit.made_by(node.input[1]) is not None:
+        return "the graph computes them"
+    return _apply(node, edit)
+
+
+RULE = Rule("given_indices", frozenset({"GatherElements"}), _given)
+ALL = Rule("positive_indices", frozenset({"GatherElements", "ScatterElements"}), _apply)
+"""For MNN."""
