@@ -15,6 +15,7 @@ from mobileq.quantize.options import QuantOptions
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups, tensors_of
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_FOR_BUDGET, float_levels
 from mobileq.quantize.repairs.registry import INPUT_SCALING, WEIGHT_SHIFT
+from mobileq.quantize.residual import residual_sums
 from mobileq.quantize.search import FloatSearch, Tried, best
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
@@ -113,7 +114,7 @@ class Planner:
         options = self._options
         repairs = options.wanted_repairs(self._precision)
         variant = self._scaled() if INPUT_SCALING in repairs else self._variants.given
-        kept = matching_groups(variant.groups, options.float_patterns)
+        kept = self._floats_from_the_start(variant)
         if self._bits == 16 or not options.search:
             if options.repairs is not None:
                 variant = self._variants.repaired(
@@ -132,6 +133,14 @@ class Planner:
         done = tuple(tried.trial for tried in self._known.values())
         plan = msgspec.structs.replace(plan, trials=done, decided_on=self._trials.decided_on)
         return self._told(plan, variant), variant
+
+    def _floats_from_the_start(self, variant: Variant) -> Names:
+        """Groups that someone asked for, and in `int8` the sums of residual streams, where the
+        target's additions can stay float."""
+        kept = set(matching_groups(variant.groups, self._options.float_patterns))
+        if self._precision == "int8" and "arithmetic" in self._trials.float_kinds:
+            kept |= residual_sums(variant.model.graph)
+        return tuple(group.name for group in variant.groups if group.name in kept)
 
     def _told(self, plan: QuantPlan, variant: Variant) -> QuantPlan:
         """With what it means for each group; 16 bits are not looked at so closely."""

@@ -24,6 +24,7 @@ from mobileq.quantize.planner import Planner
 from mobileq.quantize.search import Trial, Tried, failed
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
+from tests.targets.tiny import make
 
 CHAIN = 12
 FIXED = (("Relu", (0.0, 6.0)),)
@@ -133,6 +134,28 @@ def _plan(
     options: QuantOptions | None = None,
 ) -> tuple[QuantPlan, Variant]:
     return Planner(variants, trials, precision, options or QuantOptions(), Silent()).plan()
+
+
+@pytest.mark.parametrize(
+    ("precision", "kinds", "kept"),
+    [
+        ("int8", GROUP_KINDS, ("attended", "block")),
+        ("int8", ("convolution",), ()),
+        ("int8-full", GROUP_KINDS, ()),
+    ],
+)
+def test_the_residual_stream_is_float_from_the_start(
+    tmp_path: Path, precision: Precision, kinds: tuple[str, ...], kept: tuple[str, ...]
+) -> None:
+    block = make("block", tmp_path)
+    numbers = np.random.default_rng(3)
+    np.save(tmp_path / "sample.npy", numbers.normal(0.0, 1.0, (1, 3, 16, 16)).astype(np.float32))
+    samples = open_samples(tmp_path / "sample.npy", None, block.spec.inputs)
+    trials = Trials()
+    trials.float_kinds = kinds
+    variants = Variants(block.path, block.spec, samples, tmp_path, Silent())
+    plan, _ = _plan(variants, trials, precision, QuantOptions(search=False, repairs=()))
+    assert plan.keep_float == kept
 
 
 def test_without_a_search_nothing_is_tried(variants: Variants) -> None:

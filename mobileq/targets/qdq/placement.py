@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mobileq.graph.eight_bits import affine
 from mobileq.graph.frontier import behind_weights
 from mobileq.graph.op_facts import WEIGHTY, Fact, only_moves, ops_with
-from mobileq.graph.outline import reads
+from mobileq.graph.outline import attribute, reads
 from mobileq.graph.pair_parameters import constant_names
 from mobileq.spec import TensorRange, TensorRanges
 
@@ -40,6 +40,7 @@ _LARGEST = 255
 _FEWEST_WEIGHTS = 64
 """Fewer are the bins of a distance distribution."""
 _FAR = 1e30
+_MARGIN = 1.2
 _PADDING: Final = ops_with(Fact.PADS)
 
 
@@ -73,7 +74,7 @@ def integer_placement(
         keep_float: Tensors whose nodes stay float.
         decoding_too: What follows the last weights may be integer, where it has ranges.
     """
-    known = {**ranges, **_cut_off(graph, ranges, constants)}
+    known = {**ranges, **_cut_off(graph, ranges, constants), **_spread_out(graph, ranges)}
     known.update(_moved(graph, known))
     plan = _Integers(graph, known, keep_float, constants, decoding_too)
     nodes = [(at, graph.node[at]) for at in sorted(plan.integer)]
@@ -168,6 +169,27 @@ def _cut_off(graph: GraphProto, ranges: TensorRanges, constants: Constants) -> T
             if low < high:
                 kept = max(known.min, low), min(known.max, high)
                 found[node.output[0]] = TensorRange(min=min(kept), max=max(kept))
+    return found
+
+
+def _spread_out(graph: GraphProto, ranges: TensorRanges) -> TensorRanges:
+    """Ranges of what Softmax gives, wide enough for QLinearSoftmax.
+
+    ONNX Runtime (1.26) sums up exponentials that are as large as floats allow, and multiplies them
+    by 1 / scale before it divides: where all n values are about the same it gave nothing but 0.
+    e^-5 / n of what floats hold is what is left for 1 / scale.
+    """
+    values = (*graph.value_info, *graph.output)
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in values}
+    found: TensorRanges = {}
+    for node in graph.node:
+        name = node.output[0] if node.op_type == "Softmax" else ""
+        if name in ranges and name in shapes:
+            axis = attribute(node, "axis")
+            count = shapes[name][-1 if axis is None else axis.i].dim_value
+            least = _MARGIN * _LARGEST / (math.exp(5) * max(count, 1))
+            if ranges[name].max < least:
+                found[name] = TensorRange(min=ranges[name].min, max=least)
     return found
 
 

@@ -12,8 +12,9 @@ from onnx import ModelProto, numpy_helper, parser
 
 from mobileq.errors import InputError
 from mobileq.graph.given_quantization import GivenQuantization
-from mobileq.graph.outline import attribute, constants, producers
+from mobileq.graph.outline import attribute, constants, producers, with_outputs
 from mobileq.graph.quantized import strip_quantizers
+from mobileq.graph.shapes import infer_shapes
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.spec import QuantParams, TensorRange
 from mobileq.targets.qdq.options import QdqOptions
@@ -201,6 +202,28 @@ def test_bias_of_a_product_is_added_in_float(tmp_path: Path):
     for optimization in ("basic", "all"):
         (found,) = outputs_of(made, feeds, optimization)
         assert sqnr_db(outputs_of(model, feeds)[0], found) > 30
+
+
+@pytest.mark.parametrize("spread", [0.02, 4.0])
+def test_attention_to_all_tokens_alike_is_not_summed_up_to_infinity(spread):
+    model = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1,24,12] x) => (float[1,24,9] y) {
+            p = MatMul(x, w)
+            s = Softmax<axis = 1>(p)
+            y = MatMul(s, v)
+        }"""
+    )
+    values = {"w": weights(12, 16), "v": weights(16, 9)}
+    model.graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in values.items())
+    feeds = {"x": spread * np.random.default_rng(0).normal(size=(1, 24, 12)).astype(np.float32)}
+    inner = with_outputs(model, ("x", "p", "s", "y"))
+    found = zip("xpsy", outputs_of(inner, feeds), strict=True)
+    ranges = {name: TensorRange(min=float(v.min()), max=float(v.max())) for name, v in found}
+    made = quantized_model(infer_shapes(model), ranges, (), UNSIGNED)
+    steps, fused = (outputs_of(made, feeds, each)[0] for each in ("basic", "all"))
+    assert sqnr_db(steps, fused) > 30
+    assert sqnr_db(outputs_of(model, feeds)[0], fused) > 30
 
 
 def test_decoding_stays_float_without_anyone_naming_it(tiny: Tiny, tmp_path: Path):
