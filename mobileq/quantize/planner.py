@@ -126,10 +126,7 @@ class Planner:
             self._trials.require_measure(options.budget)
         if self._precision != "int8-full":  # integers only: no op can be given up
             kept = self._float_groups(variant, kept)
-        # With the worst outliers out of the way: before, they would decide it.
-        method = self._best_method(variant, kept) if self._auto else self._first
-        plan = self._judged(variant, method, kept)
-        plan, variant = self._fitted(plan, variant)
+        plan, variant = self._calibrated(variant, kept)
         done = tuple(tried.trial for tried in self._known.values())
         plan = msgspec.structs.replace(plan, trials=done, decided_on=self._trials.decided_on)
         return self._told(plan, variant), variant
@@ -181,6 +178,21 @@ class Planner:
             level = found.worthwhile() if budget is None else found.within(budget)
             return levels[found.least_lost() if level is None else level]
 
+    def _calibrated(self, variant: Variant, kept: Names) -> tuple[QuantPlan, Variant]:
+        """With the ranges that lose least, and fitted weights where these help."""
+        if not self._auto:
+            return self._fitted(self._judged(variant, self._first, kept), variant)
+        fits_first = self._precision == "int8-full" and not self._trials.by_error
+        if fits_first and self._options.repairs is None:
+            # Fitted weights have the first ranges, whatever others would do for weights as they
+            # are: where they help the others' files are not made.
+            plan, fitted = self._fitted(self._planned(variant, self._first, kept), variant)
+            if fitted is not variant:
+                return plan, fitted
+            return self._judged(variant, self._best_method(variant, kept), kept), variant
+        # With the worst outliers out of the way: before, they would decide it.
+        return self._fitted(self._judged(variant, self._best_method(variant, kept), kept), variant)
+
     def _best_method(self, variant: Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
             methods = [each for each in TRIED if (variant.sha256, each, kept) not in self._known]
@@ -205,7 +217,8 @@ class Planner:
             )
             before = self._tried(variant, cast(Method, plan.calibrator), kept)
             after = self._tried(fitted, method, kept)
-        if asked is None and best((after, before), lambda each: each) is not after:
+        is_better = after.trial.problem is None and best((after, before), lambda at: at) is after
+        if asked is None and not is_better:
             return plan, variant
         return self._judged(fitted, method, kept), fitted
 

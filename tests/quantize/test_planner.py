@@ -253,6 +253,26 @@ def test_whole_integer_files_keep_no_op_and_weights_are_fitted_where_that_helps(
     assert variant.onnx.is_file()
 
 
+def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: Variants) -> None:
+    def error(plan: QuantPlan) -> float:
+        if "weight-rounding" in plan.repairs:
+            return fitted
+        return 0.1 if plan.calibrator == "admm" else 0.2
+
+    fitted = 0.15
+    helped = Trials(error)
+    plan, _ = _plan(variants, helped, "int8-full")
+    assert "weight-rounding" in plan.repairs
+    assert {each.calibrator for _, each in helped.plans} == {"mse"} == {plan.calibrator}
+    fitted = 0.3
+    plan, variant = _plan(variants, Trials(error), "int8-full")
+    assert (plan.calibrator, variant) == ("admm", variants.scaled)
+    # Where errors choose, they are certain, and tell which ranges are best before.
+    fitted = 0.15
+    plan, _ = _plan(variants, Trials(error, by_error=True), "int8-full")
+    assert (plan.calibrator, "weight-rounding" in plan.repairs) == ("admm", False)
+
+
 @pytest.mark.parametrize(("shifted", "expected"), [(0.1, True), (0.3, False)])
 def test_shifts_are_taken_out_where_the_error_chooses_and_that_helps(
     variants: Variants, shifted: float, expected: bool
