@@ -117,8 +117,11 @@ class Console:
             self.line(title, "strong")
         self.line(f"{columns[longest]}, and below each:", "quiet")
         self._out.print(f"  {head}", style="bold", markup=False, highlight=False, soft_wrap=True)
+        above = ""
         for row, line in zip(rows, lines, strict=True):
-            self._out.print(_plain(row[longest]), soft_wrap=True)
+            if row[longest] != above:
+                above = row[longest]
+                self._out.print(_plain(above), soft_wrap=True)
             self._out.print(f"  {line}", markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def line(self, text: str = "", style: str = "") -> None:

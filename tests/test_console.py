@@ -102,6 +102,15 @@ def test_names_that_are_too_long_for_a_table_stand_whole_above_their_figures(cap
     ]
 
 
+def test_a_long_name_that_repeats_stands_once(capsys):
+    name = "model-of-a-long-name-" * 9
+    rows = [(name, "a", "1x3"), (name, "b", "1x4"), ("x", "a", "1x3")]
+    Console().table(("file", "output", "shape"), rows)
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        name, "  a       1x3", "  b       1x4", "x", "  a       1x3",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("cells", "right"), [(("50 %", "7%"), True), (("exact", "7"), False), (("", "3e-4"), True)]
 )

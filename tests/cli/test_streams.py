@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -23,6 +24,20 @@ def _with_a_damaged_profile(picture: Path, target: Path) -> Path:
     return target
 
 
+def _damaged_video(demo: Path, target: Path) -> Path:
+    """An MP4 that ffmpeg decodes, and complains of."""
+    video = cv2.VideoWriter(str(target), cv2.VideoWriter_fourcc(*"mp4v"), 10, (160, 120))
+    for at in range(6):
+        picture = cv2.imread(str(demo / f"validation/images/{at:03}.jpg"))
+        video.write(cv2.resize(picture, (160, 120)))
+    video.release()
+    content = bytearray(target.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = random.Random(0).randbytes(400)
+    target.write_bytes(content)
+    return target
+
+
 @pytest.mark.parametrize("json", [(), ("--json",)])
 def test_libpng_warns_in_the_log(
     demo: Path, made_bundle: Path, tmp_path: Path, json: tuple[str, ...]
@@ -33,3 +48,12 @@ def test_libpng_warns_in_the_log(
     assert (done.returncode, done.stderr) == (0, "")
     (log,) = (tmp_path / "logs").iterdir()
     assert "libpng warning: iCCP" in log.read_text()
+
+
+def test_ffmpeg_complains_in_the_log(demo: Path, made_bundle: Path, tmp_path: Path) -> None:
+    video = _damaged_video(demo, tmp_path / "a.mp4")
+    environment = {**os.environ, "MOBILEQ_LOG_DIR": str(tmp_path / "logs")}
+    done = process("detect", made_bundle, video, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    (log,) = (tmp_path / "logs").iterdir()
+    assert "[mpeg4 @" in log.read_text()
