@@ -208,7 +208,14 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
 }
 """What becomes of the manifest, and part of the sentence that the screen says then."""
 
-SCREEN_TESTS = ("MainActivityTest", "CameraTest", "DeviceTest", "PhotoTest", "SizesTest")
+SCREEN_TESTS = (
+    "MainActivityTest",
+    "CameraTest",
+    "DeviceTest",
+    "PhotoTest",
+    "SeriesTest",
+    "SizesTest",
+)
 """Of the app as it is rendered, by their class."""
 
 

@@ -37,6 +37,10 @@ import org.robolectric.util.ReflectionHelpers;
 
 /** The activity, started, and what tests do to it. */
 final class AppUnderTest implements AutoCloseable {
+    private static final int[] WRITTEN = {
+        R.id.inference, R.id.rate, R.id.status, R.id.warning, R.id.use_cpu, R.id.notice
+    };
+
     final ActivityController<MainActivity> controller;
     MainActivity activity;
 
@@ -141,12 +145,17 @@ final class AppUnderTest implements AutoCloseable {
         return text.toString();
     }
 
+    /** What readers call a view. */
+    String described(int id) {
+        return activity.findViewById(id).getContentDescription().toString();
+    }
+
     /** Where something is written over the picture, in pixels of the answer's view. */
     List<RectF> overPicture() {
         int[] origin = new int[2];
         answer().getLocationInWindow(origin);
         List<RectF> places = new ArrayList<>();
-        for (int id : new int[] {R.id.status, R.id.warning, R.id.use_cpu, R.id.notice}) {
+        for (int id : WRITTEN) {
             View view = activity.findViewById(id);
             if (view.isShown()) {
                 int[] at = new int[2];

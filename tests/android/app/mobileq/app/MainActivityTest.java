@@ -272,6 +272,25 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
+    public void onChipsStandTheTimeOfTheInferenceAndFramesASecond() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        for (int pause : new int[] {5000, 250, 250}) {
+            Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(pause));
+            CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+            frame.takenNanos = SystemClock.elapsedRealtimeNanos();
+            app.deliver(frame);
+            assertEquals(pause == 250, app.isVisible(R.id.rate));
+        }
+        assertEquals("4.0 fps", app.text(R.id.rate));
+        String time = app.text(R.id.inference);
+        assertTrue(time, time.matches("\\d+\\.\\d ms"));
+        assertEquals("Inference: " + time, app.described(R.id.inference));
+        assertEquals("4.0 frames a second", app.described(R.id.rate));
+        assertTrue(app.text(R.id.models), app.text(R.id.models).matches("tflite-fp32 · .* kB"));
+    }
+
+    @Test
     public void anErrorWithinTheModelIsASentenceAndTheNextFrameIsAnalysed() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");

@@ -5,12 +5,17 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import android.graphics.RectF;
+import android.net.Uri;
 import com.taobao.android.mnn.MNNNetNative;
+import java.io.ByteArrayInputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import mobileq.core.detect.Detections;
 import org.junit.After;
+import org.robolectric.Shadows;
 import org.robolectric.util.ReflectionHelpers;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 import org.tensorflow.lite.Interpreter;
@@ -26,6 +31,27 @@ public abstract class ScreenTest {
         }
         assertEquals("interpreters left open", 0, Interpreter.open);
         assertEquals("MNN's nets and sessions left open", 0, MNNNetNative.open);
+    }
+
+    /** What the system's picker does once a file of these bytes was chosen. */
+    final void pick(String address, byte[] file) {
+        pick(List.of(there(address, file)));
+    }
+
+    /** The address of a file that another app offers. */
+    final Uri there(String address, byte[] file) {
+        Uri uri = Uri.parse(address);
+        Shadows.shadowOf(app.activity.getContentResolver())
+                .registerInputStreamSupplier(uri, () -> new ByteArrayInputStream(file));
+        return uri;
+    }
+
+    final void pick(List<Uri> picked) {
+        app.activity.onPicked(picked);
+    }
+
+    static byte[] photo() throws Exception {
+        return Files.readAllBytes(Path.of(System.getProperty("photo")));
     }
 
     final void assertSame(CameraFrame frame, Detections found) {

@@ -33,13 +33,16 @@ public abstract class AnswerView extends View {
     }
 
     private static final long SAID_MILLIS = 3000;
+    private static final long SERIES_SAID_MILLIS = 10_000;
 
     private final Object answer = new Object();
     private List<RectF> covered = Collections.emptyList();
     private final Matrix frameToSensor = new Matrix();
     private final Matrix frameToView = new Matrix();
     private Projection projection;
-    private long saidMillis = -SAID_MILLIS;
+    private final Runnable sayIt = this::sayIt;
+    private CharSequence progress;
+    private long nextMillis;
 
     /**
      * @param context Of the activity.
@@ -109,20 +112,39 @@ public abstract class AnswerView extends View {
             frameToSensor.set(toSensor);
         }
         postInvalidateOnAnimation();
-        post(this::sayIt);
+        post(sayIt);
     }
 
-    /** Readers of the screen hear what is new, and of a live picture not more often than they can. */
+    /**
+     * Readers of the screen hear what is new, not more often than they can: of a live picture, and of
+     * pictures that follow each other by themselves, less often what all of them hold.
+     */
     private void sayIt() {
+        removeCallbacks(sayIt);
         long now = SystemClock.uptimeMillis();
-        CharSequence words = words();
-        if (now - saidMillis >= SAID_MILLIS && !TextUtils.equals(words, getContentDescription())) {
-            saidMillis = now;
+        if (now < nextMillis) { // no other picture may come
+            postDelayed(sayIt, nextMillis - now);
+            return;
+        }
+        CharSequence words = said();
+        if (!TextUtils.equals(words, getContentDescription())) {
+            nextMillis = now + (progress == null ? SAID_MILLIS : SERIES_SAID_MILLIS);
             setContentDescription(words);
         }
     }
 
-    /** The answer in words, as readers of the screen hear it. */
+    /** How far several pictures are, to be said with what is in one; null where it is the only one. */
+    final void setProgress(@Nullable CharSequence newProgress) {
+        progress = newProgress;
+    }
+
+    private CharSequence said() {
+        return progress == null
+                ? words()
+                : getResources().getString(R.string.series_said, progress, words());
+    }
+
+    /** The answer in words. */
     final CharSequence words() {
         synchronized (answer) {
             CharSequence words = told();
@@ -155,7 +177,7 @@ public abstract class AnswerView extends View {
     @Override
     public final void onInitializeAccessibilityNodeInfo(AccessibilityNodeInfo info) {
         super.onInitializeAccessibilityNodeInfo(info);
-        info.setContentDescription(words());
+        info.setContentDescription(said());
     }
 
     /** Pixels of so many device-independent ones. */

@@ -38,7 +38,8 @@ final class Notice {
      * @param sentence Null takes it away.
      * @param newlyOffered What the button says; 0 for none.
      * @param newlyDone What it does.
-     * @param isSpoken Whether readers of the screen say it: not what changes all the time.
+     * @param isSpoken Whether readers of the screen say it: not what changes all the time, which the
+     *     answer's view says now and then.
      */
     void say(CharSequence sentence, int newlyOffered, Runnable newlyDone, boolean isSpoken) {
         done = newlyDone;

@@ -31,10 +31,6 @@ final class Picked implements Series.Listener {
         void failed(int sentence, String detail);
     }
 
-    private interface Source {
-        Pictures open() throws IOException;
-    }
-
     private final Context context;
     private final Inference inference;
     private final Supplier<Records> records;
@@ -87,31 +83,25 @@ final class Picked implements Series.Listener {
         open(() -> Pictures.in(context, tree));
     }
 
-    private void open(Source source) {
+    private void open(Supplier<Pictures> source) {
         stop();
         int request = ++requests;
         inference.thread().execute(() -> read(source, request));
     }
 
-    private void read(Source source, int request) {
-        Pictures pictures = null;
+    private void read(Supplier<Pictures> source, int request) {
         try {
-            pictures = source.open();
-            Pictures opened = pictures;
+            Pictures pictures = source.get();
             if (pictures.isOne()) {
-                Photo one = pictures.read(0);
-                pictures.close();
+                Photo one = pictures.readOne();
                 post(request, () -> read(one));
             } else if (pictures.count() == 0) {
                 post(request, () -> listener.failed(R.string.empty_folder, null));
             } else {
-                post(request, () -> start(opened));
+                post(request, () -> start(pictures));
             }
         } catch (IOException | RuntimeException | OutOfMemoryError error) { // another app's file
             Log.w("mobileq", "What was picked can't be read.", error);
-            if (pictures != null) {
-                pictures.close();
-            }
             String why = error.getMessage() == null ? error.toString() : error.getMessage();
             post(request, () -> listener.failed(R.string.photo_failed, why));
         }

@@ -23,11 +23,25 @@ import java.util.Locale;
 final class Pictures {
     private static final long STEP_MILLIS = 1000;
     private static final long MOST_FRAMES = 300;
+    private static final int MOST_PICTURES = 5000;
+    private static final int MOST_FOLDERS = 500;
+    private static final int DEEPEST = 8;
 
     /** A photo, or where in a video a frame is. */
     private record Place(Uri uri, String name, long millis) {
         boolean isFrame() {
             return millis >= 0;
+        }
+    }
+
+    /** What lies in a folder. */
+    private record Listed(String id, String type, String name) {
+        boolean isFolder() {
+            return type.equals(DocumentsContract.Document.MIME_TYPE_DIR);
+        }
+
+        boolean isPicture() {
+            return type.startsWith("image/") || isVideo(type);
         }
     }
 
@@ -42,6 +56,8 @@ final class Pictures {
     private final List<Place> places = new ArrayList<>();
     private MediaMetadataRetriever video;
     private Uri opened;
+    private int folders;
+    private boolean isPart;
 
     private Pictures(Context context, boolean isOne) {
         this.context = context;
@@ -53,9 +69,8 @@ final class Pictures {
      *
      * @param context Of the app.
      * @param picked Photos and videos.
-     * @throws IOException A video can't be read.
      */
-    static Pictures of(Context context, List<Uri> picked) throws IOException {
+    static Pictures of(Context context, List<Uri> picked) {
         ContentResolver resolver = context.getContentResolver();
         Pictures pictures = new Pictures(context, picked.size() == 1);
         for (Uri uri : picked) {
@@ -65,36 +80,59 @@ final class Pictures {
     }
 
     /**
-     * Those that lie in a folder, by name; not those of folders in it.
+     * Those that lie in a folder and in the folders in it, by name. What is hidden, as thumbnails
+     * are, is left out.
      *
      * @param context Of the app.
      * @param tree The folder, as Android's picker names it.
-     * @throws IOException It can't be read.
      */
-    static Pictures in(Context context, Uri tree) throws IOException {
+    static Pictures in(Context context, Uri tree) {
         Pictures pictures = new Pictures(context, false);
-        String folder = DocumentsContract.getTreeDocumentId(tree);
-        Uri children = DocumentsContract.buildChildDocumentsUriUsingTree(tree, folder);
-        List<String[]> files = new ArrayList<>();
-        try (Cursor row = context.getContentResolver().query(children, LISTED, null, null, null)) {
-            while (row != null && row.moveToNext()) {
-                String type = row.getString(1);
-                if (type != null && (type.startsWith("image/") || isVideo(type))) {
-                    String name = row.getString(2) == null ? row.getString(0) : row.getString(2);
-                    files.add(new String[] {row.getString(0), type, name});
-                }
-            }
-        }
-        files.sort(Comparator.comparing(file -> file[2]));
-        for (String[] file : files) {
-            Uri uri = DocumentsContract.buildDocumentUriUsingTree(tree, file[0]);
-            pictures.add(uri, file[1], file[2]);
-        }
+        pictures.addFolder(tree, DocumentsContract.getTreeDocumentId(tree), "", 0);
         return pictures;
     }
 
-    private void add(Uri uri, @Nullable String type, String name) throws IOException {
-        if (isVideo(type)) {
+    private void addFolder(Uri tree, String folder, String path, int depth) {
+        if (depth > DEEPEST || ++folders > MOST_FOLDERS) {
+            isPart = true;
+            return;
+        }
+        for (Listed each : listed(tree, folder)) {
+            String name = path + each.name();
+            if (each.isFolder()) {
+                try {
+                    addFolder(tree, each.id(), name + '/', depth + 1);
+                } catch (RuntimeException error) { // whatever the other app throws
+                    Log.w("mobileq", "A folder can't be read.", error);
+                    isPart = true;
+                }
+            } else if (each.isPicture()) {
+                Uri uri = DocumentsContract.buildDocumentUriUsingTree(tree, each.id());
+                add(uri, each.type(), name);
+            }
+        }
+    }
+
+    private List<Listed> listed(Uri tree, String folder) {
+        Uri children = DocumentsContract.buildChildDocumentsUriUsingTree(tree, folder);
+        List<Listed> found = new ArrayList<>();
+        try (Cursor row = context.getContentResolver().query(children, LISTED, null, null, null)) {
+            while (row != null && row.moveToNext()) {
+                String id = row.getString(0);
+                String name = row.getString(2) == null ? id : row.getString(2);
+                if (!name.startsWith(".")) {
+                    found.add(new Listed(id, String.valueOf(row.getString(1)), name));
+                }
+            }
+        }
+        found.sort(Comparator.comparing(Listed::name));
+        return found;
+    }
+
+    private void add(Uri uri, @Nullable String type, String name) {
+        if (places.size() >= MOST_PICTURES) {
+            isPart = true;
+        } else if (isVideo(type)) {
             addFrames(uri, name);
         } else {
             places.add(new Place(uri, name, -1));
@@ -118,13 +156,17 @@ final class Pictures {
         return uri.getLastPathSegment() == null ? uri.toString() : uri.getLastPathSegment();
     }
 
-    private void addFrames(Uri uri, String name) throws IOException {
-        open(uri);
-        String told = video.extractMetadata(MediaMetadataRetriever.METADATA_KEY_DURATION);
-        if (told == null) {
-            throw new IOException("no video");
+    private void addFrames(Uri uri, String name) {
+        long duration = 0;
+        try {
+            open(uri);
+            String told = video.extractMetadata(MediaMetadataRetriever.METADATA_KEY_DURATION);
+            duration = told == null ? 0 : Long.parseLong(told);
+        } catch (IOException | NumberFormatException error) { // it counts where it is to be read
+            Log.w("mobileq", "A video can't be read.", error);
+        } finally {
+            close();
         }
-        long duration = Long.parseLong(told);
         long step = Math.max(STEP_MILLIS, duration / MOST_FRAMES);
         for (long at = 0; at == 0 || at < duration; at += step) {
             // A part of a file, as the W3C's media fragments name it.
@@ -152,9 +194,27 @@ final class Pictures {
         return places.size();
     }
 
+    /** Whether the folder holds more: too many, or too deep, or what can't be read. */
+    boolean isPart() {
+        return isPart;
+    }
+
     /** Whether the person picked one, and it is one. */
     boolean isOne() {
         return isOne && places.size() == 1;
+    }
+
+    /**
+     * Decodes the only one.
+     *
+     * @throws IOException It can't be read.
+     */
+    Photo readOne() throws IOException {
+        try {
+            return read(0);
+        } finally {
+            close();
+        }
     }
 
     /**

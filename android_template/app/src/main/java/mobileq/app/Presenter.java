@@ -104,11 +104,11 @@ final class Presenter implements Inference.Listener, FrameAnalyzer.Listener {
         if (now >= statusDue) {
             statusDue = now + STATUS_MILLIS;
             long age = isPhoto ? -1 : viewModel.analyzer().ageNanos();
-            String text = statusText.of(frame, session, age);
+            StatusText.Words words = statusText.of(frame, session, age);
             Accelerator actual = session.actual();
             main.post(
                     () -> {
-                        screen.setStatus(text);
+                        screen.setStatus(words);
                         lists.showRunning(actual);
                     });
         }

@@ -1,6 +1,7 @@
 package mobileq.app;
 
 import android.content.res.Configuration;
+import android.content.res.Resources;
 import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.graphics.Matrix;
@@ -38,7 +39,6 @@ final class Screen {
     final ViewGroup stage;
     final PreviewView preview;
     final ImageView photo;
-    final TextView status;
     final TextView message;
     final Button action;
     final TextView warning;
@@ -56,6 +56,10 @@ final class Screen {
 
     private final ViewGroup root;
     private final ViewGroup overPicture;
+    private final TextView inference;
+    private final TextView rate;
+    private final TextView status;
+    private final View[] measured;
     private final View[] written;
     private final View loading;
     private final View panel;
@@ -79,7 +83,10 @@ final class Screen {
         stage = activity.findViewById(R.id.stage);
         preview = activity.findViewById(R.id.preview);
         photo = activity.findViewById(R.id.photo);
+        inference = activity.findViewById(R.id.inference);
+        rate = activity.findViewById(R.id.rate);
         status = activity.findViewById(R.id.status);
+        measured = new View[] {activity.findViewById(R.id.figures), status};
         message = activity.findViewById(R.id.message);
         action = activity.findViewById(R.id.action);
         warning = activity.findViewById(R.id.warning);
@@ -194,7 +201,7 @@ final class Screen {
 
     /**
      * Whatever of it comes or goes lays out the picture's place anew. Where there is no room for all,
-     * the status makes some.
+     * what was measured makes some.
      */
     private void tellCovered() {
         List<RectF> covered = new ArrayList<>();
@@ -203,12 +210,14 @@ final class Screen {
                 covered.add(place(each));
             }
         }
-        if (status.getVisibility() != View.GONE) {
-            RectF place = place(status);
-            boolean hasRoom = covered.stream().noneMatch(each -> RectF.intersects(each, place));
-            status.setVisibility(hasRoom ? View.VISIBLE : View.INVISIBLE);
-            if (hasRoom) {
-                covered.add(place);
+        for (View each : measured) {
+            if (each.getVisibility() != View.GONE) {
+                RectF place = place(each);
+                boolean hasRoom = covered.stream().noneMatch(other -> RectF.intersects(other, place));
+                each.setVisibility(hasRoom ? View.VISIBLE : View.INVISIBLE);
+                if (hasRoom) {
+                    covered.add(place);
+                }
             }
         }
         if (answer != null) {
@@ -307,10 +316,20 @@ final class Screen {
         details.setVisibility(isThere && isWide ? View.VISIBLE : View.GONE);
     }
 
-    void setStatus(CharSequence text) {
-        status.setText(text);
-        if (status.getVisibility() == View.GONE) {
-            status.setVisibility(View.VISIBLE);
+    /** What was measured, on chips and in small letters below them. */
+    void setStatus(StatusText.Words words) {
+        Resources resources = root.getResources();
+        inference.setText(resources.getString(R.string.inference, words.inference()));
+        inference.setContentDescription(
+                resources.getString(R.string.inference_said, words.inference()));
+        rate.setVisibility(words.rate() == null ? View.GONE : View.VISIBLE);
+        rate.setText(resources.getString(R.string.rate, words.rate()));
+        rate.setContentDescription(resources.getString(R.string.rate_said, words.rate()));
+        status.setText(words.rest());
+        for (View each : measured) {
+            if (each.getVisibility() == View.GONE) {
+                each.setVisibility(View.VISIBLE);
+            }
         }
     }
 
@@ -341,7 +360,9 @@ final class Screen {
         message.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
         overPicture.setVisibility(sentence == null ? View.VISIBLE : View.INVISIBLE);
         if (sentence != null) {
-            status.setVisibility(View.GONE); // of the last picture, which is not there any more
+            for (View each : measured) { // of the last picture, which is not there any more
+                each.setVisibility(View.GONE);
+            }
             if (answer != null) {
                 answer.clear();
             }

@@ -128,6 +128,11 @@ final class Series {
         return records.count();
     }
 
+    /** Whether there are more where they are from. */
+    boolean isPart() {
+        return pictures.isPart();
+    }
+
     /** How many pictures could not be read. */
     int unread() {
         return unread;

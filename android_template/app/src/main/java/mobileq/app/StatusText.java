@@ -3,6 +3,7 @@ package mobileq.app;
 import android.content.res.Resources;
 import android.os.SystemClock;
 import android.view.View;
+import androidx.annotation.Nullable;
 import java.util.Locale;
 import mobileq.core.image.Frame;
 import mobileq.core.run.LatencyWindow;
@@ -10,10 +11,19 @@ import mobileq.core.run.Session;
 import mobileq.core.run.Times;
 
 /**
- * What stands over the picture: what runs, how long it takes, how many frames a second, how large
+ * What stands over the picture: how long it takes, how many frames a second, what runs, how large
  * and old they are. Of the inference thread.
  */
 final class StatusText {
+    /**
+     * The words.
+     *
+     * @param inference How long the latest took, a number of milliseconds.
+     * @param rate Frames a second; null where that means nothing.
+     * @param rest All else.
+     */
+    record Words(String inference, @Nullable String rate, String rest) {}
+
     private static final int WINDOW = 20;
     private static final long PAUSE_NANOS = 2_000_000_000L;
 
@@ -39,21 +49,17 @@ final class StatusText {
     /**
      * @param ageNanos How old the frame is; negative where that means nothing.
      */
-    String of(Frame frame, Session session, long ageNanos) {
+    Words of(Frame frame, Session session, long ageNanos) {
         Times times = session.times();
         LatencyWindow latency = session.latency();
         boolean isLive = ageNanos >= 0;
-        StringBuilder text = new StringBuilder(session.description()).append('\n');
+        StringBuilder text = new StringBuilder();
         text.append(
                 resources.getString(
                         R.string.status,
-                        tenths(times.inferenceNanos / 1e6),
+                        session.description(),
                         whole(frame.width),
                         whole(frame.height)));
-        if (isLive && between.meanMilliseconds() > 0) {
-            String rate = tenths(1e3 / between.meanMilliseconds());
-            text.append(resources.getString(R.string.status_rate, rate));
-        }
         text.append('\n');
         text.append(
                 resources.getString(
@@ -67,7 +73,11 @@ final class StatusText {
         if (!session.fallbackReason().isEmpty()) {
             text.append('\n').append(session.fallbackReason());
         }
-        return text.toString();
+        boolean hasRate = isLive && between.meanMilliseconds() > 0;
+        return new Words(
+                tenths(times.inferenceNanos / 1e6),
+                hasRate ? tenths(1e3 / between.meanMilliseconds()) : null,
+                text.toString());
     }
 
     private String tenths(double number) {

@@ -189,6 +189,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     /** How far the series is, or what came of it. */
     private void tellSeries() {
         Series series = picked.series();
+        answer.setProgress(picked.isRunning() ? progress(series) : null);
         if (series == null) {
             screen.notice.say(null, 0, null, false);
         } else if (series.hasEnded() && series.count() == 0) { // nothing to be shared
@@ -198,18 +199,22 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
             String said = summary(series);
             screen.notice.say(said, R.string.share_results, () -> share(series, said), true);
         } else {
-            String said = activity.getString(R.string.series_progress, series.done(), series.all());
-            screen.notice.say(said, R.string.enough, series::end, false);
+            screen.notice.say(progress(series), R.string.enough, series::end, false);
         }
+    }
+
+    private String progress(Series series) {
+        return activity.getString(R.string.series_progress, series.done(), series.all());
     }
 
     private String summary(Series series) {
         int count = series.count();
         String said =
                 activity.getResources().getQuantityString(R.plurals.series_done, count, count);
-        return series.unread() == 0
-                ? said
-                : said + ' ' + activity.getString(R.string.series_unread, series.unread());
+        if (series.unread() > 0) {
+            said += ' ' + activity.getString(R.string.series_unread, series.unread());
+        }
+        return series.isPart() ? said + ' ' + activity.getString(R.string.series_more) : said;
     }
 
     private void share(Series series, String told) {
