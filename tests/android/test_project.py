@@ -174,6 +174,22 @@ def test_what_the_screen_says_is_used_and_translatable_texts_are_resources(proje
     assert not re.search(r'android:text="(?!@string/)', layout)
 
 
+def test_the_translation_has_every_text_with_what_is_put_into_it(project: Project):
+    def texts(folder: str) -> dict[str, list[str]]:
+        root = ElementTree.parse(project.main / f"res/{folder}/strings.xml").getroot()
+        return {
+            f"{each.get('name')} {part.get('quantity', '')}": sorted(
+                re.findall(r"%\d\$[.\d]*[a-z]", part.text or "")
+            )
+            for each in root
+            for part in (each if len(each) else [each])
+        }
+
+    english = texts("values")
+    assert len(english) > 50
+    assert texts("values-de") == english
+
+
 def test_the_build_files_say_what_was_chosen(bundle: Path, tmp_path: Path):
     options = MATRIX["both"]
     made = render(bundle, tmp_path, **options)

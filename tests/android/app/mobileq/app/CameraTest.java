@@ -10,6 +10,7 @@ import android.provider.Settings;
 import android.util.Size;
 import android.view.View;
 import androidx.camera.core.CameraState;
+import androidx.camera.core.ImageAnalysis;
 import androidx.camera.lifecycle.ProcessCameraProvider;
 import mobileq.core.manifest.ChannelOrder;
 import mobileq.core.manifest.Interpolation;
@@ -19,6 +20,7 @@ import mobileq.core.manifest.ResizeMode;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
+import org.robolectric.RuntimeEnvironment;
 import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
@@ -61,6 +63,9 @@ public class CameraTest extends ScreenTest {
         app.click(R.id.action);
         Intent opened = Shadows.shadowOf(app.activity).getNextStartedActivity();
         assertEquals(Settings.ACTION_SETTINGS, opened.getAction());
+        Shadows.shadowOf(RuntimeEnvironment.getApplication()).checkActivities(true);
+        app.click(R.id.action);
+        assertEquals("This device has no app for its settings.", app.text(R.id.notice_text));
         fail(CameraState.ERROR_DO_NOT_DISTURB_MODE_ENABLED);
         assertSaid("This device does not open its camera while", "Settings");
         fail(CameraState.ERROR_CAMERA_FATAL_ERROR);
@@ -123,6 +128,8 @@ public class CameraTest extends ScreenTest {
         app = new AppUnderTest(true);
         Size asked = app.analysis().getResolutionSelector().getResolutionStrategy().getBoundSize();
         assertEquals("of 160 x 160", new Size(640, 480), asked);
+        assertEquals(
+                ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST, app.analysis().getBackpressureStrategy());
         assertEquals(new Size(640, 480), wanted(640, 640, ResizeMode.LETTERBOX, 0));
         assertEquals(new Size(1280, 960), wanted(1280, 736, ResizeMode.LETTERBOX, 0));
         assertEquals(new Size(854, 640), wanted(640, 640, ResizeMode.STRETCH, 0));

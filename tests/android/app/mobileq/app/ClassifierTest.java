@@ -82,7 +82,7 @@ public class ClassifierTest {
         int bottom = corner[1] + view.getHeight();
         int found = 0;
         for (int y = bottom - view.getHeight() / 4; y < bottom; y++) {
-            for (int x = corner[0]; x < corner[0] + view.getWidth(); x++) {
+            for (int x = corner[0]; x < Math.min(screen.getWidth(), corner[0] + view.getWidth()); x++) {
                 found += counts.test(screen.getPixel(x, y)) ? 1 : 0;
             }
         }
@@ -118,6 +118,24 @@ public class ClassifierTest {
             assertTrue(bars + " and " + without, bars > without + 2000);
         }
         assertEquals(0, Interpreter.open);
+    }
+
+    /** In each half of a row. */
+    @Test
+    public void whereReadingGoesFromTheRightBarsStartThere() throws Exception {
+        for (String locale : new String[] {"en-", "ar-ldrtl-"}) {
+            RuntimeEnvironment.setQualifiers(locale + "w411dp-h891dp-port-hdpi");
+            try (AppUnderTest app = new AppUnderTest(true)) {
+                app.choose(R.id.devices, "CPU");
+                app.deliver(CameraFrame.read("tflite-fp32-0"));
+                Bitmap screen = app.screenshot(System.getProperty("case") + "-" + locale);
+                int half = screen.getWidth() / 2;
+                int height = screen.getHeight();
+                int left = bars(app, Bitmap.createBitmap(screen, 0, 0, half, height));
+                int right = bars(app, Bitmap.createBitmap(screen, half, 0, half, height));
+                assertTrue(left + " and " + right, locale.equals("en-") == left > right);
+            }
+        }
     }
 
     @Test

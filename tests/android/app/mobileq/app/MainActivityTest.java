@@ -17,13 +17,10 @@ import android.graphics.RectF;
 import android.net.Uri;
 import android.os.Looper;
 import android.os.SystemClock;
-import android.widget.SeekBar;
 import androidx.camera.core.ImageAnalysis;
-import androidx.camera.core.ImageProxy;
 import androidx.camera.view.PreviewView;
 import java.io.InputStream;
 import java.time.Duration;
-import mobileq.core.image.Frame;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
@@ -31,8 +28,7 @@ import org.robolectric.Shadows;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowAlertDialog;
-import org.robolectric.util.ReflectionHelpers.ClassParameter;
-import org.robolectric.util.ReflectionHelpers;
+import org.robolectric.shadows.ShadowPopupMenu;
 import org.tensorflow.lite.Interpreter;
 
 @RunWith(RobolectricTestRunner.class)
@@ -172,6 +168,11 @@ public class MainActivityTest extends ScreenTest {
         AlertDialog list = ShadowAlertDialog.getLatestAlertDialog();
         app.changeConfiguration("+night");
         assertFalse(list.isShowing());
+        app.click(R.id.pick_photo);
+        ShadowPopupMenu menu = Shadows.shadowOf(ShadowPopupMenu.getLatestPopupMenu());
+        assertTrue(menu.isShowing());
+        app.changeConfiguration("+notnight");
+        assertFalse(menu.isShowing());
     }
 
     @Test
@@ -199,65 +200,6 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
-    public void whilePausedThePictureStandsStillWithItsBoxes() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
-        app.deliver(frame);
-        app.click(R.id.pause);
-        assertEquals("Resume", app.text(R.id.pause));
-        assertSame(frame, app.shown());
-        Bitmap paused = app.screenshot("paused");
-        CameraFrame next = CameraFrame.read("tflite-fp32-90");
-        PreviewView view = app.activity.findViewById(R.id.preview);
-        view.showPicture(
-                next.bitmap(), next.frameToView(view.getWidth(), view.getHeight(), false));
-        app.analysis().deliver(next);
-        app.settle();
-        assertTrue(next.isClosed);
-        assertSame(frame, app.shown());
-        assertTrue("another picture is shown", paused.sameAs(app.screenshot("paused")));
-        app.click(R.id.pause);
-        assertFalse(app.isVisible(R.id.photo));
-        app.deliver(next);
-        assertSame(next, app.shown());
-    }
-
-    @Test
-    public void aFrameThatWasOnItsWayWhenItPausedIsNotShown() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        app.click(R.id.pause);
-        FrameAnalyzer analyzer = app.kept().analyzer();
-        ReflectionHelpers.callInstanceMethod(
-                analyzer,
-                "copy",
-                ClassParameter.from(ImageProxy.class, CameraFrame.read("tflite-fp32-0")));
-        Inference inference = ReflectionHelpers.getField(app.activity, "inference");
-        Frame late = ReflectionHelpers.getField(analyzer, "frame");
-        inference.thread().execute(() -> inference.analyse(late));
-        app.settle();
-        assertEquals(0, app.shown().count());
-    }
-
-    @Test
-    public void pauseAndFullScreenStayWhereTheScreenIsMadeAnew() throws Exception {
-        app = new AppUnderTest(true);
-        app.click(R.id.pause);
-        app.click(R.id.full_screen);
-        MainActivity before = app.activity;
-        app.changeConfiguration("+xxhdpi");
-        assertNotSame(before, app.activity);
-        assertEquals("Resume", app.text(R.id.pause));
-        assertFalse(app.isVisible(R.id.panel));
-        app.click(R.id.stage);
-        app.click(R.id.pause);
-        app.changeConfiguration("+xhdpi");
-        assertEquals("Pause", app.text(R.id.pause));
-        assertTrue(app.isVisible(R.id.panel));
-    }
-
-    @Test
     public void aFrameIsClosedOnceItIsAnalysedAndItsAgeIsTold() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
@@ -268,7 +210,7 @@ public class MainActivityTest extends ScreenTest {
         app.deliver(frame);
         assertEquals("closed before the model was loaded", 1, openWhenClosed[0]);
         String status = app.text(R.id.status);
-        assertTrue(status, status.contains(" · 42 ms old"));
+        assertTrue(status, status.contains(" · 42\u00a0ms\u00a0old"));
     }
 
     @Test
@@ -282,12 +224,13 @@ public class MainActivityTest extends ScreenTest {
             app.deliver(frame);
             assertEquals(pause == 250, app.isVisible(R.id.rate));
         }
-        assertEquals("4.0 fps", app.text(R.id.rate));
+        String rate = app.text(R.id.rate); // the tests' clock goes on a little by itself
+        assertTrue(rate, rate.matches("(4\\.0|3\\.\\d) fps"));
         String time = app.text(R.id.inference);
         assertTrue(time, time.matches("\\d+\\.\\d ms"));
         assertEquals("Inference: " + time, app.described(R.id.inference));
-        assertEquals("4.0 frames a second", app.described(R.id.rate));
-        assertTrue(app.text(R.id.models), app.text(R.id.models).matches("tflite-fp32 · .* kB"));
+        assertEquals(rate.replace("fps", "frames a second"), app.described(R.id.rate));
+        assertTrue(app.text(R.id.models), app.text(R.id.models).matches("tflite-fp32 · .* MB"));
     }
 
     @Test
@@ -339,12 +282,6 @@ public class MainActivityTest extends ScreenTest {
         assertFalse(app.activity.findViewById(R.id.stage).isClickable());
         app.click(R.id.full_screen);
         assertTrue(app.activity.findViewById(R.id.stage).isClickable());
-    }
-
-    private void slide(int id, int progress) {
-        SeekBar slider = app.activity.findViewById(id);
-        slider.setProgress(progress);
-        Shadows.shadowOf(slider).getOnSeekBarChangeListener().onProgressChanged(slider, progress, true);
     }
 
     @Test

@@ -5,8 +5,11 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertTrue;
 
+import android.content.Intent;
 import android.os.Looper;
+import android.provider.MediaStore;
 import android.view.View;
+import androidx.activity.OnBackPressedDispatcher;
 import mobileq.core.image.Frame;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -88,6 +91,33 @@ public class PhotoTest extends ScreenTest {
         app.close(); // the photo is read to its end
         Shadows.shadowOf(Looper.getMainLooper()).idle();
         app = null;
+    }
+
+    @Test
+    public void photosAndVideosAreChosenWithAndroidsPhotoPicker() throws Exception {
+        app = new AppUnderTest(true);
+        app.pick(R.string.pick_photos);
+        Intent asked = Shadows.shadowOf(app.activity).getNextStartedActivityForResult().intent;
+        assertEquals(MediaStore.ACTION_PICK_IMAGES, asked.getAction());
+    }
+
+    @Test
+    public void backLeavesTheFullScreenThenThePhotoThenTheApp() throws Exception {
+        app = new AppUnderTest(true);
+        OnBackPressedDispatcher back = app.activity.getOnBackPressedDispatcher();
+        assertFalse(back.hasEnabledCallbacks());
+        app.click(R.id.pause);
+        pick("content://photos/6", photo());
+        app.settle();
+        app.click(R.id.full_screen);
+        back.onBackPressed();
+        app.settle();
+        assertTrue(app.isVisible(R.id.panel) && app.isVisible(R.id.photo));
+        back.onBackPressed();
+        app.settle();
+        assertFalse(app.isVisible(R.id.photo));
+        assertEquals("the camera stands still", "Pause", app.text(R.id.pause));
+        assertFalse(back.hasEnabledCallbacks());
     }
 
     @Test

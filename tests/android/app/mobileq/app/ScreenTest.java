@@ -6,6 +6,7 @@ import static org.junit.Assert.assertTrue;
 
 import android.graphics.RectF;
 import android.net.Uri;
+import android.widget.SeekBar;
 import com.taobao.android.mnn.MNNNetNative;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
@@ -52,6 +53,12 @@ public abstract class ScreenTest {
 
     static byte[] photo() throws Exception {
         return Files.readAllBytes(Path.of(System.getProperty("photo")));
+    }
+
+    final void slide(int id, int progress) {
+        SeekBar slider = app.activity.findViewById(id);
+        slider.setProgress(progress);
+        Shadows.shadowOf(slider).getOnSeekBarChangeListener().onProgressChanged(slider, progress, true);
     }
 
     final void assertSame(CameraFrame frame, Detections found) {

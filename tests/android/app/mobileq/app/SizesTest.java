@@ -8,6 +8,7 @@ import static org.robolectric.Shadows.shadowOf;
 import android.graphics.Rect;
 import android.net.Uri;
 import android.os.Looper;
+import android.os.SystemClock;
 import android.text.Layout;
 import android.view.View;
 import android.view.ViewGroup;
@@ -94,7 +95,9 @@ public class SizesTest extends ScreenTest {
     private void deliverTwo() throws Exception {
         for (int i = 0; i < 2; i++) {
             shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(250));
-            app.deliver(CameraFrame.read("tflite-fp32-0"));
+            CameraFrame frame = CameraFrame.read("tflite-fp32-0");
+            frame.takenNanos = SystemClock.elapsedRealtimeNanos() - 42_000_000;
+            app.deliver(frame);
         }
         assertTrue(app.isVisible(R.id.rate));
     }

@@ -16,7 +16,11 @@ public final class ImageAnalysis extends UseCase {
 
     private final ResolutionSelector selector;
 
-    private ImageAnalysis(int format, int targetRotation, ResolutionSelector selector) {
+    private final int strategy;
+
+    private ImageAnalysis(
+            int format, int targetRotation, ResolutionSelector selector, int strategy) {
+        this.strategy = strategy;
         this.format = format;
         this.selector = selector;
         this.targetRotation = targetRotation;
@@ -43,6 +47,10 @@ public final class ImageAnalysis extends UseCase {
         return format;
     }
 
+    public int getBackpressureStrategy() {
+        return strategy;
+    }
+
     /** What the camera does in earnest. */
     public void deliver(ImageProxy image) {
         executor.execute(() -> analyzer.analyze(image));
@@ -56,6 +64,7 @@ public final class ImageAnalysis extends UseCase {
         private int format = OUTPUT_IMAGE_FORMAT_YUV_420_888;
         private int targetRotation;
         private ResolutionSelector selector;
+        private int strategy;
 
         public Builder setResolutionSelector(ResolutionSelector newSelector) {
             selector = newSelector;
@@ -72,12 +81,13 @@ public final class ImageAnalysis extends UseCase {
             return this;
         }
 
-        public Builder setBackpressureStrategy(int strategy) {
+        public Builder setBackpressureStrategy(int newStrategy) {
+            strategy = newStrategy;
             return this;
         }
 
         public ImageAnalysis build() {
-            return new ImageAnalysis(format, targetRotation, selector);
+            return new ImageAnalysis(format, targetRotation, selector, strategy);
         }
     }
 }

@@ -30,6 +30,7 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
     private final Frame frame = new Frame();
     private final Matrix frameToSensor = new Matrix();
     private volatile Listener listener;
+    private boolean isAgain;
     private long takenNanos;
     private int blackFrames;
 
@@ -79,6 +80,20 @@ final class FrameAnalyzer implements ImageAnalysis.Analyzer {
         } finally {
             image.close();
         }
+    }
+
+    /** Analyses the last frame once more; on the inference thread. */
+    void again() {
+        if (frame.width > 0) {
+            isAgain = true;
+            inference.analyse(frame);
+            isAgain = false;
+        }
+    }
+
+    /** Whether the frame being analysed was before. */
+    boolean isAgain() {
+        return isAgain;
     }
 
     private void countBlack() {

@@ -13,7 +13,6 @@ import android.os.Handler;
 import android.os.Looper;
 import android.provider.Settings;
 import androidx.activity.ComponentActivity;
-import androidx.activity.OnBackPressedCallback;
 import androidx.activity.result.ActivityResultLauncher;
 import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
@@ -100,22 +99,21 @@ public final class MainActivity extends ComponentActivity
 
     private void connect() {
         screen.setAnswer(answer);
-        answer.addControls(screen.controls, choices, viewfinder::analysePhoto);
+        answer.addControls(screen.controls, choices, viewfinder::analyseAgain);
         screen.offerDetails();
-        answer.setProjection(screen.preview::getSensorToViewTransform);
         presenter.start();
         viewModel.picked().setListener(viewfinder);
         lists.start();
         screen.otherCamera.setOnClickListener(view -> viewfinder.switchCamera());
-        screen.fullScreen.setOnClickListener(view -> setFullScreen(true));
-        screen.stage.setOnClickListener(view -> setFullScreen(false));
+        screen.fullScreen.setOnClickListener(view -> viewfinder.setFullScreen(true));
+        screen.stage.setOnClickListener(view -> viewfinder.setFullScreen(false));
         screen.stage.setClickable(false);
         screen.stage.setOnTouchListener(new Pinch(this, factor -> viewfinder.zoomBy(factor)));
         screen.pickPhoto.setOnClickListener(view -> pickOrLeavePhoto());
         screen.pause.setOnClickListener(view -> viewfinder.pauseOrResume());
         screen.torch.setOnClickListener(view -> viewfinder.toggleTorch());
         screen.share.setOnClickListener(view -> share());
-        getOnBackPressedDispatcher().addCallback(this, leaveFullScreen);
+        getOnBackPressedDispatcher().addCallback(this, viewfinder.back);
         screen.preview.addOnLayoutChangeListener(
                 (view, left, top, right, bottom, oldLeft, oldTop, oldRight, oldBottom) -> {
                     boolean isResized =
@@ -126,14 +124,6 @@ public final class MainActivity extends ComponentActivity
                 });
     }
 
-    private final OnBackPressedCallback leaveFullScreen =
-            new OnBackPressedCallback(false) {
-                @Override
-                public void handleOnBackPressed() {
-                    setFullScreen(false);
-                }
-            };
-
     @Override
     protected void onStart() {
         super.onStart();
@@ -143,7 +133,9 @@ public final class MainActivity extends ComponentActivity
         Handler main = new Handler(Looper.getMainLooper());
         getSystemService(DisplayManager.class).registerDisplayListener(this, main);
         inference.start();
-        if (!screen.isFrozen()) {
+        if (screen.isFrozen()) {
+            viewfinder.analyseAgain();
+        } else {
             viewfinder.show();
         }
     }
@@ -165,8 +157,12 @@ public final class MainActivity extends ComponentActivity
 
     /** What goes on by itself is so still; the rest is as it was before the app was ended. */
     private void restore(Bundle state, boolean isGoingOn) {
-        viewfinder.setPaused(isGoingOn ? inference.isPaused() : state.getBoolean(PAUSED));
-        setFullScreen(state.getBoolean(FULL_SCREEN));
+        if (isGoingOn) {
+            viewfinder.goOn();
+        } else {
+            viewfinder.setPaused(state.getBoolean(PAUSED));
+        }
+        viewfinder.setFullScreen(state.getBoolean(FULL_SCREEN));
         String picked = state.getString(PHOTO);
         if (picked != null && !isGoingOn) {
             onPicked(Collections.singletonList(Uri.parse(picked)));
@@ -203,6 +199,7 @@ public final class MainActivity extends ComponentActivity
         super.onDestroy();
         if (inference != null) {
             lists.close();
+            pickers.close();
             presenter.stop();
             viewModel.picked().setListener(null);
         }
@@ -240,7 +237,7 @@ public final class MainActivity extends ComponentActivity
             return;
         }
         Uri app = Uri.fromParts("package", getPackageName(), null);
-        startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
+        viewfinder.openSettings(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
     }
 
     private void pickOrLeavePhoto() {
@@ -270,11 +267,6 @@ public final class MainActivity extends ComponentActivity
         screen.notice.sayForAWhile(getString(R.string.no_photo_app));
     }
 
-    private void setFullScreen(boolean full) {
-        leaveFullScreen.setEnabled(full);
-        viewfinder.setFullScreen(full);
-    }
-
     private void share() {
         Bitmap picture = screen.picture();
         if (picture != null) {
@@ -291,6 +283,6 @@ public final class MainActivity extends ComponentActivity
         viewfinder.stopSeries(); // answers of two models are no series
         viewfinder.sayTrouble();
         presenter.modelChanged();
-        viewfinder.analysePhoto();
+        viewfinder.analyseAgain();
     }
 }

@@ -2,6 +2,8 @@ package mobileq.app;
 
 import android.content.Context;
 import android.content.SharedPreferences;
+import android.graphics.Bitmap;
+import android.graphics.Matrix;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
 import androidx.lifecycle.ViewModel;
@@ -31,6 +33,14 @@ final class MainViewModel extends ViewModel {
         }
     }
 
+    /**
+     * The camera's picture that is held on to.
+     *
+     * @param picture As large as its place was.
+     * @param sensorToPicture To its pixels; null where the camera does not tell.
+     */
+    record Still(Bitmap picture, @Nullable Matrix sensorToPicture) {}
+
     private List<Offer> offers;
     private BundleAssets bundle;
     private List<ModelRuntime> runtimes;
@@ -38,6 +48,7 @@ final class MainViewModel extends ViewModel {
     private Inference inference;
     private FrameAnalyzer analyzer;
     private Picked picked;
+    private Still still;
 
     /**
      * The model files of all bundles.
@@ -103,7 +114,18 @@ final class MainViewModel extends ViewModel {
         return picked;
     }
 
+    /** What is held on to while paused; null where nothing is. */
+    @Nullable
+    Still still() {
+        return still;
+    }
+
+    void setStill(@Nullable Still newStill) {
+        still = newStill;
+    }
+
     private void close() {
+        still = null;
         if (inference != null) {
             picked.leave();
             inference.close();

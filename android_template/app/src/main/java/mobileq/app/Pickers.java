@@ -29,6 +29,7 @@ final class Pickers {
     private final Listener listener;
     private final ActivityResultLauncher<PickVisualMediaRequest> photos;
     private final ActivityResultLauncher<Uri> folders;
+    private PopupMenu menu;
 
     /** To be made before the activity is started. */
     Pickers(ComponentActivity activity, Listener listener) {
@@ -43,7 +44,7 @@ final class Pickers {
 
     /** Lets the person say which, at a button. */
     void open(View button) {
-        PopupMenu menu = new PopupMenu(button.getContext(), button);
+        menu = new PopupMenu(button.getContext(), button);
         for (int words : new int[] {R.string.pick_photos, R.string.pick_folder}) {
             menu.getMenu().add(Menu.NONE, words, Menu.NONE, words);
         }
@@ -57,6 +58,13 @@ final class Pickers {
                     return true;
                 });
         menu.show();
+    }
+
+    /** Shuts the menu that is open, if one is: its window must not outlive the screen's. */
+    void close() {
+        if (menu != null) {
+            menu.dismiss();
+        }
     }
 
     private void launch(int words) {

@@ -87,7 +87,8 @@ final class Presenter implements Inference.Listener, FrameAnalyzer.Listener {
     public void analysed(Frame frame, Session session) {
         Photo photo = viewModel.picked().photo();
         boolean isPhoto = photo != null && photo.frame == frame;
-        boolean isLate = photo == null ? inference.isPaused() : !isPhoto;
+        boolean isStill = isPhoto || viewModel.analyzer().isAgain();
+        boolean isLate = photo == null ? inference.isPaused() && !isStill : !isPhoto;
         if (isLate) { // a last frame of the camera
             return;
         }
@@ -97,18 +98,18 @@ final class Presenter implements Inference.Listener, FrameAnalyzer.Listener {
             hasFailed = false;
             main.post(viewfinder::sayTrouble);
         }
-        if (!isPhoto) {
+        if (!isStill) {
             statusText.count();
         }
         long now = SystemClock.uptimeMillis();
         if (now >= statusDue) {
             statusDue = now + STATUS_MILLIS;
-            long age = isPhoto ? -1 : viewModel.analyzer().ageNanos();
+            long age = isStill ? -1 : viewModel.analyzer().ageNanos();
             StatusText.Words words = statusText.of(frame, session, age);
             Accelerator actual = session.actual();
             main.post(
                     () -> {
-                        screen.setStatus(words);
+                        screen.figures.show(words);
                         lists.showRunning(actual);
                     });
         }

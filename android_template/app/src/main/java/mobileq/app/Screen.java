@@ -1,7 +1,6 @@
 package mobileq.app;
 
 import android.content.res.Configuration;
-import android.content.res.Resources;
 import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.graphics.Matrix;
@@ -44,6 +43,7 @@ final class Screen {
     final TextView warning;
     final Button useCpu;
     final Notice notice;
+    final Figures figures;
     final Button models;
     final Button devices;
     final ViewGroup controls;
@@ -56,10 +56,6 @@ final class Screen {
 
     private final ViewGroup root;
     private final ViewGroup overPicture;
-    private final TextView inference;
-    private final TextView rate;
-    private final TextView status;
-    private final View[] measured;
     private final View[] written;
     private final View loading;
     private final View panel;
@@ -70,7 +66,7 @@ final class Screen {
     private AnswerView answer;
     private boolean isWide;
     private boolean isFullScreen;
-    private boolean isFrozen;
+    private Bitmap frozen;
 
     Screen(ComponentActivity activity) {
         root = activity.findViewById(R.id.root);
@@ -83,15 +79,12 @@ final class Screen {
         stage = activity.findViewById(R.id.stage);
         preview = activity.findViewById(R.id.preview);
         photo = activity.findViewById(R.id.photo);
-        inference = activity.findViewById(R.id.inference);
-        rate = activity.findViewById(R.id.rate);
-        status = activity.findViewById(R.id.status);
-        measured = new View[] {activity.findViewById(R.id.figures), status};
         message = activity.findViewById(R.id.message);
         action = activity.findViewById(R.id.action);
         warning = activity.findViewById(R.id.warning);
         useCpu = activity.findViewById(R.id.use_cpu);
         notice = new Notice(activity);
+        figures = new Figures(activity);
         written = new View[] {warning, useCpu, notice.view};
         models = activity.findViewById(R.id.models);
         devices = activity.findViewById(R.id.devices);
@@ -210,7 +203,7 @@ final class Screen {
                 covered.add(place(each));
             }
         }
-        for (View each : measured) {
+        for (View each : figures.views) {
             if (each.getVisibility() != View.GONE) {
                 RectF place = place(each);
                 boolean hasRoom = covered.stream().noneMatch(other -> RectF.intersects(other, place));
@@ -256,24 +249,37 @@ final class Screen {
         return isFullScreen;
     }
 
-    /** Holds on to the camera's picture as it is now, if there is one yet. */
-    void freeze() {
-        Bitmap now = preview.getBitmap();
-        isFrozen = now != null;
-        if (isFrozen) {
-            photo.setImageBitmap(now);
-            photo.setImageMatrix(null);
-            photo.setVisibility(View.VISIBLE);
-        }
+    /** Holds on to a picture that was the camera's. */
+    void freeze(Bitmap picture) {
+        frozen = picture;
+        photo.setImageBitmap(picture);
+        photo.setVisibility(View.VISIBLE);
+        layFrozen();
     }
 
     boolean isFrozen() {
-        return isFrozen;
+        return frozen != null;
+    }
+
+    /** The picture's place has another size than when it was the camera's: it is whole in it. */
+    void layFrozen() {
+        photo.setImageMatrix(frozenToStage());
+        answer.invalidate();
+    }
+
+    /** From the pixels of the picture that is held on to, to those of its place. */
+    Matrix frozenToStage() {
+        Matrix matrix = new Matrix();
+        matrix.setRectToRect(
+                new RectF(0, 0, frozen.getWidth(), frozen.getHeight()),
+                new RectF(0, 0, stage.getWidth(), stage.getHeight()),
+                Matrix.ScaleToFit.CENTER);
+        return matrix;
     }
 
     /** A photo over the camera's picture; null leaves the camera's. */
     void showPhoto(Bitmap bitmap, Matrix toView) {
-        isFrozen = false;
+        frozen = null;
         photo.setImageBitmap(bitmap);
         photo.setImageMatrix(toView);
         photo.setVisibility(bitmap == null ? View.GONE : View.VISIBLE);
@@ -316,23 +322,6 @@ final class Screen {
         details.setVisibility(isThere && isWide ? View.VISIBLE : View.GONE);
     }
 
-    /** What was measured, on chips and in small letters below them. */
-    void setStatus(StatusText.Words words) {
-        Resources resources = root.getResources();
-        inference.setText(resources.getString(R.string.inference, words.inference()));
-        inference.setContentDescription(
-                resources.getString(R.string.inference_said, words.inference()));
-        rate.setVisibility(words.rate() == null ? View.GONE : View.VISIBLE);
-        rate.setText(resources.getString(R.string.rate, words.rate()));
-        rate.setContentDescription(resources.getString(R.string.rate_said, words.rate()));
-        status.setText(words.rest());
-        for (View each : measured) {
-            if (each.getVisibility() == View.GONE) {
-                each.setVisibility(View.VISIBLE);
-            }
-        }
-    }
-
     void showLoading(boolean isLoading) {
         loading.setVisibility(isLoading ? View.VISIBLE : View.GONE);
     }
@@ -360,9 +349,7 @@ final class Screen {
         message.setVisibility(sentence == null ? View.GONE : View.VISIBLE);
         overPicture.setVisibility(sentence == null ? View.VISIBLE : View.INVISIBLE);
         if (sentence != null) {
-            for (View each : measured) { // of the last picture, which is not there any more
-                each.setVisibility(View.GONE);
-            }
+            figures.clear(); // of the last picture, which is not there any more
             if (answer != null) {
                 answer.clear();
             }

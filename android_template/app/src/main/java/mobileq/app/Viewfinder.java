@@ -1,12 +1,16 @@
 package mobileq.app;
 
 import android.Manifest;
+import android.content.ActivityNotFoundException;
 import android.content.Intent;
 import android.content.pm.PackageManager;
+import android.graphics.Bitmap;
 import android.graphics.Matrix;
 import android.provider.Settings;
 import android.view.View;
 import androidx.activity.ComponentActivity;
+import androidx.activity.OnBackPressedCallback;
+import androidx.annotation.Nullable;
 import androidx.core.content.ContextCompat;
 import mobileq.core.manifest.PreprocessSpec;
 
@@ -19,6 +23,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     private final Screen screen;
     private final Choices choices;
     private final AnswerView answer;
+    private final MainViewModel viewModel;
     private final Inference inference;
     private final Picked picked;
     private final CameraBinding camera;
@@ -26,6 +31,19 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     private CameraTrouble trouble;
     private String detail;
     private boolean isTorchOn;
+
+    /** Back to the buttons, or to the camera. */
+    final OnBackPressedCallback back =
+            new OnBackPressedCallback(false) {
+                @Override
+                public void handleOnBackPressed() {
+                    if (screen.isFullScreen()) {
+                        setFullScreen(false);
+                    } else {
+                        leavePhoto();
+                    }
+                }
+            };
 
     Viewfinder(
             ComponentActivity activity,
@@ -39,6 +57,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         this.screen = screen;
         this.choices = choices;
         this.answer = answer;
+        this.viewModel = viewModel;
         this.inference = viewModel.inference();
         this.picked = viewModel.picked();
         this.askPermission = askPermission;
@@ -72,11 +91,20 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         if (what == CameraTrouble.REFUSED) {
             askPermission.run();
         } else if (what.action == R.string.settings) {
-            activity.startActivity(new Intent(Settings.ACTION_SETTINGS));
+            openSettings(new Intent(Settings.ACTION_SETTINGS));
         } else {
             trouble = null;
             camera.unbind();
             show();
+        }
+    }
+
+    /** Not every device has an app for them. */
+    void openSettings(Intent intent) {
+        try {
+            activity.startActivity(intent);
+        } catch (ActivityNotFoundException error) {
+            screen.notice.sayForAWhile(activity.getString(R.string.no_settings));
         }
     }
 
@@ -111,6 +139,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         } else {
             showPhoto(photo);
         }
+        followBack();
         tellSeries();
     }
 
@@ -118,11 +147,12 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         if (screen.isFrozen()) { // nobody sees what was held on to
             setPaused(false);
         }
+        viewModel.setStill(null);
         screen.showPhoto(null, null);
         sayTrouble();
         boolean isAllowed = isAllowed();
         screen.preview.setKeepScreenOn(isAllowed);
-        answer.setProjection(screen.preview::getSensorToViewTransform);
+        answer.setProjection(this::sensorToView);
         if (isAllowed) {
             camera.bind(choices.isFront(), screen.isFullScreen());
         } else {
@@ -130,15 +160,30 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         }
     }
 
+    @Nullable
+    private Matrix sensorToView() {
+        MainViewModel.Still still = viewModel.still();
+        if (still == null) {
+            return screen.preview.getSensorToViewTransform();
+        }
+        if (still.sensorToPicture() == null) {
+            return null;
+        }
+        Matrix matrix = screen.frozenToStage();
+        matrix.preConcat(still.sensorToPicture());
+        return matrix;
+    }
+
     private void showPhoto(Photo shown) {
         Matrix toView = toView(shown);
         camera.unbind();
+        viewModel.setStill(null);
         screen.torch.setVisibility(View.INVISIBLE);
         screen.preview.setKeepScreenOn(picked.isRunning());
         sayTrouble();
         screen.showPhoto(shown.bitmap, toView);
         answer.setProjection(() -> toView);
-        analysePhoto();
+        analyseAgain();
     }
 
     private Matrix toView(Photo shown) {
@@ -146,9 +191,12 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
                 screen.stage.getWidth(), screen.stage.getHeight(), screen.isFullScreen());
     }
 
-    /** Analyses the photo again, if there is one: as much of it as is shown. */
-    void analysePhoto() {
+    /** Analyses what stands still again, if anything does: of a photo as much as is shown. */
+    void analyseAgain() {
         Photo shown = picked.photo();
+        if (screen.isFrozen()) {
+            inference.thread().execute(viewModel.analyzer()::again);
+        }
         if (shown == null) {
             return;
         }
@@ -166,13 +214,16 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
 
     /** The picture's place has another size: it shows another part of the camera or photo. */
     void resized() {
-        if (picked.photo() != null || screen.isFullScreen()) {
+        if (screen.isFrozen()) {
+            screen.layFrozen();
+        } else if (picked.photo() != null || screen.isFullScreen()) {
             show();
         }
     }
 
     void leavePhoto() {
         picked.leave();
+        setPaused(false);
         show();
     }
 
@@ -233,17 +284,23 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
 
     void switchCamera() {
         choices.setFront(!choices.isFront());
-        picked.leave();
         trouble = null;
         turnTorch(false);
-        show();
+        leavePhoto();
     }
 
     void setFullScreen(boolean full) {
         if (full != screen.isFullScreen()) {
             screen.setFullScreen(full);
-            show();
+            followBack();
+            if (!screen.isFrozen()) {
+                show();
+            }
         }
+    }
+
+    private void followBack() {
+        back.setEnabled(screen.isFullScreen() || picked.photo() != null);
     }
 
     void pauseOrResume() {
@@ -253,9 +310,30 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
             return;
         }
         if (isPaused) {
-            screen.freeze();
+            freeze();
         } else {
             show();
+        }
+    }
+
+    /** Holds on to the camera's picture as it is now, if there is one yet. */
+    private void freeze() {
+        Bitmap picture = screen.preview.getBitmap();
+        if (picture != null) {
+            Matrix now = screen.preview.getSensorToViewTransform();
+            viewModel.setStill(
+                    new MainViewModel.Still(picture, now == null ? null : new Matrix(now)));
+            screen.freeze(picture);
+        }
+    }
+
+    /** Goes on with what was shown before the screen was made anew. */
+    void goOn() {
+        setPaused(inference.isPaused());
+        MainViewModel.Still still = viewModel.still();
+        if (still != null) {
+            answer.setProjection(this::sensorToView);
+            screen.freeze(still.picture());
         }
     }
 

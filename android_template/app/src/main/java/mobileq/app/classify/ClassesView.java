@@ -119,18 +119,33 @@ public final class ClassesView extends AnswerView {
         if (model.classes() != null) {
             float share = Math.max(0, Math.min(1, best.get(head).score(rank)));
             float upper = y + text.ascent();
-            float start = 2 * padding;
-            float end = start + share * (getWidth() - 4 * padding);
+            float length = share * (getWidth() - 4 * padding);
+            float left = start(2 * padding, length);
             canvas.drawRoundRect(
-                    start, upper, end, upper + text.getFontSpacing(), corner, corner, bar);
+                    left,
+                    upper,
+                    left + length,
+                    upper + text.getFontSpacing(),
+                    corner,
+                    corner,
+                    bar);
         }
         String score = score(head, rank);
         float scoreWidth = text.measureText(score);
         float room = getWidth() - scoreWidth - 7 * padding;
         CharSequence label =
                 TextUtils.ellipsize(label(head, rank), text, room, TextUtils.TruncateAt.END);
-        canvas.drawText(label, 0, label.length(), 3 * padding, y, text);
-        canvas.drawText(score, getWidth() - 3 * padding - scoreWidth, y, text);
+        float labelWidth = text.measureText(label, 0, label.length());
+        float end = getWidth() - 3 * padding - scoreWidth;
+        canvas.drawText(label, 0, label.length(), start(3 * padding, labelWidth), y, text);
+        canvas.drawText(score, start(end, scoreWidth), y, text);
+    }
+
+    /** The left end of what begins so far from where reading begins. */
+    private float start(float distance, float width) {
+        return getLayoutDirection() == LAYOUT_DIRECTION_RTL
+                ? getWidth() - distance - width
+                : distance;
     }
 
     @Override
