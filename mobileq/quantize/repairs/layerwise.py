@@ -98,13 +98,17 @@ def revise_layers(
 
     made = ModelProto()
     made.CopyFrom(model)
-    nodes = made.graph.node
-    with threads_for(_THREADS) as pool:
-        last = deque(samples, maxlen=max(_FEWEST, _MEMORY // _held_bytes(made)))
-        walk = _Walk(made, last, ranges, keep_float, pool)
-        for at, node in tracked(enumerate(nodes), progress, stage, len(nodes)):
-            walk.step(at, node, revise)
+    count = len(made.graph.node)
+    last = deque(samples, maxlen=most_samples(made))
+    walk = Walk(made, last, ranges, keep_float, revise)
+    for _ in tracked(range(count), progress, stage, count):
+        walk.step()
     return made
+
+
+def most_samples(model: ModelProto) -> int:
+    """Of which all activations that are needed at a time are held."""
+    return max(_FEWEST, _MEMORY // _held_bytes(model))
 
 
 def _held_bytes(model: ModelProto) -> int:
@@ -121,23 +125,25 @@ def _held_bytes(model: ModelProto) -> int:
     return max(1, 2 * 4 * most)
 
 
-class _Walk:
+class Walk:
+    """From op to op; the arguments are those of `revise_layers`, but `model` is changed."""
+
     def __init__(
         self,
         model: ModelProto,
         samples: Collection[Feeds],
         ranges: TensorRanges,
         keep_float: Collection[str],
-        pool: Executor,
+        revise: Revise,
     ) -> None:
         from onnx import numpy_helper
 
-        self._pool = pool
+        self._revision, self._next = revise, 0
         self._graph = model.graph
         self._opset = list(model.opset_import)
         self._constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         self._ranges = ranges
-        self._round = _Rounding(pool)
+        self._round = _Rounding()
         self._uses = Counter(name for node in model.graph.node for name in node.input)
         self._weight_uses = dict(self._uses)
         self._integer = {
@@ -155,8 +161,13 @@ class _Walk:
                 self._wanted[value.name] = [feeds[value.name] for feeds in samples]
                 self._found[value.name] = self._wanted[value.name]
 
-    def step(self, at: int, node: NodeProto, revise: Revise) -> None:
-        """Run one node in both models, after its weights have been revised."""
+    def step(self) -> None:
+        """Run the next node in both models, after its weights have been revised."""
+        with threads_for(_THREADS) as self._pool:
+            self._step(self._next, self._graph.node[self._next])
+        self._next += 1
+
+    def _step(self, at: int, node: NodeProto) -> None:
         group = self._integer.get(at)
         run = _Node(node, self._opset, self._pool)
         activations = [name for name in node.input if name in self._wanted]
@@ -170,7 +181,7 @@ class _Walk:
                 self._round_tensor(name)
         wanted = run(self._arguments(node, self._wanted))
         if group is not None and self._is_layer(node, group.weights):
-            self._revise(node, run, revise)
+            self._revise(node, run)
             run = _Node(node, self._opset, self._pool)  # it may have got a bias
         replaced = {}
         if group is not None and group.weights is not None and group.weights in node.input:
@@ -194,7 +205,7 @@ class _Walk:
             and (len(node.input) < 3 or node.input[2] in self._constants)
         )
 
-    def _revise(self, node: NodeProto, run: _Node, revise: Revise) -> None:
+    def _revise(self, node: NodeProto, run: _Node) -> None:
         import numpy as np
 
         weights = self._constants[node.input[1]]
@@ -214,7 +225,7 @@ class _Walk:
             self._found[node.input[0]],
             convolve,
         )
-        weights, bias = revise(layer)
+        weights, bias = self._revision(layer)
         if not has_bias:
             if not np.any(bias):
                 self._set(node.input[1], weights)
@@ -257,7 +268,7 @@ class _Walk:
 
     def _round_tensor(self, name: str) -> None:
         if name not in self._rounded and name in self._ranges:
-            self._found[name] = self._round(self._found[name], self._ranges[name])
+            self._found[name] = self._round(self._found[name], self._ranges[name], self._pool)
             self._rounded.add(name)
 
     def _forget(self, node: NodeProto) -> None:
@@ -312,10 +323,8 @@ class _Node:
 class _Rounding:
     """Rounds values to the 8-bit levels of a range."""
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self) -> None:
         from onnx import TensorProto, helper
-
-        self._pool = pool
 
         nodes = [
             helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["codes"]),
@@ -330,13 +339,13 @@ class _Rounding:
         graph = helper.make_graph(nodes, "round", inputs, outputs)
         self._session = _session(graph, [helper.make_opsetid("", 13)])
 
-    def __call__(self, values: Sequence[Array], found: TensorRange) -> list[Array]:
+    def __call__(self, values: Sequence[Array], found: TensorRange, pool: Executor) -> list[Array]:
         import numpy as np
 
         scale, zero = affine(found)
         fixed = {"scale": np.array(scale, np.float32), "zero": np.array(zero, np.uint8)}
         run = self._session.run
-        return list(self._pool.map(lambda each: run(None, {"x": each, **fixed})[0], values))
+        return list(pool.map(lambda each: run(None, {"x": each, **fixed})[0], values))
 
 
 def _session(graph: Any, opset: list[Any]) -> Any:

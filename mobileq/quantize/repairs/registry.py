@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mobileq.errors import UsageError
 from mobileq.parallel import one_blas_thread
 from mobileq.progress import Progress
-from mobileq.quantize.repairs.bias_correction import correct_bias
+from mobileq.quantize.repairs.hosted import revised
 from mobileq.quantize.repairs.input_scaling import scale_inputs
-from mobileq.quantize.repairs.layerwise import revise_layers
 from mobileq.quantize.repairs.spans import unscaled_tensors
-from mobileq.quantize.repairs.weight_rounding import round_weights
 from mobileq.quantize.repairs.weight_shift import correct_weight_shift
 from mobileq.spec import TensorRanges
 
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 INPUT_SCALING: Final = "input-scaling"
 WEIGHT_SHIFT: Final = "weight-shift"
 _LATE_REPAIRS: Final[Mapping[str, Callable[..., ModelProto]]] = {
-    "weight-rounding": partial(revise_layers, revise=round_weights, stage="Weight rounding"),
+    "weight-rounding": partial(revised, repair="weight-rounding", stage="Weight rounding"),
     WEIGHT_SHIFT: correct_weight_shift,
-    "bias-correction": partial(revise_layers, revise=correct_bias, stage="Bias correction"),
+    "bias-correction": partial(revised, repair="bias-correction", stage="Bias correction"),
 }
 REPAIRS: Final = (INPUT_SCALING, *_LATE_REPAIRS)
 """Names of all repairs. The first changes what activations reach, the others need to know it."""

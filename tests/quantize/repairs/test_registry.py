@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterator
-from importlib import import_module
-from typing import Any
-
 import onnx
 import pytest
 
@@ -46,30 +41,6 @@ def test_order_of_the_names_does_not_matter(uneven: onnx.ModelProto, samples: Sa
     assert made[0].SerializeToString(deterministic=True) == made[1].SerializeToString(
         deterministic=True
     )
-
-
-@pytest.fixture
-def openblas() -> Iterator[ctypes.CDLL]:
-    """numpy's, with two threads, as it has them in a program that imports numpy first."""
-    library = ctypes.CDLL(import_module("numpy.linalg._umath_linalg").__file__)
-    before = library.scipy_openblas_get_num_threads64_()
-    library.scipy_openblas_set_num_threads64_(2)
-    yield library
-    library.scipy_openblas_set_num_threads64_(before)
-
-
-def test_weights_are_fitted_with_one_thread_of_openblas(
-    uneven: onnx.ModelProto, samples: Samples, openblas: ctypes.CDLL
-) -> None:
-    seen: list[int] = []
-
-    def given() -> Iterator[Any]:
-        seen.append(openblas.scipy_openblas_get_num_threads64_())
-        yield from samples
-
-    repair(uneven, ("weight-rounding",), given, ranges_over(samples), Silent())
-    assert seen == [1]
-    assert openblas.scipy_openblas_get_num_threads64_() == 2
 
 
 def test_tensors_that_repairs_add_are_known_before(
