@@ -197,6 +197,10 @@ def test_what_8_bits_cost_and_what_failed_are_read_by_everybody_too(
     page, _ = _opened(browser, pages / "detector.html", "light", 390)
     assert page.get_by_role("heading", name="What 8 bits cost, op by op").is_visible()
     assert page.get_by_role("row", name="demo-int8.tflite failed").is_visible()
+    reason = page.locator(".reason").bounding_box()
+    assert reason is not None
+    assert reason["x"] >= 0
+    assert reason["x"] + reason["width"] <= 390, "it is read without moving the table"
 
 
 def test_marks_of_a_chart_say_which_file_they_are(browser: Browser, pages: Path) -> None:
