@@ -189,11 +189,11 @@ class Child:
             f"{self._advice} Its output is in {log_path()}.".strip(),
         )
 
-    def turn_to(self, stage: str) -> None:
-        """What is being done from now on, for messages."""
-        self._stage = stage
+    def turn_to(self, stage: str, tool: str) -> None:
+        """What is being done from now on, and by what, for messages."""
+        self._stage, self._tool = stage, tool
         for line in self._lines:
-            line.patience.work = f"{self._tool} is {stage}"
+            line.patience.work = f"{tool} is {stage}"
 
     def _close_pipes(self) -> None:
         for stream in (stream for line in self._lines for stream in (line.writer, line.reader)):

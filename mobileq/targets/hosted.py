@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,49 +20,85 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class KeptChild:
-    """A child that converts, kept from one conversion to the next: to start one takes as long as
-    most of its work. It ends where a request fails, for it may have crashed."""
-
-    def __init__(self) -> None:
-        self._child: Child | None = None
-
-    @contextmanager
-    def asked(self, start: Callable[[], Child]) -> Iterator[Child]:
-        """The child, started where there is none."""
-        if self._child is None:
-            self._child = start()
-        try:
-            yield self._child
-        except MobileqError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """End it; safe to call where there is none."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.close()
-
-
 _idle: dict[str, list[Child]] | None = None
-"""Of each tool, children whose runner was closed in good order; None where nobody keeps them."""
+"""Children that nobody asks anything, by what they do; None where nobody keeps them."""
 
 
 @contextmanager
-def kept_runners() -> Iterator[None]:
-    """Within the block a runner leaves its child to the next of its tool: to start one takes longer
-    than a dozen inferences. One that failed, or was disturbed, ends as elsewhere.
+def kept_children() -> Iterator[None]:
+    """Within the block who is done with a child leaves it to the next of its kind: to start one
+    takes longer than to convert a small model, or than a dozen inferences. A block within a block
+    shares the outer one's.
 
-    Make the first runners in a thread that lasts as long as the block: see `Child`.
+    Make the first ones in a thread that lasts as long as the block: see `Child`.
     """
     global _idle
-    outer, _idle = _idle, {}
+    if _idle is not None:
+        yield
+        return
+    _idle = {}
     try:
         yield
     finally:
-        inner, _idle = _idle, outer
+        inner, _idle = _idle, None
         for child in (each for children in inner.values() for each in children):
+            child.close()
+
+
+def _taken(kind: str) -> Child | None:
+    idle = (_idle or {}).get(kind, [])
+    while idle:
+        child = idle.pop()
+        if child.is_running:
+            return child
+        child.close()
+    return None
+
+
+def _left(kind: str, child: Child) -> None:
+    if _idle is None:
+        child.close()
+    else:
+        _idle.setdefault(kind, []).append(child)
+
+
+class KeptChild:
+    """A child that converts, kept from one conversion to the next. It ends where a request fails,
+    for it may have crashed.
+
+    Args:
+        handler, advice: See `Child`.
+    """
+
+    def __init__(self, handler: str, advice: str) -> None:
+        self._handler, self._advice = handler, advice
+        self._child: Child | None = None
+
+    @contextmanager
+    def asked(self, stage: str, tool: str) -> Iterator[Child]:
+        """The child, started where there is none; `stage` and `tool` as in `Child`."""
+        child = self._child or _taken(self._handler)
+        if child is None:
+            child = Child(self._handler, stage=stage, tool=tool, advice=self._advice)
+        else:
+            child.turn_to(stage, tool)
+        self._child = child
+        try:
+            yield child
+        except MobileqError:
+            self.end()
+            raise
+
+    def close(self) -> None:
+        """Leave it to the next; safe to call where there is none."""
+        child, self._child = self._child, None
+        if child is not None:
+            _left(self._handler, child)
+
+    def end(self) -> None:
+        """Let nobody have it any more."""
+        child, self._child = self._child, None
+        if child is not None:
             child.close()
 
 
@@ -87,7 +123,8 @@ class HostedRunner:
         **options: Any,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
-        self._tool, self._is_kept, self._is_closed = tool, not disturbed, False
+        self._tool, self._is_kept, self._is_closed = tool, True, False
+        self._kind = f"{tool}, disturbed" if disturbed else tool
         self._child = self._started(f"running {path.name}", disturbed)
         fields = {
             "runner": runner,
@@ -103,13 +140,10 @@ class HostedRunner:
             raise
 
     def _started(self, stage: str, disturbed: bool) -> Child:
-        idle = (_idle or {}).get(self._tool, []) if self._is_kept else []
-        while idle:
-            child = idle.pop()
-            if child.is_running:
-                child.turn_to(stage)
-                return child
-            child.close()
+        child = _taken(self._kind)
+        if child is not None:
+            child.turn_to(stage, self._tool)
+            return child
         return Child(
             "mobileq.targets.hosted:RunnerHandler",
             stage=stage,
@@ -150,7 +184,7 @@ class HostedRunner:
         except MobileqError:
             self._child.close()
         else:
-            _idle.setdefault(self._tool, []).append(self._child)
+            _left(self._kind, self._child)
 
 
 class RunnerHandler:

@@ -31,6 +31,7 @@ from mobileq.paths import StrPath, optional_path
 from mobileq.progress import Progress, listener, tracked
 from mobileq.spec import Artifact, ModelSpec
 from mobileq.targets.base import Tensors
+from mobileq.targets.hosted import kept_children
 from mobileq.tasks.base import task_of
 from mobileq.workflows.failures import Attempt, Failures
 from mobileq.workflows.given_samples import GivenSamples, given_samples, require_count
@@ -113,7 +114,7 @@ def compare(
     for each in bundles:
         require_whole(each)
     sides = [_Side(each, given, labels, count, threads, interpreter, progress) for each in bundles]
-    with kept_child():
+    with kept_child(), kept_children():
         measured = _Measuring(sides[0], sides[1]).of(found, pairs)
     found = msgspec.structs.replace(measured, annotations=labels.name if labels else None)
     return found if fail_if_worse is None else _judged(found, fail_if_worse)

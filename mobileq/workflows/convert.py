@@ -24,7 +24,7 @@ from mobileq.paths import StrPath
 from mobileq.progress import Progress, listener
 from mobileq.quantize.plan import QuantPlan
 from mobileq.staging import temporary_folder
-from mobileq.targets.hosted import kept_runners
+from mobileq.targets.hosted import kept_children
 from mobileq.tasks.base import Measure, task_of
 from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
@@ -76,7 +76,7 @@ def convert(
         BundleWriter(Path(output), force=force) as bundle,
         temporary_folder() as scratch,
         kept_child(),
-        kept_runners(),
+        kept_children(),
     ):
         stages = Stages(store, scratch, progress)
         with Conversion(Path(model), request, stages) as conversion:

@@ -16,7 +16,7 @@ from mobileq.spec import Artifact, PreprocessSpec, QuantRecipe
 from tests.android import jvm
 from tests.android.class_references import Library, missing_members
 from tests.android.rendered import Project, compile_app, link_resources, render
-from tests.targets.tiny import convert_once, make
+from tests.targets.tiny import kept, make
 from tests.targets.tiny_models import MODELS, weights
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def _write_bundle(folder: Path, name: str, scratch: Path) -> None:
         artifacts = []
         for precision, io in FILES[name]:
             job = model.job(scratch, precision, io)
-            converted = convert_once(job)
+            converted = kept().convert(job)
             content = job.output.read_bytes()
             path = f"models/{name}-{precision}.tflite"
             writer.add_bytes(path, content)

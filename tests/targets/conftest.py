@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mobileq.logfile import log_path
+from mobileq.targets.hosted import kept_children
 
-from .tiny import TinyFile, TinyModel, convert_once, make
+from .tiny import TinyFile, TinyModel, kept, make
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,6 +22,13 @@ def log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         log_path.cache_clear()
         yield log_path()
     log_path.cache_clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def children(log_file) -> Iterator[None]:
+    """Runners of a file's tests take turns in one child."""
+    with kept_children():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +45,6 @@ def convert(tiny: Callable[[str], TinyModel]) -> Callable[..., TinyFile]:
     def converted(name: str, precision: str, io: str = "float32", **options) -> TinyFile:
         model = tiny(name)
         job = model.job(model.path.parent, precision, io, **options)
-        return TinyFile(model, job.output, convert_once(job))
+        return TinyFile(model, job.output, kept().convert(job))
 
     return converted

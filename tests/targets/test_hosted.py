@@ -12,7 +12,8 @@ import pytest
 from mobileq.errors import InputError, ToolError
 from mobileq.external.child import Child
 from mobileq.spec import QuantParams, TensorSpec
-from mobileq.targets.hosted import HostedRunner, KeptChild, kept_runners
+from mobileq.targets import hosted
+from mobileq.targets.hosted import HostedRunner, KeptChild, kept_children
 
 INPUTS = (
     TensorSpec(
@@ -27,6 +28,7 @@ INPUTS = (
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
+    monkeypatch.setattr(hosted, "_idle", None)  # the folder's other tests keep their children
     found = (str(Path(__file__).parent / "child_side"), os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, found)))
 
@@ -100,26 +102,31 @@ def test_errors_for_people_pass_through(tmp_path):
 
 
 def test_kept_child_serves_until_a_request_fails(file):
-    started: list[Child] = []
-
-    def start() -> Child:
-        started.append(Child("mobileq.targets.hosted:RunnerHandler", stage="x", tool="It"))
-        return started[-1]
-
     options = {"path": str(file), "inputs": [], "outputs": [], "options": {}}
-    kept = KeptChild()
-    for _ in range(2):
-        with kept.asked(start) as child:
-            child.request("open", {"runner": "runners:Doubling", **options})
-    assert len(started) == 1
-    with pytest.raises(ToolError), kept.asked(start) as child:
-        child.request("open", {"runner": "runners:NoSuchClass", **options})
-    assert not started[0].is_running
-    with kept.asked(start) as child:
-        assert child is started[1]
-    kept.close()
-    kept.close()
-    assert not started[1].is_running
+
+    def ask(kept: KeptChild, runner: str, stage: str, tool: str) -> Child:
+        with kept.asked(stage, tool) as child:
+            child.request("open", {"runner": runner, **options})
+        return child
+
+    first, second = (KeptChild("mobileq.targets.hosted:RunnerHandler", "") for _ in range(2))
+    child = ask(first, "runners:Doubling", "reading x", "It")
+    assert ask(first, "runners:Doubling", "reading y", "It") is child
+    with pytest.raises(ToolError, match=r"^Another failed while writing z: "):
+        ask(first, "runners:NoSuchClass", "writing z", "Another")
+    assert not child.is_running
+    with kept_children():
+        child = ask(first, "runners:Doubling", "reading x", "It")
+        first.close()
+        assert ask(second, "runners:Doubling", "reading x", "It") is child
+        second.end()
+        second.end()
+        assert not child.is_running
+        child = ask(first, "runners:Doubling", "reading x", "It")
+        first.close()
+        first.close()
+        assert child.is_running
+    assert not child.is_running
 
 
 def in_some_process(file: Path, **options: bool) -> HostedRunner:
@@ -129,7 +136,7 @@ def in_some_process(file: Path, **options: bool) -> HostedRunner:
 def test_runners_of_a_block_take_turns_in_one_child(file, tmp_path):
     other = tmp_path / "another.bin"
     other.touch()
-    with kept_runners():
+    with kept_children():
         first = in_some_process(file)
         beside = in_some_process(file)
         first.close()
@@ -153,13 +160,29 @@ def test_runners_of_a_block_take_turns_in_one_child(file, tmp_path):
     ended.close()
 
 
-def test_child_that_failed_or_was_disturbed_is_left_to_nobody(file):
-    with kept_runners():
-        disturbed = in_some_process(file, disturbed=True)
-        disturbed.close()
+def test_child_that_failed_is_left_to_nobody(file):
+    with kept_children():
         failed = in_some_process(file)
-        assert failed.interpreter != disturbed.interpreter
         with pytest.raises(ToolError, match="no such number"):
             failed.run({})
         failed.close()
-        assert in_some_process(file).interpreter not in (disturbed.interpreter, failed.interpreter)
+        assert in_some_process(file).interpreter != failed.interpreter
+
+
+def test_child_that_was_disturbed_is_left_to_those_that_are_to_be(file):
+    with kept_children():
+        disturbed = in_some_process(file, disturbed=True)
+        disturbed.close()
+        assert in_some_process(file).interpreter != disturbed.interpreter
+        assert in_some_process(file, disturbed=True).interpreter == disturbed.interpreter
+
+
+def test_a_block_within_a_block_shares_its_children(file):
+    with kept_children():
+        with kept_children():
+            first = in_some_process(file)
+            first.close()
+        second = in_some_process(file)
+        assert second.interpreter == first.interpreter
+        second.close()
+    assert in_some_process(file).interpreter != first.interpreter

@@ -91,14 +91,14 @@ class TinyFile:
     converted: Converted
 
 
-def convert_once(job: ConversionJob, kind: type[Target] = TfliteTarget) -> Converted:
+def convert_once(job: ConversionJob, kind: type[Target]) -> Converted:
     """By a target that is not kept."""
     with closing(kind()) as target:
         return target.convert(job)
 
 
 @functools.cache
-def kept(kind: type[Target]) -> Target:
+def kept(kind: type[Target] = TfliteTarget) -> Target:
     """The target that all tests share: to start its child takes longer than a conversion."""
     target = kind()
     atexit.register(target.close)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto
 
+_WORKER = "mobileq.targets.mnn.worker:MnnWorker"
+_ADVICE = "Try another precision, or report the model."
 _DIRECT = {"fp32": (), "fp16": ("--fp16",)}
 """Precisions that MNN's converter writes itself, and the options for it."""
 _FUSED = ("Relu", "Clip")
@@ -57,7 +59,7 @@ class MnnTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._child = KeptChild()
+        self._child = KeptChild(_WORKER, _ADVICE)
 
     def close(self) -> None:
         """See `Target.close`."""
@@ -139,7 +141,8 @@ class MnnTarget:
         with job.progress.stage(f"Converting with MNN to {precision}"):
             if own:
                 # In a child of its own: the quantizer changes the folder, and damages its memory.
-                with _child(job, "Use another --mnn-method; mobileq is the default.") as child:
+                advice = "Use another --mnn-method; mobileq is the default."
+                with Child(_WORKER, stage=_stage(job), tool="MNN", advice=advice) as child:
                     notes, found = quantize_by_mnn(child, job, _blocked(child, job))
             else:
                 notes, found = self._convert(job)
@@ -158,7 +161,7 @@ class MnnTarget:
         import onnx
 
         try:
-            with self._child.asked(lambda: _child(job)) as child:
+            with self._child.asked(_stage(job), "MNN") as child:
                 if job.recipe.precision in _DIRECT:
                     _from_onnx(child, job, job.output, *_DIRECT[job.recipe.precision])
                     _run_once(child, job.model, job.output)
@@ -191,7 +194,7 @@ def _try(job: ConversionJob, model: ModelProto) -> None:
     part = job.scratch / "mnn-part.onnx"
     onnx.save(model, part)
     part_job = dataclasses.replace(job, model=part)
-    with _child(job) as child:
+    with Child(_WORKER, stage=_stage(job), tool="MNN", advice=_ADVICE) as child:
         _from_onnx(child, part_job, part.with_suffix(".mnn"))
         _run_once(child, part, part.with_suffix(".mnn"))
 
@@ -210,15 +213,8 @@ def _run_once(child: Child, model: Path, file: Path) -> None:
     child.request("trial", {"path": str(file)}, arrays)
 
 
-def _child(
-    job: ConversionJob, advice: str = "Try another precision, or report the model."
-) -> Child:
-    return Child(
-        "mobileq.targets.mnn.worker:MnnWorker",
-        stage=f"converting {job.spec.name}",
-        tool="MNN",
-        advice=advice,
-    )
+def _stage(job: ConversionJob) -> str:
+    return f"converting {job.spec.name}"
 
 
 def _from_onnx(child: Child, job: ConversionJob, output: Path, *options: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from mobileq.errors import VerificationError
-from mobileq.external.child import Child
 from mobileq.external.framing import Fields
 from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
@@ -49,7 +48,10 @@ class OrtTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._child = KeptChild()
+        self._child = KeptChild(
+            "mobileq.targets.onnxruntime.worker:OrtWorker",
+            "Try another precision, or report the model.",
+        )
 
     def close(self) -> None:
         """See `Target.close`."""
@@ -203,14 +205,5 @@ class OrtTarget:
     def _request(self, job: ConversionJob, command: str, fields: Fields) -> Fields:
         """In the child that is kept."""
         fields = {**fields, "spec": msgspec.to_builtins(job.spec)}
-        with self._child.asked(lambda: _started(job)) as child:
+        with self._child.asked(f"converting {job.spec.name}", "ONNX Runtime") as child:
             return child.request(command, fields)[0]
-
-
-def _started(job: ConversionJob) -> Child:
-    return Child(
-        "mobileq.targets.onnxruntime.worker:OrtWorker",
-        stage=f"converting {job.spec.name}",
-        tool="ONNX Runtime",
-        advice="Try another precision, or report the model.",
-    )

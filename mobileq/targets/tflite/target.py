@@ -18,7 +18,6 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
-from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
@@ -57,6 +56,8 @@ _PACKAGES = {
 }
 _version = functools.cache(version)
 """To read it takes 5 ms, and every file asks several times."""
+_SMALL = 2**24
+"""Bytes of a model whose converter may stay: to start another takes longer than to convert it."""
 _SEED = 20240229
 """Of the input on which a file is compared whose shapes don't tell the order of its axes."""
 
@@ -68,11 +69,13 @@ class TfliteTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._quantizer = KeptChild()
+        self._child = KeptChild(
+            "mobileq.targets.tflite.worker:TfliteWorker", "Try the other --engine."
+        )
 
     def close(self) -> None:
         """See `Target.close`."""
-        self._quantizer.close()
+        self._child.close()
 
     def open(
         self,
@@ -126,7 +129,7 @@ class TfliteTarget:
                 "Use another target, or store what it gives in the program.",
             )
         if job.recipe.engine == "tensorflow":
-            notes = _convert_tensorflow(job)
+            notes = _convert_tensorflow(job, self._child)
         else:
             notes = self._convert_direct(job)
         model = flatbuffer.read_model(job.output)
@@ -152,7 +155,11 @@ class TfliteTarget:
         base = job.scratch / "direct" / "float32.tflite"
         if not base.exists():
             base.parent.mkdir(exist_ok=True)
-            job.reuse("direct", base.parent, lambda folder: _make_base(job, folder / base.name))
+            job.reuse(
+                "direct",
+                base.parent,
+                lambda folder: _make_base(job, folder / base.name, self._child),
+            )
         if job.recipe.precision == "fp32":
             job.output.write_bytes(base.read_bytes())
             return ()
@@ -168,7 +175,7 @@ class TfliteTarget:
             fields.update(file_plan(job, base))
         with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
             stage = f"quantizing {job.spec.name}"
-            with self._quantizer.asked(lambda: _child(job, stage, "ai-edge-quantizer")) as child:
+            with self._child.asked(stage, "ai-edge-quantizer") as child:
                 notes = tuple(child.request("quantize", fields)[0]["notes"])
         if job.recipe.precision == "int8-full":
             _require_integers(job, base, fields["ranges"])
@@ -187,8 +194,8 @@ def _hosted(
     return HostedRunner(runner, path, inputs, outputs, tool=tool, threads=threads, **options)
 
 
-def _make_base(job: ConversionJob, base: Path) -> None:
-    _convert_base(job, "convert_direct", base)
+def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
+    _convert_base(job, "convert_direct", base, child)
     model = flatbuffer.read_model(base)
     counting.require_known_ops(model, job.spec.name)
     changed = [
@@ -250,7 +257,7 @@ def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
     return edge_orders(float_file, job.spec.inputs, job.spec.outputs, run_both)
 
 
-def _convert_base(job: ConversionJob, command: str, output: Path) -> None:
+def _convert_base(job: ConversionJob, command: str, output: Path, kept: KeptChild) -> None:
     fields = {
         "model": str(job.model),
         "output": str(output),
@@ -258,21 +265,19 @@ def _convert_base(job: ConversionJob, command: str, output: Path) -> None:
     }
     with (
         job.progress.stage(f"Converting with onnx2tf ({job.recipe.engine})"),
-        _child(job, f"converting {job.spec.name}", "onnx2tf") as child,
+        kept.asked(f"converting {job.spec.name}", "onnx2tf") as child,
     ):
         child.request(command, fields)
+    _forget_large(job, kept)
 
 
-def _child(job: ConversionJob, stage: str, tool: str) -> Child:
-    return Child(
-        "mobileq.targets.tflite.worker:TfliteWorker",
-        stage=stage,
-        tool=tool,
-        advice="Try the other --engine.",
-    )
+def _forget_large(job: ConversionJob, kept: KeptChild) -> None:
+    """A converter holds several times its model's memory for as long as it runs."""
+    if job.model.stat().st_size > _SMALL:
+        kept.end()
 
 
-def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
+def _convert_tensorflow(job: ConversionJob, kept: KeptChild) -> tuple[str, ...]:
     if not (find_spec_of("tensorflow") and find_spec_of("tf-keras")):
         raise MissingDependencyError(
             "The engine `tensorflow` needs TensorFlow and tf-keras, which are not installed.",
@@ -280,8 +285,8 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         )
     base, float_file = job.scratch / "saved_model", job.scratch / "tensorflow-float32.tflite"
     if not float_file.exists():
-        _convert_base(job, "convert_saved_model", base)
-        _convert_saved_model(job, float_file, {"precision": "fp32"})
+        _convert_base(job, "convert_saved_model", base, kept)
+        _convert_saved_model(job, float_file, {"precision": "fp32"}, kept)
     orders = _edge_orders(job, float_file)
     if job.recipe.precision == "fp32":
         job.output.write_bytes(float_file.read_bytes())
@@ -289,19 +294,22 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
         if job.recipe.precision in CALIBRATED:
             fields["samples"] = str(_write_samples(job, orders.inputs[0]))
-        _convert_saved_model(job, job.output, fields)
+        _convert_saved_model(job, job.output, fields, kept)
     restore_layouts(job.output, job.spec.inputs, orders)
     return ()
 
 
-def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str]) -> None:
+def _convert_saved_model(
+    job: ConversionJob, output: Path, fields: dict[str, str], kept: KeptChild
+) -> None:
     precision = fields["precision"]
     with (
         job.progress.stage(f"TFLiteConverter: {precision}"),
-        _child(job, f"converting {job.spec.name} to {precision}", "TensorFlow") as child,
+        kept.asked(f"converting {job.spec.name} to {precision}", "TensorFlow") as child,
     ):
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         child.request("saved_model_to_tflite", {**paths, **fields})
+    _forget_large(job, kept)
     model = flatbuffer.read_model(output)
     if interface.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
         flatbuffer.write_model(model, output)

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
 
 import pytest
 
-from mobileq.targets.hosted import kept_runners
 from mobileq.targets.mnn.target import MnnTarget
 
 from ..tiny import TinyFile, kept
-
-
-@pytest.fixture(scope="module", autouse=True)
-def kept_children(log_file) -> Iterator[None]:
-    """Runners of a file's tests take turns in one child."""
-    with kept_runners():
-        yield
 
 
 @pytest.fixture(scope="module")

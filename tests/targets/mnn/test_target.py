@@ -24,7 +24,7 @@ from mobileq.errors import (
 from mobileq.external.child import Child
 from mobileq.graph.outline import with_outputs
 from mobileq.spec import QuantRecipe, TensorSpec
-from mobileq.targets.mnn import target as mnn_target
+from mobileq.targets import hosted
 from mobileq.targets.mnn.culprit import refuse_known
 from mobileq.targets.mnn.metadata import embedded_spec
 from mobileq.targets.mnn.outline import read_outline
@@ -224,7 +224,8 @@ def test_files_of_one_model_share_a_conversion_and_a_child(tiny, convert, tmp_pa
             conversions.extend([command] if (fields or {}).get("framework") == "ONNX" else [])
             return super().request(command, fields, arrays)
 
-    monkeypatch.setattr(mnn_target, "Child", Counted)
+    monkeypatch.setattr(hosted, "Child", Counted)
+    monkeypatch.setattr(hosted, "_idle", None)
     with closing(MnnTarget()) as target:
         for options in (("w8", ()), ("int8", ("c",)), ("int8", ())):
             job = tiny("depthwise").job(tmp_path, options[0], keep_float=options[1])

@@ -20,7 +20,7 @@ from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import TinyModel, convert_once, make, of_file
+from ..tiny import TinyModel, kept, make, of_file
 
 
 def ranges_of(model: TinyModel) -> TensorRanges:
@@ -43,7 +43,7 @@ def both_ways(model: TinyModel, folder: Path) -> tuple[Path, Path]:
         each.mkdir()
     job = replace(model.job(scratch["direct"], "int8", calibrated=False), ranges=ranges)
     job = replace(job, samples=lambda: [])
-    convert_once(job)
+    kept().convert(job)
     pairs = folder / f"{model.spec.name}.onnx"
     onnx.save(quantized_model(onnx.load(model.path), ranges, ()), pairs)
     prepared = prepare(pairs)
@@ -59,7 +59,7 @@ def both_ways(model: TinyModel, folder: Path) -> tuple[Path, Path]:
         output=scratch["again"] / job.output.name,
         scratch=scratch["again"],
     )
-    convert_once(again)
+    kept().convert(again)
     return job.output, again.output
 
 

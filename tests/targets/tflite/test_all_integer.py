@@ -10,7 +10,7 @@ from mobileq.errors import VerificationError
 from mobileq.targets.tflite import counting, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import convert_once, sqnr_db
+from ..tiny import kept, sqnr_db
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from ..tiny import convert_once, sqnr_db
 )
 def test_the_onnx_op_and_the_reason_are_told(tiny, tmp_path, name, reason):
     with pytest.raises(VerificationError, match=f"can't be all integer: {reason}"):
-        convert_once(tiny(name).job(tmp_path, "int8-full"))
+        kept().convert(tiny(name).job(tmp_path, "int8-full"))
 
 
 def test_transposed_convolutions_are_integer_with_their_bias(convert):

@@ -22,7 +22,7 @@ from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.targets.tflite.weights import weight_scales
 
-from ..tiny import convert_once
+from ..tiny import kept
 
 OUTPUT_STEP = 0.03
 ACTIVATIONS = {
@@ -162,7 +162,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     quantized = quantized_model()
     folder = tmp_path_factory.mktemp("given")
     job = job_of(quantized, folder, (1, 3, 16, 16), (1, 5, 16, 16))
-    converted = convert_once(job)
+    converted = kept().convert(job)
     return Made(quantized, job.output, converted, flatbuffer.read_model(job.output))
 
 
@@ -272,7 +272,7 @@ def test_other_ops_weights_keep_theirs_too(
     for name, value in {**stored, "o_z": np.int8(3)}.items():
         quantized.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
     job = job_of(quantized, tmp_path, taken, given_shape)
-    assert f"{op} int8" in convert_once(job).ops
+    assert f"{op} int8" in kept().convert(job).ops
     file = flatbuffer.read_model(job.output)
     found = [
         np.frombuffer(bytes(file.buffers[tensor.buffer].data), np.int8)

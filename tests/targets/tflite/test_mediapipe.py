@@ -25,7 +25,7 @@ from mobileq.tasks.base import task_of
 from mobileq.tasks.detect.detections import Detections
 from mobileq.vision.preprocess import preprocess, read_image
 
-from ..tiny import TinyFile, convert_once, make, of_file
+from ..tiny import TinyFile, kept, make, of_file
 from ..tiny_models import MODELS, weights
 from .mediapipe_side import MediaPipe, packages
 
@@ -133,7 +133,7 @@ def file_of(tmp_path, monkeypatch) -> Callable[..., TinyFile]:
         model = make("asked", tmp_path)
         model = dataclasses.replace(model, spec=msgspec.structs.replace(model.spec, **fields))
         job = model.job(tmp_path, precision, io)
-        return TinyFile(model, job.output, convert_once(job))
+        return TinyFile(model, job.output, kept().convert(job))
 
     return converted
 
@@ -229,7 +229,7 @@ def test_real_detector_gives_mobileqs_answers(ask, data_folder, tmp_path):
     onnx.save(prepared.model, path)
     model = of_file(path, prepared.spec)
     job = model.job(tmp_path, "fp32")
-    file = TinyFile(model, job.output, convert_once(job))
+    file = TinyFile(model, job.output, kept().convert(job))
     # As large as the model's input: MediaPipe 1.2.3 shifts by half a pixel where it resizes.
     photos = [read_image(data_folder / "images" / name) for name in ("bus.jpg", "zidane.jpg")]
     side = prepared.spec.preprocess.width
@@ -258,7 +258,7 @@ def test_deviations_of_each_channel_are_refused_unless_they_are_in_the_graph(
     (tmp_path / "folded").mkdir()
     job = model.job(tmp_path / "folded", "fp32")
     wanted = list(answers(file, pictures))
-    file = TinyFile(model, job.output, convert_once(job))
+    file = TinyFile(model, job.output, kept().convert(job))
     found = ask("classify", file.path, pictures=pictures)
     for heads, best in zip(found, wanted, strict=True):
         assert [head["classes"][0][1] for head in heads] == [best[0].best, best[1].best - 5]

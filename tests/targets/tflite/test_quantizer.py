@@ -13,7 +13,7 @@ from mobileq.spec import TensorRange
 from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import convert_once, sqnr_db
+from ..tiny import kept, sqnr_db
 
 
 def types_of(path: Path) -> dict[str, str]:
@@ -30,7 +30,7 @@ def _run(file):
 def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8", "int8")
     ranges = {**job.ranges, "x": TensorRange(min=-2.0, max=3.1)}
-    converted = convert_once(dataclasses.replace(job, ranges=ranges))
+    converted = kept().convert(dataclasses.replace(job, ranges=ranges))
     quant = converted.inputs[0].quant
     assert quant is not None
     assert quant.scale[0] == pytest.approx(5.1 / 255, rel=1e-6)
@@ -95,7 +95,7 @@ def test_limits_of_fewer_axes_than_what_they_limit_are_integers(convert, precisi
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):
     job = tiny("scores").job(tmp_path, "int8")
     known = {name: found for name, found in job.ranges.items() if name not in ("c", "r")}
-    converted = convert_once(dataclasses.replace(job, ranges=known))
+    converted = kept().convert(dataclasses.replace(job, ranges=known))
     graph = flatbuffer.read_model(job.output).subgraphs[0]
     kinds = {contents.tensor_name(t): contents.dtype_name(t) for t in graph.tensors}
     filters = [kind for name, kind in kinds.items() if name.endswith("filter")]

@@ -26,7 +26,7 @@ from mobileq.targets.tflite.quantizer import REFERENCE_KERNELS_NOTE
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.tasks.detect.raw_head import raw_head
 
-from ..tiny import TinyFile, convert_once, make, of_file, sqnr_db
+from ..tiny import TinyFile, convert_once, kept, make, of_file, sqnr_db
 from ..tiny_models import MODELS, weights
 
 LEAST_DB = {"fp32": 120, "fp16": 65, "dynamic": 40, "int8": 35, "int16x8": 40}
@@ -152,7 +152,7 @@ def test_integer_end_without_a_range_is_refused(tiny, tmp_path, end):
     job = tiny("scores").job(tmp_path, "int8", "int8")
     known = {name: found for name, found in job.ranges.items() if name != end}
     with pytest.raises(UsageError, match=f"there is no range for '{end}'"):
-        convert_once(dataclasses.replace(job, ranges=known))
+        kept().convert(dataclasses.replace(job, ranges=known))
 
 
 def test_ops_that_are_to_stay_in_float_do(convert):
@@ -192,7 +192,7 @@ def test_slow_precision_comes_with_a_note(convert):
 def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
     first = convert("anchors", precision)
     job = tiny("anchors").job(tmp_path, precision)
-    convert_once(job)
+    convert_once(job, TfliteTarget)  # in another process
     assert job.output.read_bytes() == first.path.read_bytes()
 
 
@@ -200,14 +200,14 @@ def test_same_model_gives_the_same_bytes(tiny, convert, tmp_path, precision):
 def test_calibrated_precision_without_pictures_is_refused(tiny, tmp_path, precision):
     job = tiny("conv").job(tmp_path, precision, calibrated=False)
     with pytest.raises(UsageError, match="calibrate"):
-        convert_once(job)
+        kept().convert(job)
 
 
 def test_model_without_inputs_is_refused_for_that(tiny, tmp_path):
     job = tiny("conv").job(tmp_path, "fp32")
     job = dataclasses.replace(job, spec=msgspec.structs.replace(job.spec, inputs=()))
     with pytest.raises(UnsupportedOperatorError, match="has no inputs, without which TFLite"):
-        convert_once(job)
+        kept().convert(job)
 
 
 def test_model_of_another_shape_than_its_spec_is_refused(tiny, tmp_path):
@@ -219,7 +219,7 @@ def test_model_of_another_shape_than_its_spec_is_refused(tiny, tmp_path):
     )
     job = type(job)(**{**vars(job), "spec": spec})
     with pytest.raises(VerificationError, match=r"'y' has shape \[1, 6, 80\].*\[1, 80, 7\]"):
-        convert_once(job)
+        kept().convert(job)
 
 
 def test_file_that_is_no_model_is_a_tool_error(tiny, tmp_path):
@@ -227,7 +227,7 @@ def test_file_that_is_no_model_is_a_tool_error(tiny, tmp_path):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model at all")
     with pytest.raises(ToolError, match=r"onnx2tf .* while converting conv"):
-        convert_once(type(job)(**{**vars(job), "model": broken}))
+        kept().convert(type(job)(**{**vars(job), "model": broken}))
     assert not job.output.exists()
 
 
@@ -251,7 +251,7 @@ def test_progress_tells_of_each_stage(tiny, tmp_path):
         def notice(self, text):
             raise AssertionError(text)
 
-    convert_once(tiny("conv").job(tmp_path, "int8", progress=Listener()))
+    kept().convert(tiny("conv").job(tmp_path, "int8", progress=Listener()))
     assert heard == [
         ("Converting with onnx2tf (direct)", None),
         ("Quantizing to int8", None),
@@ -285,7 +285,7 @@ def test_input_of_equal_axes_keeps_its_order(convert):
 def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path, name):
     pytest.importorskip("tensorflow", exc_type=ImportError)
     job = tiny(name).job(tmp_path, "int8", engine="tensorflow")
-    file = TinyFile(tiny(name), job.output, convert_once(job))
+    file = TinyFile(tiny(name), job.output, kept().convert(job))
     for found, wanted in zip(file.converted.outputs, file.model.spec.outputs, strict=True):
         assert found.shape == wanted.shape
     for key, array in outputs_of(file).items():
@@ -309,7 +309,7 @@ def test_raw_head_with_as_many_classes_as_cells_keeps_its_axes(data_folder, tmp_
     onnx.save(model, path)
     raw = of_file(path, spec)
     job = raw.job(tmp_path, "fp32")
-    file = TinyFile(raw, job.output, convert_once(job))
+    file = TinyFile(raw, job.output, kept().convert(job))
     for key, array in outputs_of(file).items():
         assert sqnr_db(file.model.wanted[key], array) > 60
 
@@ -343,5 +343,5 @@ def test_range_of_a_part_is_not_taken_for_the_whole(monkeypatch, tmp_path, part)
     monkeypatch.setitem(MODELS, "part", (graph, constants))
     model = make("part", tmp_path)
     job = model.job(tmp_path, "int8")
-    file = TinyFile(model, job.output, convert_once(job, TfliteTarget))
+    file = TinyFile(model, job.output, kept().convert(job))
     assert sqnr_db(model.wanted["z"], outputs_of(file)["z"]) > 30
