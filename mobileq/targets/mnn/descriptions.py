@@ -11,14 +11,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mobileq.targets.mnn import contents
-from mobileq.targets.mnn.contents import CONVOLUTIONS
-from mobileq.targets.mnn.graph import MnnGraph
+from mobileq.targets.mnn.graph import SCALED, MnnGraph
 
-_ARITHMETIC = (*CONVOLUTIONS, "BinaryOp", "Eltwise", "PReLU", "Scale", "UnaryOp")
-"""Ops that have scales of their own. Through all others, MNN 3.6.1 carries the scale of what they
-give to what they take, where that has none."""
 _INTEGER_TOO = ("BinaryOp", "Eltwise", "PReLU", "Scale")
-"""Of these, those that run in int8 where all that they take is codes."""
+"""Of those with scales of their own, these run in int8 where all that they take is codes."""
 _RESIZE = "Interp"
 Affine = tuple[float, int]
 """Scale and zero-point."""
@@ -71,7 +67,7 @@ def _taken_by(
     which have one of their own."""
     reached = set(described)
     for op in reversed(graph.ops):
-        if op["type"] not in _ARITHMETIC and not reached.isdisjoint(op["outputIndexes"]):
+        if op["type"] not in SCALED and not reached.isdisjoint(op["outputIndexes"]):
             reached.update(set(op.get("inputIndexes", ())).difference(others))
     return reached
 
@@ -80,7 +76,7 @@ def _made_of(graph: MnnGraph, described: Collection[int], others: Collection[int
     """With the tensors that are codes because what they are made of is, but `others`."""
     reached = set(described)
     for op in graph.ops:
-        if op["type"] not in _ARITHMETIC and not reached.isdisjoint(op.get("inputIndexes", ())):
+        if op["type"] not in SCALED and not reached.isdisjoint(op.get("inputIndexes", ())):
             reached.update(set(op["outputIndexes"]).difference(others))
     return reached
 

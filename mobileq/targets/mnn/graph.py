@@ -8,7 +8,7 @@ takes all digits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 _COPY = "ConvertTensor"
 """Changes the layout, as between NCHW and MNN's blocks of four channels, never the values."""
+SCALED = (*CONVOLUTIONS, "BinaryOp", "Eltwise", "PReLU", "Scale", "UnaryOp")
+"""Ops that have scales of their own. Through all others, MNN 3.6.1 carries the scale of what they
+give to what they take, where that has none."""
+_PRODUCT = "__matmul_converted"
+"""Ends the name of the convolution that MNN 3.6.1 makes of a product by weights."""
+_REARRANGING = (
+    *(_COPY, "ExpandDims", "Flatten", "Identity", "Permute", "Reshape", "Squeeze", "Transpose"),
+    "Unsqueeze",
+)
+"""Ops that give each value that they take once. MNN puts some around such a convolution."""
 _PAIRS = {"Convolution2D": ("weight", "bias"), "LayerNorm": ("gamma", "beta")}
 """Fields that an op's two stretches of the file beside the model belong into."""
 _LONG = 2**20
@@ -48,6 +58,11 @@ class Convolution:
 
     op: dict[str, Any]
     weights: NDArray[np.float32]
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is one of matrices in the ONNX model."""
+        return bool(self.op["name"].endswith(_PRODUCT))
 
     @property
     def input(self) -> int:
@@ -89,9 +104,8 @@ class MnnGraph:
             self._inline(op, blob)
             if op["type"] == "Const":
                 _restore(op["main"], constants.get(self.names[op["outputIndexes"][0]]))
-        copies = [op for op in self.ops if op["type"] == _COPY]
-        self._source = {op["outputIndexes"][0]: op["inputIndexes"][0] for op in copies}
-        self._copy = {op["inputIndexes"][0]: op["outputIndexes"][0] for op in copies}
+        self._copies = _Moves(self.ops, (_COPY,))
+        self._moves = _Moves(self.ops, _REARRANGING)
 
     def _inline(self, op: dict[str, Any], blob: bytes) -> None:
         import numpy as np
@@ -119,12 +133,42 @@ class MnnGraph:
 
     def onnx_names(self, index: int) -> Iterator[str]:
         """Names that a tensor may have in the ONNX model: its own, and those of its copies."""
-        yield self.names[index]
-        if index in self._copy:
-            yield self.names[self._copy[index]]
-        while index in self._source:
-            index = self._source[index]
-            yield self.names[index]
+        return (self.names[same] for same in self._copies.around(index))
+
+    def taken_names(self, convolution: Convolution) -> Iterator[str]:
+        """Names that what it takes may have in the ONNX model."""
+        around = self._moves if convolution.is_product else self._copies
+        return (self.names[same] for same in around.around(convolution.input))
+
+    def given_names(self, convolution: Convolution) -> Iterator[str]:
+        """Names that what it gives may have in the ONNX model.
+
+        MNN moves an activation function from behind the copy of a product's result to before it,
+        and leaves the copy the name of what the function takes.
+        """
+        if not convolution.is_product:
+            return self.onnx_names(convolution.output)
+        own = self.names[convolution.output].removesuffix(_PRODUCT)
+        copies = set(self._copies.ahead(convolution.output))
+        ahead = self._moves.ahead(convolution.output)
+        return iter((own, *(self.names[same] for same in ahead if same not in copies)))
+
+    def beside_products(self, convolutions: Iterable[Convolution]) -> set[int]:
+        """Tensors that are float beside those that are products in the ONNX model.
+
+        Without a word on them MNN 3.6.1 would carry scales to what is computed for a product, and
+        have ops that take its result run in int8 without a scale of what they give. Nor may an op
+        that gives floats take codes: a LayerNorm took the 1.0 beside "float" for a scale.
+        """
+        makers = {index: op for op in self.ops for index in op["outputIndexes"]}
+        found: set[int] = set()
+        for convolution in convolutions:
+            if convolution.is_product:
+                origin = self._moves.behind(convolution.input)[-1]
+                if makers[origin]["type"] not in SCALED:
+                    found |= {origin, *makers[origin].get("inputIndexes", ())}
+                found.update(self._moves.ahead(convolution.output)[1:])
+        return found
 
     def to_json(self) -> tuple[bytes, dict[Place, NDArray[Any]]]:
         """The JSON form, and what is too long for it, to be put into the file that MNN makes of it
@@ -144,6 +188,41 @@ class MnnGraph:
                 if isinstance(values, np.ndarray) and values.size > _LONG:
                     fields[last] = [0]
                     yield (at, *numbers), _finite(values)
+
+
+class _Moves:
+    """Which tensors hold the same values, by ops of some types.
+
+    Args:
+        ops: Of the graph, each after those that it takes from.
+    """
+
+    def __init__(self, ops: Iterable[Mapping[str, Any]], types: Collection[str]) -> None:
+        self._source: dict[int, int] = {}
+        self._copies: dict[int, list[int]] = {}
+        for op in ops:
+            if op["type"] in types:
+                taken, given = op["inputIndexes"][0], op["outputIndexes"][0]
+                self._source[given] = taken
+                self._copies.setdefault(taken, []).append(given)
+
+    def behind(self, index: int) -> list[int]:
+        """The tensor itself, what it is made of, and so on."""
+        found = [index]
+        while found[-1] in self._source:
+            found.append(self._source[found[-1]])
+        return found
+
+    def ahead(self, index: int) -> list[int]:
+        """The tensor itself, and all that is made of it."""
+        found = [index]
+        for each in found:  # it grows
+            found += self._copies.get(each, ())
+        return found
+
+    def around(self, index: int) -> list[int]:
+        """The tensor itself, what is made of it, and what it is made of."""
+        return [*self.ahead(index), *self.behind(index)[1:]]
 
 
 def _restore(main: dict[str, Any], exact: NDArray[Any] | None) -> None:

@@ -8,7 +8,7 @@ depthwise, strided and padded, give what exact arithmetic gives.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mobileq.graph.eight_bits import affine
@@ -43,9 +43,9 @@ def quantize_convolutions(
     described: dict[int, Affine] = {}
     integers, floats = [], []
     for convolution in graph.convolutions:
-        taken = _affine(graph, convolution.input, ranges)
-        given = _affine(graph, convolution.output, ranges)
-        kept = any(name in keep_float for name in graph.onnx_names(convolution.output))
+        taken = _affine(graph.taken_names(convolution), ranges)
+        given = _affine(graph.given_names(convolution), ranges)
+        kept = any(name in keep_float for name in graph.given_names(convolution))
         barred = not pooled.isdisjoint((convolution.input, convolution.output))
         if kept or barred or taken is None or given is None:
             floats.append(convolution)
@@ -54,6 +54,7 @@ def quantize_convolutions(
         described[convolution.input], described[convolution.output] = taken, given
     describe_resized(graph, described)
     floating = to_stay_float(graph, described)
+    floating |= graph.beside_products(integers).difference(described)
     told = {**described, **dict.fromkeys(floating)}
     floating |= contested(graph.ops, told)
     graph.described["extraTensorDescribe"] = [
@@ -71,8 +72,8 @@ def quantize_convolutions(
     return len(integers)
 
 
-def _affine(graph: MnnGraph, index: int, ranges: Mapping[str, TensorRange]) -> Affine | None:
-    found = next((ranges[name] for name in graph.onnx_names(index) if name in ranges), None)
+def _affine(names: Iterable[str], ranges: Mapping[str, TensorRange]) -> Affine | None:
+    found = next((ranges[name] for name in names if name in ranges), None)
     if found is None:
         return None
     scale, zero = affine(found)
