@@ -283,7 +283,7 @@ def test_processes_share_a_cache(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(120)
     assert [child.exitcode for child in children] == [0, 0, 0]
     with ResultCache(tmp_path, max_bytes=7000) as cache:
         store(cache, "last")
@@ -303,7 +303,7 @@ def die_while_putting(folder: Path) -> None:
 def test_folder_of_a_killed_process_is_cleared(tmp_path: Path) -> None:
     child = multiprocessing.get_context("spawn").Process(target=die_while_putting, args=(tmp_path,))
     child.start()
-    child.join(60)
+    child.join(120)
     assert child.exitcode == -signal.SIGKILL
     assert list(tmp_path.rglob("half"))
     with ResultCache(tmp_path) as cache:

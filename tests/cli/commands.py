@@ -67,7 +67,7 @@ def assert_explained(result: Result, code: int) -> None:
 
 
 def process(
-    *arguments: object, timeout: float = 100, **options: Any
+    *arguments: object, timeout: float = 300, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own."""
     return subprocess.run(

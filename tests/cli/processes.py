@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+
+PATIENCE_S = 120.0
+"""What takes a second where nothing else runs may take a minute beside other work."""
 
 
 def children(parent: int) -> set[int]:
@@ -17,6 +22,35 @@ def children(parent: int) -> set[int]:
             if int(fields[1]) == parent:
                 found |= {int(entry.name)} | children(int(entry.name))
     return found
+
+
+def wait_until_busy(parent: int, seconds: float) -> set[int]:
+    """The processes below `parent`, once one of them has computed for so long since the call."""
+    limit, before = time.monotonic() + PATIENCE_S, dict[int, float]()
+    while True:
+        below = children(parent)
+        for pid in below:
+            if _processor_seconds(pid) - before.setdefault(pid, _processor_seconds(pid)) >= seconds:
+                return below
+        assert time.monotonic() < limit, "nothing is computed"
+        time.sleep(0.02)
+
+
+def wait_until_gone(pids: set[int]) -> None:
+    """What was killed may be there for a moment."""
+    limit = time.monotonic() + PATIENCE_S
+    while alive := {pid for pid in pids if runs(pid)}:
+        assert time.monotonic() < limit, alive
+        time.sleep(0.02)
+
+
+def _processor_seconds(pid: int) -> float:
+    """Of all its threads; 0 where it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def command_of(pid: int) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .commands import command_line
 
-_LIMIT_S = 100
+_LIMIT_S = 200
 
 
 @dataclass

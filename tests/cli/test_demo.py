@@ -70,7 +70,7 @@ def test_demo_converts_and_validates_without_network(
         [*isolated, *command_line("demo", "-o", output, "--json")],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         env=watched.environment,
     )
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from .commands import Cli, Result, assert_explained, command_line, names_in, process
 from .models import unconvertible
-from .processes import children, command_of, runs
+from .processes import PATIENCE_S, children, command_of, runs, wait_until_gone
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
@@ -39,7 +39,7 @@ class Running:
         return {pid for pid in children(self.process.pid) if "TfliteWorker" in command_of(pid)}
 
     def _wait(self, condition: Callable[[], set[int]]) -> set[int]:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE_S
         while not (found := condition()):
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < limit
@@ -47,15 +47,12 @@ class Running:
         return found
 
     def end(self) -> Result:
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return Result(self.process.returncode, out, err)
 
     def assert_tidy(self) -> None:
         """No child, no temporary file, nothing beside the output."""
-        limit = time.monotonic() + 5
-        while any(runs(pid) for pid in self.children) and time.monotonic() < limit:
-            time.sleep(0.05)
-        assert not [pid for pid in self.children if runs(pid)]
+        wait_until_gone(self.children)
         assert names_in(self.temporary) == []
         assert names_in(self.place) == ["temporary"]
 
@@ -108,7 +105,7 @@ def test_a_closed_terminal_is_no_other_error(demo: Path, tmp_path: Path) -> None
     below = children(command.pid)
     os.close(ours)  # whatever is shown now gives an input/output error
     command.send_signal(signal.SIGHUP)
-    assert command.wait(60) == 129
+    assert command.wait(PATIENCE_S) == 129
     assert not [pid for pid in below if runs(pid)]
     assert names_in(tmp_path) == ["logs", "temporary"] or names_in(tmp_path) == ["temporary"]
     assert names_in(temporary) == []
@@ -193,6 +190,6 @@ def test_closed_streams_change_nothing(demo: Path, made_bundle: Path) -> None:
     assert whole.returncode == 0
     for closed, kept in (("<&-", whole.stdout), ("<&- 2>&-", whole.stdout), ("<&- >&-", "")):
         done = subprocess.run(
-            ["sh", "-c", f"{command} {closed}"], capture_output=True, text=True, timeout=100
+            ["sh", "-c", f"{command} {closed}"], capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, kept, ""), closed

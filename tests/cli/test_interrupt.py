@@ -16,7 +16,7 @@ import pytest
 from tests.graph.hostile import endless
 
 from .commands import command_line, fingerprint, names_in
-from .processes import children, runs
+from .processes import PATIENCE_S, children, runs, wait_until_busy, wait_until_gone
 from .terminal import OnTerminal, start_on_a_terminal
 
 STAGES = (
@@ -43,10 +43,7 @@ def _assert_stopped(command: OnTerminal, below: set[int]) -> None:
     assert "Traceback" not in command.shown
     assert "KeyboardInterrupt" not in command.shown
     assert "Exception ignored" not in command.shown
-    deadline = time.monotonic() + 5
-    while (alive := {pid for pid in below if runs(pid)}) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive
+    wait_until_gone(below)
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
@@ -89,12 +86,15 @@ def test_an_import_is_not_interrupted_but_what_follows_is(tmp_path: Path) -> Non
         "    import careless\n"
         "    sys.stdout.write('imported\\n')\n"
         "    sys.stdout.flush()\n"
-        "    time.sleep(30)\n"
+        "    time.sleep(600)\n"
         "command._run = work\n"
         "command.run()\n"
     )
     done = subprocess.run(
-        [sys.executable, tmp_path / "command.py"], capture_output=True, text=True, timeout=20
+        [sys.executable, tmp_path / "command.py"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert (done.returncode, done.stdout) == (130, "imported\n")
     assert "Error: Stopped; no file was left half-written." in done.stderr
@@ -134,13 +134,14 @@ def test_an_interruption_in_the_middle_leaves_nothing(
         "def work(arguments):\n"
         f"    {owner}.{name} = interrupted\n"
         f"    {work}\n"
-        "    time.sleep(30)\n"
+        "    time.sleep(600)\n"
         "command._run = work\n"
         "command.run()\n"
     )
     done = subprocess.run(
         [sys.executable, tmp_path / "command.py"],
-        capture_output=True, text=True, timeout=20, env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True, text=True, timeout=PATIENCE_S,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )  # fmt: skip
     assert done.returncode == 130, done.stderr
     assert "Error: Stopped; no file was left half-written." in done.stderr
@@ -234,7 +235,7 @@ def test_an_interruption_at_any_moment_leaves_nothing(
         time.sleep(delay)
         assert child.poll() is None, "over before the signal: choose a shorter delay"
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=PATIENCE_S)
         assert child.returncode == 130, err
         assert out == ""
         assert "Traceback" not in err
@@ -244,6 +245,7 @@ def test_an_interruption_at_any_moment_leaves_nothing(
         assert names_in(temporary) == []
 
 
+@linux
 def test_with_json_the_interruption_is_the_document(
     demo: Path, tmp_path: Path, commands: list[subprocess.Popen[str]]
 ) -> None:
@@ -254,9 +256,9 @@ def test_with_json_the_interruption_is_the_document(
         command_line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     commands.append(child)
-    time.sleep(1.0)
+    _until_signals_are_obeyed(child)
     child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=60)
+    out, _ = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 130
     assert json.loads(out)["error"]["exit_code"] == 130
     assert not (tmp_path / "out").exists()
@@ -270,7 +272,7 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(
     arguments = command_line("convert", demo / "demo.onnx", "-o", place / "out")
     child = subprocess.Popen([*arguments, "--no-cache"], stderr=subprocess.PIPE, text=True)
     commands.append(child)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not names_in(place) and time.monotonic() < deadline:
         time.sleep(0.02)
     child.kill()
@@ -298,9 +300,7 @@ def test_a_trial_run_without_end_is_stopped(tmp_path: Path, temporary: Path) -> 
     arguments = ["convert", str(model), "-o", str(tmp_path / "out"), "--no-cache"]
     command = start_on_a_terminal(arguments, TMPDIR=str(temporary))
     command.until("Preparing")
-    time.sleep(3)
-    below = children(command.process.pid)
-    assert below
+    below = wait_until_busy(command.process.pid, 3)
     command.interrupt()
     _assert_stopped(command, below)
     assert names_in(temporary) == []

@@ -55,12 +55,12 @@ def test_ctrl_c_leaves_a_beginning_that_the_next_push_goes_on_with(
     slow = '[ $# -gt 0 ] && exec /bin/cat "$@"\n/usr/bin/head -c 2000000; sleep 60'
     phone.sandbox.install("cat", slow)
     child = subprocess.Popen(command_line("push", bundle), stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not any(each.stat().st_size == 2_000_000 for each in folder.glob(".part-*")):
         assert time.monotonic() < until
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=120)
     assert (child.returncode, said) == (130, "Error: Stopped; no file was left half-written.\n")
     assert not (folder / "manifest.json").exists()
     (phone.sandbox.root / "bin" / "cat").write_text(cat)

@@ -38,7 +38,7 @@ class Phones:
     def plug(self, phone: LoopbackDevice) -> None:
         """Put a cable in again, and wait until adb has seen it."""
         phone.plug()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while self.server.adb("-s", phone.serial, "get-state").strip() != "device":
             assert time.monotonic() < until
             self.server.adb("connect", phone.serial)

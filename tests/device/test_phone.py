@@ -88,7 +88,7 @@ def test_one_that_never_answers_is_given_up(phones: Phones) -> None:
         phone.feed("sleep 60", [bytes(50_000_000)], lambda count: None)
     with pytest.raises(OverdueError, match=device.serial):
         phone.feed("cat > /dev/null; sleep 60", [b"x"], lambda count: None)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 55
 
 
 def test_a_slow_one_is_waited_for(phones: Phones) -> None:

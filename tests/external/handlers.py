@@ -74,12 +74,12 @@ class Worker:
     def babble(self, fields, arrays):
         """Write nonsense into the pipe that answers go through, and live on."""
         os.write(int(sys.argv[3]), b"\xff" * 64)
-        time.sleep(60)
+        time.sleep(600)
 
     def receive(self, fields, arrays):
         """Get a signal, as from outside."""
         os.kill(os.getpid(), fields["signal"])
-        time.sleep(60)
+        time.sleep(600)
 
     def run_out_of_memory(self, fields, arrays):
         raise MemoryError
@@ -94,7 +94,7 @@ class Worker:
 
     def hang(self, fields, arrays):
         Path(fields["started"]).write_text(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(600)
 
 
 class Online:

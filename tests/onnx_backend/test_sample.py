@@ -14,7 +14,7 @@ def test_sample_of_the_onnx_tests_is_right_on_tflite(tmp_path: Path) -> None:
         cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "tflite.json").read_text())

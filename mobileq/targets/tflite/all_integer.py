@@ -29,13 +29,7 @@ def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -
     made_from = read_model(base)
     graph = made_from.subgraphs[0]
     nodes = _nodes(source, base, made_from)
-    tensors, ops = model.subgraphs[0].tensors, model.subgraphs[0].operators
-    made = (tensors[int(index)] for op in ops for index in op.outputs)
-    floats = {
-        contents.tensor_name(tensor)
-        for tensor in made
-        if contents.dtype_name(tensor).startswith("float")
-    }
+    floats = _on_floats(model)
     activations = contents.activation_indices(made_from)
     names = [contents.tensor_name(tensor) for tensor in graph.tensors]
     kind, lacks = "", False
@@ -47,15 +41,36 @@ def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -
         if not kind and op_name not in _EDGES and not floats.isdisjoint(given):
             kind = op_name
             touched = (*op.inputs, *op.outputs)
-            lacks = any(names[int(i)] not in known for i in touched if int(i) in activations)
+            lacks = any(
+                names[int(i)] not in known
+                for i in touched
+                if int(i) in activations and _is_float(graph.tensors[int(i)])
+            )
         # onnx2tf writes what it makes of a node in one piece, which ends with what the node gives.
         node = next((nodes[name] for name in given if name in nodes), None)
         if kind and node is not None:
             what = f"{kind}, a part of {node.op_type} ({node_label(node)})"
             if lacks:
                 return f"{what}, takes or gives values of which no range is known"
-            return f"TFLite has no integer kernel for {what}"
+            return f"there are no integers for {what}"
     return f"{kind} is in float" if kind else None
+
+
+def _on_floats(model: Any) -> set[str]:
+    """What the ops give that take or give floats; a comparison of floats gives none."""
+    graph = model.subgraphs[0]
+    tensors = graph.tensors
+    return {
+        contents.tensor_name(tensors[int(given)])
+        for op in graph.operators
+        if contents.op_name(model, op) not in _EDGES
+        and any(_is_float(tensors[int(i)]) for i in (*op.inputs, *op.outputs) if int(i) >= 0)
+        for given in op.outputs
+    }
+
+
+def _is_float(tensor: Any) -> bool:
+    return contents.dtype_name(tensor).startswith("float")
 
 
 def _nodes(source: Path, base: Path, made_from: Any) -> Mapping[str, NodeProto]:

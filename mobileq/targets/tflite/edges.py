@@ -59,8 +59,9 @@ def take_casts_in(model: Any) -> None:
         graph.outputs = [source if int(index) in narrow else int(index) for index in graph.outputs]
 
 
-def require_io(model: Any, io: str) -> None:
-    """Raises VerificationError where an input or output is not of the type that was asked for.
+def require_io(model: Any, io: str, *, all_integer: bool = False) -> None:
+    """Raises VerificationError where an input or output is not of the type that was asked for, by
+    --io or by a precision that is `all_integer`.
 
     Integers of more than 8 bits (class numbers, counts) have no scale and stay as they are.
     """
@@ -69,6 +70,10 @@ def require_io(model: Any, io: str) -> None:
         kind = contents.dtype_name(graph.tensors[int(index)])
         if kind in ("float32", "int8", "uint8") and kind != io:
             name = contents.tensor_name(graph.tensors[int(index)])
+            if all_integer:
+                raise VerificationError(
+                    f"The file can't be all integer: {name!r} is {kind} in it.", "Use int8."
+                )
             raise VerificationError(
                 f"--io {io} can't be obeyed: {name!r} is {kind} in the file.",
                 "Leave out --io.",

@@ -20,7 +20,8 @@ from mobileq.targets.tflite.op_facts import LIMITING
 
 _COPYING = {"PADV2": 2, "MINIMUM": 1}
 """Their kernels copy integers, and those of a constant, which is this input."""
-_CHOOSING = ("REDUCE_MAX", "TOPK_V2", "ARG_MAX", "ARG_MIN")
+_CHOOSING = {"REDUCE_MAX": 2, "TOPK_V2": 2, "ARG_MAX": 2, "ARG_MIN": 2, "SHAPE": 1}
+"""{op: the first version of its kernel for int8}; to that of SHAPE numbers are nothing."""
 _LOWEST = {"int8": -128, "int16": -32768}
 
 
@@ -42,11 +43,12 @@ def narrow_choices(model: Any) -> None:
     graph = model.subgraphs[0]
     for op in list(graph.operators):
         before = _dequantize(model, graph, op)
-        if contents.op_name(model, op) not in _CHOOSING or before is None:
+        version = _CHOOSING.get(contents.op_name(model, op))
+        if version is None or before is None:
             continue
         source = int(before.inputs[0])
         op.inputs = [source, *map(int, op.inputs[1:])]
-        editing.require_version(model, op, 2)  # the first for int8
+        editing.require_version(model, op, version)
         for position, index in enumerate(map(int, op.outputs)):
             if _dtype(graph, index) == "float32":
                 _give_codes(model, graph, op, position, graph.tensors[source])

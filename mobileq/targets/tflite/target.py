@@ -139,7 +139,8 @@ class TfliteTarget:
         inputs = match_tensors(job.spec.inputs, found_inputs)
         outputs = match_tensors(job.spec.outputs, found_outputs)
         if job.recipe.precision in CALIBRATED and job.recipe.io != "float32":
-            require_io(model, job.recipe.io)
+            whole = job.recipe.precision == "int8-full"
+            require_io(model, job.recipe.io, all_integer=whole)
         described = {
             "recipe": embedded_recipe(job.recipe),
             "inputs": msgspec.to_builtins(inputs),

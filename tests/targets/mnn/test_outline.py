@@ -23,7 +23,7 @@ _tools.mnnconvert(["mnnconvert", "-f", "ONNX", "--bizCode", "x", *sys.argv[1:]])
 def convert_to_mnn(source: Path, output: Path, *options: str) -> Path:
     argv = ["--modelFile", str(source), "--MNNModel", str(output), *options]
     subprocess.run(
-        [sys.executable, "-c", CONVERT, *argv], check=True, capture_output=True, timeout=60
+        [sys.executable, "-c", CONVERT, *argv], check=True, capture_output=True, timeout=300
     )
     assert output.stat().st_size > 100
     return output

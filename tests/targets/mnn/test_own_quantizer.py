@@ -75,7 +75,7 @@ SPECS = {
 def run(script: str, *args: Path | str, cwd: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", script, *map(str, args)],
-        check=True, capture_output=True, timeout=60, cwd=cwd,
+        check=True, capture_output=True, timeout=300, cwd=cwd,
     )  # fmt: skip
 
 

@@ -281,7 +281,7 @@ def test_nothing_is_sent_fetched_or_installed(tiny, tmp_path):
     # `import MNN.tools` would run pip and open sockets (MNN 3.6.1).
     subprocess.run(
         [sys.executable, "-c", WATCHED, str(tiny("conv").path), str(tmp_path)],
-        check=True, capture_output=True, timeout=60,
+        check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     assert json.loads((tmp_path / "seen.json").read_text()) == {"events": [], "tools": []}
 

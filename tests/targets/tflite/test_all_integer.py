@@ -2,27 +2,87 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import closing
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated
 
 from mobileq.errors import VerificationError
-from mobileq.targets.tflite import counting, flatbuffer
+from mobileq.targets.tflite import counting, editing, flatbuffer
+from mobileq.targets.tflite.integer_ops import narrow_choices
 from mobileq.targets.tflite.target import TfliteTarget
 
-from ..tiny import kept, sqnr_db
+from ..tiny import kept, make, sqnr_db
+from ..tiny_models import MODELS, weights
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("numbered", r"CAST, a part of Cast .*, takes or gives values of which no range is known"),
-        ("cosine", r"TFLite has no integer kernel for COS, a part of Cos "),
+        ("numbered", r"there are no integers for CAST, a part of Cast "),
+        ("cosine", r"there are no integers for COS, a part of Cos "),
     ],
 )
 def test_the_onnx_op_and_the_reason_are_told(tiny, tmp_path, name, reason):
     with pytest.raises(VerificationError, match=f"can't be all integer: {reason}"):
-        kept().convert(tiny(name).job(tmp_path, "int8-full"))
+        kept().convert(tiny(name).job(tmp_path, "int8-full", "int8"))
+
+
+def test_a_range_that_is_not_known_is_the_reason(tiny, tmp_path):
+    job = tiny("cosine").job(tmp_path, "int8-full", "int8")
+    known = {name: found for name, found in job.ranges.items() if name != "h"}
+    with pytest.raises(
+        VerificationError, match=r"COS, .*, takes or gives values of which no range"
+    ):
+        kept().convert(dataclasses.replace(job, ranges=known))
+
+
+def test_a_shape_is_that_of_codes_as_well(tiny, tmp_path):
+    """onnx2tf 2.6.9 writes one for each Squeeze whose length it has lost."""
+    job = tiny("gelu").job(tmp_path, "int8-full", "int8")
+    kept().convert(job)
+    model = flatbuffer.read_model(job.output)
+    graph = model.subgraphs[0]
+    source = next(int(op.outputs[0]) for op in graph.operators)
+    wide = editing.add_tensor(graph, editing.float_tensor(b"wide", graph.tensors[source].shape))
+    rank = len(graph.tensors[source].shape)
+    made = editing.add_tensor(graph, editing.int8_tensor(b"shape", [rank], 1.0))
+    for name, inputs, outputs in (("DEQUANTIZE", [source], [wide]), ("SHAPE", [wide], [made])):
+        builtin = getattr(schema_py_generated.BuiltinOperator, name)
+        editing.append_op(model, graph, builtin, inputs, outputs)
+    narrow_choices(model)
+    assert "DEQUANTIZE" not in counting.op_counts(model)
+    assert list(graph.operators[-1].inputs) == [source]
+
+
+COMPARED = """g (float[1,3,8,8] x) => (float[1,4,6,6] y) {
+    c = Conv(x, w)
+    m = Greater(c, half)
+    k = Cast<to=1>(m)
+    y = Mul(c, k)
+}"""
+CONSTANT = (
+    "g (float[1,3,8,8] x) => (float[1,4,6,6] y, float[2] k) { y = Conv(x, w) k = Identity(two) }"
+)
+
+
+@pytest.mark.parametrize(
+    ("graph", "reason"),
+    [
+        (
+            COMPARED,
+            r"made can't be all integer: there are no integers for GREATER, a part of",
+        ),
+        (CONSTANT, r"The file can't be all integer: '.*' is float32 in it"),
+    ],
+)
+def test_floats_that_are_taken_or_stored_are_told(monkeypatch, tmp_path, graph, reason):
+    constants = {"w": weights(4, 3, 3, 3), "half": np.float32(0.5), "two": np.float32([1, 2])}
+    monkeypatch.setitem(MODELS, "made", (graph, constants))
+    with pytest.raises(VerificationError, match=reason):
+        kept().convert(make("made", tmp_path).job(tmp_path, "int8-full", "int8"))
 
 
 def test_transposed_convolutions_are_integer_with_their_bias(convert):

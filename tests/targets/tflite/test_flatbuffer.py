@@ -260,10 +260,10 @@ def test_tables_within_tables_are_read_no_longer_than_the_file_is(tmp_path):
     path.write_bytes(tables_within_tables(3))
     assert [len(graph.tensors) for graph in flatbuffer.read_model(path).subgraphs] == [3, 3, 3]
     path.write_bytes(tables_within_tables(20_000))  # 160 KB that stand for 400 million tensors
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InputError, match="damaged"):
         flatbuffer.read_model(path)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 class Written:
