@@ -110,17 +110,24 @@ def write_reduced(source: Path, output: Path, config: Path) -> None:
 
 
 def float_reason(model: ModelProto) -> str | None:
-    """Half a sentence on the first op that takes or gives floats; None where none does.
+    """Half a sentence on the first op that takes or gives floats, and not only because what is
+    beside it does; None where none does.
 
     Args:
         model: In operator format. Pairs between its integers are none: they change a scale.
     """
+    from mobileq.graph.op_facts import MOVING
     from mobileq.graph.shapes import infer_shapes
 
     values = (*model.graph.input, *model.graph.output, *infer_shapes(model).graph.value_info)
     floats = {v.name for v in values if v.type.tensor_type.elem_type == _FLOAT}
-    for node in model.graph.node:
-        if node.op_type not in PAIR and floats.intersection((*node.input[:1], *node.output)):
-            where = f" (node {node.name!r})" if node.name else ""  # part of an operator
-            return f"ONNX Runtime has no integer kernel for {node.op_type}{where}"
-    return None
+    found = [
+        node
+        for node in model.graph.node
+        if node.op_type not in PAIR and floats.intersection((*node.input[:1], *node.output))
+    ]
+    if not found:
+        return None
+    node = next((each for each in found if each.op_type not in (*MOVING, "Concat")), found[0])
+    where = f" (node {node.name!r})" if node.name else ""  # part of an operator
+    return f"ONNX Runtime has no integer kernel for {node.op_type}{where}"
