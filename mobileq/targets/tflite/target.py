@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from mobileq.errors import (
     UsageError,
     VerificationError,
 )
+from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
@@ -56,6 +58,7 @@ _PACKAGES = {
 }
 _version = functools.cache(version)
 """To read it takes 5 ms, and every file asks several times."""
+_WORKER, _ADVICE = "mobileq.targets.tflite.worker:TfliteWorker", "Try the other --engine."
 _SMALL = 2**24
 """Bytes of a model whose converter may stay: to start another takes longer than to convert it."""
 _SEED = 20240229
@@ -69,9 +72,7 @@ class TfliteTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._child = KeptChild(
-            "mobileq.targets.tflite.worker:TfliteWorker", "Try the other --engine."
-        )
+        self._child = KeptChild(_WORKER, _ADVICE)
 
     def close(self) -> None:
         """See `Target.close`."""
@@ -129,7 +130,7 @@ class TfliteTarget:
                 "Use another target, or store what it gives in the program.",
             )
         if job.recipe.engine == "tensorflow":
-            notes = _convert_tensorflow(job, self._child)
+            notes = _convert_tensorflow(job)
         else:
             notes = self._convert_direct(job)
         model = flatbuffer.read_model(job.output)
@@ -196,7 +197,9 @@ def _hosted(
 
 
 def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
-    _convert_base(job, "convert_direct", base, child)
+    _convert_base(job, "convert_direct", base, child.asked(_converting(job), "onnx2tf"))
+    if job.model.stat().st_size > _SMALL:
+        child.end()  # what it converted holds several times the model's memory
     model = flatbuffer.read_model(base)
     counting.require_known_ops(model, job.spec.name)
     changed = [
@@ -258,27 +261,28 @@ def _edge_orders(job: ConversionJob, float_file: Path) -> EdgeOrders:
     return edge_orders(float_file, job.spec.inputs, job.spec.outputs, run_both)
 
 
-def _convert_base(job: ConversionJob, command: str, output: Path, kept: KeptChild) -> None:
+def _convert_base(
+    job: ConversionJob, command: str, output: Path, child: AbstractContextManager[Child]
+) -> None:
     fields = {
         "model": str(job.model),
         "output": str(output),
         "inputs": msgspec.to_builtins(job.spec.inputs),
     }
-    with (
-        job.progress.stage(f"Converting with onnx2tf ({job.recipe.engine})"),
-        kept.asked(f"converting {job.spec.name}", "onnx2tf") as child,
-    ):
-        child.request(command, fields)
-    _forget_large(job, kept)
+    with job.progress.stage(f"Converting with onnx2tf ({job.recipe.engine})"), child as asked:
+        asked.request(command, fields)
 
 
-def _forget_large(job: ConversionJob, kept: KeptChild) -> None:
-    """A converter holds several times its model's memory for as long as it runs."""
-    if job.model.stat().st_size > _SMALL:
-        kept.end()
+def _converting(job: ConversionJob) -> str:
+    return f"converting {job.spec.name}"
 
 
-def _convert_tensorflow(job: ConversionJob, kept: KeptChild) -> tuple[str, ...]:
+def _alone(stage: str, tool: str) -> Child:
+    """TensorFlow 2.21 gives other bytes where its process has converted before."""
+    return Child(_WORKER, stage=stage, tool=tool, advice=_ADVICE)
+
+
+def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
     if not (find_spec_of("tensorflow") and find_spec_of("tf-keras")):
         raise MissingDependencyError(
             "The engine `tensorflow` needs TensorFlow and tf-keras, which are not installed.",
@@ -286,8 +290,8 @@ def _convert_tensorflow(job: ConversionJob, kept: KeptChild) -> tuple[str, ...]:
         )
     base, float_file = job.scratch / "saved_model", job.scratch / "tensorflow-float32.tflite"
     if not float_file.exists():
-        _convert_base(job, "convert_saved_model", base, kept)
-        _convert_saved_model(job, float_file, {"precision": "fp32"}, kept)
+        _convert_base(job, "convert_saved_model", base, _alone(_converting(job), "onnx2tf"))
+        _convert_saved_model(job, float_file, {"precision": "fp32"})
     orders = _edge_orders(job, float_file)
     if job.recipe.precision == "fp32":
         job.output.write_bytes(float_file.read_bytes())
@@ -295,22 +299,19 @@ def _convert_tensorflow(job: ConversionJob, kept: KeptChild) -> tuple[str, ...]:
         fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
         if job.recipe.precision in CALIBRATED:
             fields["samples"] = str(_write_samples(job, orders.inputs[0]))
-        _convert_saved_model(job, job.output, fields, kept)
+        _convert_saved_model(job, job.output, fields)
     restore_layouts(job.output, job.spec.inputs, orders)
     return ()
 
 
-def _convert_saved_model(
-    job: ConversionJob, output: Path, fields: dict[str, str], kept: KeptChild
-) -> None:
+def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str]) -> None:
     precision = fields["precision"]
     with (
         job.progress.stage(f"TFLiteConverter: {precision}"),
-        kept.asked(f"converting {job.spec.name} to {precision}", "TensorFlow") as child,
+        _alone(f"{_converting(job)} to {precision}", "TensorFlow") as child,
     ):
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         child.request("saved_model_to_tflite", {**paths, **fields})
-    _forget_large(job, kept)
     model = flatbuffer.read_model(output)
     if interface.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
         flatbuffer.write_model(model, output)
