@@ -369,6 +369,7 @@ def test_the_options_are_listed_with_their_defaults(cli: Cli):
     listed = cli("android", "--list-options", "--json").document["options"]
     defaults = {row["option"]: row["default"] for row in listed}
     assert defaults["--min-sdk"] == "24"
+    assert defaults["--target-sdk"] == "37"
     assert defaults["--abi"] == "arm64-v8a,armeabi-v7a,x86_64"
     result = cli("android", "--list-options")
     assert result.code == 0

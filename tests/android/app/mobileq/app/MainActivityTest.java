@@ -17,6 +17,7 @@ import android.graphics.RectF;
 import android.net.Uri;
 import android.os.Looper;
 import android.os.SystemClock;
+import android.view.View;
 import androidx.camera.core.ImageAnalysis;
 import androidx.camera.view.PreviewView;
 import java.io.InputStream;
@@ -173,6 +174,25 @@ public class MainActivityTest extends ScreenTest {
         assertTrue(menu.isShowing());
         app.changeConfiguration("+notnight");
         assertFalse(menu.isShowing());
+    }
+
+    @Test
+    public void nothingThatIsToComeKeepsAScreenThatIsGone() throws Exception {
+        app = new AppUnderTest(true);
+        app.choose(R.id.devices, "CPU");
+        app.deliver(CameraFrame.read("tflite-fp32-0"));
+        slide(R.id.score, 99);
+        app.deliver(CameraFrame.read("tflite-fp32-0")); // whose answer is to be said
+        app.activity.onNoPicker(); // which is said for a while
+        View said = app.activity.findViewById(R.id.notice);
+        AnswerView answer = app.answer();
+        CharSequence heard = answer.getContentDescription();
+        assertTrue(said.getVisibility() == View.VISIBLE && heard.toString().contains(" with "));
+        app.close();
+        app = null;
+        Shadows.shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(20));
+        assertEquals(heard, answer.getContentDescription());
+        assertEquals(View.VISIBLE, said.getVisibility());
     }
 
     @Test

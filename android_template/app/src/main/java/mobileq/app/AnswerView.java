@@ -133,6 +133,11 @@ public abstract class AnswerView extends View {
         }
     }
 
+    /** Nobody hears it any more: what is to be said later would keep a screen that is gone. */
+    final void close() {
+        removeCallbacks(sayIt);
+    }
+
     /** How far several pictures are, to be said with what is in one; null where it is the only one. */
     final void setProgress(@Nullable CharSequence newProgress) {
         progress = newProgress;

@@ -60,6 +60,11 @@ final class Notice {
         main.postDelayed(this::show, WHILE_MILLIS);
     }
 
+    /** Nobody reads it any more. */
+    void close() {
+        main.removeCallbacksAndMessages(null);
+    }
+
     private void show() {
         main.removeCallbacksAndMessages(null);
         set(standing, offered);

@@ -61,6 +61,9 @@ final class Presenter implements Inference.Listener, FrameAnalyzer.Listener {
     void stop() {
         inference.setListener(null);
         viewModel.analyzer().setListener(null);
+        main.removeCallbacksAndMessages(null);
+        screen.notice.close();
+        answer.close();
     }
 
     /** Another model runs, or on something else: nothing is known of it yet. */
