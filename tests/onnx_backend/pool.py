@@ -224,8 +224,11 @@ def _keep_in_process() -> None:
                 f"{self._tool} failed while {self._stage}: {type(error).__name__}: {first}"[:500]
             ) from error
 
+    def turn_to(self: Any, stage: str, tool: str) -> None:
+        self._stage, self._tool = stage, tool
+
     replaced: dict[str, Any] = {
-        **{"__init__": made, "request": request, "is_running": True},
+        **{"__init__": made, "request": request, "turn_to": turn_to, "is_running": True},
         **dict.fromkeys(("close", "kill"), lambda self: None),
     }
     for name, function in replaced.items():

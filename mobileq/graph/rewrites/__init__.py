@@ -18,8 +18,9 @@ def rewritten_graph(model: ModelProto) -> ModelProto:
     Args:
         model: With static input shapes, and shapes inferred.
     """
+    from mobileq.graph.rewrites import group_norm
     from mobileq.graph.rewrites.engine import apply_rules
     from mobileq.graph.rewrites.function_bodies import inline_bodies
     from mobileq.graph.rewrites.registry import RULES
 
-    return apply_rules(inline_bodies(model), RULES)
+    return apply_rules(inline_bodies(apply_rules(model, (group_norm.RULE,))), RULES)
