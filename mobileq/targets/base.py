@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.progress import Progress
-from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec
+from mobileq.spec import ModelSpec, QuantRecipe, TensorRanges, TensorSpec, readings
 from mobileq.targets.info import TargetInfo
 from mobileq.targets.model_file import ModelFile
 
@@ -183,3 +183,10 @@ class LayerTarget(Protocol):
             model: That the file was made of.
         """
         ...
+
+
+def instead_of_all_integer(spec: ModelSpec) -> str:
+    """What to do where ops of a model have no integers, as a sentence."""
+    unfit = any(reading.unfit_for_8_bits for reading in readings(spec).values())
+    raw = ", or --head raw" if unfit else ""
+    return f"Use int8, which keeps such ops in float{raw}."

@@ -13,7 +13,7 @@ from mobileq.errors import VerificationError
 from mobileq.external.framing import Fields
 from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
-from mobileq.targets.base import ConversionJob, Converted, Runner
+from mobileq.targets.base import ConversionJob, Converted, Runner, instead_of_all_integer
 from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.onnxruntime.info import FILE, INFO, METHOD
@@ -199,7 +199,7 @@ class OrtTarget:
         if reason := found.get("float_reason"):
             raise VerificationError(
                 f"{job.spec.name} can't be all integer: {reason}.",
-                "Use int8, which keeps such ops in float, or --head raw.",
+                instead_of_all_integer(job.spec),
             )
 
     def _request(self, job: ConversionJob, command: str, fields: Fields) -> Fields:

@@ -22,7 +22,7 @@ from mobileq.errors import (
 from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe
-from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors
+from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors, instead_of_all_integer
 from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, editing, flatbuffer, interface
@@ -229,7 +229,7 @@ def _require_integers(job: ConversionJob, base: Path, ranges: Collection[str]) -
         reason = float_reason(model, base, job.model, ranges) or ", ".join(floats[:3])
         raise VerificationError(
             f"{job.spec.name} can't be all integer: {reason}.",
-            "Use int8, which keeps such ops in float, or --head raw.",
+            instead_of_all_integer(job.spec),
         )
 
 
