@@ -87,6 +87,8 @@ def _tell(error: BaseException, model: str) -> None:
     parts = found.groupdict()
     if _CANDIDATE in parts["why"] and error.__cause__ and error.__cause__.__context__:
         parts["why"] = getattr(error.__cause__.__context__, "message", parts["why"])
+    if _CANDIDATE in parts["why"]:
+        parts["why"] = "it would be a custom op, which no interpreter knows"
     op = parts.get("op") or _op_type(model, parts["node"])
     why = " ".join(parts["why"].split()).replace(" in flatbuffer_direct", "")
     why = re.sub(r"\s*\bop=\S+", "", why).rstrip(". ")[:_LONGEST]
