@@ -85,6 +85,29 @@ def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpo
     return found | {name: Purpose(sigmoid, keep_extremes=True) for name in logits}
 
 
+def attention_logits(model: ModelProto) -> set[str]:
+    """Products of two activations that are for a Softmax alone, and what a scale makes of them.
+
+    Its largest values are what a token attends to: cut off by a tenth, each lets all others in.
+    """
+    from mobileq.graph.outline import constants, consumers, producers
+
+    graph = model.graph
+    made_by, users, stored = producers(graph), consumers(graph), constants(graph)
+    found: set[str] = set()
+    for node in graph.node:
+        taken, chain = node.input[0] if node.op_type == "Softmax" else "", set[str]()
+        while len(users.get(taken, ())) == 1 and (maker := made_by.get(taken)) is not None:
+            chain.add(taken)
+            fixed = [stored[name] for name in maker.input if name in stored]
+            if maker.op_type == "MatMul" and not fixed:
+                found |= chain
+            if maker.op_type not in ("Mul", "Div") or len(fixed) != 1 or float(fixed[0].min()) <= 0:
+                break
+            taken = next(name for name in maker.input if name not in stored)
+    return found
+
+
 def _function(
     name: str,
     users: list[NodeProto],

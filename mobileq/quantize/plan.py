@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
-from mobileq.calibration.purposes import purposes
+from mobileq.calibration.purposes import attention_logits, purposes
 from mobileq.calibration.ranges import Method, estimate
 from mobileq.errors import UsageError
 from mobileq.graph.fold_preprocessing import FOLDED, FOLDED_IN, PIXELS
@@ -72,6 +72,9 @@ def model_ranges(
     found = estimate(statistics, method, bits, known)
     if bits != 8:
         return found
+    for name in attention_logits(model) & found.keys():
+        least, most = found[name].min, statistics.tensors[name].max
+        found[name] = TensorRange(min=least, max=max(most, found[name].max))
     for node in model.graph.node:
         if fixed and node.op_type in fixed and node.output[0] in found:
             low, high = fixed[node.op_type]

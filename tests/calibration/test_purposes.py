@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper, parser
 
 from mobileq.calibration.derivations import sigmoid
-from mobileq.calibration.purposes import Purpose, purposes
+from mobileq.calibration.purposes import Purpose, attention_logits, purposes
 
 VALUES = np.linspace(-12, 12, 97, dtype=np.float32)
 ENDS = st.floats(0, 1e6, width=32)
@@ -92,6 +92,25 @@ def test_logits_keep_their_extremes() -> None:
     assert found["y"].keep_extremes
     np.testing.assert_array_equal(found["y"].function(VALUES), sigmoid(VALUES))
     assert "c" not in found
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("p = MatMul(c, c) y = Softmax(p)", {"p"}),
+        ("p = MatMul(c, c) d = Div(p, scale) y = Softmax(d)", {"p", "d"}),
+        # Not of two activations, of none, read elsewhere too, and turned round.
+        ("p = MatMul(c, w) y = Softmax(p)", set()),
+        ("y = Softmax(c)", set()),
+        ("p = MatMul(c, c) s = Softmax(p) y = Add(s, p)", set()),
+        ("p = MatMul(c, c) d = Mul(p, negative) y = Softmax(d)", set()),
+    ],
+)
+def test_logits_of_attention_are_products_for_a_softmax_alone(body: str, found: set[str]) -> None:
+    model = graph(body)
+    for name, value in (("scale", 2.0), ("negative", -2.0)):
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
+    assert attention_logits(model) == found
 
 
 FUNCTIONS = {

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from onnx import parser
 
+from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import Statistics, collect
 from mobileq.errors import UsageError
+from mobileq.graph.outline import tensor_specs
 from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup
 from mobileq.quantize.plan import matching_groups, model_ranges, tensors_of
-from mobileq.spec import TensorRange
+from mobileq.spec import ModelSpec, TensorRange
 from mobileq.tasks.detect.raw_head import raw_head
 
 
@@ -51,6 +55,22 @@ def test_logits_are_cut_below_in_8_bits_only(raw: tuple[Any, Any], statistics: S
     assert model_ranges(model, spec, statistics, "min_max", 16)[name].min == lowest
     decoded = msgspec.structs.replace(spec, decode=None)
     assert model_ranges(model, decoded, statistics, "min_max")[name].min == lowest
+
+
+def test_logits_of_attention_are_not_clipped_above_in_8_bits() -> None:
+    model = parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]> g (float[1,256,8] x, float[1,8,256] k) =>
+        (float[1,256,256] y) { p = MatMul(x, k) y = Softmax(p) }"""
+    )
+    numbers = np.random.default_rng(0)
+    x, k = (numbers.normal(size=shape).astype(np.float32) for shape in ((1, 256, 8), (1, 8, 256)))
+    x[0, 0] *= 4  # one token that attends to one other
+    largest = float((x @ k).max())
+    inputs, outputs = tensor_specs(model)
+    spec = ModelSpec(name="g", task="unknown", family=None, inputs=inputs, outputs=outputs)
+    statistics = collect(model.SerializeToString(), None, [{"x": x, "k": k}], Silent())
+    assert estimate(statistics, "mse", 8)["p"].max < 0.95 * largest
+    assert model_ranges(model, spec, statistics, "mse")["p"].max == pytest.approx(largest)
 
 
 def test_groups_are_found_by_any_of_their_tensors(groups: tuple[OpGroup, ...]) -> None:
