@@ -48,6 +48,18 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def children() -> Iterator[None]:
+    """Of a file whose tests convert much, all use the same child processes: to start those takes
+    most of the time that a small model does. Where they print, the first test's log is.
+    """
+    from mobileq.onnx_runtime import kept_child
+    from mobileq.targets.hosted import kept_children
+
+    with kept_child(), kept_children():
+        yield
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 KiB."""

@@ -18,6 +18,8 @@ from .commands import Cli, fingerprint
 from .models import plain
 from .test_report import changed
 
+pytestmark = pytest.mark.usefixtures("children")
+
 FAILED = Failure(
     target="tflite",
     precision="fp16",

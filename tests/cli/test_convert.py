@@ -16,6 +16,8 @@ from mobileq.targets.tflite.target import TfliteTarget
 from . import models
 from .commands import Cli, Result, fingerprint, names_in
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 class Convert:
     """`convert` of the demo detector, to fp32 unless a test says otherwise."""

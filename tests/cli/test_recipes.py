@@ -12,6 +12,8 @@ from . import models
 from .commands import Cli
 from .recipe_files import SAMPLES, artifact, recipe_of
 
+pytestmark = pytest.mark.usefixtures("children")
+
 RECIPE = {"target": "tflite", "recipe": {"precision": "int8", "calibrator": "mse"}}
 
 

@@ -31,6 +31,8 @@ from mobileq.targets.registry import load_target
 from mobileq.tasks.detect.raw_head import raw_head
 from mobileq.vision.preprocess import feed_picture, read_image
 
+pytestmark = pytest.mark.usefixtures("children")
+
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
 NUMBERS = """<ir_version: 8, opset_import: ["" : 17]>
 g (float[1,3,32,32] x) => (float[1,6,16,16] near, float[1,6,16,16] far) {
