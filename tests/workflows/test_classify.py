@@ -15,6 +15,8 @@ import mobileq
 from mobileq.page import HtmlPage
 from mobileq.spec.classes import ClassesSpec
 
+pytestmark = pytest.mark.usefixtures("children")
+
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 
 

@@ -10,6 +10,8 @@ import pytest
 import mobileq
 from mobileq.page import HtmlPage
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 def test_a_model_of_no_family_becomes_a_bundle_that_can_be_inspected(
     model: Path, tmp_path: Path
