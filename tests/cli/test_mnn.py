@@ -9,6 +9,8 @@ import pytest
 
 from .commands import Cli
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 @pytest.fixture(scope="module")
 def made(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

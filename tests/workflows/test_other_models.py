@@ -16,6 +16,8 @@ from onnx import numpy_helper, parser
 
 import mobileq
 
+pytestmark = pytest.mark.usefixtures("children")
+
 PRECISIONS = {
     "tflite": "fp32,fp16,dynamic,int8",
     "mnn": "fp32,fp16,w8,int8",
