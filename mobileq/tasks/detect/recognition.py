@@ -15,6 +15,7 @@ from mobileq.tasks.detect.evidence import gather_evidence
 from mobileq.tasks.detect.families.end2end import match_end2end, match_rtdetr
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
 from mobileq.tasks.detect.families.nanodet import match_nanodet, match_picodet
+from mobileq.tasks.detect.families.rfdetr import match_rfdetr
 from mobileq.tasks.detect.families.ssd import match_ssd
 from mobileq.tasks.detect.families.yolov5 import match_yolov5
 from mobileq.tasks.detect.families.yolov8 import match_yolov8
@@ -25,6 +26,7 @@ _MATCHERS: Mapping[str, Callable[[Facts], Answer]] = {
     "yolov5": match_yolov5,
     "ssd": match_ssd,
     "rtdetr": match_rtdetr,
+    "rfdetr": match_rfdetr,
     "yolov10": match_end2end,
     "yolo26": match_end2end,
     "picodet": match_picodet,
