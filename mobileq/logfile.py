@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mobileq.staging import runs
+from mobileq.staging import runs, temporary_place
 
 KEPT_LOGS = 20
 """Older files are deleted, so that a year of use does not fill a disk."""
@@ -25,13 +25,11 @@ def log_path() -> Path:
 
     Falls back to the temporary folder where the user's log folder cannot be written.
     """
-    import tempfile
-
     import platformdirs
 
     stamp = time.strftime("%Y%m%d-%H%M%S")
     wanted = os.environ.get("MOBILEQ_LOG_DIR") or platformdirs.user_log_dir("mobileq")
-    for folder in (Path(wanted), Path(tempfile.gettempdir()) / f"mobileq-logs-{os.getuid()}"):
+    for folder in (Path(wanted), temporary_place() / f"mobileq-logs-{os.getuid()}"):
         path = folder / f"{stamp}-{os.getpid()}.log"
         try:
             folder.mkdir(parents=True, exist_ok=True)

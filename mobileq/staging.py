@@ -72,12 +72,19 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @done_whole
+def temporary_place() -> Path:
+    """The system's temporary folder ($TMPDIR). Python tries once whether a file can be written
+    there, which an interruption would leave."""
+    return Path(tempfile.gettempdir())
+
+
+@done_whole
 def new_temporary_folder() -> Path:
     """The same, for the caller to `remove`.
 
     What processes left in $TMPDIR that were killed goes when the first is made.
     """
-    place = Path(tempfile.gettempdir())
+    place = temporary_place()
     _clear_once(place)
     folder = _note(place / f"mobileq-{_machine()}-{_process()}")
     folder.mkdir(mode=0o700)

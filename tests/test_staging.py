@@ -14,8 +14,10 @@ from types import FrameType
 
 import pytest
 
-from mobileq import staging
+from mobileq import logfile, staging
+from mobileq.interruption import is_done_whole
 from mobileq.staging import abandoned, staging_path, temporary_folder
+from mobileq.workflows.failures import require_disk_space
 
 LEAVES_ONE = """
 import os, signal
@@ -155,3 +157,19 @@ def test_what_was_left_beside_a_target_is_found_with_any_suffix(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
     assert len(list(abandoned(target))) == 3
     assert list(abandoned(tmp_path / "other.json")) == []
+
+
+def test_where_files_go_is_found_out_without_an_interruption(tmp_path, monkeypatch):
+    """`gettempdir` tries a file there, which a Ctrl-C at that moment leaves."""
+    seen: list[bool] = []
+
+    def looked() -> str:
+        seen.append(is_done_whole(sys._getframe()))
+        return str(tmp_path)
+
+    monkeypatch.setattr("tempfile.gettempdir", looked)
+    logfile.log_path.__wrapped__()
+    require_disk_space()
+    with temporary_folder():
+        pass
+    assert seen == [True, True, True]

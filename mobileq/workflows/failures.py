@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Literal
 from mobileq.errors import InputError, MobileqError, ToolError, UsageError, VerificationError
 from mobileq.manifest import Failure
 from mobileq.spec import Precision
+from mobileq.staging import temporary_place
 
 Stage = Literal["quantize", "convert", "run", "compare"]
 _LEAST_SPACE = 8_000_000
@@ -98,7 +98,7 @@ def _told(error: Exception) -> tuple[str, str]:
 
 def require_disk_space() -> None:
     """A tool that ran out of space says so in ways of its own, or not at all."""
-    folder = tempfile.gettempdir()
+    folder = temporary_place()
     if shutil.disk_usage(folder).free < _LEAST_SPACE:
         raise MobileqError(
             f"The disk of the temporary folder {folder} is full.",
