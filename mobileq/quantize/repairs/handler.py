@@ -29,8 +29,8 @@ class LayerHandler:
     """Methods as `mobileq.external.child` calls them, one after the other."""
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Load the `model` whose layers the `repair` revises; `ranges` and `keep_float` as
-        `revise_layers` has them. Gives how many `samples` are wanted at most, and `steps`."""
+        """Load the `model` whose layers the `repair` revises; `ranges` and `keep_float` as `Walk`
+        has them. Gives how many `samples` are wanted at most, and `steps`."""
         self._model = onnx.load(fields["model"])
         self._ranges = msgspec.convert(fields["ranges"], dict[str, TensorRange])
         self._keep_float, self._revise = fields["keep_float"], REVISIONS[fields["repair"]]
@@ -44,7 +44,7 @@ class LayerHandler:
         return {}, {}
 
     def step(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """The next op. After the last one the revised model is where `begin` found it."""
+        """The next op, once all samples are there."""
         if self._walk is None:
             self._walk = Walk(
                 self._model, self._samples, self._ranges, self._keep_float, self._revise

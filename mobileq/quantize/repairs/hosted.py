@@ -31,11 +31,15 @@ def revised(
     stage: str,
     progress: Progress,
 ) -> ModelProto:
-    """The model after a repair of `handler.REVISIONS`; see `revise_layers`.
+    """The model after a repair of `handler.REVISIONS`.
+
+    Args:
+        model: Left as it is.
+        samples: A few inputs, the last of which are used.
+        ranges, keep_float: See `Walk`.
 
     Raises:
-        InputError: It takes too much memory.
-        ToolError: ONNX Runtime crashed.
+        As `Child.request`.
     """
     import onnx
 

@@ -7,7 +7,7 @@ needed, of all samples, and takes fewer samples where that would be too much.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.parallel import threads_for
-from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.spec import TensorRange, TensorRanges
 
@@ -77,35 +76,6 @@ def scales(weights: Array) -> Array:
     return result
 
 
-def revise_layers(
-    model: ModelProto,
-    samples: Iterable[Feeds],
-    ranges: TensorRanges,
-    keep_float: Collection[str],
-    revise: Revise,
-    progress: Progress,
-    stage: str,
-) -> ModelProto:
-    """The model with the weights and biases that `revise` gives its integer convolutions.
-
-    Args:
-        model: The prepared float model; left as it is.
-        samples: A few inputs, the last of which are used.
-        ranges: Of its activations. An op with a tensor that has none is run in float.
-        keep_float: Names of the groups (see `find_groups`) that stay float.
-    """
-    from onnx import ModelProto
-
-    made = ModelProto()
-    made.CopyFrom(model)
-    count = len(made.graph.node)
-    last = deque(samples, maxlen=most_samples(made))
-    walk = Walk(made, last, ranges, keep_float, revise)
-    for _ in tracked(range(count), progress, stage, count):
-        walk.step()
-    return made
-
-
 def most_samples(model: ModelProto) -> int:
     """Of which all activations that are needed at a time are held."""
     return max(_FEWEST, _MEMORY // _held_bytes(model))
@@ -126,7 +96,14 @@ def _held_bytes(model: ModelProto) -> int:
 
 
 class Walk:
-    """From op to op; the arguments are those of `revise_layers`, but `model` is changed."""
+    """From op to op; integer convolutions get the weights and biases that `revise` gives them.
+
+    Args:
+        model: The prepared float model, which is changed.
+        samples: A few inputs.
+        ranges: Of its activations. An op with a tensor that has none is run in float.
+        keep_float: Names of the groups (see `find_groups`) that stay float.
+    """
 
     def __init__(
         self,

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.errors import UsageError
-from mobileq.parallel import one_blas_thread
 from mobileq.progress import Progress
 from mobileq.quantize.repairs.hosted import revised
 from mobileq.quantize.repairs.input_scaling import scale_inputs
@@ -75,7 +74,5 @@ def repair(
     ranges = ranges_of(model)
     for name, repaired in _LATE_REPAIRS.items():
         if name in names:
-            # Many small products, between which the layers themselves are run by two threads.
-            with one_blas_thread():
-                model = repaired(model, samples(), ranges, keep_float, progress=progress)
+            model = repaired(model, samples(), ranges, keep_float, progress=progress)
     return model, ranges

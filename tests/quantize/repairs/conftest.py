@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from onnx import numpy_helper, parser
 
 from mobileq.progress import Silent
 from mobileq.quantize.groups import find_groups
+from mobileq.quantize.repairs.layerwise import Revise, Walk, most_samples
 from mobileq.quantize.simulate import Simulator
 from mobileq.spec import TensorRange, TensorRanges
 
@@ -65,6 +66,22 @@ def ranges_over(samples: Samples) -> Callable[[onnx.ModelProto], TensorRanges]:
         }
 
     return measure
+
+
+def revise_layers(
+    model: onnx.ModelProto,
+    samples: Samples,
+    ranges: TensorRanges,
+    keep_float: Collection[str],
+    revise: Revise,
+) -> onnx.ModelProto:
+    """The model with the layers that `revise` gives, in this process."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    walk = Walk(made, samples[-most_samples(made) :], ranges, keep_float, revise)
+    for _ in made.graph.node:
+        walk.step()
+    return made
 
 
 def run_int8(

@@ -3,18 +3,16 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from mobileq.progress import Silent
 from mobileq.quantize.repairs.bias_correction import correct_bias
-from mobileq.quantize.repairs.layerwise import revise_layers
 
-from .conftest import Samples, ranges_over, run, run_int8
+from .conftest import Samples, ranges_over, revise_layers, run, run_int8
 
 
 def test_mean_of_each_channel_is_the_float_models_again(
     uneven: onnx.ModelProto, samples: Samples
 ) -> None:
     ranges, reference = ranges_over(samples)(uneven), run(uneven, samples)
-    made = revise_layers(uneven, samples, ranges, (), correct_bias, Silent(), "")
+    made = revise_layers(uneven, samples, ranges, (), correct_bias)
 
     def shift(model: onnx.ModelProto) -> float:
         outputs = run_int8(model, samples, ranges)

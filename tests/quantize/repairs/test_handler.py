@@ -16,9 +16,9 @@ from mobileq.progress import Silent
 from mobileq.quantize.repairs import handler
 from mobileq.quantize.repairs.handler import LayerHandler
 from mobileq.quantize.repairs.hosted import revised
-from mobileq.quantize.repairs.layerwise import Layer, revise_layers
+from mobileq.quantize.repairs.layerwise import Layer
 
-from .conftest import Samples, ranges_over
+from .conftest import Samples, ranges_over, revise_layers
 
 
 @pytest.mark.parametrize("repair", handler.REVISIONS)
@@ -27,7 +27,7 @@ def test_child_makes_the_same_model(uneven: onnx.ModelProto, samples: Samples, r
     before = uneven.SerializeToString(deterministic=True)
     made = revised(uneven, samples, ranges, ("m",), repair=repair, stage="", progress=Silent())
     revise = handler.REVISIONS[repair]
-    assert made == revise_layers(uneven, samples, ranges, ("m",), revise, Silent(), "") != uneven
+    assert made == revise_layers(uneven, samples, ranges, ("m",), revise) != uneven
     assert uneven.SerializeToString(deterministic=True) == before
 
 

@@ -4,18 +4,17 @@ import numpy as np
 import onnx
 import pytest
 
-from mobileq.progress import Silent
 from mobileq.quantize.repairs import layerwise
-from mobileq.quantize.repairs.layerwise import Layer, revise_layers, rounded
+from mobileq.quantize.repairs.layerwise import Layer, rounded
 
-from .conftest import Samples, ranges_over, run, run_int8
+from .conftest import Samples, ranges_over, revise_layers, run, run_int8
 
 
 def _revise(
     model: onnx.ModelProto, samples: Samples, revise: object, keep_float: tuple[str, ...] = ()
 ) -> onnx.ModelProto:
     ranges = ranges_over(samples)(model)
-    return revise_layers(model, samples, ranges, keep_float, revise, Silent(), "")  # type: ignore[arg-type]
+    return revise_layers(model, samples, ranges, keep_float, revise)  # type: ignore[arg-type]
 
 
 def test_layers_see_what_the_float_and_the_int8_model_give(

@@ -5,11 +5,10 @@ import onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobileq.progress import Silent
-from mobileq.quantize.repairs.layerwise import revise_layers, rounded, scales
+from mobileq.quantize.repairs.layerwise import rounded, scales
 from mobileq.quantize.repairs.weight_rounding import Window, compensated, round_weights
 
-from .conftest import Samples, int8_sqnr, network, ranges_over, run
+from .conftest import Samples, int8_sqnr, network, ranges_over, revise_layers, run
 
 
 def _problem(seed: int, groups: int, inputs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +83,7 @@ def test_network_loses_less_on_samples_that_were_not_looked_at(
     uneven: onnx.ModelProto, samples: Samples
 ) -> None:
     ranges, reference = ranges_over(samples)(uneven), run(uneven, samples[4:])
-    made = revise_layers(uneven, samples[:4], ranges, (), round_weights, Silent(), "")
+    made = revise_layers(uneven, samples[:4], ranges, (), round_weights)
     before = int8_sqnr(uneven, reference, samples[4:], ranges)
     after = int8_sqnr(made, reference, samples[4:], ranges)
     assert after > before + 1.0

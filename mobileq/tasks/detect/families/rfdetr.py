@@ -52,14 +52,13 @@ def match_rfdetr(facts: Facts) -> Answer:
 
 def _boxes_and_logits(facts: Facts) -> tuple[TensorSpec, TensorSpec] | str:
     """The two outputs, or why they are not there."""
-    shapes = f"its outputs {', '.join(map(shape_text, facts.outputs))}"
-    wanted = f"{shapes} are not boxes [1, N, 4] and logits [1, N, C]"
-    if len(facts.outputs) != 2:
-        return wanted
-    ordered = sorted(facts.outputs, key=lambda output: output.name != _NAMES[0])
-    for boxes, logits in (ordered, ordered[::-1]):
-        if len(boxes.shape) == len(logits.shape) == 3 and boxes.shape[2] == 4:
-            if boxes.shape[0] not in (1, -1) or boxes.shape[:2] != logits.shape[:2]:
-                return wanted
-            return wanted if logits.shape[2] < 1 else (boxes, logits)
-    return wanted
+    boxes = [output for output in facts.outputs if output.shape[2:] == (4,)]
+    boxes.sort(key=lambda output: output.name != _NAMES[0])  # logits of four classes look the same
+    others = [output for output in facts.outputs if output not in boxes[:1]]
+    if len(facts.outputs) == 2 and boxes:
+        first, logits = boxes[0], others[0]
+        fits = len(logits.shape) == 3 and logits.shape[2] > 0
+        if fits and first.shape[0] in (1, -1) and first.shape[:2] == logits.shape[:2]:
+            return first, logits
+    shapes = ", ".join(map(shape_text, facts.outputs))
+    return f"its outputs {shapes} are not boxes [1, N, 4] and logits [1, N, C]"
