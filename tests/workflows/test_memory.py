@@ -81,8 +81,9 @@ def _peaks(command: list[str], log: Path) -> dict[str, int]:
                     name = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
                 except OSError:  # it has just ended
                     continue
-                peak = next((x for x in status.splitlines() if x.startswith("VmHWM")), "VmHWM: 0")
-                found[pid] = (name, int(peak.split()[1]) * 1024)
+                peak = next((x for x in status.splitlines() if x.startswith("VmHWM")), None)
+                if peak is not None:  # one that has ended has neither memory nor arguments any more
+                    found[pid] = (name, int(peak.split()[1]) * 1024)
             time.sleep(0.02)
     assert process.returncode == 0, log.read_text()
     return {f"{pid} {name}": peak for pid, (name, peak) in found.items()}
