@@ -29,11 +29,7 @@ import org.robolectric.util.ReflectionHelpers.ClassParameter;
 public class PauseTest extends ScreenTest {
     @Test
     public void whilePausedThePictureStandsStillWithItsBoxes() throws Exception {
-        app = new AppUnderTest(true);
-        app.choose(R.id.devices, "CPU");
-        CameraFrame frame = CameraFrame.read("tflite-fp32-0");
-        app.deliver(frame);
-        app.click(R.id.pause);
+        CameraFrame frame = pause();
         assertEquals("Resume", app.text(R.id.pause));
         assertSame(frame, app.shown());
         Bitmap paused = app.screenshot("paused");

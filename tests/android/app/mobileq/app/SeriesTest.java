@@ -48,6 +48,16 @@ public class SeriesTest extends ScreenTest {
         return app.activity.getCacheDir().toPath().resolve("shared/results.json");
     }
 
+    /** So many are picked, and what was ready by then has happened. */
+    private void pickPhotos(int count) throws Exception {
+        List<Uri> many = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            many.add(there("content://photos/" + i + ".png", photo()));
+        }
+        pick(many);
+        app.settle();
+    }
+
     @Test
     public void severalPhotosAreAnalysedOneAfterTheOtherAndSharedAsCoco() throws Exception {
         app = new AppUnderTest(true);
@@ -75,12 +85,7 @@ public class SeriesTest extends ScreenTest {
     public void aSeriesGoesOnWhereTheScreenIsMadeAnew() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        List<Uri> some = new ArrayList<>();
-        for (int i = 0; i < 12; i++) {
-            some.add(there("content://photos/" + i + ".png", photo()));
-        }
-        pick(some);
-        app.settle();
+        pickPhotos(12);
         String before = app.text(R.id.notice_text);
         assertTrue(before, before.endsWith(" of 12"));
         assertTrue(app.activity.findViewById(R.id.preview).getKeepScreenOn());
@@ -247,12 +252,7 @@ public class SeriesTest extends ScreenTest {
     public void aReaderOfTheScreenHearsHowFarItIsNowAndThen() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        List<Uri> many = new ArrayList<>();
-        for (int i = 0; i < 40; i++) {
-            many.add(there("content://photos/" + i + ".png", photo()));
-        }
-        pick(many);
-        app.settle();
+        pickPhotos(40);
         String first = said();
         assertTrue(first, first.matches("Picture \\d+ of 40\\. Picture with .*"));
         assertEquals(0, app.activity.findViewById(R.id.notice_text).getAccessibilityLiveRegion());
@@ -274,12 +274,7 @@ public class SeriesTest extends ScreenTest {
     public void aPersonMayHaveEnoughOfMany() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
-        List<Uri> many = new ArrayList<>();
-        for (int i = 0; i < 40; i++) {
-            many.add(there("content://photos/" + i + ".png", photo()));
-        }
-        pick(many);
-        app.settle();
+        pickPhotos(40);
         assertTrue(app.text(R.id.notice_text), app.text(R.id.notice_text).endsWith(" of 40"));
         app.click(R.id.notice_action);
         app.settle();
