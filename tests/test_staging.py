@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import signal
@@ -75,6 +76,7 @@ def interrupted_after(steps: int, work: Callable[[], None]) -> bool:
                 raise KeyboardInterrupt
         return trace
 
+    gc.disable()  # a callback of it would be interrupted too, and Hypothesis has one
     sys.settrace(trace)
     try:
         work()
@@ -82,6 +84,7 @@ def interrupted_after(steps: int, work: Callable[[], None]) -> bool:
         return True
     finally:
         sys.settrace(None)
+        gc.enable()
     return False
 
 

@@ -27,11 +27,7 @@ class TfliteWorker:
 
     def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
-        import onnx
-
-        model = onnx.load(fields["model"], load_external_data=False)
-        refuse_open_lengths(model)
-        refuse_known(model)
+        _refuse(fields["model"])
         inputs = msgspec.convert(fields["inputs"], tuple[TensorSpec, ...])
         with tempfile.TemporaryDirectory(dir=Path(fields["output"]).parent) as folder:
             with reasons_told(fields["model"]), only_float32():
@@ -66,6 +62,15 @@ class TfliteWorker:
         from mobileq.targets.tflite.quantizer import quantize_file
 
         return {"notes": quantize_file(**fields)}, {}
+
+
+def _refuse(path: str) -> None:
+    """Its own function: the model, once looked through, leaves its memory to the conversion."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    refuse_open_lengths(model)
+    refuse_known(model)
 
 
 def _onnx2tf(model: str, output: str, inputs: tuple[TensorSpec, ...], tflite_backend: str) -> None:
