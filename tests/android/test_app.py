@@ -213,6 +213,7 @@ SCREEN_TESTS = (
     "MainActivityTest",
     "PauseTest",
     "CameraTest",
+    "PermissionTest",
     "DeviceTest",
     "PhotoTest",
     "SeriesTest",

@@ -196,14 +196,6 @@ public class MainActivityTest extends ScreenTest {
     }
 
     @Test
-    public void thePermissionIsAskedForOnce() throws Exception {
-        app = new AppUnderTest(false);
-        assertNotNull(Shadows.shadowOf(app.activity).getLastRequestedPermission());
-        app.changeConfiguration("+night");
-        assertNull(Shadows.shadowOf(app.activity).getLastRequestedPermission());
-    }
-
-    @Test
     public void whatIsInThePictureIsSaidAgainAfterAWhileOnly() throws Exception {
         app = new AppUnderTest(true);
         app.choose(R.id.devices, "CPU");
@@ -277,18 +269,6 @@ public class MainActivityTest extends ScreenTest {
     public void whereThereIsNoPictureTheScreenMayGoOff() throws Exception {
         app = new AppUnderTest(false);
         assertFalse(app.activity.findViewById(R.id.preview).getKeepScreenOn());
-    }
-
-    @Test
-    public void withoutThePermissionASentenceAndAButtonAreShown() throws Exception {
-        app = new AppUnderTest(false);
-        for (String model : new String[] {"tflite-fp32", "tflite-int8"}) {
-            app.choose(R.id.models, model);
-            assertTrue(app.isVisible(R.id.action));
-            assertTrue(app.isVisible(R.id.message));
-            assertTrue(app.text(R.id.message).contains("may not use the camera"));
-        }
-        app.screenshot("refused");
     }
 
     @Test

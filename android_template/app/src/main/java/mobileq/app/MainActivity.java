@@ -1,8 +1,6 @@
 package mobileq.app;
 
-import android.Manifest;
 import android.app.ActivityManager;
-import android.content.Intent;
 import android.content.SharedPreferences;
 import android.content.res.Configuration;
 import android.graphics.Bitmap;
@@ -11,10 +9,7 @@ import android.net.Uri;
 import android.os.Bundle;
 import android.os.Handler;
 import android.os.Looper;
-import android.provider.Settings;
 import androidx.activity.ComponentActivity;
-import androidx.activity.result.ActivityResultLauncher;
-import androidx.activity.result.contract.ActivityResultContracts;
 import androidx.annotation.NonNull;
 import androidx.annotation.Nullable;
 import androidx.lifecycle.ViewModelProvider;
@@ -31,9 +26,7 @@ public final class MainActivity extends ComponentActivity
     private static final String PAUSED = "paused";
     private static final String FULL_SCREEN = "full screen";
 
-    private final ActivityResultLauncher<String> permission =
-            registerForActivityResult(
-                    new ActivityResultContracts.RequestPermission(), this::onPermission);
+    private final CameraPermission permission = new CameraPermission(this, this::onPermission);
     private final Pickers pickers = new Pickers(this, this);
 
     private Screen screen;
@@ -60,8 +53,8 @@ public final class MainActivity extends ComponentActivity
         connect();
         if (state != null) {
             restore(state, isGoingOn);
-        } else if (!viewfinder.isAllowed()) {
-            permission.launch(Manifest.permission.CAMERA);
+        } else if (!permission.isGranted()) {
+            permission.ask();
         }
     }
 
@@ -82,7 +75,7 @@ public final class MainActivity extends ComponentActivity
         inference = viewModel.inference();
         viewfinder =
                 new Viewfinder(
-                        this, screen, choices, answer, viewModel, model.preprocess(), this::askAgain);
+                        this, screen, choices, answer, viewModel, model.preprocess(), permission);
         // One bundle at work: with one of another, the screen is made anew.
         lists =
                 new ModelLists(
@@ -224,20 +217,10 @@ public final class MainActivity extends ComponentActivity
     @Override
     public void onDisplayRemoved(int displayId) {}
 
-    private void onPermission(boolean isGranted) {
+    private void onPermission() {
         if (inference != null) {
             viewfinder.show();
         }
-    }
-
-    /** Android asks only until it was refused for good; from then on its settings decide. */
-    private void askAgain() {
-        if (shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
-            permission.launch(Manifest.permission.CAMERA);
-            return;
-        }
-        Uri app = Uri.fromParts("package", getPackageName(), null);
-        viewfinder.openSettings(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app));
     }
 
     private void pickOrLeavePhoto() {

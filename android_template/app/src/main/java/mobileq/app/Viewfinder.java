@@ -1,9 +1,7 @@
 package mobileq.app;
 
-import android.Manifest;
 import android.content.ActivityNotFoundException;
 import android.content.Intent;
-import android.content.pm.PackageManager;
 import android.graphics.Bitmap;
 import android.graphics.Matrix;
 import android.provider.Settings;
@@ -11,7 +9,6 @@ import android.view.View;
 import androidx.activity.ComponentActivity;
 import androidx.activity.OnBackPressedCallback;
 import androidx.annotation.Nullable;
-import androidx.core.content.ContextCompat;
 import mobileq.core.manifest.PreprocessSpec;
 
 /**
@@ -27,7 +24,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     private final Inference inference;
     private final Picked picked;
     private final CameraBinding camera;
-    private final Runnable askPermission;
+    private final CameraPermission permission;
     private CameraTrouble trouble;
     private String detail;
     private boolean isTorchOn;
@@ -52,7 +49,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
             AnswerView answer,
             MainViewModel viewModel,
             PreprocessSpec preprocess,
-            Runnable askPermission) {
+            CameraPermission permission) {
         this.activity = activity;
         this.screen = screen;
         this.choices = choices;
@@ -60,7 +57,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         this.viewModel = viewModel;
         this.inference = viewModel.inference();
         this.picked = viewModel.picked();
-        this.askPermission = askPermission;
+        this.permission = permission;
         this.camera =
                 new CameraBinding(
                         activity,
@@ -71,15 +68,9 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
                         this);
     }
 
-    /** Whether the person lets this app use the camera. */
-    boolean isAllowed() {
-        return ContextCompat.checkSelfPermission(activity, Manifest.permission.CAMERA)
-                == PackageManager.PERMISSION_GRANTED;
-    }
-
     /** Says why there is no picture, or takes away what was said of one. */
     void sayTrouble() {
-        CameraTrouble now = picked.photo() != null ? null : isAllowed() ? trouble : CameraTrouble.REFUSED;
+        CameraTrouble now = picked.photo() != null ? null : permission.isGranted() ? trouble : CameraTrouble.REFUSED;
         if (now == null) {
             screen.say(null);
         } else {
@@ -89,7 +80,10 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
 
     private void mend(CameraTrouble what) {
         if (what == CameraTrouble.REFUSED) {
-            askPermission.run();
+            Intent settings = permission.askAgain();
+            if (settings != null) {
+                openSettings(settings);
+            }
         } else if (what.action == R.string.settings) {
             openSettings(new Intent(Settings.ACTION_SETTINGS));
         } else {
@@ -100,7 +94,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
     }
 
     /** Not every device has an app for them. */
-    void openSettings(Intent intent) {
+    private void openSettings(Intent intent) {
         try {
             activity.startActivity(intent);
         } catch (ActivityNotFoundException error) {
@@ -150,7 +144,7 @@ final class Viewfinder implements CameraBinding.Listener, Picked.Listener {
         viewModel.setStill(null);
         screen.showPhoto(null, null);
         sayTrouble();
-        boolean isAllowed = isAllowed();
+        boolean isAllowed = permission.isGranted();
         screen.preview.setKeepScreenOn(isAllowed);
         answer.setProjection(this::sensorToView);
         if (isAllowed) {
