@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import itertools
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError
@@ -18,6 +16,7 @@ from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.rewrites import rewritten_graph
 from mobileq.graph.rewrites.opset import raised
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
+from mobileq.graph.slim import SlimError, slim
 from mobileq.graph.trial_run import open_run, random_inputs, run
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
     difference: str | None = None
     simplified = model
     for candidate in _candidates(model, rewrite):
-        if isinstance(candidate, _SlimError):
+        if isinstance(candidate, SlimError):
             notices.append(_not_simplified(f"onnxslim failed: {candidate}"))
             continue
         found = _trial(trials, model, candidate)
@@ -81,27 +80,27 @@ def _not_simplified(why: str) -> str:
     return f"The graph was not simplified: {why.rstrip('.')}."
 
 
-def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | _SlimError]:
+def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | SlimError]:
     """The model simplified and rewritten, then with ever less of that."""
     try:
         current = raised(model)
-        slimmed = infer_shapes(_slim(current))
-    except _SlimError as error:
+        slimmed = infer_shapes(slim(current))
+    except SlimError as error:
         yield error
         slimmed = infer_shapes(current)
     except InputError as error:
-        yield _SlimError(error.message)
+        yield SlimError(error.message)
         slimmed = current = model
     rewritten = rewritten_graph(slimmed)
     simplified = [slimmed]
     if rewritten is not slimmed:
         # What a rule writes is folded and shortened like the rest, and what is folded may be a
         # condition that another rule waits for.
-        with suppress(_SlimError, InputError):
-            again = infer_shapes(_slim(rewritten))
+        with suppress(SlimError, InputError):
+            again = infer_shapes(slim(rewritten))
             further = rewritten_graph(again)
             if further is not again:
-                again = infer_shapes(_slim(further))
+                again = infer_shapes(slim(further))
             simplified.insert(0, again)
     for each in simplified:
         if rewrite:
@@ -120,51 +119,6 @@ def _name_nodes(model: ModelProto) -> None:
             others = (f"{base}_{count}" for count in itertools.count(1))
             node.name = next(name for name in itertools.chain([base], others) if name not in used)
             used.add(node.name)
-
-
-class _SlimError(Exception):
-    """onnxslim raised; it declares no exception types of its own."""
-
-
-def _slim(model: ModelProto) -> ModelProto:
-    import onnx
-
-    # onnxslim 0.1.98 removes inputs from the model it is given.
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    with _silence():
-        import onnxslim
-
-        try:
-            slimmed: ModelProto | None = onnxslim.slim(copy)
-        except Exception as error:
-            raise _SlimError(f"{type(error).__name__}: {str(error)[:200]}") from error
-    if slimmed is None:
-        raise _SlimError("it returned nothing")
-    # It writes its own name over the exporter's, which reports are to show.
-    slimmed.producer_name, slimmed.producer_version = model.producer_name, model.producer_version
-    del slimmed.metadata_props[:]
-    slimmed.metadata_props.extend(model.metadata_props)
-    return slimmed
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """onnxslim 0.1.98 prints, and adds a handler of its own that writes to stderr."""
-    import warnings
-
-    logger = logging.getLogger("onnxslim")
-    level, handlers = logger.level, list(logger.handlers)
-    quiet = io.StringIO()
-    # A handler that is there already stops onnxslim from adding one that outlives this block.
-    logger.addHandler(logging.NullHandler())
-    try:
-        with redirect_stdout(quiet), redirect_stderr(quiet), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
 
 
 def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:

@@ -245,7 +245,7 @@ def test_simplified_model_that_differs_for_negative_numbers_is_not_used(
         )
         for alpha in (2.0, 1.0)
     )
-    monkeypatch.setattr("mobileq.graph.simplify._slim", lambda _: wrong)
+    monkeypatch.setattr("mobileq.graph.simplify.slim", lambda _: wrong)
     result, notices = simplify(right)
     assert result.graph.node[0].attribute[0].f == 2.0
     assert "The graph was not simplified" in notices[0]

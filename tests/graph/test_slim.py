@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import onnx
+import pytest
+
+from mobileq.graph.outline import dims, op_counts
+from mobileq.graph.slim import SlimError, slim
+
+from .builders import ints, model_of
+
+
+def folded() -> onnx.ModelProto:
+    """A shape that is computed step by step, of an input whose shape is fixed."""
+    return model_of(
+        """g (float[2,3,4] x) => (float[a,b] y) {
+            s = Shape(x)
+            n = Gather(s, one)
+            m = Add(n, n)
+            t = Concat<axis = 0>(rest, m)
+            y = Reshape(x, t)
+        }""",
+        {"one": ints(1), "rest": ints(-1)},
+    )
+
+
+def open_ended() -> onnx.ModelProto:
+    """Nobody knows how many values are not zero; it is said twice."""
+    return model_of(
+        """g (float[4] x) => (int64[1,n] y, int64[1] z) {
+            y = NonZero(x)
+            s = Shape(y)
+            d = Identity(s)
+            z = Gather(d, one)
+        }""",
+        {"one": ints(1)},
+    )
+
+
+@pytest.mark.parametrize(("model", "nodes"), [("folded", 1), ("open_ended", 3)])
+def test_shapes_are_reckoned_with_symbols_only_where_they_are_no_numbers(model: str, nodes: int):
+    code = (
+        "import sys; from mobileq.graph.slim import slim; from tests.graph import test_slim;"
+        f"print(len(slim(test_slim.{model}()).graph.node), 'sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(nodes), str(model == "open_ended")]
+
+
+def test_both_inferences_lead_to_the_same_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = slim(folded())
+    from onnxslim.third_party.symbolic_shape_infer import SymbolicShapeInference
+
+    asked: list[bool] = []
+
+    class Theirs:
+        @staticmethod
+        def infer_shapes(model: onnx.ModelProto, **options: bool) -> onnx.ModelProto:
+            asked.append(True)
+            return SymbolicShapeInference.infer_shapes(model, **options)
+
+    monkeypatch.setattr("onnxslim.core.SymbolicShapeInference", Theirs)
+    assert slim(folded()).graph.node == ours.graph.node
+    assert asked
+    assert op_counts(ours) == {"Reshape": 1}
+
+
+def test_a_model_that_onnxslim_does_not_take_is_an_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(model: onnx.ModelProto) -> None:
+        raise KeyError("x")
+
+    slim(folded())
+    monkeypatch.setattr("onnxslim.slim", fails)
+    with pytest.raises(SlimError, match="KeyError: 'x'"):
+        slim(folded())
+
+
+def test_a_model_with_a_graph_in_a_node_keeps_it() -> None:
+    model = model_of(
+        """g (float[2] x, bool c) => (float[2] y) {
+            y = If(c) <
+                then_branch = a () => (float[2] p) { p = Neg(x) },
+                else_branch = b () => (float[2] q) { q = Abs(x) }
+            >
+        }""",
+        {},
+    )
+    found = slim(model)
+    assert op_counts(found) == {"If": 1, "Neg": 1, "Abs": 1}
+    assert [dims(value) for value in found.graph.output] == [(2,)]
