@@ -12,6 +12,9 @@ from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.detections import Detections
 from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
+_BLOCK = 128
+"""Boxes that are compared with each other at a time."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -53,15 +56,23 @@ def select(candidates: Candidates, thresholds: Thresholds) -> Detections:
     index, class_id, score = _pairs(candidates, thresholds)
     finite = np.all(np.isfinite(candidates.xyxy[index]), axis=1) & np.isfinite(score)
     index, class_id, score = index[finite], class_id[finite], score[finite]
-    order = np.argsort(-score, kind="stable")
+    most = thresholds.max_candidates if candidates.needs_nms else thresholds.max_detections
+    order = _best(score, most)
     if not candidates.needs_nms:
-        order = order[: thresholds.max_detections]
         return Detections(candidates.xyxy[index[order]], score[order], class_id[order])
-    order = order[: thresholds.max_candidates]
     index, class_id, score = index[order], class_id[order], score[order]
     xyxy = candidates.xyxy[index]
     kept = suppress(xyxy, class_id, thresholds.iou, thresholds.max_detections)
     return Detections(xyxy[kept], score[kept], class_id[kept])
+
+
+def _best(score: FloatArray, most: int) -> npt.NDArray[np.intp]:
+    """Indices of the best `most`, the best first; of equals the first."""
+    among: npt.NDArray[np.intp] = np.arange(len(score))
+    if most < len(score):  # to sort all takes several times as long
+        among = np.flatnonzero(score >= np.partition(score, -most)[-most])
+    order: npt.NDArray[np.intp] = among[np.argsort(-score[among], kind="stable")[:most]]
+    return order
 
 
 def _pairs(
@@ -92,8 +103,8 @@ def suppress(
     """Greedy, class-aware non-maximum suppression.
 
     Takes the first box left, drops the later ones of its class that overlap it by more than the
-    threshold, and so on until `max_kept` are taken. Boxes of other classes never meet, so each
-    class is one contiguous stretch of arrays, and stopping at `max_kept` spares the rest.
+    threshold, and so on until `max_kept` are taken. Boxes are compared block by block: of tens of
+    thousands, as many as are wanted are mostly among the first few hundred.
 
     Args:
         xyxy: float32 [N, 4], best first.
@@ -104,25 +115,40 @@ def suppress(
     Returns:
         Indices of those kept, ascending.
     """
-    by_class = np.argsort(class_id, kind="stable")
-    boxes, areas = xyxy[by_class], box_areas(xyxy[by_class])
-    position = np.empty_like(by_class)
-    position[by_class] = np.arange(len(by_class))
-    end_of = np.searchsorted(class_id[by_class], class_id, side="right")
-    alive = np.ones(len(by_class), np.bool_)  # in the order of `by_class`
-    kept: list[int] = []
-    for candidate in range(len(class_id)):
-        if len(kept) == max_kept:
-            break
-        start, end = int(position[candidate]), int(end_of[candidate])
-        if not alive[start]:
-            continue
-        kept.append(candidate)
-        later = slice(start + 1, end)
-        alive[later] &= ~overlapping(
-            boxes[start], areas[start], boxes[later], areas[later], iou_threshold
+    areas = box_areas(xyxy)
+
+    def dropped(by: npt.NDArray[np.intp], others: npt.NDArray[np.intp]) -> BoolArray:
+        """[by, others]: which of the others each of `by` would drop."""
+        pairs: BoolArray = class_id[by][:, np.newaxis] == class_id[others]
+        rows, columns = np.nonzero(pairs)
+        first, second = by[rows], others[columns]
+        pairs[rows, columns] = overlapping(
+            xyxy[first], areas[first], xyxy[second], areas[second], iou_threshold
         )
-    return np.array(kept, np.intp)
+        return pairs
+
+    kept = np.zeros(0, np.intp)
+    start, size = 0, _BLOCK
+    while start < len(class_id) and len(kept) < max_kept:
+        left: npt.NDArray[np.intp] = np.arange(start, min(start + size, len(class_id)))
+        left = left[~dropped(kept, left).any(axis=0)]
+        while len(left) and len(kept) < max_kept:
+            block, left = left[:_BLOCK], left[_BLOCK:]
+            block = block[_first_left(dropped(block, block))]
+            left = left[~dropped(block, left).any(axis=0)]
+            kept = np.concatenate([kept, block])
+        start, size = start + size, size * 2
+    return kept[:max_kept]
+
+
+def _first_left(drops: BoolArray) -> BoolArray:
+    """[N]: which are left where each, if it is left itself, drops the later ones of `drops`
+    [N, N]."""
+    left = np.ones(len(drops), np.bool_)
+    for at in np.flatnonzero(np.triu(drops, 1).any(axis=1)).tolist():
+        if left[at]:
+            left[at + 1 :] &= ~drops[at, at + 1 :]
+    return left
 
 
 def box_areas(xyxy: FloatArray) -> FloatArray:
@@ -134,22 +160,23 @@ def box_areas(xyxy: FloatArray) -> FloatArray:
 
 
 def overlapping(
-    box: FloatArray,
-    area: np.float32,
+    boxes: FloatArray,
+    areas: FloatArray,
     others: FloatArray,
     other_areas: FloatArray,
     iou_threshold: float,
 ) -> BoolArray:
-    """Whether the IoU of one box with each of [N, 4] others is above the threshold.
+    """Whether the IoU of a box, or of each of [N, 4], with its one of [N, 4] others is above the
+    threshold.
 
     In float32, one operation after the other, without a division:
     `w = max(0, min(right) - max(left))`, `h` alike, `inter = w * h`,
     `union = (area + other_area) - inter`, and then `inter > iou_threshold * union`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
-        height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+        width = np.minimum(boxes[..., 2], others[:, 2]) - np.maximum(boxes[..., 0], others[:, 0])
+        height = np.minimum(boxes[..., 3], others[:, 3]) - np.maximum(boxes[..., 1], others[:, 1])
         inter = np.maximum(width, np.float32(0)) * np.maximum(height, np.float32(0))
-        union = (area + other_areas) - inter
+        union = (areas + other_areas) - inter
         above: BoolArray = inter > np.float32(iou_threshold) * union
     return above

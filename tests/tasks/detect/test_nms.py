@@ -67,6 +67,20 @@ def test_selection_equals_comparing_every_pair(found, iou, multi_label, limit):
     assert chosen.xyxy.tolist() == [found.xyxy[anchor].tolist() for anchor, _ in expected]
 
 
+@pytest.mark.parametrize("classes", [1, 5])
+@pytest.mark.parametrize("kept_of_all", [(20, 30000), (300, 30000), (300, 250)])
+def test_selection_among_many_equals_comparing_every_pair(classes, kept_of_all):
+    random = np.random.default_rng(classes)
+    corner = random.integers(0, 60, (900 // classes, 2))
+    boxes = np.concatenate([corner, corner + random.integers(4, 12, corner.shape)], axis=1)
+    found = candidates(boxes, random.integers(0, 40, (len(boxes), classes)) / 40)
+    limit, among = kept_of_all
+    thresholds = Thresholds(0.1, 0.3, limit, multi_label=True, max_candidates=among)
+    chosen, expected = select(found, thresholds), suppress_by_hand(found, thresholds)
+    assert chosen.class_id.tolist() == [label for _, label in expected]
+    assert chosen.xyxy.tolist() == [found.xyxy[anchor].tolist() for anchor, _ in expected]
+
+
 @given(crowds(), st.booleans())
 def test_detections_are_sorted_and_keep_their_distance(found, multi_label):
     chosen = select(found, Thresholds(score=0.1, iou=0.5, multi_label=multi_label))
