@@ -17,6 +17,8 @@ from mobileq.workflows.planning import Planning
 from .commands import Cli, names_in
 from .recipe_files import SAMPLES
 
+pytestmark = pytest.mark.usefixtures("children")
+
 HALF = ("--precision", "fp32,int8-full", "--head", "decoded", "--no-search")
 """Decoding in the graph can't be all integer; everything else can be made."""
 

@@ -15,6 +15,8 @@ from onnx import numpy_helper
 from .commands import Cli
 from .models import model, saved
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 def sized(path: Path) -> Path:
     """A picture and its size, as RT-DETR takes them."""

@@ -12,6 +12,8 @@ import pytest
 from .commands import Cli, assert_explained, names_in, process
 from .models import plain
 
+pytestmark = pytest.mark.usefixtures("children")
+
 ODD = os.fsdecode(b"a:b\\c\nd\te\x1b[31mf\xe2\x80\xaeg\xff")
 CLEAN = "a_b_c_d_e_[31mf_g_"
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .commands import Cli
 from .recipe_files import SAMPLES, artifact
+
+pytestmark = pytest.mark.usefixtures("children")
 
 
 def test_onnx_runtimes_quantizer_is_told_what_stays_float(

@@ -21,6 +21,8 @@ from mobileq.manifest import FLAGS, read_manifest
 from .commands import Cli, names_in
 from .models import colours, dynamic, plain
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 @pytest.fixture
 def project(tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,6 +17,8 @@ from . import models
 from .commands import Cli, Result, names_in
 from .recipe_files import SAMPLES, artifact, manifest_of, recipe_of
 
+pytestmark = pytest.mark.usefixtures("children")
+
 PICTURE = "001.jpg"
 
 

@@ -21,6 +21,8 @@ from . import models
 from .test_recommend import benched
 from .test_report import changed
 
+pytestmark = pytest.mark.usefixtures("children")
+
 VIEWS = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
 
 

@@ -17,6 +17,7 @@ TEXTS = (
     *("Total amount 48.20 EUR", "Please keep this receipt", "The quick brown fox", "Gate B42"),
     *("Room 317, second floor", "Printed on recycled paper", "Fragile: this side up", "Invoice 77"),
 )
+TARGETS = ("tflite", "mnn", "onnxruntime")
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
 SPEC = """
 labels = ["upright", "upside down"]
@@ -58,27 +59,36 @@ def test_open_dimensions_are_asked_for(data_folder: Path) -> None:
     assert "the one it was trained with, such as --input-shape x:1,3," in str(refused.value.hint)
 
 
-@pytest.mark.parametrize("target", ["tflite", "mnn", "onnxruntime"])
-def test_every_file_tells_which_lines_stand_on_their_head(
-    target: str, data_folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "spec.toml").write_text(SPEC)
-    lines(tmp_path / "calibration", tuple(text.swapcase()[::-1] for text in TEXTS))
+@pytest.fixture(scope="module")
+def bundle(
+    data_folder: Path, children: None, tmp_path_factory: pytest.TempPathFactory
+) -> mobileq.Bundle:
+    """The model as files for all runtimes."""
+    folder = tmp_path_factory.mktemp("page-turn")
+    (folder / "spec.toml").write_text(SPEC)
+    lines(folder / "calibration", tuple(text.swapcase()[::-1] for text in TEXTS))
     manifest = mobileq.convert(
         data_folder / "models" / "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-        tmp_path / "bundle",
-        target=target,
+        folder / "bundle",
+        target=",".join(TARGETS),
         precision="fp32,fp16,int8",
-        calib=tmp_path / "calibration",
+        calib=folder / "calibration",
         input_shape="x:1,3,48,192",
-        spec=tmp_path / "spec.toml",
+        spec=folder / "spec.toml",
         progress=mobileq.Silent(),
     )
     assert manifest.failures == ()
+    return mobileq.read_bundle(folder / "bundle")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_file_tells_which_lines_stand_on_their_head(
+    target: str, bundle: mobileq.Bundle, tmp_path: Path
+) -> None:
     wanted = lines(tmp_path / "lines", TEXTS)
-    for artifact in manifest.artifacts:
-        run = mobileq.predict(
-            tmp_path / "bundle", [path for path, _ in wanted], artifact=artifact.name, top=1
-        )
+    names = [each.name for each in bundle.manifest.artifacts if each.target == target]
+    assert len(names) == 3
+    for name in names:
+        run = mobileq.predict(bundle, [path for path, _ in wanted], artifact=name, top=1)
         found = [picture.classes[0].label for picture in run]  # type: ignore[attr-defined]
-        assert found == [said for _, said in wanted], artifact.name
+        assert found == [said for _, said in wanted], name
