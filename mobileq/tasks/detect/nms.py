@@ -14,6 +14,8 @@ from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
 _BLOCK = 128
 """Boxes that are compared with each other at a time."""
+_AT_FIRST = 2000
+"""Candidates among which as many as are wanted mostly are, of tens of thousands."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,21 @@ def select(candidates: Candidates, thresholds: Thresholds) -> Detections:
     or score is not finite are left out.
     """
     index, class_id, score = _pairs(candidates, thresholds)
-    finite = np.all(np.isfinite(candidates.xyxy[index]), axis=1) & np.isfinite(score)
-    index, class_id, score = index[finite], class_id[finite], score[finite]
-    most = thresholds.max_candidates if candidates.needs_nms else thresholds.max_detections
-    order = _best(score, most)
+    finite = np.all(np.isfinite(candidates.xyxy), axis=1)[index] & np.isfinite(score)
+    if not finite.all():
+        index, class_id, score = index[finite], class_id[finite], score[finite]
     if not candidates.needs_nms:
+        order = _best(score, thresholds.max_detections)
         return Detections(candidates.xyxy[index[order]], score[order], class_id[order])
-    index, class_id, score = index[order], class_id[order], score[order]
-    xyxy = candidates.xyxy[index]
-    kept = suppress(xyxy, class_id, thresholds.iou, thresholds.max_detections)
-    return Detections(xyxy[kept], score[kept], class_id[kept])
+    most = min(thresholds.max_candidates, len(score))
+    for among in (min(_AT_FIRST, most), most):
+        order = _best(score, among)
+        xyxy = candidates.xyxy[index[order]]
+        kept = suppress(xyxy, class_id[order], thresholds.iou, thresholds.max_detections)
+        if len(kept) == thresholds.max_detections or among == most:
+            break
+    order = order[kept]
+    return Detections(xyxy[kept], score[order], class_id[order])
 
 
 def _best(score: FloatArray, most: int) -> npt.NDArray[np.intp]:

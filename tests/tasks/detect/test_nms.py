@@ -123,6 +123,12 @@ def assert_same(first: Detections, second: Detections) -> None:
     np.testing.assert_array_equal(first.class_id, second.class_id)
 
 
+def test_candidates_behind_the_first_thousands_are_looked_at_where_those_do_not_suffice():
+    same, apart = [[0, 0, 9, 9]] * 2500, [[20, 0, 29, 9], [40, 0, 49, 9]]
+    found = candidates(same + apart, [[0.9]] * 2500 + [[0.5], [0.6]])
+    assert select(found, LOOSE).xyxy[:, 0].tolist() == [0, 40, 20]
+
+
 def test_equal_scores_keep_the_order_of_anchors_then_classes():
     apart = [[0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]]
     found = candidates(apart, [[0.5, 0.5], [0.5, 0.9], [0.2, 0.5]])
