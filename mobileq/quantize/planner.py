@@ -63,13 +63,23 @@ class Trials(Protocol):
         """Of the pictures that tell most."""
         ...
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
+    def run(self, variant: Variant, plan: QuantPlan, first: Tried | None = None) -> Tried:
         """What the file of a plan made of the pictures. Raises UnsupportedOperatorError where no
-        other plan would help."""
+        other plan would help.
+
+        Args:
+            first: A file that is off by more than `most_error` of this one is given up.
+        """
         ...
 
-    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
-        """As `run` one after the other; a file is made while the one before it is run."""
+    def run_each(
+        self, chosen: Iterable[tuple[Variant, QuantPlan]], *, held: bool = False
+    ) -> list[Tried]:
+        """As `run` one after the other; a file is made while the one before it is run.
+
+        Args:
+            held: Against the first of them, as if that was the others' `first`.
+        """
         ...
 
 
@@ -173,10 +183,17 @@ class Planner:
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
         kinds = self._trials.float_kinds
         levels = float_levels(variant.model, variant.groups, errors, kept, most, kinds)
-        found = FloatSearch(lambda at: self._tried(variant, self._first, levels[at]), len(levels))
         with self._progress.stage("Looking for the ops that must stay float"):
-            level = found.worthwhile() if budget is None else found.within(budget)
-            return levels[found.least_lost() if level is None else level]
+            first = None
+            if budget is None:
+                ends = dict.fromkeys((levels[-1], levels[0]))
+                found = self._run_each(variant, [(self._first, each) for each in ends], held=True)
+                first = found[0]
+            search = FloatSearch(
+                lambda at: self._tried(variant, self._first, levels[at], first), len(levels)
+            )
+            level = search.worthwhile() if budget is None else search.within(budget)
+            return levels[search.least_lost() if level is None else level]
 
     def _calibrated(self, variant: Variant, kept: Names) -> tuple[QuantPlan, Variant]:
         """With the ranges that lose least, and fitted weights where these help."""
@@ -195,12 +212,7 @@ class Planner:
 
     def _best_method(self, variant: Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
-            methods = [each for each in TRIED if (variant.sha256, each, kept) not in self._known]
-            found = self._trials.run_each(
-                (variant, self._planned(variant, method, kept)) for method in methods
-            )
-            for method, tried in zip(methods, found, strict=True):
-                self._known[variant.sha256, method, kept] = tried
+            self._run_each(variant, [(method, kept) for method in TRIED])
             return best(TRIED, lambda method: self._tried(variant, method, kept))
 
     def _fitted(self, plan: QuantPlan, variant: Variant) -> tuple[QuantPlan, Variant]:
@@ -230,12 +242,25 @@ class Planner:
             return _TRIED_FOR_FULL
         return _TRIED_BY_ERROR if self._trials.by_error else ()
 
-    def _tried(self, variant: Variant, method: Method, kept: Names) -> Tried:
+    def _tried(
+        self, variant: Variant, method: Method, kept: Names, first: Tried | None = None
+    ) -> Tried:
         """The file with these ranges and groups in float, made and run once."""
         key = variant.sha256, method, kept
         if key not in self._known:
-            self._known[key] = self._trials.run(variant, self._planned(variant, method, kept))
+            plan = self._planned(variant, method, kept)
+            self._known[key] = self._trials.run(variant, plan, first)
         return self._known[key]
+
+    def _run_each(
+        self, variant: Variant, chosen: Iterable[tuple[Method, Names]], *, held: bool = False
+    ) -> list[Tried]:
+        """As `_tried`, those that are not known yet beside each other."""
+        keys = [(variant.sha256, method, kept) for method, kept in chosen]
+        new = [key for key in keys if key not in self._known]
+        plans = ((variant, self._planned(variant, method, kept)) for _, method, kept in new)
+        self._known.update(zip(new, self._trials.run_each(plans, held=held), strict=True))
+        return [self._known[key] for key in keys]
 
     def _judged(self, variant: Variant, method: Method, kept: Names) -> QuantPlan:
         """The plan, with what its file gave on the decision pictures.

@@ -32,7 +32,7 @@ class Trial(Spec, frozen=True, kw_only=True):
     Attributes:
         error: Of its outputs, see `mobileq.tasks.base.Compared`; None where there is a `problem`.
         lost: Of the task's measure (mAP50-95 of boxes), what it lost against the float model; None
-            where that has none.
+            where that has none, or the file was given up for its `error`.
         problem: Why it could not be made or run, in one sentence.
         few_objects: There are too few answers in the pictures for `lost` to choose by.
         standard_error: Of what choices are made by, `lost` or `error`, as a figure by itself; what
@@ -65,6 +65,17 @@ class Tried:
 def failed(trial: Trial) -> Tried:
     """A file that does not work costs more than any."""
     return Tried(trial, certain(math.inf))
+
+
+def given_up(trial: Trial) -> Tried:
+    """Nor is a file taken that is off by too much: see `most_error`."""
+    return Tried(trial, certain(math.inf))
+
+
+def most_error(first: Tried) -> float:
+    """What a file may be off by, to be taken in place of one that is known."""
+    error = first.trial.error
+    return math.inf if error is None else error * _ENOUGH_ERROR
 
 
 def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
@@ -132,7 +143,7 @@ class FloatSearch:
 
 
 def _is_worth(tried: Tried, last: Tried) -> bool:
-    error, least = tried.trial.error, last.trial.error
-    if error is not None and least is not None and error > least * _ENOUGH_ERROR:
+    error = tried.trial.error
+    if error is not None and error > most_error(last):
         return False
     return not tried.cost.exceeds(last.cost * _ENOUGH)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,10 +103,11 @@ def split_labelled(truth: Truth) -> tuple[Pictures, Pictures]:
 @dataclass(frozen=True)
 class Score:
     """What a file made of the pictures; `lost`, of the task's measure, is None where the float
-    model has nothing to lose."""
+    model has nothing to lose, or the file `is_given_up`."""
 
     error: Estimate
     lost: Estimate | None
+    is_given_up: bool = False
 
 
 class Decision:
@@ -157,14 +160,23 @@ class Decision:
         measure = self._task.measure
         return measure is not None and self.count < measure.decisive
 
-    def score(self, runner: Runner) -> Score:
-        """Run a file on the pictures."""
+    def score(self, runner: Runner, most_error: float = math.inf) -> Score:
+        """Run a file on the pictures.
+
+        Args:
+            most_error: A file that is off by more is given up: not run on further pictures.
+        """
         errors: list[float] = []
         answers: list[Answer] = []
-        for at, (sample, outputs) in enumerate(run_each(runner, self._samples)):
-            if at < len(self._references):
-                errors.append(self._references[at].error(outputs))
-            answers += self._task.read(outputs, sample, "all")
+        with closing(run_each(runner, self._samples)) as ran:
+            for at, (sample, outputs) in enumerate(ran, start=1):
+                if at <= len(self._references):
+                    errors.append(self._references[at - 1].error(outputs))
+                if at == len(self._references) < len(self._samples):
+                    error = mean_of(errors)
+                    if error.value > most_error:
+                        return Score(error, None, is_given_up=True)
+                answers += self._task.read(outputs, sample, "all")
         return Score(mean_of(errors), self._lost(answers) if self.float_value else None)
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +21,7 @@ from mobileq.errors import (
 from mobileq.parallel import threads_for
 from mobileq.progress import Silent
 from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.search import Trial, Tried, failed
+from mobileq.quantize.search import Trial, Tried, failed, given_up, most_error
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Runner, Target
@@ -102,20 +103,27 @@ class FileTrials:
         """Of the pictures to which there is an answer, before the others."""
         return self._decision().sensitivity_samples(count)
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
-        """What the file of a plan made of the pictures; see `Decision.score`.
+    def run(self, variant: Variant, plan: QuantPlan, first: Tried | None = None) -> Tried:
+        """What the file of a plan made of the pictures; see `Decision.score`, and for `first`
+        `most_error`.
 
         Raises:
             UnsupportedOperatorError: No other ranges or float ops would help.
         """
-        (tried,) = self.run_each([(variant, plan)])
-        return tried
+        decision = self._decision()
+        with threads_for(1) as pool:
+            return self._begun(pool, decision, variant, plan, "trial0", lambda: first)()
 
-    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
+    def run_each(
+        self, chosen: Iterable[tuple[Variant, QuantPlan]], *, held: bool = False
+    ) -> list[Tried]:
         """As `run` one after the other; a file is made while the one before it is run.
 
         Two files are there at a time, and all are opened in this thread: children end with the one
         that they were made in.
+
+        Args:
+            held: Against the first of them, as if that was the others' `first`.
         """
         decision = self._decision()
         with threads_for(1) as pool:
@@ -123,7 +131,9 @@ class FileTrials:
             for at, (variant, plan) in enumerate(chosen):
                 if at > 1:
                     running[at - 2]()
-                running.append(self._begun(pool, decision, variant, plan, f"trial{at % 2}"))
+                first = running[0] if held and running else lambda: None
+                begun = self._begun(pool, decision, variant, plan, f"trial{at % 2}", first)
+                running.append(begun)
             return [each() for each in running]
 
     def _begun(
@@ -133,8 +143,9 @@ class FileTrials:
         variant: Variant,
         plan: QuantPlan,
         folder: str,
+        first: Callable[[], Tried | None],
     ) -> Callable[[], Tried]:
-        """Gives the trial when it is done."""
+        """Gives the trial when it is done; `first` is, when this file is run."""
         common: dict[str, Any] = {
             "calibrator": plan.calibrator,
             "repairs": plan.repairs,
@@ -144,7 +155,8 @@ class FileTrials:
         def scored(runner: Runner, size_bytes: int) -> Tried:
             try:
                 with closing(runner):
-                    score = decision.score(runner)
+                    known = first()
+                    score = decision.score(runner, most_error(known) if known else math.inf)
             except UnsupportedOperatorError:
                 raise
             except (ToolError, VerificationError) as error:
@@ -161,6 +173,10 @@ class FileTrials:
         return pool.submit(scored, *opened).result
 
     def _told(self, decision: Decision, score: Score, common: dict[str, Any]) -> Tried:
+        if score.is_given_up:
+            return given_up(
+                Trial(**common, error=score.error.value, few_objects=decision.is_little)
+            )
         few = decision.is_little
         # How far outputs are off is smooth, where what is found of a few objects is chance: with
         # its standard error on a dozen pictures, text upside down was taken for upright in int8.

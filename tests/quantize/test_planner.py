@@ -21,7 +21,7 @@ from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
-from mobileq.quantize.search import Trial, Tried, failed
+from mobileq.quantize.search import Trial, Tried, failed, given_up, most_error
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 from tests.targets.tiny import make
@@ -66,9 +66,11 @@ class Trials:
         numbers = np.random.default_rng(1)
         return [{"x": _picture(numbers)} for _ in range(count)]
 
-    def run(self, variant: Variant, plan: QuantPlan) -> Tried:
+    def run(self, variant: Variant, plan: QuantPlan, first: Tried | None = None) -> Tried:
         self.plans.append((variant.sha256, plan))
         error, lost = self._error(plan), self._lost(plan) if self._lost else None
+        if first is not None and error > most_error(first):
+            lost = None
         trial = Trial(
             calibrator=plan.calibrator,
             repairs=plan.repairs,
@@ -77,11 +79,20 @@ class Trials:
             lost=lost,
             problem=self._problem,
         )
+        if self._problem:
+            return failed(trial)
+        if self._lost and lost is None:
+            return given_up(trial)
         cost = error if lost is None else lost
-        return failed(trial) if self._problem else Tried(trial, Estimate(cost, cost))
+        return Tried(trial, Estimate(cost, cost))
 
-    def run_each(self, chosen: Iterable[tuple[Variant, QuantPlan]]) -> list[Tried]:
-        return [self.run(variant, plan) for variant, plan in chosen]
+    def run_each(
+        self, chosen: Iterable[tuple[Variant, QuantPlan]], *, held: bool = False
+    ) -> list[Tried]:
+        found: list[Tried] = []
+        for variant, plan in chosen:
+            found.append(self.run(variant, plan, found[0] if held and found else None))
+        return found
 
 
 def _picture(numbers: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -197,6 +208,24 @@ def test_calibrator_whose_file_is_best_is_taken_and_each_file_is_made_once(
     assert len(made) == len(set(made)) == len(plan.trials)
     assert plan.decided_on == trials.decided_on
     assert (plan.budget_met, plan.decided_lost) == (None, None)
+
+
+def test_levels_that_are_off_by_too_much_are_given_up_unless_there_is_a_budget(
+    variants: Variants,
+) -> None:
+    def error(plan: QuantPlan) -> float:
+        return 0.1 if len(plan.keep_float) >= 2 else 0.2
+
+    trials = Trials(error, lost=lambda plan: 0.1)
+    plan, _ = _plan(variants, trials, options=QuantOptions(calibrator="mse"))
+    assert len(plan.keep_float) >= 2
+    told = {each.float_groups: each.lost for each in plan.trials}
+    assert told[0] is None
+    assert told[len(plan.keep_float)] == 0.1
+    held = Trials(error, lost=lambda plan: 0.1)
+    plan, _ = _plan(variants, held, options=QuantOptions(calibrator="mse", budget=0.2))
+    assert plan.keep_float == ()
+    assert all(each.lost == 0.1 for each in plan.trials)
 
 
 def test_calibrator_that_was_asked_for_is_not_questioned(variants: Variants) -> None:

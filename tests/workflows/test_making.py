@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,8 +22,9 @@ from mobileq.progress import Silent
 from mobileq.quantize.options import QuantOptions
 from mobileq.quantize.plan import TRIED, QuantPlan
 from mobileq.quantize.variants import Ranging, Variant, Variants
-from mobileq.spec import QuantRecipe
+from mobileq.spec import QuantRecipe, TensorRange
 from mobileq.targets.base import ConversionJob, Target
+from mobileq.targets.hosted import HostedRunner
 from mobileq.targets.reference import ReferenceRunner
 from mobileq.targets.registry import load_target
 from mobileq.targets.tflite.target import TfliteTarget
@@ -150,8 +153,8 @@ def test_a_file_is_made_while_the_one_before_it_is_run(
             made.release()
         return found
 
-    def waiting(self: Decision, runner: Any) -> Any:
-        found = score(self, runner)
+    def waiting(self: Decision, runner: Any, most_error: float) -> Any:
+        found = score(self, runner, most_error)
         assert made.acquire(timeout=60), "the next file waits for this one"
         return found
 
@@ -160,6 +163,41 @@ def test_a_file_is_made_while_the_one_before_it_is_run(
     found = trials.run_each(chosen())
     assert [each.trial for each in found] == [each.trial for each in alone]
     assert len({each.trial.error for each in found}) > 1
+
+
+def test_a_file_that_is_off_by_too_much_is_not_run_on_all_pictures(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobileq.workflows.decision.COMPARED", 2)
+    trials, variants = run.trials(), run.variants()
+    ranges = variants.ranges(variants.given, Ranging("mse"))
+    narrow = {
+        name: TensorRange(min=each.min / 8, max=each.max / 8) for name, each in ranges.items()
+    }
+    good, bad = (
+        (variants.given, QuantPlan(calibrator="mse", ranges=dict(each)))
+        for each in (ranges, narrow)
+    )
+    ran, once = [], HostedRunner.run
+
+    def counted(self: HostedRunner, feeds: Any) -> Any:
+        ran.append(self)
+        return once(self, feeds)
+
+    monkeypatch.setattr(HostedRunner, "run", counted)
+    first, other, same = trials.run_each([good, bad, good], held=True)
+    assert first.cost.value < math.inf
+    assert same.trial == first.trial
+    assert first.trial.error is not None
+    assert other.trial.error is not None
+    assert other.trial.error > 1.5 * first.trial.error
+    assert (other.cost.value, other.trial.lost, other.trial.problem) == (math.inf, None, None)
+    assert trials.run(*bad, first).trial == other.trial
+    counts = Counter(map(id, ran))
+    assert sorted(counts.values())[2:] == [3, 3], "pictures that decide"
+    whole = trials.run(*bad)
+    assert whole.cost.value < math.inf
+    assert whole.trial.error == other.trial.error, "of the same pictures"
 
 
 def test_a_tried_file_that_does_not_work_says_why(
