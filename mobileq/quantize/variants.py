@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,6 +130,10 @@ class Variants:
     def ranges(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
         return self._measured(self._before_fitting(variant), ranging)
+
+    def measure(self, repairs: Collection[str]) -> None:
+        """The statistics that ranges begin with, where weights get these repairs."""
+        self._statistics_of(self.scaled if INPUT_SCALING in repairs else self.given)
 
     def errors(
         self, variant: Variant, ranging: Ranging, feeds: list[Feeds], shifted: bool = False

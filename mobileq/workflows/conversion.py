@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,7 +20,7 @@ from mobileq.evaluate.layers import LayerNoise, told
 from mobileq.evaluate.report import BudgetReport
 from mobileq.evaluate.verify import Verification
 from mobileq.manifest import Failure
-from mobileq.quantize.options import check_keep_float
+from mobileq.quantize.options import QuantOptions, check_keep_float
 from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, QuantRecipe
 from mobileq.targets.base import Target
@@ -205,12 +206,25 @@ class Conversion:
         """Convert, load, run and compare. Raises VerificationError where a float file differs."""
         target = self._request.targets[file[0]]
         source = self._source_for(file)
-        float_file = self._float_file(target, source, self._request.engine(file))
-        if file[1] == "fp32":
-            return float_file
-        recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
+        with self._planning_begun(file, source):
+            float_file = self._float_file(target, source, self._request.engine(file))
+            if file[1] == "fp32":
+                return float_file
+            recipe = self._request.recipe(file, source.head, float_file.artifact.recipe.engine)
+            return self._of_float_file(target, source, recipe, self._request.quantization(file))
+
+    def _planning_begun(self, file: File, source: Source) -> AbstractContextManager[None]:
+        if file[1] not in CALIBRATED:
+            return nullcontext()
+        target, options = self._request.targets[file[0]], self._request.quantization(file)
+        recipe = self._request.recipe(file, source.head, self._request.engine(file))
+        return self._planning.begun(source, target, recipe, options)
+
+    def _of_float_file(
+        self, target: Target, source: Source, recipe: QuantRecipe, options: QuantOptions
+    ) -> Result:
         plan, made_of = None, source
-        options, other = self._request.quantization(file), target.info.calibrated_by(recipe)
+        other = target.info.calibrated_by(recipe)
         # Other tools than mobileq calibrate by themselves.
         is_planned = other is None or (other.others_keep_float and bool(options.keep_float))
         if recipe.precision in CALIBRATED and is_planned:

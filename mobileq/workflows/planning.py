@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.tasks.base import Truth, task_of
+from mobileq.workflows.beside import Beside
 from mobileq.workflows.decision import Decision, Pictures, split_labelled, unlabelled
 from mobileq.workflows.inputs import VERIFY_COUNT
 from mobileq.workflows.source import Source
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
 
 
+_SMALL = 2**24
+"""Bytes of a model that may be looked at while it is converted: both take several times as much."""
+_READ_ANYWHERE = ("image", "folder", "data_yaml")
+"""Samples that several threads can read at a time."""
 _FEW = 16
 """Answers; fewer say that the pictures are not of what the model finds."""
 
@@ -57,6 +62,7 @@ class Planning:
     def __init__(self, stages: Stages, samples: SampleSet | None, truth: Truth | None) -> None:
         self._stages, self._samples, self._truth = stages, samples, truth
         self._shared: dict[str, _Shared] = {}
+        self._progress = Beside(stages.progress)
 
     @cached_property
     def pictures(self) -> tuple[Pictures, Pictures | None]:
@@ -70,6 +76,33 @@ class Planning:
                 "reported on the same that decide: give some dozens."
             )
         return unlabelled(self._samples, VERIFY_COUNT), None
+
+    @contextmanager
+    def begun(
+        self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
+    ) -> Iterator[None]:
+        """Within the block what `plan` begins with is measured beside what else is done, where
+        the plan is not known and that takes little memory."""
+        samples = self._samples
+        if (
+            target.info.calibrated_by(recipe) is not None
+            or source.info.given is not None
+            or samples is None
+            or samples.kind not in _READ_ANYWHERE
+            or source.onnx.stat().st_size > _SMALL
+            or self._stages.has("plan", **self._inputs(source, target, recipe, options))
+        ):
+            yield
+            return
+        shared = self._shared_of(source, samples, self.pictures[0])
+
+        def work() -> None:
+            shared.variants.measure(options.wanted_repairs(recipe.precision))
+            if options.search and recipe.precision in ("int8", "int8-full"):
+                shared.decision()
+
+        with self._progress.begun(work):
+            yield
 
     def plan(
         self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
@@ -89,8 +122,6 @@ class Planning:
         if given is not None:
             self._explain_given(given, options.keep_float)
             return given, source
-        assert self._samples is not None
-        decide, _ = self.pictures
         folder = self._stages.folder(f"plan-{target.name}-{recipe.precision}-{recipe.head}")
 
         def make(folder: Path) -> None:
@@ -108,15 +139,25 @@ class Planning:
             "plan",
             make,
             read,
-            model=source.sha256,
-            spec=source.spec,
-            target=target.name,
-            recipe=recipe,
-            options=msgspec.to_builtins(options),
-            inputs=f"{self._samples.fingerprint()} {decide.fingerprint()}",
-            versions=(reference_name(), target.tool_versions(recipe)),
+            **self._inputs(source, target, recipe, options),
         )
         return read(folder)
+
+    def _inputs(
+        self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions
+    ) -> dict[str, object]:
+        """What a plan depends on."""
+        assert self._samples is not None
+        decide, _ = self.pictures
+        return {
+            "model": source.sha256,
+            "spec": source.spec,
+            "target": target.name,
+            "recipe": recipe,
+            "options": msgspec.to_builtins(options),
+            "inputs": f"{self._samples.fingerprint()} {decide.fingerprint()}",
+            "versions": (reference_name(), target.tool_versions(recipe)),
+        }
 
     def _of_other(
         self, source: Source, target: Target, recipe: QuantRecipe, options: QuantOptions, by: str
@@ -145,6 +186,7 @@ class Planning:
         assert self._samples is not None
         decide, _ = self.pictures
         shared = self._shared_of(source, self._samples, decide)
+        self._progress.wait()
         trials = FileTrials(
             self._stages,
             source,
@@ -159,24 +201,23 @@ class Planning:
             trials,
             recipe.precision,
             options,
-            self._stages.progress,
+            self._progress,
         )
         plan, variant = planner.plan()
         return plan, variant.onnx
 
     def _shared_of(self, source: Source, samples: SampleSet, decide: Pictures) -> _Shared:
         if source.sha256 not in self._shared:
-            stages = self._stages
-            folder = stages.folder(f"repaired-{source.head}")
+            folder = self._stages.folder(f"repaired-{source.head}")
             self._shared[source.sha256] = _Shared(
-                Variants(source.onnx, source.spec, samples, folder, stages.progress),
+                Variants(source.onnx, source.spec, samples, folder, self._progress),
                 cache(lambda: self._decided(source, decide)),
             )
         return self._shared[source.sha256]
 
     def _decided(self, source: Source, pictures: Pictures) -> Decision:
         """The float model's results on the decision pictures."""
-        spec, progress = source.spec, self._stages.progress
+        spec, progress = source.spec, self._progress
         with closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
             decision = Decision(runner, spec, pictures, progress)
         measure = task_of(spec).measure

@@ -37,6 +37,10 @@ class Stages:
         """
         self._store.fetch(self._store.key(stage, code=code_digest(), **inputs), folder, make, read)
 
+    def has(self, stage: str, **inputs: object) -> bool:
+        """Whether the cache has what `fill` would ask for."""
+        return self._store.get(self._store.key(stage, code=code_digest(), **inputs)) is not None
+
     def folder(self, name: str) -> Path:
         """A new folder, one for each name."""
         folder = self._scratch / name
