@@ -28,13 +28,20 @@ image_std = [0.5, 0.5, 0.5]
 
 
 def line(text: str, font: int, seed: int) -> np.ndarray:
-    """Dark letters that fill a light strip, 48 x 192, with a little noise."""
+    """Dark letters that fill a light strip, 48 x 192, with a little noise; every other one tilted
+    by up to 3 degrees and out of focus, as a camera sees it."""
     draw = np.random.default_rng(seed)
     (width, height), below = cv2.getTextSize(text, font, 1.5, 3)
     strip = np.full((height + below + 16, width + 24, 3), draw.integers(190, 256), np.uint8)
     shade = int(draw.integers(0, 70))
     origin = (12, height + 6)
     cv2.putText(strip, text, origin, font, 1.5, (shade, shade, shade), 3, cv2.LINE_AA)
+    if seed % 2:
+        tilt = cv2.getRotationMatrix2D(
+            (strip.shape[1] / 2, strip.shape[0] / 2), draw.uniform(-3, 3), 1
+        )
+        strip = cv2.warpAffine(strip, tilt, strip.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        strip = cv2.GaussianBlur(strip, (0, 0), 1.5)
     small = cv2.resize(strip, (192, 48), interpolation=cv2.INTER_AREA)
     return np.clip(small + draw.normal(0, 4, small.shape), 0, 255).astype(np.uint8)
 
