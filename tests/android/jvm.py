@@ -79,8 +79,12 @@ RESOLVED: dict[str, tuple[str, ...]] = {
 """As LIBRARIES, with what they depend on, but for Android's own libraries."""
 
 
-SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""For JVMs of a few seconds: the last compiler and more threads cost more than they give."""
+SHORT_LIVED = (
+    *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+    *("-Xmn600m", "-XX:MetaspaceSize=256m"),
+)
+"""For JVMs of a few seconds: the last compiler and more threads cost more than they give, and
+less room than this costs collections of garbage, half of what a compiler takes."""
 
 
 def tool(name: str) -> str:
@@ -256,55 +260,6 @@ def error_prone(output: Path, files: Sequence[str], classes: Iterable[Path]) -> 
 
 _EXPORTS = ("api", "file", "main", "model", "parser", "processing", "tree", "util")
 _OPENS = ("code", "comp")
-
-
-def d8(output: Path, folders: Sequence[Path], classes: Iterable[Path], min_sdk: int) -> str:
-    """Make a classes.dex of all compiled classes; "" or what D8 said."""
-    return _compile("D8", output, folders, classes, "--min-api", str(min_sdk))
-
-
-def r8(
-    output: Path,
-    folders: Sequence[Path],
-    classes: Iterable[Path],
-    rules: Iterable[Path],
-    *options: str,
-) -> str:
-    """Shrink, rename and optimize compiled classes into a folder; "" or what R8 said.
-
-    `options` say what for: `--classfile`, or `--min-api` and its number.
-    """
-    given = [part for path in rules for part in ("--pg-conf", str(path))]
-    # Folders it would read with a warning.
-    zipped = [
-        Path(shutil.make_archive(f"{output}-{at}", "zip", path)) if path.is_dir() else path
-        for at, path in enumerate(classes)
-    ]
-    # Rules for libraries that are not there match nothing, which it tells. A build of the app has
-    # a map of names written, with which line numbers take less of the dex.
-    told = ("--map-diagnostics", "info", "none", "--pg-map-output", f"{output}.map")
-    return _compile("R8", output, folders, zipped, *given, *told, *options)
-
-
-def _compile(
-    name: str, output: Path, folders: Sequence[Path], classes: Iterable[Path], *options: str
-) -> str:
-    (compiler,), (platform,) = libraries("r8"), libraries("android")
-    output.mkdir(parents=True, exist_ok=True)
-    compiled = [str(path) for folder in folders for path in sorted(folder.rglob("*.class"))]
-    done = subprocess.run(
-        [
-            *(tool("java"), *SHORT_LIVED, "-cp", str(compiler), f"com.android.tools.r8.{name}"),
-            *("--release", "--output", str(output), *options),
-            # The platform's jar lacks java.lang and its kin.
-            *("--lib", str(platform), "--lib", str(jdk())),
-            *(part for path in classes for part in ("--classpath", str(path))),
-            *compiled,
-        ],
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout + done.stderr
 
 
 def gradle_script(path: Path, *properties: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.android import jvm
+from tests.android import dexing, jvm
 from tests.android.class_references import Library, missing_members
 from tests.android.rendered import Project, aapt2, compile_app, link_resources, render
 
@@ -121,7 +121,7 @@ def test_d8_makes_a_dex_for_android_7_without_a_word(
     compiled: Path, core_classes: Path, camera_stubs: Path, tmp_path: Path
 ):
     classes = [camera_stubs, *jvm.libraries("tflite", "androidx")]
-    said = jvm.d8(tmp_path, [core_classes, compiled], classes, min_sdk=24)
+    said = dexing.d8(tmp_path, [core_classes, compiled], classes, min_sdk=24)
     assert said == ""
     assert (tmp_path / "classes.dex").read_bytes().startswith(b"dex\n")
 

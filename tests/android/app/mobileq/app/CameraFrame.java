@@ -64,17 +64,15 @@ final class CameraFrame implements ImageProxy {
     }
 
     Bitmap bitmap() {
-        Bitmap bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888);
+        int[] colors = new int[width * height];
         for (int y = 0; y < height; y++) {
             for (int x = 0; x < width; x++) {
                 int at = y * rowStride + 4 * x;
-                bitmap.setPixel(
-                        x,
-                        y,
-                        Color.rgb(pixels[at] & 0xFF, pixels[at + 1] & 0xFF, pixels[at + 2] & 0xFF));
+                colors[y * width + x] =
+                        Color.rgb(pixels[at] & 0xFF, pixels[at + 1] & 0xFF, pixels[at + 2] & 0xFF);
             }
         }
-        return bitmap;
+        return Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888);
     }
 
     /** From frame to view, whole and upright; a front camera's preview is a mirror. */
