@@ -27,6 +27,7 @@ __all__ = ["adb_server", "phones"]
 DEMO = ROOT / "assets" / "demo"
 SHOWN = {"", "text", "json", "yaml"}
 """Kinds of blocks that show something and have nothing to run."""
+pytestmark = pytest.mark.usefixtures("children")
 BLOCKS = [block for page in pages() for block in blocks(page)]
 
 

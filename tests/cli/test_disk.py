@@ -11,6 +11,8 @@ import pytest
 
 from .commands import Cli, Result, assert_explained, fingerprint, names_in, process
 
+pytestmark = pytest.mark.usefixtures("children")
+
 Mount = Callable[[str], Path]
 
 

@@ -71,6 +71,7 @@ def test_functions_return_the_manifest_with_its_failures(demo: Path, tmp_path: P
     options = mobileq.ConvertOptions(
         precisions=("fp32", "int8-full"),
         head="decoded",
+        quantization=mobileq.QuantOptions(search=False),
         calib=demo / "calibration" / "images",
         calib_count=8,
     )

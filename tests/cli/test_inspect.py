@@ -9,6 +9,8 @@ import pytest
 from . import models
 from .commands import Cli
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 def test_inspect_describes_an_onnx_file(cli: Cli, demo: Path) -> None:
     result = cli("inspect", demo / "demo.onnx")

@@ -21,6 +21,8 @@ from mobileq.manifest import read_manifest, write_manifest
 
 from .commands import Cli, Result, assert_explained, names_in
 
+pytestmark = pytest.mark.usefixtures("children")
+
 _LIMIT_S = 120
 _MEMORY = 3 << 30
 """Bytes that a command may take: a failure is not to fill the machine."""

@@ -16,6 +16,8 @@ import pytest
 from .commands import Cli, command_line, process
 from .terminal import on_a_terminal
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 @pytest.fixture
 def pictures(demo: Path) -> Path:

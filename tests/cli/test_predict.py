@@ -11,6 +11,8 @@ import pytest
 from . import models
 from .commands import Cli, names_in
 
+pytestmark = pytest.mark.usefixtures("children")
+
 RGB = {"red": (250, 20, 20), "green": (20, 250, 20), "blue": (20, 20, 250)}
 
 

@@ -17,6 +17,8 @@ from mobileq.manifest import Failure
 from .commands import Cli, names_in
 from .test_recommend import benched
 
+pytestmark = pytest.mark.usefixtures("children")
+
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
 _MOST_BYTES = 3_000_000
 

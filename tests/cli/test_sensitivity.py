@@ -19,6 +19,8 @@ from .commands import Cli, names_in
 from .processes import runs, wait_until_busy
 from .terminal import start_on_a_terminal
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 def _arguments(demo: Path, *more: object) -> tuple[object, ...]:
     pictures = demo / "calibration" / "images"

@@ -13,6 +13,8 @@ from tests.device.fixtures import Phones
 
 from .commands import Cli
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 @pytest.fixture
 def wanted(demo: Path, tmp_path: Path, phones: Phones) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from mobileq.manifest import FileEntry, read_manifest, write_manifest
 
 from .commands import Cli, fingerprint, names_in
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 @pytest.fixture
 def images(demo: Path, tmp_path: Path) -> Path:

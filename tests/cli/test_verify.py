@@ -10,6 +10,8 @@ import pytest
 
 from .commands import Cli
 
+pytestmark = pytest.mark.usefixtures("children")
+
 
 def test_a_bundle_as_it_was_written(cli: Cli, bundle: Path) -> None:
     result = cli("verify", bundle)
