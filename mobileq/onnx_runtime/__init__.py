@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mobileq.external.inside import is_child
-from mobileq.onnx_runtime.hosted import Held, HostedSession, kept_child
+from mobileq.onnx_runtime.hosted import Guest, Held, HostedSession, kept_child
 from mobileq.onnx_runtime.session import LocalSession, SessionError, SessionOptions, as_file
 from mobileq.staging import temporary_folder
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 __all__ = [
+    "Guest",
     "Held",
     "Session",
     "SessionError",

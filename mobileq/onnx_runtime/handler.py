@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,7 @@ class SessionHandler:
         self._numbers = itertools.count()
         self._sessions: dict[int, tuple[LocalSession, int]] = {}
         self._held: Arrays = {}
+        self._guests: dict[int, tuple[Any, int]] = {}
         self._limit = RunLimit()
 
     def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
@@ -73,10 +76,28 @@ class SessionHandler:
         self._drop(fields)
         return {}, {}
 
+    def make(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """A guest: another `handler`, whose runs are of the file `path`; gives its `number`."""
+        self._drop(fields)
+        module, _, name = fields["handler"].partition(":")
+        number, share = next(self._numbers), share_of(Path(fields["path"]).stat().st_size)
+        self._guests[number] = getattr(importlib.import_module(module), name)(), share
+        return {"number": number}, {}
+
+    def ask(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """What the `command` of the guest `number` gives."""
+        guest, share = self._guests[fields["number"]]
+        with self._bounded(share):
+            found: tuple[Fields, Arrays] = getattr(guest, fields["command"])(
+                fields["fields"], arrays
+            )
+        return found
+
     def _drop(self, fields: Fields) -> None:
         for number in fields["dropped"]:
             self._sessions.pop(number, None)
             self._held.pop(str(number), None)
+            self._guests.pop(number, None)
 
     @contextmanager
     def _bounded(self, share: int) -> Iterator[None]:

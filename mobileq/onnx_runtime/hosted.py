@@ -115,6 +115,41 @@ class Held:
         weakref.finalize(self, host.dropped.append, self.number)
 
 
+class Guest:
+    """A handler that works where sessions are: results of its runs need not be sent.
+
+    Args:
+        handler: As `Child`'s; its sessions are `LocalSession`s.
+        model: The file that it runs, or parts of it: what one run may take is told by its size.
+    """
+
+    def __init__(self, handler: str, model: Path) -> None:
+        self._host = _running_host()
+        fields = {
+            "handler": handler,
+            "path": str(model.absolute()),
+            "dropped": self._host.no_longer_used(),
+        }
+        self._number: int = self._host.request("make", fields)[0]["number"]
+        self._drop = weakref.finalize(self, self._host.dropped.append, self._number)
+
+    def request(
+        self,
+        command: str,
+        fields: Fields | None = None,
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+    ) -> tuple[Fields, Arrays]:
+        """See `Child.request`."""
+        asked = {"number": self._number, "command": command, "fields": fields or {}}
+        return self._host.request("ask", asked, arrays)
+
+    def close(self) -> None:
+        """Let go of what it holds; safe to call twice, and where the child is gone."""
+        self._drop()
+        with suppress(MobileqError):
+            self._host.request("close", {"dropped": self._host.no_longer_used()})
+
+
 class HostedSession:
     """What `open_session` gives. Raises as it does."""
 

@@ -57,7 +57,7 @@ def group_plans(
 
     Args:
         kept: Names of those that stay float.
-        errors: See `sensitivity.part_errors`; empty where they were not looked at.
+        errors: See `hosted_parts.part_errors`; empty where they were not looked at.
     """
     known = [each for each in groups if each.name in ranges and each.name in tensors]
     known = [each for each in known if all(name in ranges for name in each.tensors)]

@@ -45,7 +45,7 @@ def float_levels(
         model: The prepared float model, with static shapes.
         groups: From `find_groups`.
         errors: Of the tensors that pass between groups and the insides of groups, each rounded
-            alone; see `sensitivity.part_errors`.
+            alone; see `hosted_parts.part_errors`.
         kept: Names of groups that are float in any case.
         most: Share of the work that others may be.
         kinds: Of groups that are integer or float as whoever runs the file is told. Levels that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -118,16 +118,15 @@ def rank_groups(
     return _ranked(model, ranges, statistics, found)
 
 
-def part_errors(
+def each_part(
     model: ModelProto,
     groups: Sequence[OpGroup],
     ranges: Mapping[str, TensorRange],
     samples: Sequence[Feeds],
     spec: ModelSpec,
-    progress: Progress,
     shifts: Shifts = NO_SHIFTS,
-) -> dict[str, float]:
-    """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
+) -> Generator[tuple[str, float], None, None]:
+    """Tensors, and insides of groups, with the error at the outputs where nothing else is rounded.
 
     The tensors are those that pass between groups; see `simulate` for both, and `rank_groups` for
     the arguments. Where the task has no error of its own, the outputs of the model's last
@@ -146,10 +145,8 @@ def part_errors(
     done = alone.judged(
         lambda names: tuple((name,) for name in names), lambda wanted, found: wanted.error(found)
     )
-    return {
-        job.rounded[0]: _mean(errors)
-        for job, errors in tracked(done, progress, "Sensitivity", None)
-    }
+    for job, errors in done:
+        yield job.rounded[0], _mean(errors)
 
 
 class _Alone:

@@ -16,10 +16,11 @@ from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.hosted_parts import part_errors
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.repairs.weight_shift import weight_shifts
-from mobileq.quantize.sensitivity import part_errors
+from mobileq.quantize.simulate import NO_SHIFTS, Shifts
 from mobileq.spec import ModelSpec, TensorRanges
 
 if TYPE_CHECKING:
@@ -145,11 +146,12 @@ class Variants:
         """
         key = variant.sha256, ranging, shifted
         if key not in self._errors:
-            model, ranges = variant.model, self._measured(variant, ranging)
-            few = self._few_feeds(_REPAIR_SAMPLES)
-            shifts = weight_shifts(model, few, ranges, (), self._progress) if shifted else {}
+            ranges, few = self._measured(variant, ranging), self._few_feeds(_REPAIR_SAMPLES)
+            shifts: Shifts = NO_SHIFTS
+            if shifted:
+                shifts = weight_shifts(variant.model, few, ranges, (), self._progress)
             self._errors[key] = part_errors(
-                model, variant.groups, ranges, feeds, self._spec, self._progress, shifts
+                variant.onnx, ranges, feeds, self._spec, self._progress, shifts
             )
         return self._errors[key]
 

@@ -15,7 +15,9 @@ import onnx
 import pytest
 
 from mobileq.errors import InputError, StoppedToolError, ToolError
+from mobileq.external import inside
 from mobileq.onnx_runtime import (
+    Guest,
     Session,
     SessionError,
     SessionOptions,
@@ -205,3 +207,36 @@ def test_what_is_held_is_fed_to_any_session_and_goes_with_its_last_use():
         fields = {"session": sessions[0]._number, "names": ["z"], "held": {"x": number}}
         with pytest.raises(ToolError, match=f"KeyError: '{number}'"):
             host.request("run", fields, {"y": y})
+
+
+class Counting:
+    """A guest that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def asked(self, fields, arrays):
+        if fields.get("fails"):
+            raise InputError("It is too much.", "Ask for less.")
+        self._count += 1
+        return {"count": self._count, "is_child": inside.is_child()}, arrays
+
+
+def test_guest_works_where_sessions_are_until_it_is_closed(tmp_path: Path) -> None:
+    onnx.save(model_of("agraph (float[2] x) => (float[2] z) { z = Neg(x) }"), tmp_path / "a.onnx")
+    name = "tests.onnx_runtime.test_hosted:Counting"
+    with kept_child():
+        first, other = (Guest(name, tmp_path / "a.onnx") for _ in range(2))
+        x = np.float32([5, 7])
+        for count in (1, 2):
+            fields, arrays = first.request("asked", {}, {"x": x})
+            assert fields == {"count": count, "is_child": True}
+            np.testing.assert_array_equal(arrays["x"], x)
+        assert other.request("asked")[0]["count"] == 1
+        with pytest.raises(InputError, match="It is too much"):
+            other.request("asked", {"fails": True})
+        assert other.request("asked")[0]["count"] == 2
+        first.close()
+        first.close()
+        with pytest.raises(ToolError, match="KeyError"):
+            first.request("asked")

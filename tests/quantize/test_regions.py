@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from mobileq.graph.frontier import cut_at, frontier
 from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.hosted_parts import part_errors
 from mobileq.quantize.regions import MOST_FLOAT, float_levels, relative_work
-from mobileq.quantize.sensitivity import part_errors
+from mobileq.quantize.sensitivity import each_part
 from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import TensorRange
 
@@ -117,14 +119,22 @@ def test_a_convolution_is_more_work_than_an_addition(
     assert np.mean(kinds["convolution"]) > 2 * np.mean(kinds["arithmetic"])
 
 
+@pytest.fixture
+def onnx_file(demo: PreparedModel, tmp_path: Path) -> Path:
+    onnx.save(demo.model, tmp_path / "demo.onnx")
+    return tmp_path / "demo.onnx"
+
+
 def test_errors_of_parts_are_those_of_the_whole_model(
     demo: PreparedModel,
+    onnx_file: Path,
     groups: tuple[OpGroup, ...],
     ranges: dict[str, TensorRange],
     samples: list[dict[str, Any]],
 ) -> None:
-    errors = part_errors(demo.model, groups, ranges, samples[:1], demo.spec, Silent())
+    errors = part_errors(onnx_file, ranges, samples[:1], demo.spec, Silent())
     simulator = Simulator(demo.model, groups, ranges)
+    assert errors == dict(each_part(demo.model, groups, ranges, samples[:1], demo.spec))
     assert set(errors) <= set(simulator.switches)
     assert {group.name for group in simulator.groups} < set(errors)
     assert demo.spec.inputs[0].name in errors
@@ -138,12 +148,13 @@ def test_errors_of_parts_are_those_of_the_whole_model(
 
 def test_without_candidates_the_last_convolutions_are_compared(
     demo: PreparedModel,
+    onnx_file: Path,
     groups: tuple[OpGroup, ...],
     ranges: dict[str, TensorRange],
     samples: list[dict[str, Any]],
 ) -> None:
     spec = msgspec.structs.replace(demo.spec, decode=None)
-    errors = part_errors(demo.model, groups, ranges, samples[:1], spec, Silent())
+    errors = part_errors(onnx_file, ranges, samples[:1], spec, Silent())
     cut = cut_at(demo.model, frontier(demo.model))
     simulator = Simulator(cut, find_groups(cut), ranges)
     plain = simulator.run(samples[0], ())
@@ -155,11 +166,12 @@ def test_without_candidates_the_last_convolutions_are_compared(
 
 def test_float_regions_bring_the_output_closer_than_as_much_float_work_elsewhere(
     demo: PreparedModel,
+    onnx_file: Path,
     groups: tuple[OpGroup, ...],
     ranges: dict[str, TensorRange],
     samples: list[dict[str, Any]],
 ) -> None:
-    errors = part_errors(demo.model, groups, ranges, samples[:2], demo.spec, Silent())
+    errors = part_errors(onnx_file, ranges, samples[:2], demo.spec, Silent())
     simulator = Simulator(demo.model, groups, ranges)
     distance = output_distance(demo.spec)
 
