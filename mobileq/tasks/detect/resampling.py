@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_ROWS = 100
-"""Resamples in memory at a time."""
+_VALUES = 1 << 20
+"""In an array at a time: resamples by detections."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def resampled_precision(
     """
     recalls = np.asarray(evaluator.params.recThrs)
     total, known = np.zeros(len(weights)), np.zeros(len(weights))
-    categories = list(_categories(evaluator, image_ids))
-    for start in range(0, len(weights), _ROWS):
-        rows = slice(start, start + _ROWS)
-        some = np.asarray(weights[rows], np.float64)
-        for category in categories:
+    for category in _categories(evaluator, image_ids):
+        step = max(1, _VALUES // max(1, len(category.image)))
+        for start in range(0, len(weights), step):
+            rows = slice(start, start + step)
+            some = np.asarray(weights[rows], np.float64)
             objects = some @ category.objects
             known[rows] += objects > 0
             total[rows] += _precision(category, some, np.maximum(objects, 1.0), recalls)
@@ -104,10 +104,15 @@ def _precision(
     """[resamples]: mean over IoU thresholds of the mean precision at the recalls."""
     counted = weights[:, category.image]
     ranked = np.cumsum(counted, axis=1)
-    sums = np.zeros(len(weights))
-    for found, ignored in zip(category.found, category.ignored, strict=True):
+    sums, last = np.zeros(len(weights)), np.zeros(len(weights))
+    both = np.stack([category.found, category.ignored], axis=1)
+    for at, (found, ignored) in enumerate(both):
+        if at and np.array_equal(both[at], both[at - 1]):
+            sums += last  # most boxes fit as well at the next threshold
+            continue
         hits = np.flatnonzero(found)
         if not len(hits):
+            last = np.zeros(len(weights))
             continue
         right = np.cumsum(counted[:, hits], axis=1)
         shown = ranked[:, hits]
@@ -116,6 +121,8 @@ def _precision(
         precision = right / np.maximum(shown, 1.0)
         best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         reached = np.searchsorted(recalls, right / objects[:, np.newaxis], "right")
-        sums += (best * np.diff(reached, axis=1, prepend=0)).sum(axis=1)
+        reached[:, 1:] -= reached[:, :-1].copy()
+        last = (best * reached).sum(axis=1)
+        sums += last
     mean: npt.NDArray[np.float64] = sums / (len(category.found) * len(recalls))
     return mean

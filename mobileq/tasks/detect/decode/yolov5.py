@@ -68,18 +68,20 @@ def _decode_raw(
         )
     boxes, scores, kept, start = [], [], [], 0
     for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
-        rows, cell, anchor = _stride_rows(spec, outputs, stride, anchors, width, height)
-        asked = own_part(always, start, len(rows))
-        near = (rows[:, 4] >= logit_floor(score_threshold)) | asked
-        activated = sigmoid(passing_rows(rows, near))
+        rows, cells = _stride_rows(spec, outputs, stride, len(anchors), width, height)
+        count = len(anchors) * len(cells)
+        asked = own_part(always, start, count)
+        near = (rows[:, :, 4].reshape(-1) >= logit_floor(score_threshold)) | asked
+        # Of rows that are near alone a copy: those of a convolution are not in one piece.
+        which, at = np.divmod(np.flatnonzero(near), len(cells))
+        activated = sigmoid(rows[which, at])
         stride_scores = activated[:, 4:5] * activated[:, 5:]
         passing = reaches(stride_scores, score_threshold) | asked[near]
-        boxes.append(
-            _boxes(activated[passing, :4], cell[near][passing], anchor[near][passing], stride)
-        )
+        sides = np.array(anchors, np.float32)[which[passing]]
+        boxes.append(_boxes(activated[passing, :4], cells[at[passing]], sides, stride))
         scores.append(passing_rows(stride_scores, passing))
         kept.append(np.flatnonzero(near)[passing] + start)
-        start += len(rows)
+        start += count
     return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
 
 
@@ -87,20 +89,17 @@ def _stride_rows(
     spec: DecodeSpec,
     outputs: Outputs,
     stride: int,
-    anchors: tuple[tuple[float, float], ...],
+    anchors: int,
     width: int,
     height: int,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Logits [N, 5 + C], cell [N, 2] and anchor [N, 2], in the order anchor, row, column."""
+) -> tuple[FloatArray, FloatArray]:
+    """Logits [anchors, cells, 5 + C], a view of the output, and cells [cells, 2]."""
     name = stride_output(spec, stride, ("predictions",)).name
     values = 5 + spec.class_count
     cells = grid(width, height, stride)
-    by_cell = as_rows(name, output_array(outputs, name), len(anchors) * values)
+    by_cell = as_rows(name, output_array(outputs, name), anchors * values)
     check_rows(spec, by_cell.shape[0], cells.shape[0])
-    rows = by_cell.reshape(-1, len(anchors), values).transpose(1, 0, 2).reshape(-1, values)
-    cell = np.tile(cells, (len(anchors), 1))
-    anchor = np.repeat(np.array(anchors, np.float32), cells.shape[0], axis=0)
-    return rows, cell, anchor
+    return by_cell.reshape(-1, anchors, values).transpose(1, 0, 2), cells
 
 
 def _boxes(activated: FloatArray, cell: FloatArray, anchor: FloatArray, stride: int) -> FloatArray:
