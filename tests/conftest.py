@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -75,6 +76,27 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("file systems cannot be mounted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+WHOLE = ("tests/android/", "tests/device/runner/", "tests/targets/tflite/", "tests/targets/mnn/")
+"""Folders whose tests share what takes long to make: compiled Java, conversions."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Each file goes to whichever worker is free, and each of `WHOLE`, so that no two make the
+    same.
+    """
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOrFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            within = (folder for folder in WHOLE if nodeid.startswith(folder))
+            return next(within, super()._split_scope(nodeid))
+
+    return ByFileOrFolder(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

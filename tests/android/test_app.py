@@ -42,7 +42,9 @@ OPENED = "--add-opens=java.base/java.{}=ALL-UNNAMED"
 
 
 @pytest.fixture(scope="module")
-def demo_bundle(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
+def demo_bundle(
+    children: None, tmp_path_factory: pytest.TempPathFactory, cache_folder: Path
+) -> Path:
     """The demo detector as fp32 and int8 for both runtimes."""
     from mobileq.__main__ import main
 
@@ -100,7 +102,9 @@ def _write_frame(path: Path, frame: np.ndarray, rotation: int, found) -> None:
 
 
 @pytest.fixture(scope="module")
-def classifiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+def classifiers(
+    children: None, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, str]]:
     """Assets with the bundle of a model that tells what colour a picture has, and of one that tells
     its light beside that; and what each says of the photo."""
     lights = ["dim", "lit"]

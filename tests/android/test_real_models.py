@@ -18,7 +18,7 @@ from mobileq.vision.preprocess import preprocess, quantize
 from tests.android import jvm
 from tests.android.golden_folder import View, as_seen, boxes, write_folder
 
-pytestmark = [pytest.mark.real_model, pytest.mark.slow]
+pytestmark = [pytest.mark.real_model, pytest.mark.slow, pytest.mark.usefixtures("children")]
 
 
 @pytest.mark.parametrize("name", ["nanodet", "yolov5n", "yolov8n_320_deq", "yolox_nano"])
