@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,18 +63,47 @@ MUTATIONS = {
 }
 
 
-@pytest.mark.parametrize("file", MUTATIONS)
-def test_a_wrong_core_fails(
-    file: str, core_classes: Path, core_tests: Path, golden_folder: Path, tmp_path: Path
-):
-    there, instead = MUTATIONS[file]
-    original = jvm.CORE / "mobileq" / "core" / file
-    changed = tmp_path / original.name
-    assert original.read_text().count(there) == 1
-    changed.write_text(original.read_text().replace(there, instead))
-    output = tmp_path / "classes"
-    assert not jvm.javac(output, [str(changed)], [core_classes])
-    done = jvm.junit(
-        [output, core_classes], core_tests, f"-Dgolden={golden_folder}", only="GoldenTest"
+@pytest.fixture(scope="module")
+def found_wrong(
+    core_classes: Path,
+    core_tests: Path,
+    golden_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[int, int]]:
+    """How many of the golden tests succeed and fail without a mutation, and with each."""
+    work = tmp_path_factory.mktemp("mutations")
+    for file, (there, instead) in MUTATIONS.items():
+        original = jvm.CORE / "mobileq" / "core" / file
+        changed = work / "sources" / file
+        changed.parent.mkdir(parents=True, exist_ok=True)
+        assert original.read_text().count(there) == 1
+        changed.write_text(original.read_text().replace(there, instead))
+    compiled = work / "compiled"
+    assert not jvm.javac(compiled, jvm.sources(work / "sources"), [core_classes])
+    folders = {"": work / "right"}
+    for file in MUTATIONS:
+        folders[file] = work / Path(file).stem
+        package = Path("mobileq/core") / Path(file).parent
+        (folders[file] / package).mkdir(parents=True)
+        for pattern in (f"{Path(file).stem}.class", f"{Path(file).stem}$*.class"):
+            for path in (compiled / package).glob(pattern):
+                shutil.copy(path, folders[file] / package)
+    classes = jvm.class_path([core_classes, core_tests, *jvm.libraries("junit")])
+    done = subprocess.run(
+        [
+            *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xmx1g", f"-Dgolden={golden_folder}"),
+            *("-cp", classes, "mobileq.core.WrongCores", *map(str, folders.values())),
+        ],
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 1
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = ((int(right), int(wrong)) for right, wrong in map(str.split, done.stdout.splitlines()))
+    return dict(zip(folders, told, strict=True))
+
+
+@pytest.mark.parametrize("file", MUTATIONS)
+def test_a_wrong_core_fails(file: str, found_wrong: dict[str, tuple[int, int]]):
+    right, wrong = found_wrong[file]
+    assert wrong > 0
+    assert (right + wrong, 0) == found_wrong[""]
