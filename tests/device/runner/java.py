@@ -29,7 +29,7 @@ def java_command(runner: Path, desktop: Path) -> tuple[str, ...]:
     """What starts it."""
     classes = [desktop, runner, *jvm.libraries("desktop-tflite", "tflite")]
     return (
-        *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xmx512m", "-Xmn200m"),
+        *(jvm.tool("java"), *jvm.SHORT_LIVED, "-Xms512m", "-Xmx512m", "-Xmn200m"),
         *("-cp", jvm.class_path(classes), "mobileq.runner.Main"),
     )
 
