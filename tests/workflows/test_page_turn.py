@@ -11,7 +11,7 @@ import pytest
 
 import mobileq
 
-pytestmark = pytest.mark.real_model
+pytestmark = [pytest.mark.real_model, pytest.mark.slow]
 
 TEXTS = (
     *("Total amount 48.20 EUR", "Please keep this receipt", "The quick brown fox", "Gate B42"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mobileq.device.runner.build import java_files
 from tests.android import jvm
 from tests.android.class_references import Library, missing_members
 from tests.device.runner import java
@@ -16,9 +15,10 @@ def test_android_7_and_java_8_have_everything_that_is_called(runner_classes: Pat
     assert not missing_members(runner_classes, system)
 
 
-def test_error_prone_finds_nothing(tmp_path: Path):
-    classes = jvm.libraries("android", "tflite")
-    assert jvm.error_prone(tmp_path, java_files(), classes) == ""
+def test_error_prone_finds_nothing(runner_classes: Path, tmp_path: Path):
+    """In what is not the app's as well, which is looked through with it."""
+    classes = [runner_classes, *jvm.libraries("android", "tflite")]
+    assert jvm.error_prone(tmp_path, jvm.sources(java.SOURCES), classes) == ""
 
 
 def test_it_is_plain_java():

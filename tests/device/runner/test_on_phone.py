@@ -37,6 +37,8 @@ from tests.device.fixtures import Phones
 from tests.device.loopback import LoopbackDevice
 from tests.device.runner.conftest import DEMO
 
+pytestmark = pytest.mark.usefixtures("children")
+
 WITH_RUNNER = """
 case "$1" in -Djava.library.path=*) ;; *) echo "no library path" >&2; exit 1 ;; esac
 [ "$2 $3" = "/ mobileq.runner.Main" ] || exit 1

@@ -26,6 +26,8 @@ from tests.device.loopback import LoopbackDevice
 from tests.device.runner.conftest import DEMO
 from tests.device.runner.test_on_phone import WITH_RUNNER
 
+pytestmark = pytest.mark.usefixtures("children")
+
 GRADLE = """#!/bin/sh
 echo built >> "{project}/../built"
 mkdir -p "{project}/app/build/outputs/apk/debug"
