@@ -51,7 +51,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("target", "precisions"),
-    [("tflite", "fp32,fp16"), ("mnn", "fp32,fp16"), ("mnn", "w8")],
+    [("tflite", "fp32,fp16"), ("mnn", "fp32,fp16,w8")],
 )
 def test_no_process_takes_more_than_8_times_the_model(large, tmp_path, target, precisions):
     command = [
