@@ -73,17 +73,18 @@ def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
         "mobileq.convert('a.onnx', 'b', io='int9')\n"
         "mobileq.converted('a.onnx')\n"
     )
+    # As the project is checked itself: what is known of it already is not found out again.
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(program)],
+        [sys.executable, "-m", "mypy", str(program)],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=ROOT,
         env={"MYPYPATH": str(ROOT), "PATH": ""},
     )
     told = [
-        re.sub(r"^program\.py:(\d+): ", r"\1 ", line)
+        line.removeprefix(f"{program}:").replace(": ", " ", 1)
         for line in done.stdout.splitlines()
-        if line.startswith("program.py") and "defined in" not in line
+        if line.startswith(str(program)) and "defined in" not in line
     ]
     assert [re.match(r"\d+ \w+", line)[0] for line in told] == [  # type: ignore[index]
         *("5 note", "7 note", "9 error", "10 error", "11 error")
