@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mobileq.interruption import interrupt
@@ -84,6 +86,18 @@ def in_parallel[T, R](
         while pending:
             done, future = pending.popleft()
             yield done, future.result()
+
+
+def import_ahead(*names: str) -> None:
+    """Have modules imported while this thread waits for something else. What fails fails again
+    where it is needed."""
+
+    def work() -> None:
+        for name in names:
+            with suppress(Exception):
+                importlib.import_module(name)
+
+    threading.Thread(target=work, name="imports", daemon=True).start()
 
 
 def ahead[T](items: Iterable[T], count: int) -> Generator[T, None, None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from mobileq.parallel import ahead, in_parallel
+from mobileq.parallel import ahead, import_ahead, in_parallel
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -57,3 +60,19 @@ def test_who_leaves_early_waits_for_nothing_that_has_not_begun() -> None:
     next(results)
     results.close()
     assert len(begun) <= 4
+
+
+def test_imports_go_on_meanwhile_and_what_fails_is_left_to_who_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_ahead.py").write_text("raise ValueError('no')\n")
+    (tmp_path / "wanted_ahead.py").write_text("import threading\nby = threading.current_thread()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_ahead("broken_ahead", "wanted_ahead")
+    until = time.monotonic() + 60.0
+    while not hasattr(sys.modules.get("wanted_ahead"), "by"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert sys.modules.pop("wanted_ahead").by is not threading.current_thread()
+    with pytest.raises(ValueError, match="no"):
+        __import__("broken_ahead")

@@ -13,7 +13,7 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mobileq import errors
 from mobileq.errors import MobileqError
@@ -67,25 +67,32 @@ def main() -> None:
     pairs = list(zip(map(int, ends[::2]), map(int, ends[1::2]), strict=True))
     for pair in pairs[1:]:
         threading.Thread(target=_serve, args=(handler, *pair), daemon=True).start()
+    # While the parent goes on. What fails here fails again at the first request, which is told.
+    with suppress(Exception, SystemExit):
+        handler.make()
     _serve(handler, *pairs[0])
     _leave(0)
 
 
 class _Handler:
-    """Made for the first request."""
+    """Made before the first request, or for it."""
 
     def __init__(self, name: str) -> None:
         self._module, _, self._class = name.partition(":")
         self._lock, self._made = threading.Lock(), None
 
+    def make(self) -> Any:
+        """The object, once."""
+        with self._lock:
+            if self._made is None:
+                self._made = getattr(importlib.import_module(self._module), self._class)()
+            return self._made
+
     def answer(self, request: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """What its method gives, or the error."""
         try:
-            with self._lock:
-                if self._made is None:
-                    self._made = getattr(importlib.import_module(self._module), self._class)()
             found: tuple[Fields, Arrays]
-            found = getattr(self._made, request["command"])(request["fields"], arrays)
+            found = getattr(self.make(), request["command"])(request["fields"], arrays)
             return found
         except Exception as error:
             traceback.print_exc()

@@ -20,6 +20,7 @@ class SessionHandler:
     """Methods as `mobileq.external.child` calls them, several of them at the same time."""
 
     def __init__(self) -> None:
+        importlib.import_module("onnxruntime")  # while nothing is asked yet
         self._numbers = itertools.count()
         self._sessions: dict[int, tuple[LocalSession, int]] = {}
         self._held: Arrays = {}

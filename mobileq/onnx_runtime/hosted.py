@@ -82,12 +82,18 @@ _holds = 0
 
 
 @contextmanager
-def kept_child() -> Iterator[None]:
-    """One child for all sessions of the block, which ends with it; elsewhere with the process."""
+def kept_child(*, at_once: bool = False) -> Iterator[None]:
+    """One child for all sessions of the block, which ends with it; elsewhere with the process.
+
+    Args:
+        at_once: Who will need it in any case has it start while something else is done.
+    """
     global _holds, _host
     with _lock:
         _holds += 1
     try:
+        if at_once:
+            _running_host()
         yield
     finally:
         with _lock:

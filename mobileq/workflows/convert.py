@@ -75,7 +75,7 @@ def convert(
         ResultCache(enabled=cache) as store,
         BundleWriter(Path(output), force=force) as bundle,
         temporary_folder() as scratch,
-        kept_child(),
+        kept_child(at_once=True),
         kept_children(),
     ):
         stages = Stages(store, scratch, progress)

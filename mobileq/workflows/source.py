@@ -14,6 +14,7 @@ from mobileq.errors import UsageError
 from mobileq.graph.fold_preprocessing import fold_preprocessing, is_folded
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
+from mobileq.parallel import import_ahead
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 from mobileq.spec import HeadKind, ModelSpec, Spec
 from mobileq.tasks.base import parts
@@ -85,6 +86,7 @@ def prepare(stages: Stages, model: Path, overrides: Overrides) -> Source:
         _prepare(model, overrides, folder)
 
     with stages.progress.stage(f"Preparing {model.name}"):
+        import_ahead("onnx", "mobileq.vision.preprocess", "mobileq.calibration.samples")
         if overrides.spec_file or _may_refer_to_files(model):
             make(folder)
         else:
