@@ -284,13 +284,14 @@ def test_memory_does_not_grow_with_the_pictures(demo: Path, tmp_path: Path) -> N
     """Only what is found stays, some kilobytes of a picture."""
     pictures = sorted((demo / "validation" / "images").iterdir())
     peaks = []
-    for count in (8, 8, 48):  # the first run imports
+    # The first run imports; how many are on their way at once depends on the machine's load.
+    for count in (8, 32, 160):
         paths = list(itertools.islice(itertools.cycle(pictures), count))
         tracemalloc.start()
         run = detect(demo / "demo.onnx", paths, coco=tmp_path / "results.json")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert len(run.pictures) == count
-    assert (peaks[2] - peaks[1]) / 40 < 8000
+    assert (peaks[2] - peaks[1]) / 128 < 8000
     results = json.loads((tmp_path / "results.json").read_text())
-    assert {entry["image_id"] for entry in results} == set(range(48))
+    assert {entry["image_id"] for entry in results} == set(range(160))
