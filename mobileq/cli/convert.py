@@ -101,8 +101,9 @@ def convert(
     repair: Annotated[
         list[str] | None,
         typer.Option(
-            help="Steps that prepare the weights: input-scaling, weight-rounding, weight-shift, "
-            "bias-correction; separated by commas, or auto (the default).",
+            help="Steps that prepare the weights: input-scaling, weight-rounding, "
+            "compensated-rounding, weight-shift, bias-correction; separated by commas, or auto "
+            "(the default).",
             metavar="NAMES",
         ),
     ] = None,

@@ -23,6 +23,7 @@ _REPAIRS = {
     "input-scaling": "the channels of activations were given equal ranges, where that takes noise "
     "away; the next layers' weights take it back",
     "weight-rounding": "weights are rounded so that their errors cancel, not each to the nearest",
+    "compensated-rounding": "weights are rounded so that their errors cancel about the mean",
     "weight-shift": "what rounded weights add to the mean of a channel is taken out of its bias",
     "bias-correction": "what rounding adds to the mean of a channel is taken out of its bias",
 }

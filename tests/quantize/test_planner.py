@@ -302,15 +302,24 @@ def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: V
     assert (plan.calibrator, "weight-rounding" in plan.repairs) == ("admm", False)
 
 
-@pytest.mark.parametrize(("shifted", "expected"), [(0.1, True), (0.3, False)])
-def test_shifts_are_taken_out_where_the_error_chooses_and_that_helps(
-    variants: Variants, shifted: float, expected: bool
+@pytest.mark.parametrize(
+    ("shifted", "compensated", "expected"),
+    [
+        (0.1, 0.1, ("weight-shift",)),
+        (0.1, 0.05, ("compensated-rounding", "weight-shift")),
+        (0.3, 0.3, ()),
+    ],
+)
+def test_weights_are_repaired_where_the_error_chooses_and_that_helps(
+    variants: Variants, shifted: float, compensated: float, expected: tuple[str, ...]
 ) -> None:
     def error(plan: QuantPlan) -> float:
+        if "compensated-rounding" in plan.repairs:
+            return compensated
         return shifted if "weight-shift" in plan.repairs else 0.2
 
     plan, variant = _plan(variants, Trials(error, by_error=True), "int8")
-    assert ("weight-shift" in plan.repairs) is expected
+    assert plan.repairs == ("input-scaling", *expected)
     assert variant.repairs == plan.repairs
     counted, _ = _plan(variants, Trials(error), "int8")
     assert "weight-shift" not in counted.repairs

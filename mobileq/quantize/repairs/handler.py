@@ -15,12 +15,14 @@ from mobileq.external.framing import Arrays, Fields
 from mobileq.parallel import one_blas_thread
 from mobileq.protobuf import write_model
 from mobileq.quantize.repairs.bias_correction import correct_bias
+from mobileq.quantize.repairs.compensated_rounding import round_about_means
 from mobileq.quantize.repairs.layerwise import Revise, Walk, most_samples
 from mobileq.quantize.repairs.weight_rounding import round_weights
 from mobileq.spec import TensorRange
 
 REVISIONS: Final[Mapping[str, Revise]] = {
     "weight-rounding": round_weights,
+    "compensated-rounding": round_about_means,
     "bias-correction": correct_bias,
 }
 

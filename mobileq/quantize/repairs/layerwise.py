@@ -17,7 +17,7 @@ from mobileq.graph.eight_bits import affine, channel_axis
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.parallel import threads_for
-from mobileq.quantize.groups import find_groups
+from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.spec import TensorRange, TensorRanges
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _THREADS = 2
 _MEMORY = 2 * 2**30
 _FEWEST = 8
 """Samples, whatever memory they take."""
+_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
+"""From this share of all weights, and number of them, on every target keeps 8-bit ones of
+convolutions that stay float too."""
 CODES = 127
 """Weights are symmetric: whole multiples, from -127 to 127, of a scale per output channel."""
 
@@ -74,6 +77,13 @@ def scales(weights: Array) -> Array:
     largest = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True)
     result: Array = np.maximum(largest / np.float32(CODES), np.float32(1e-12))
     return result
+
+
+def with_eight_bits(groups: Iterable[OpGroup], keep_float: Collection[str]) -> list[OpGroup]:
+    """Those that have weights, and in 8 bits, though they may stay float themselves."""
+    weighty = [group for group in groups if group.weights is not None]
+    large = max(_LARGE_SHARE * sum(group.weight_count for group in weighty), _MANY_WEIGHTS)
+    return [each for each in weighty if each.name not in keep_float or each.weight_count >= large]
 
 
 def most_samples(model: ModelProto) -> int:
@@ -123,12 +133,17 @@ class Walk:
         self._round = _Rounding()
         self._uses = Counter(name for node in model.graph.node for name in node.input)
         self._weight_uses = dict(self._uses)
-        self._integer = {
-            at: group
-            for group in find_groups(model)
-            if group.name not in keep_float
-            and all(name in ranges for name in (*group.inputs, *group.tensors))
-            for at in group.nodes
+        groups = find_groups(model)
+        known = [
+            group
+            for group in groups
+            if all(name in ranges for name in (*group.inputs, *group.tensors))
+        ]
+        integer = (group.nodes for group in known if group.name not in keep_float)
+        self._integer = {at for nodes in integer for at in nodes}
+        narrow = {group.name for group in with_eight_bits(groups, keep_float)}
+        self._weights = {
+            at: group.weights for group in known if group.name in narrow for at in group.nodes
         }
         self._rounded: set[str] = set()
         self._wanted: dict[str, list[Any]] = {}
@@ -145,7 +160,7 @@ class Walk:
         self._next += 1
 
     def _step(self, at: int, node: NodeProto) -> None:
-        group = self._integer.get(at)
+        is_integer, weights = at in self._integer, self._weights.get(at)
         run = _Node(node, self._opset, self._pool)
         activations = [name for name in node.input if name in self._wanted]
         if not activations:  # computes a constant
@@ -153,21 +168,21 @@ class Walk:
             names = (name for name in node.output if name)
             self._constants.update(zip(names, values, strict=True))
             return
-        if group is not None:
+        if is_integer:
             for name in activations:
                 self._round_tensor(name)
         wanted = run(self._arguments(node, self._wanted))
-        if group is not None and self._is_layer(node, group.weights):
+        if self._is_layer(node, weights):
             self._revise(node, run)
             run = _Node(node, self._opset, self._pool)  # it may have got a bias
         replaced = {}
-        if group is not None and group.weights is not None and group.weights in node.input:
-            replaced = {group.weights: rounded_for(node, self._constants[group.weights])}
+        if weights is not None and weights in node.input:
+            replaced = {weights: rounded_for(node, self._constants[weights])}
         found = run(self._arguments(node, self._found, replaced))
         for index, name in enumerate(each for each in node.output if each):
             self._wanted[name] = [values[index] for values in wanted]
             self._found[name] = [values[index] for values in found]
-            if group is not None:
+            if is_integer:
                 self._round_tensor(name)
             elif set(activations) <= self._rounded:
                 self._rounded.add(name)  # it moved rounded values

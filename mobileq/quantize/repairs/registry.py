@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, NDArray[Any]]
 
 INPUT_SCALING: Final = "input-scaling"
+COMPENSATED_ROUNDING: Final = "compensated-rounding"
 WEIGHT_SHIFT: Final = "weight-shift"
 _LATE_REPAIRS: Final[Mapping[str, Callable[..., ModelProto]]] = {
     "weight-rounding": partial(revised, repair="weight-rounding", stage="Weight rounding"),
+    COMPENSATED_ROUNDING: partial(revised, repair=COMPENSATED_ROUNDING, stage="Weight rounding"),
     WEIGHT_SHIFT: correct_weight_shift,
     "bias-correction": partial(revised, repair="bias-correction", stage="Bias correction"),
 }

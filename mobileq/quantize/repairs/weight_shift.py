@@ -22,7 +22,7 @@ from mobileq.graph.prune import prune
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.repairs.layerwise import rounded_for
+from mobileq.quantize.repairs.layerwise import rounded_for, with_eight_bits
 from mobileq.spec import TensorRanges
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     Shift = NDArray[np.float64]
 
 _SAMPLES: Final = 24
-_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
-"""From this share of all weights, and number of them, on every target keeps 8-bit ones of
-convolutions that stay float too."""
 _BIASED: Final = frozenset({"Conv", "ConvTranspose", "Gemm"})
 _SHIFT: Final = "/weight shift"
 
@@ -117,11 +114,7 @@ def _layers(
 ) -> list[NodeProto]:
     """Those with 8-bit weights, and a bias of their own or none."""
     found = []
-    groups = [group for group in find_groups(model) if group.weights is not None]
-    large = max(_LARGE_SHARE * sum(group.weight_count for group in groups), _MANY_WEIGHTS)
-    for group in groups:
-        if group.name in keep_float and group.weight_count < large:
-            continue
+    for group in with_eight_bits(find_groups(model), keep_float):
         if not all(name in ranges for name in (*group.inputs, *group.tensors)):
             continue
         node = model.graph.node[group.nodes[0]]
