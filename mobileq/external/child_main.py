@@ -103,7 +103,16 @@ class _Handler:
 
 
 def _serve(handler: _Handler, read_fd: int, write_fd: int) -> None:
-    """Answer until told to end."""
+    """Answer until told to end. What can't be answered ends the process, at once: Python's own way
+    out takes seconds on a busy machine, and the parent waits for a part of one."""
+    try:
+        _answer_each(handler, read_fd, write_fd)
+    except BaseException:
+        traceback.print_exc()
+        _leave(1)
+
+
+def _answer_each(handler: _Handler, read_fd: int, write_fd: int) -> None:
     reader, writer = os.fdopen(read_fd, "rb"), os.fdopen(write_fd, "wb")
     while True:
         try:
