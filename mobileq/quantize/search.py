@@ -62,13 +62,8 @@ class Tried:
     cost: Estimate
 
 
-def failed(trial: Trial) -> Tried:
-    """A file that does not work costs more than any."""
-    return Tried(trial, certain(math.inf))
-
-
-def given_up(trial: Trial) -> Tried:
-    """Nor is a file taken that is off by too much: see `most_error`."""
+def never_taken(trial: Trial) -> Tried:
+    """A file that does not work, or is off by too much (`most_error`), costs more than any."""
     return Tried(trial, certain(math.inf))
 
 

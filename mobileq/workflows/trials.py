@@ -21,7 +21,7 @@ from mobileq.errors import (
 from mobileq.parallel import threads_for
 from mobileq.progress import Silent
 from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.search import Trial, Tried, failed, given_up, most_error
+from mobileq.quantize.search import Trial, Tried, most_error, never_taken
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Runner, Target
@@ -160,7 +160,7 @@ class FileTrials:
             except UnsupportedOperatorError:
                 raise
             except (ToolError, VerificationError) as error:
-                return failed(Trial(**common, problem=error.message))
+                return never_taken(Trial(**common, problem=error.message))
             return self._told(decision, score, {**common, "size_bytes": size_bytes})
 
         try:
@@ -168,13 +168,13 @@ class FileTrials:
         except UnsupportedOperatorError:
             raise
         except (ToolError, VerificationError) as error:
-            tried = failed(Trial(**common, problem=error.message))
+            tried = never_taken(Trial(**common, problem=error.message))
             return lambda: tried
         return pool.submit(scored, *opened).result
 
     def _told(self, decision: Decision, score: Score, common: dict[str, Any]) -> Tried:
         if score.is_given_up:
-            return given_up(
+            return never_taken(
                 Trial(**common, error=score.error.value, few_objects=decision.is_little)
             )
         few = decision.is_little

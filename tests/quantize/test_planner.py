@@ -21,7 +21,7 @@ from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
-from mobileq.quantize.search import Trial, Tried, failed, given_up, most_error
+from mobileq.quantize.search import Trial, Tried, most_error, never_taken
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 from tests.targets.tiny import make
@@ -80,9 +80,9 @@ class Trials:
             problem=self._problem,
         )
         if self._problem:
-            return failed(trial)
+            return never_taken(trial)
         if self._lost and lost is None:
-            return given_up(trial)
+            return never_taken(trial)
         cost = error if lost is None else lost
         return Tried(trial, Estimate(cost, cost))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobileq.bootstrap import Estimate, mean_of
-from mobileq.quantize.search import FloatSearch, Trial, Tried, best, failed
+from mobileq.quantize.search import FloatSearch, Trial, Tried, best, never_taken
 
 CURVES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 FALLING = CURVES.map(lambda curve: sorted(curve, reverse=True))
@@ -39,7 +39,7 @@ def _of_pictures(costs: Sequence[float]) -> Tried:
     return Tried(Trial(calibrator="mse"), mean_of(costs))
 
 
-BROKEN = failed(Trial(calibrator="mse", problem="It does not load."))
+BROKEN = never_taken(Trial(calibrator="mse", problem="It does not load."))
 
 
 def _first(curve: Sequence[float], holds: Callable[[float], bool]) -> int | None:
