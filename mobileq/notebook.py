@@ -6,24 +6,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from mobileq.page import megabytes
-from mobileq.progress import Advance
+from mobileq.progress import Advance, Stage
 
 _PAUSE_S = 0.2
 """Between two pictures of one stage: each is a message that the notebook has to take."""
 
 
-@dataclass(eq=False)
-class _Stage:
-    name: str
-    total: int | None
-    unit: str
-    done: int = 0
-
+class _Stage(Stage):
     @property
     def told(self) -> str:
         if not self.total:

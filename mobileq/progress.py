@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -26,6 +27,17 @@ class Progress(Protocol):
     def notice(self, text: str) -> None:
         """Something the person should know, in one sentence."""
         ...
+
+
+@dataclass(eq=False)
+class Stage:
+    """How far a stage is, for who does not show it at once: as `Progress.stage` has it, and `done`
+    of its `total`."""
+
+    name: str
+    total: int | None
+    unit: str
+    done: int = 0
 
 
 class Silent:

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 from mobileq.parallel import threads_for
-from mobileq.progress import Advance, Progress
+from mobileq.progress import Advance, Progress, Stage
 
 _LOOK_S = 0.1
 """How often one who waits looks how far it is."""
@@ -17,14 +16,6 @@ _LOOK_S = 0.1
 
 class _Unwanted(Exception):
     """Nobody waits for it any more."""
-
-
-@dataclass(eq=False)
-class _Stage:
-    name: str
-    total: int | None
-    unit: str
-    done: int = 0
 
 
 class Beside:
@@ -39,7 +30,7 @@ class Beside:
         self._thread: threading.Thread | None = None
         self._future: Future[None] | None = None
         self._is_unwanted = threading.Event()
-        self._stages: list[_Stage] = []
+        self._stages: list[Stage] = []
         self._notices: list[str] = []
 
     @contextmanager
@@ -76,7 +67,7 @@ class Beside:
             self._listener.notice(self._notices.pop(0))
         future.result()
 
-    def _follow(self, stage: _Stage, future: Future[None], advance: Advance) -> None:
+    def _follow(self, stage: Stage, future: Future[None], advance: Advance) -> None:
         told = 0
         while not future.done() and stage in self._stages[-1:]:
             if (done := stage.done) != told:
@@ -89,11 +80,11 @@ class Beside:
     ) -> AbstractContextManager[Advance]:
         """See `Progress`."""
         if threading.current_thread() is self._thread:
-            return self._kept(_Stage(name, total, unit))
+            return self._kept(Stage(name, total, unit))
         return self._listener.stage(name, total, unit)
 
     @contextmanager
-    def _kept(self, stage: _Stage) -> Iterator[Advance]:
+    def _kept(self, stage: Stage) -> Iterator[Advance]:
         def advance(count: int = 1, /) -> None:
             if self._is_unwanted.is_set():
                 raise _Unwanted
