@@ -53,6 +53,18 @@ public class PermissionTest extends ScreenTest {
         answer(PackageManager.PERMISSION_DENIED, isExplanationDue);
     }
 
+    private void refuseForGood() {
+        refuse(true);
+        app.click(R.id.action);
+        refuse(false);
+    }
+
+    private void startAgain() {
+        app.close();
+        answered = null;
+        app = new AppUnderTest(false);
+    }
+
     private Intent opened() {
         Intent next;
         do { // a prompt is an activity of Android's
@@ -83,14 +95,10 @@ public class PermissionTest extends ScreenTest {
     @Test
     public void refusedForGoodItIsASettingAlsoAfterAStart() throws Exception {
         app = new AppUnderTest(false);
-        refuse(true);
-        app.click(R.id.action);
-        refuse(false);
+        refuseForGood();
         app.click(R.id.action);
         assertSettingsOpen();
-        app.close();
-        answered = null;
-        app = new AppUnderTest(false);
+        startAgain();
         refuse(false); // which Android does by itself
         app.click(R.id.action);
         assertSettingsOpen();
@@ -109,18 +117,12 @@ public class PermissionTest extends ScreenTest {
     @Test
     public void onceAllowedNothingIsRememberedOfARefusal() throws Exception {
         app = new AppUnderTest(false);
-        refuse(true);
-        app.click(R.id.action);
-        refuse(false);
-        app.close();
-        answered = null;
-        app = new AppUnderTest(false);
+        refuseForGood();
+        startAgain();
         answer(PackageManager.PERMISSION_GRANTED, false);
         Shadows.shadowOf(RuntimeEnvironment.getApplication())
                 .denyPermissions(Manifest.permission.CAMERA);
-        app.close();
-        answered = null;
-        app = new AppUnderTest(false);
+        startAgain();
         refuse(false);
         app.click(R.id.action);
         assertNull(opened());
