@@ -38,9 +38,13 @@ _QUIET = {
     "PYTHONWARNINGS": "ignore",
     "PYTHONIOENCODING": "utf-8",
 }
+_HUGE_PAGES = "glibc.malloc.hugetlb=1"
+"""glibc 2.35 and later: memory in pages of 2 MB, where Linux gives them to who asks ("madvise", as
+most distributions have it). Tensors are megabytes: with pages of 4 kB the processor looks up where
+each lies more than it computes, most of all in a virtual machine."""
+
 _DISTURBED = {
     "MALLOC_PERTURB_": "165",  # glibc: no memory is zero before it is written
-    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # nor is it given out in the same order
     "MallocPreScribble": "1",  # macOS
     "PYTHONMALLOC": "malloc",
     "MOBILEQ_PADDING": "x" * 5003,  # the stack begins elsewhere
@@ -83,8 +87,11 @@ class Child:
         self.folder = new_temporary_folder()
         self._tidy: weakref.finalize[..., Any] = weakref.finalize(self, remove, self.folder)
         environment = {**os.environ, **_QUIET, "TMPDIR": str(self.folder)}
+        tunables = [_HUGE_PAGES, os.environ.get("GLIBC_TUNABLES", "")]
         if disturbed:
             environment |= _DISTURBED
+            tunables.append("glibc.malloc.tcache_count=0")  # memory comes in another order
+        environment["GLIBC_TUNABLES"] = ":".join(filter(None, tunables))
         self._lines = tuple(Line(f"{tool} is {stage}") for _ in range(lines))
         ends = [end for line in self._lines for end in line.far_ends]
         with log_path().open("ab") as log:

@@ -55,26 +55,6 @@ def test_answer_comes_back_with_its_arrays(child):
     assert received["scalar"].shape == ()
 
 
-def test_disturbed_child_has_another_environment(monkeypatch):
-    monkeypatch.setenv("OURS", "kept")
-    found = []
-    for disturbed in (False, True):
-        with Child("handlers:Worker", stage="x", tool="It", disturbed=disturbed) as made:
-            found.append(made.request("environment")[0])
-    plain, other = found
-    own = {"TMPDIR": plain["TMPDIR"]}
-    assert plain.items() < (other | own).items()
-    assert other["OURS"] == "kept"
-
-
-@LINUX
-def test_memory_of_a_disturbed_child_is_not_zero_before_it_is_written():
-    for disturbed in (False, True):
-        with Child("handlers:Worker", stage="x", tool="It", disturbed=disturbed) as made:
-            values = made.request("unwritten")[0]["values"]
-        assert (set(values) == {0}) == (not disturbed)
-
-
 def test_handler_lives_as_long_as_the_child(child):
     assert [child.request("echo")[0]["requests"] for _ in range(3)] == [1, 2, 3]
 
