@@ -28,7 +28,7 @@ class SessionHandler:
         self._limit = RunLimit()
 
     def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Load the file `path`; gives the `session`, and names of its `outputs`."""
+        """Load the file `path`; gives its `number`, and names of its `outputs`."""
         self._drop(fields)
         path = Path(fields["path"])
         options = msgspec.convert(fields["options"], SessionOptions)
@@ -40,19 +40,19 @@ class SessionHandler:
             return {"refused": error.reason}, {}
         number = next(self._numbers)
         self._sessions[number] = session, share
-        return {"session": number, "outputs": session.output_names}, {}
+        return {"number": number, "outputs": session.output_names}, {}
 
     def hold(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Keep an array; gives the number under which it is `held`."""
+        """Keep the array `held`; gives its `number`."""
         self._drop(fields)
         number = next(self._numbers)
         self._held[str(number)] = arrays["held"]
-        return {"held": number}, {}
+        return {"number": number}, {}
 
     def run(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Feeds, and those that are `held`, to the outputs `names`, each by its place among them;
         `count` of them. What is no array of numbers is left out."""
-        session, share = self._sessions[fields["session"]]
+        session, share = self._sessions[fields["number"]]
         held = {name: self._held[str(number)] for name, number in fields["held"].items()}
         try:
             with self._bounded(share):
@@ -64,7 +64,7 @@ class SessionHandler:
 
     def latency(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """`seconds` of several runs."""
-        session, share = self._sessions[fields["session"]]
+        session, share = self._sessions[fields["number"]]
         try:
             with self._bounded(share):
                 seconds = session.latency(arrays, fields["runs"], fields["warmup"])

@@ -111,17 +111,41 @@ def _running_host() -> _Host:
         return _host
 
 
-class Held:
+class _Lodger:
+    """Something that lives in the child under a number, until it is closed or forgotten.
+
+    Args:
+        command: The handler's method that takes it in.
+    """
+
+    def __init__(
+        self,
+        host: _Host,
+        command: str,
+        fields: Fields,
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self._host = host
+        asked = {**fields, "dropped": host.no_longer_used()}
+        self._said, _ = host.request(command, asked, arrays)
+        self.number: int = self._said["number"]
+        self._drop = weakref.finalize(self, host.dropped.append, self.number)
+
+    def close(self) -> None:
+        """Let go of it; safe to call twice, and where the child is gone."""
+        self._drop()
+        with suppress(MobileqError):
+            self._host.request("close", {"dropped": self._host.no_longer_used()})
+
+
+class Held(_Lodger):
     """An array in the child, for any of its sessions to be fed with."""
 
     def __init__(self, array: NDArray[Any]) -> None:
-        host = _running_host()
-        answer, _ = host.request("hold", {"dropped": host.no_longer_used()}, {"held": array})
-        self.number: int = answer["held"]
-        weakref.finalize(self, host.dropped.append, self.number)
+        super().__init__(_running_host(), "hold", {}, {"held": array})
 
 
-class Guest:
+class Guest(_Lodger):
     """A handler that works where sessions are: results of its runs need not be sent.
 
     Args:
@@ -130,14 +154,8 @@ class Guest:
     """
 
     def __init__(self, handler: str, model: Path) -> None:
-        self._host = _running_host()
-        fields = {
-            "handler": handler,
-            "path": str(model.absolute()),
-            "dropped": self._host.no_longer_used(),
-        }
-        self._number: int = self._host.request("make", fields)[0]["number"]
-        self._drop = weakref.finalize(self, self._host.dropped.append, self._number)
+        fields = {"handler": handler, "path": str(model.absolute())}
+        super().__init__(_running_host(), "make", fields)
 
     def request(
         self,
@@ -146,38 +164,19 @@ class Guest:
         arrays: Mapping[str, NDArray[Any]] | None = None,
     ) -> tuple[Fields, Arrays]:
         """See `Child.request`."""
-        asked = {"number": self._number, "command": command, "fields": fields or {}}
+        asked = {"number": self.number, "command": command, "fields": fields or {}}
         return self._host.request("ask", asked, arrays)
 
-    def close(self) -> None:
-        """Let go of what it holds; safe to call twice, and where the child is gone."""
-        self._drop()
-        with suppress(MobileqError):
-            self._host.request("close", {"dropped": self._host.no_longer_used()})
 
-
-class HostedSession:
+class HostedSession(_Lodger):
     """What `open_session` gives. Raises as it does."""
 
     def __init__(self, model: ModelProto | bytes | Path, options: SessionOptions) -> None:
-        self._host = _running_host()
-        if isinstance(model, Path):
-            self._open(model.absolute(), options)
-            return
-        with as_file(model, self._host.child.folder) as path:
-            self._open(path, options)
-
-    def _open(self, path: Path, options: SessionOptions) -> None:
-        host = self._host
-        fields = {
-            "path": str(path),
-            "options": msgspec.to_builtins(options),
-            "dropped": host.no_longer_used(),
-        }
-        answer, _ = host.request("open", fields)
-        self._number: int = answer["session"]
-        self.output_names: tuple[str, ...] = tuple(answer["outputs"])
-        self._drop = weakref.finalize(self, host.dropped.append, self._number)
+        host = _running_host()
+        with as_file(model, host.child.folder) as path:
+            fields = {"path": str(path), "options": msgspec.to_builtins(options)}
+            super().__init__(host, "open", fields)
+        self.output_names: tuple[str, ...] = tuple(self._said["outputs"])
 
     def run(
         self, names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any] | Held]
@@ -186,18 +185,12 @@ class HostedSession:
         held = {name: each.number for name, each in feeds.items() if isinstance(each, Held)}
         sent = {name: each for name, each in feeds.items() if not isinstance(each, Held)}
         wanted = None if names is None else list(names)
-        fields = {"session": self._number, "names": wanted, "held": held}
+        fields = {"number": self.number, "names": wanted, "held": held}
         answer, results = self._host.request("run", fields, sent)
         return [results.get(str(at)) for at in range(answer["count"])]
 
     def latency(self, feeds: Mapping[str, NDArray[Any]], runs: int, warmup: int) -> list[float]:
         """See `Session.latency`."""
-        fields = {"session": self._number, "runs": runs, "warmup": warmup}
+        fields = {"number": self.number, "runs": runs, "warmup": warmup}
         seconds: list[float] = self._host.request("latency", fields, feeds)[0]["seconds"]
         return seconds
-
-    def close(self) -> None:
-        """Free it; safe to call twice, and where the child is gone."""
-        self._drop()
-        with suppress(MobileqError):
-            self._host.request("close", {"dropped": self._host.no_longer_used()})

@@ -71,11 +71,15 @@ class SessionError(InputError):
 
 
 @contextmanager
-def as_file(model: ModelProto | bytes, folder: Path) -> Iterator[Path]:
-    """The model as a file, while it is loaded, of which errors within the block don't tell.
+def as_file(model: ModelProto | bytes | Path, folder: Path) -> Iterator[Path]:
+    """The model as a file, while it is loaded; of one that is made for that in `folder` errors
+    within the block don't tell.
 
     ONNX Runtime reads it with one copy of its weights less than it does bytes.
     """
+    if isinstance(model, Path):
+        yield model.absolute()
+        return
     path = folder / f"{secrets.token_hex(8)}.onnx"
     try:
         if isinstance(model, bytes):

@@ -204,7 +204,7 @@ def test_what_is_held_is_fed_to_any_session_and_goes_with_its_last_use():
         del held
         sessions[1].close()
         host = hosted._running_host()
-        fields = {"session": sessions[0]._number, "names": ["z"], "held": {"x": number}}
+        fields = {"number": sessions[0].number, "names": ["z"], "held": {"x": number}}
         with pytest.raises(ToolError, match=f"KeyError: '{number}'"):
             host.request("run", fields, {"y": y})
 
