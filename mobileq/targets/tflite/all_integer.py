@@ -52,7 +52,7 @@ def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -
             what = f"{kind}, a part of {node.op_type} ({node_label(node)})"
             if lacks:
                 return f"{what}, takes or gives values of which no range is known"
-            return f"there are no integers for {what}"
+            return f"mobileq has no integers for {what}"
     return f"{kind} is in float" if kind else None
 
 

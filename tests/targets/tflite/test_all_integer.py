@@ -21,8 +21,8 @@ from ..tiny_models import MODELS, weights
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("numbered", r"there are no integers for CAST, a part of Cast "),
-        ("cosine", r"there are no integers for COS, a part of Cos "),
+        ("numbered", r"mobileq has no integers for CAST, a part of Cast "),
+        ("cosine", r"mobileq has no integers for COS, a part of Cos "),
     ],
 )
 def test_the_onnx_op_and_the_reason_are_told(tiny, tmp_path, name, reason):
@@ -73,7 +73,7 @@ CONSTANT = (
     [
         (
             COMPARED,
-            r"made can't be all integer: there are no integers for GREATER, a part of",
+            r"made can't be all integer: mobileq has no integers for GREATER, a part of",
         ),
         (CONSTANT, r"The file can't be all integer: '.*' is float32 in it"),
     ],
