@@ -192,8 +192,7 @@ class Planner:
         self._errors = errors
         kinds = self._trials.float_kinds
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
-        # MNN has no float additions, and codes of its own in float layers: more of them did harm.
-        if budget is None and self._trials.by_error and "arithmetic" in kinds:
+        if budget is None and self._trials.by_error:
             most = MOST_FLOAT_BY_ERROR
         levels = float_levels(variant.model, variant.groups, errors, kept, most, kinds)
         with self._progress.stage("Looking for the ops that must stay float"):

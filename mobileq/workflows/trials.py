@@ -197,5 +197,6 @@ class FileTrials:
         path = stages.workspace(source.sha256) / folder / "trial"
         path = path.with_suffix(target.info.suffix_of(self._recipe))
         path.parent.mkdir(exist_ok=True)
-        made = write_file(stages, source, target, self._recipe, path, plan, self._samples, Silent())
+        recipe = msgspec.structs.replace(self._recipe, repairs=plan.repairs)
+        made = write_file(stages, source, target, recipe, path, plan, self._samples, Silent())
         return target.open(path, made.inputs, made.outputs), path.stat().st_size

@@ -21,6 +21,7 @@ from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
+from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_BY_ERROR, relative_work
 from mobileq.quantize.search import Trial, Tried, most_error, never_taken
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
@@ -323,6 +324,19 @@ def test_weights_are_repaired_where_the_error_chooses_and_that_helps(
     assert variant.repairs == plan.repairs
     counted, _ = _plan(variants, Trials(error), "int8")
     assert "weight-shift" not in counted.repairs
+
+
+@pytest.mark.parametrize("kinds", [GROUP_KINDS, ("convolution",)])
+@pytest.mark.parametrize(("by_error", "most"), [(False, MOST_FLOAT), (True, MOST_FLOAT_BY_ERROR)])
+def test_more_of_the_work_may_be_float_where_the_error_chooses(
+    variants: Variants, by_error: bool, most: float, kinds: tuple[str, ...]
+) -> None:
+    trials = Trials(lambda plan: 1.0 / (1 + len(plan.keep_float)), by_error=by_error)
+    trials.float_kinds = kinds
+    _plan(variants, trials, "int8")
+    work = relative_work(variants.scaled.model, variants.scaled.groups)
+    shares = [sum(work[name] for name in plan.keep_float) for _, plan in trials.plans]
+    assert most / 2 < max(shares) <= most + 1e-9
 
 
 def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Variants) -> None:

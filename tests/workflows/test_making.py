@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -115,11 +116,17 @@ def test_tried_files_their_float_base_and_the_final_one_are_asked_for_alike(
     run: Run, jobs: list[ConversionJob]
 ) -> None:
     trials, variants = run.trials(), run.variants()
-    plan = QuantPlan(calibrator="mse", ranges=dict(variants.ranges(variants.given, Ranging("mse"))))
+    plan = QuantPlan(
+        calibrator="mse",
+        ranges=dict(variants.ranges(variants.given, Ranging("mse"))),
+        repairs=("weight-shift",),
+    )
     trials.convert_float(variants.given)
     tried = trials.run(variants.given, plan).trial
-    made = make_file(run.stages, run.source, run.target, INT8, plan, run.samples)
+    recipe = msgspec.structs.replace(INT8, repairs=plan.repairs)
+    made = make_file(run.stages, run.source, run.target, recipe, plan, run.samples)
     base, trial, final = jobs
+    assert trial.recipe == final.recipe
     assert (base.recipe.precision, base.ranges, base.sample_count) == ("fp32", {}, 0)
     assert trial.ranges == final.ranges == plan.ranges
     assert base.scratch == trial.scratch == final.scratch

@@ -27,7 +27,11 @@ from mobileq.targets.mnn.weights import PLAIN_INT8, store_of_float, symmetric
 
 
 def quantize_convolutions(
-    graph: MnnGraph, ranges: Mapping[str, TensorRange], keep_float: Collection[str]
+    graph: MnnGraph,
+    ranges: Mapping[str, TensorRange],
+    keep_float: Collection[str],
+    *,
+    repaired: bool = False,
 ) -> int:
     """Put all convolutions into int8 but those that give a tensor of `keep_float`.
 
@@ -35,6 +39,7 @@ def quantize_convolutions(
 
     Args:
         ranges: By the ONNX model's tensor names. A convolution stays float where they lack one.
+        repaired: See `store_of_float`.
 
     Returns:
         How many are int8 now.
@@ -65,7 +70,7 @@ def quantize_convolutions(
         _store(convolution, described[convolution.input], described[convolution.output])
     total = sum(convolution.weights.size for convolution in graph.convolutions)
     for convolution in floats:
-        store_of_float(convolution, total)
+        store_of_float(convolution, total, repaired=repaired)
     for at in needless_relus(graph.described):
         del graph.ops[at]["main"]["activationType"]
     shield_floats(graph, described, floating, {each.output for each in floats})

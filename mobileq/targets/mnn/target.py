@@ -48,6 +48,8 @@ _DIRECT = {"fp32": (), "fp16": ("--fp16",)}
 """Precisions that MNN's converter writes itself, and the options for it."""
 _FUSED = ("Relu", "Clip")
 """Activations that MNN makes part of the convolution before them."""
+_KEEPING = frozenset({"input-scaling"})
+"""Repairs that do not reckon with how weights are rounded."""
 _SMALL = 2**16
 """Numbers in a constant; MNN leaves those with fewer by far beside its files."""
 
@@ -255,7 +257,8 @@ def _through_json(child: Child, job: ConversionJob) -> tuple[tuple[str, ...], Fi
         for convolution in graph.convolutions:
             store_asymmetric(convolution)
     else:
-        count = quantize_convolutions(graph, job.ranges, kept)
+        repaired = not _KEEPING.issuperset(job.recipe.repairs)
+        count = quantize_convolutions(graph, job.ranges, kept, repaired=repaired)
         layers = f"{count} of {len(graph.convolutions)} convolutions and linear layers"
         notes = (f"MNN computes {layers} in int8.",)
         if not count:

@@ -7,21 +7,26 @@ of zero: yolox_nano, whose stem has such channels with large weights behind them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from mobileq.graph.eight_bits import LARGEST_WEIGHT
 from mobileq.targets.mnn.graph import Convolution
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    _Codes = tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]
+    """Codes [channels, others], zero-points and scales [channels, 1]."""
+
 PLAIN_INT8 = 4
 """`IDSTQuan.type`: one byte a weight. Others are packed into a table of the values that occur."""
 _FLOAT16 = 3
 _LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
 """Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
-the weights on: float is needed for the activations first."""
+the weights on: float is needed for the activations first. Repairs know which these are
+(`mobileq.quantize.repairs.layerwise.with_eight_bits`)."""
 _HALF_STEP = 2.0**-10
 _SMALLEST_SCALE = 1e-30
 _FRACTIONS = 26
@@ -29,15 +34,22 @@ _AT_ONCE = 2**20
 """Weights."""
 
 
-def store_of_float(convolution: Convolution, total: int) -> None:
-    """Weights of a convolution that stays float in a model with `total` weights."""
-    size = convolution.weights.size
-    if size >= max(_LARGE_SHARE * total, _MANY_WEIGHTS) or not _fits_half(convolution):
-        store_asymmetric(convolution)
-        return
-    main = convolution.op["main"]
-    codes = main.pop("weight").astype("<f2").view("i1")
-    main["quanParameter"] = {"buffer": codes, "type": _FLOAT16}
+def store_of_float(convolution: Convolution, total: int, *, repaired: bool) -> None:
+    """Weights of a convolution that stays float in a model with `total` weights.
+
+    Few weights that float16 can't hold stay float32. In 8 bits, as they were before, the stem of
+    efficientnet_lite0, of which four channels are next to nothing, made most of its int8 file's
+    errors.
+
+    Args:
+        repaired: Whether weights or biases were made for weights that are rounded symmetrically.
+    """
+    if convolution.weights.size >= max(_LARGE_SHARE * total, _MANY_WEIGHTS):
+        (store_as_repaired if repaired else store_asymmetric)(convolution)
+    elif _fits_half(convolution):
+        main = convolution.op["main"]
+        codes = main.pop("weight").astype("<f2").view("i1")
+        main["quanParameter"] = {"buffer": codes, "type": _FLOAT16}
 
 
 def _fits_half(convolution: Convolution) -> bool:
@@ -52,9 +64,21 @@ def _fits_half(convolution: Convolution) -> bool:
 
 def store_asymmetric(convolution: Convolution) -> None:
     """Weights in 8 bits, computed with in float, as in `w8`."""
+    _store(convolution, _asymmetric)
+
+
+def store_as_repaired(convolution: Convolution) -> None:
+    """As `store_asymmetric`, with the codes that `mobileq.quantize.repairs` reckon with.
+
+    Asymmetric ones would round once more what was rounded so that errors cancel.
+    """
+    _store(convolution, _as_repaired)
+
+
+def _store(convolution: Convolution, coded: Callable[[NDArray[np.float64]], _Codes]) -> None:
     import numpy as np
 
-    made = [_asymmetric(block) for block in _blocks(convolution)]
+    made = [coded(block) for block in _blocks(convolution)]
     codes, zero, scale = (np.concatenate(parts) for parts in zip(*made, strict=True))
     main = convolution.op["main"]
     del main["weight"]
@@ -70,10 +94,17 @@ def store_asymmetric(convolution: Convolution) -> None:
     }
 
 
-def _asymmetric(
-    weights: NDArray[np.float64],
-) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
-    """Codes [channels, others], zero-points and scales [channels, 1]."""
+def _as_repaired(weights: NDArray[np.float64]) -> _Codes:
+    """Whole multiples of a 127th of the largest: the same as other targets'."""
+    import numpy as np
+
+    largest = np.abs(weights).max(axis=1, keepdims=True)
+    scale = np.maximum(largest / LARGEST_WEIGHT, _SMALLEST_SCALE)
+    codes = np.round(weights / scale).astype(np.int8)
+    return codes, np.full_like(scale, 128), scale
+
+
+def _asymmetric(weights: NDArray[np.float64]) -> _Codes:
     import numpy as np
 
     low = np.minimum(weights.min(axis=1, keepdims=True), 0.0)

@@ -25,7 +25,7 @@ AROUND = {
 }
 
 
-@pytest.mark.parametrize("kind", ["float16", "int8"])
+@pytest.mark.parametrize("kind", ["float16", "int8", "float32"])
 @pytest.mark.parametrize("around", AROUND)
 def test_float_convolution_between_int8_ones_is_small_and_right(
     monkeypatch, tmp_path, around, kind
@@ -44,6 +44,8 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
         "halves": np.array([8, 8]),
     }  # fmt: skip
     monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
+    if kind == "float32":
+        constants["v"][0] *= np.float32(1e-7)
     file = made(monkeypatch, tmp_path, graph, constants, keep_float=("d",))
     assert file.converted.notes == ("MNN computes 2 of 3 convolutions and linear layers in int8.",)
     wanted = Counter(["int8", "int8", kind])

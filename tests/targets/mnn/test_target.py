@@ -143,10 +143,22 @@ def test_ops_that_are_to_stay_in_float_do(convert):
     )
 
 
-@pytest.mark.parametrize(("size", "kind"), [(1.0, "float16"), (1e-7, "int8"), (1e6, "int8")])
-def test_weights_that_float16_cannot_hold_are_int8(monkeypatch, tmp_path, size, kind):
+@pytest.mark.parametrize(
+    ("size", "channels", "kind"),
+    [
+        (1.0, None, "float16"),
+        (1e-7, None, "float32"),
+        (1e-7, 1, "float32"),
+        (1e6, None, "float32"),
+    ],
+)
+def test_few_weights_that_float16_cannot_hold_are_float32(
+    monkeypatch, tmp_path, size, channels, kind
+):
+    # One channel of next to nothing is enough, as dead ones are.
     graph, constants = MODELS["depthwise"]
-    scaled = {**constants, "v": constants["v"] * np.float32(size)}
+    scaled = {**constants, "v": constants["v"].copy()}
+    scaled["v"][:channels] *= np.float32(size)
     file = made(monkeypatch, tmp_path, graph, scaled, keep_float=("y",))
     assert read_outline(file.path).weight_types == Counter(["int8", kind])
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 35
