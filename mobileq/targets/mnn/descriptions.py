@@ -16,6 +16,7 @@ from mobileq.targets.mnn.graph import SCALED, MnnGraph
 _INTEGER_TOO = ("BinaryOp", "Eltwise", "PReLU", "Scale")
 """Of those with scales of their own, these run in int8 where all that they take is codes."""
 _RESIZE = "Interp"
+_GLOBAL_POOLING = "Pooling3D"
 Affine = tuple[float, int]
 """Scale and zero-point."""
 
@@ -57,6 +58,8 @@ def to_stay_float(graph: MnnGraph, described: Collection[int]) -> set[int]:
             found.update(taken)
         elif op["type"] == _RESIZE and (given in behind or taken[0] in ahead):
             found |= {taken[0], given}
+        elif op["type"] == _GLOBAL_POOLING and taken[0] in ahead:
+            found.add(given)
     return found.difference(described)
 
 

@@ -186,3 +186,18 @@ def test_int8_file_is_the_same_wherever_its_memory_lies(monkeypatch, tmp_path, p
     assert sqnr_db(file.model.wanted["c_4"], outputs_of(file)["c_4"]) > 25
     runs = [outputs_of(file, disturbed=disturbed)["c_4"] for disturbed in (False, True)]
     np.testing.assert_array_equal(*runs)
+
+
+def test_the_mean_over_all_places_of_codes_is_no_code(monkeypatch, tmp_path):
+    # MNN 3.6.1 would round it to the scale of what it is the mean of, before a classifier's layer.
+    graph = """g (float[1,3,8,10] x) => (float[1,4] y) {
+        c = Conv<pads=[1,1,1,1]>(x, w)
+        r = Relu(c)
+        m = GlobalAveragePool(r)
+        f = Flatten(m)
+        y = Gemm<transB=1>(f, k)
+    }"""
+    constants = {"w": weights(32, 3, 3, 3), "k": weights(4, 32)}
+    file = made(monkeypatch, tmp_path, graph, constants, keep_float=("y",))
+    assert file.converted.notes == ("MNN computes 1 of 2 convolutions and linear layers in int8.",)
+    assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 40
