@@ -14,6 +14,7 @@ from mobileq.errors import ToolError
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.workflows.planning import Planning
 
+from . import models
 from .commands import Cli, names_in
 from .recipe_files import SAMPLES
 
@@ -23,9 +24,11 @@ HALF = ("--precision", "fp32,int8-full", "--head", "decoded", "--no-search")
 """Decoding in the graph can't be all integer; everything else can be made."""
 
 
-def _arguments(demo: Path, output: Path, *options: object) -> tuple[object, ...]:
+def _arguments(
+    demo: Path, output: Path, *options: object, model: Path | None = None
+) -> tuple[object, ...]:
     calib = ("--calib", demo / "calibration" / "images", *SAMPLES)
-    return ("convert", demo / "demo.onnx", "-o", output, *calib, *options)
+    return ("convert", model or demo / "demo.onnx", "-o", output, *calib, *options)
 
 
 def _manifest(output: Path) -> Any:
@@ -92,14 +95,15 @@ def test_files_of_a_target_that_fails_share_its_reason_and_the_other_target_stay
     monkeypatch.setattr(TfliteTarget, "info", one_engine)
     options = ("--precision", "fp32,fp16", "--target", "tflite,mnn", "--no-cache")
     output = tmp_path / "out"
-    result = cli(*_arguments(demo, output, *options))
+    model = models.plain(tmp_path / "net.onnx")
+    result = cli(*_arguments(demo, output, *options, model=model))
     assert result.code == 1
-    assert names_in(output / "models") == ["demo-fp16.mnn", "demo-fp32.mnn"]
+    assert names_in(output / "models") == ["net-fp16.mnn", "net-fp32.mnn"]
     assert result.errors == [
-        "Error: Not in the bundle, since they failed: demo-fp32.tflite, demo-fp16.tflite.",
+        "Error: Not in the bundle, since they failed: net-fp32.tflite, net-fp16.tflite.",
         "Try: See the log file.",
     ]
-    told = "FAILED demo-fp32.tflite, demo-fp16.tflite: The converter crashed. See the log file."
+    told = "FAILED net-fp32.tflite, net-fp16.tflite: The converter crashed. See the log file."
     assert told in result.out.splitlines()
 
 
@@ -134,7 +138,8 @@ def test_candidate_that_does_not_work_has_lost(
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
     options = ("--precision", "int8", "--repair", "", "--no-cache")
-    result = cli(*_arguments(demo, tmp_path / "out", *options))
+    model = models.colours(tmp_path / "net.onnx")
+    result = cli(*_arguments(demo, tmp_path / "out", *options, model=model))
     assert result.code == 0, result.err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     problems = [each["problem"] for each in report["plans"]["tflite-int8"]["trials"]]
@@ -154,9 +159,10 @@ def test_file_of_which_no_candidate_works_fails_alone(
 
     monkeypatch.setattr(TfliteTarget, "open", unlucky)
     options = ("--precision", "fp32,int8", "--repair", "", "--no-cache")
-    result = cli(*_arguments(demo, tmp_path / "out", *options))
+    model = models.colours(tmp_path / "net.onnx")
+    result = cli(*_arguments(demo, tmp_path / "out", *options, model=model))
     assert result.code == 1
-    assert names_in(tmp_path / "out" / "models") == ["demo-fp32.tflite"]
+    assert names_in(tmp_path / "out" / "models") == ["net-fp32.tflite"]
     assert "None of the files that were tried works: It does not load." in result.out
     (failed,) = _manifest(tmp_path / "out")["failures"]
     assert failed["hint"] == "Keep sensitive ops in float with --keep-float, or use dynamic."
