@@ -81,10 +81,11 @@ RESOLVED: dict[str, tuple[str, ...]] = {
 
 SHORT_LIVED = (
     *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
-    *("-Xms900m", "-Xmn600m", "-XX:MetaspaceSize=256m"),
+    *("-Xms900m", "-Xmn600m", "-XX:MetaspaceSize=256m", "-XX:+UseTransparentHugePages"),
 )
 """For JVMs of a few seconds: the last compiler and more threads cost more than they give, and
-less room than this costs collections of garbage, half of what a compiler takes."""
+less room than this costs collections of garbage, half of what a compiler takes; so do small pages
+a fifth."""
 
 
 def tool(name: str) -> str:
