@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -81,7 +82,8 @@ RESOLVED: dict[str, tuple[str, ...]] = {
 
 SHORT_LIVED = (
     *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
-    *("-Xms900m", "-Xmn600m", "-XX:MetaspaceSize=256m", "-XX:+UseTransparentHugePages"),
+    *("-Xms900m", "-Xmn600m", "-XX:MetaspaceSize=256m"),
+    *(["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []),  # unknown elsewhere
 )
 """For JVMs of a few seconds: the last compiler and more threads cost more than they give, and
 less room than this costs collections of garbage, half of what a compiler takes; so do small pages
