@@ -6,6 +6,7 @@ import (MNN 3.6.1).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from mobileq.targets.mnn.contested import contested
 from mobileq.targets.mnn.flatbuffer import describe_as_float, take_relus
 from mobileq.targets.mnn.interpreter import dtype_name
 
+_PATHS = ("--modelFile", "--MNNModel", "--JsonFile")
 _INFINITE = re.compile(r"(?<=[\[,:\s])(-?)(?:inf|nan)(?=[,\]}\s])")
 
 
@@ -120,11 +122,18 @@ def _finite(text: str) -> str:
 
 
 def _mnnconvert(*options: str) -> None:
-    """Returns whatever happened: look for the file."""
+    """Returns whatever happened: look for the file.
+
+    In a folder of its own: MNN 3.6.1 puts large weights of linear layers aside in the current one,
+    always under the same name. Of two conversions at a time in one folder the files had zeros.
+    """
     import MNN  # noqa: F401, I001  before `_tools`, which links against it
     import _tools
 
-    _tools.mnnconvert(["mnnconvert", *options])
+    paths = {at + 1 for at, option in enumerate(options) if option in _PATHS}
+    given = [os.path.abspath(each) if at in paths else each for at, each in enumerate(options)]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        _tools.mnnconvert(["mnnconvert", *given])
 
 
 def _session_tensors(path: str) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
 from mobileq.targets.mnn.outline import read_outline
+from mobileq.targets.mnn.target import MnnTarget
 
-from ..tiny import sqnr_db
-from ..tiny_models import weights
+from ..tiny import TinyFile, convert_once, make, sqnr_db
+from ..tiny_models import MODELS, weights
 from .conversions import made, outputs_of
 
 GELU = """s = Div({0}, root2) e = Erf(s) g = Add(e, one) p = Mul({0}, g) t = Mul(p, half)"""
@@ -68,3 +70,17 @@ def test_what_lies_between_linear_layers_in_int8_is_right(monkeypatch, tmp_path,
     file = made(monkeypatch, tmp_path, graph, constants)
     assert sqnr_db(file.model.wanted["y"], outputs_of(file)["y"]) > 33
     assert set(read_outline(file.path).weight_types) == {"int8"}
+
+
+def test_what_the_converter_puts_aside_is_not_in_the_current_folder(monkeypatch, tmp_path):
+    # Two conversions at a time in one folder had each other's weights, or zeros.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".__convert_external_data.bin").symlink_to("/dev/full")
+    graph = """g (float[1,1280] x) => (float[1,1000] y) { y = Gemm<transB=1>(x, w, b) }"""
+    constants = {"w": weights(1000, 1280), "b": weights(1000)}
+    monkeypatch.setitem(MODELS, "large", (graph, constants))
+    model = make("large", tmp_path)
+    job = dataclasses.replace(model.job(tmp_path, "fp32"), output=tmp_path / "x.mnn")
+    converted = convert_once(job, MnnTarget)  # in a process that starts in that folder
+    found = outputs_of(TinyFile(model, job.output, converted))["y"]
+    assert sqnr_db(model.wanted["y"], found) > 80
