@@ -1,9 +1,10 @@
-"""Memory: no process of a conversion takes more than 8 times a large model, and the libraries."""
+"""Memory: no process of a conversion takes more than 8 times a large model, beside libraries."""
 
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads peaks in /proc"),
 ]
 
-_LIBRARIES = 130e6
 _MOST_TIMES = 8
 _WIDTHS = (3, 256, 1024, 1024, 128)
 
@@ -25,9 +25,13 @@ _WIDTHS = (3, 256, 1024, 1024, 128)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four convolutions with 52 MB of weights that cost little to run."""
+    return _model(tmp_path_factory.mktemp("large") / "large.onnx", _WIDTHS)
+
+
+def _model(path: Path, widths: Sequence[int]) -> Path:
     values = np.random.default_rng(0)
     nodes, weights = [], []
-    for index, (taken, given) in enumerate(pairwise(_WIDTHS)):
+    for index, (taken, given) in enumerate(pairwise(widths)):
         weight = values.standard_normal((given, taken, 3, 3), dtype=np.float32)
         weights.append(numpy_helper.from_array(weight * (2 / (9 * taken)) ** 0.5, f"w{index}"))
         x, y = f"x{index}", f"x{index + 1}"
@@ -35,15 +39,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
             helper.make_node("Conv", [x, f"w{index}"], [f"c{index}"], strides=[2, 2], pads=[1] * 4)
         )
         nodes.append(helper.make_node("Relu", [f"c{index}"], [y]))
-    last = f"x{len(_WIDTHS) - 1}"
+    last = f"x{len(widths) - 1}"
     graph = helper.make_graph(
         nodes,
         "large",
         [helper.make_tensor_value_info("x0", TensorProto.FLOAT, [1, 3, 32, 32])],
-        [helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, _WIDTHS[-1], 2, 2])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, widths[-1], 2, 2])],
         weights,
     )
-    path = tmp_path_factory.mktemp("large") / "large.onnx"
     opsets = [helper.make_opsetid("", 13)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
     return path
@@ -54,13 +57,21 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [("tflite", "fp32,fp16"), ("mnn", "fp32,fp16,w8")],
 )
 def test_no_process_takes_more_than_8_times_the_model(large, tmp_path, target, precisions):
-    command = [
-        *(sys.executable, "-m", "mobileq", "convert", str(large), "-o", str(tmp_path / "bundle")),
-        *("--target", target, "--precision", precisions, "--no-cache"),
-    ]
-    peaks = _peaks(command, tmp_path / "log")
+    small = _model(tmp_path / "small.onnx", [*_WIDTHS[:1], *(8 for _ in _WIDTHS[1:])])
+    libraries, peaks = (
+        _peaks(
+            [
+                *(sys.executable, "-m", "mobileq", "convert", str(model)),
+                *("-o", str(tmp_path / model.stem), "--target", target),
+                *("--precision", precisions, "--no-cache"),
+            ],
+            tmp_path / "log",
+        )
+        for model in (small, large)
+    )
 
-    limit = _MOST_TIMES * large.stat().st_size + _LIBRARIES
+    # Libraries alone take 188 MB with Python 3.12 and 232 with 3.13 (TFLite, x86-64).
+    limit = _MOST_TIMES * large.stat().st_size + max(libraries.values())
     assert len(peaks) > 3  # it has seen the children
     assert {what: peak for what, peak in peaks.items() if peak > limit} == {}
 
@@ -115,7 +126,7 @@ collect(Path(sys.argv[1]).read_bytes(), None, feeds, Silent())
 
 def test_statistics_take_the_model_twice_beside_its_bytes(large, tmp_path):
     peaks = _peaks([sys.executable, "-c", _COLLECTING, str(large)], tmp_path / "log")
-    limit = 4 * large.stat().st_size + _LIBRARIES
+    limit = 4 * large.stat().st_size + 130e6  # numpy and ONNX Runtime
     own, peak = next(iter(peaks.items()))
     assert "-c " in own
     assert peak < limit
