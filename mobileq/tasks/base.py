@@ -18,6 +18,7 @@ from mobileq.errors import UsageError
 from mobileq.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from mobileq.calibration.samples import Sample
@@ -153,6 +154,16 @@ class Reference(Protocol):
 
     def error(self, found: Outputs) -> float:
         """`Compared.error` alone, which may take a part of the time."""
+        ...
+
+    def slopes(self, random: np.random.Generator) -> Mapping[str, NDArray[np.float32]]:
+        """By output, in its shape: a random vector g with E[(g . d)^2] = `Compared.error` of
+        outputs that are off by d, to second order in d.
+
+        The error is a sum of squares there. Each root is given a sign by chance, and g is the
+        gradient of their sum (a random projection of the Gauss-Newton matrix, as in Hutchinson's
+        estimator of a trace). 0 where the error has no gradient.
+        """
         ...
 
 

@@ -53,6 +53,24 @@ class NoiseReference:
             shares.append(error / signal if signal > 0.0 else float(error > 0.0))
         return sum(shares) / len(shares)
 
+    def slopes(self, random: np.random.Generator) -> dict[str, npt.NDArray[np.float32]]:
+        """See `Reference.slopes`."""
+        return {name: self._slopes(values, random) for name, values in self._outputs.items()}
+
+    def _slopes(
+        self, values: npt.NDArray[Any], random: np.random.Generator
+    ) -> npt.NDArray[np.float32]:
+        known = np.isfinite(values)
+        power = _power(values[known]) * len(self._outputs)
+        if not 0.0 < power < math.inf:
+            return np.zeros(values.shape, np.float32)
+        return np.where(known, rademacher(random, values.shape) / np.float32(math.sqrt(power)), 0)
+
+
+def rademacher(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """-1 and 1, as likely and each by itself."""
+    return random.integers(0, 2, shape, np.int8).astype(np.float32) * 2 - 1
+
 
 def _power(values: npt.NDArray[Any]) -> float:
     flat = np.asarray(values, np.float32).reshape(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from mobileq.spec.classes import ClassHead
 from mobileq.tasks.base import Compared, Outputs
 from mobileq.tasks.classify.classes import Answer, answers_of, probabilities, rows_of
-from mobileq.tasks.noise import NoiseReference
+from mobileq.tasks.noise import NoiseReference, rademacher
 
 _SURE = 1e-3
 """Pictures that the float model is sure of say little: there the noise of all values breaks ties,
@@ -29,7 +30,7 @@ class ClassifyReference:
     """
 
     def __init__(self, heads: Sequence[ClassHead], outputs: Outputs, answers: bool) -> None:
-        self._heads, self._answers = heads, answers
+        self._heads, self._answers, self._outputs = heads, answers, outputs
         self._noise = NoiseReference(outputs)
         self._roots = [_rooted(head, outputs) for head in heads]
         self.answer: Answer | None = answers_of(heads, outputs, 1)[0] if answers else None
@@ -49,12 +50,39 @@ class ClassifyReference:
         """See `Reference.error`; it has no part that is left out."""
         return self.compare(found).error
 
+    def slopes(self, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        """See `Reference.slopes`."""
+        noise = self._noise.slopes(random)
+        found = {name: values * np.float32(math.sqrt(_SURE)) for name, values in noise.items()}
+        for head, roots in zip(self._heads, self._roots, strict=True):
+            rows = rows_of(head, self._outputs[head.output])
+            gradient = _root_slopes(head, rows, roots, random) / math.sqrt(len(self._heads))
+            found[head.output] += gradient.reshape(found[head.output].shape).astype(np.float32)
+        return found
+
 
 def _rooted(head: ClassHead, outputs: Outputs) -> NDArray[np.float64]:
     shares = probabilities(head, rows_of(head, outputs[head.output]))
     # Integers that stand for probabilities may have a zero point that is not exact.
     roots: NDArray[np.float64] = np.sqrt(np.maximum(shares, 0.0))
     return roots
+
+
+def _root_slopes(
+    head: ClassHead,
+    rows: NDArray[np.float32],
+    roots: NDArray[np.float64],
+    random: np.random.Generator,
+) -> NDArray[np.float64]:
+    """[pictures, classes]: of `_distance`, through what made probabilities of the rows."""
+    signs = rademacher(random, roots.shape) / math.sqrt(2 * len(roots))
+    known = np.isfinite(roots).all(axis=1, keepdims=True) & np.isfinite(rows)
+    if head.values == "probabilities":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(known & (roots > 0.0), signs / (2.0 * roots), 0.0)
+    shares = np.square(roots)
+    pulled = signs * roots / 2.0
+    return np.where(known, pulled - shares * pulled.sum(axis=1, keepdims=True), 0.0)
 
 
 def _distance(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:

@@ -6,9 +6,13 @@ compared cell by cell, so every picture says something about every small change 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mobileq.tasks.detect.decode import Candidates
+from mobileq.tasks.detect.decode.vjp import Cotangents
+from mobileq.tasks.noise import rademacher
 
 LEAST_SCORE = 0.05
 """Cells where neither model sees more than this never become a detection that counts."""
@@ -69,6 +73,18 @@ class CandidateReference:
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()
         return float((_SCORE_WEIGHT * score + box) / self._weight.size)
+
+    def slopes(self, random: np.random.Generator) -> Cotangents:
+        """Of boxes and scores of the cells `seen`, see `Reference.slopes`; only where the
+        reference `has_objects`."""
+        wanted = self._reference.scores
+        assert wanted is not None
+        count = self._weight.size
+        part = np.sqrt(self._weight / (4 * count))[:, np.newaxis] / self._sides
+        xyxy = rademacher(random, part.shape) * part.astype(np.float32)
+        signs = rademacher(random, (count, wanted.shape[1]))
+        scores = signs * np.float32(math.sqrt(_SCORE_WEIGHT / count))
+        return Cotangents(self.seen, xyxy, scores)
 
 
 def candidate_error(reference: Candidates, found: Candidates) -> float | None:

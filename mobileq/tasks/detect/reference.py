@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mobileq.spec import ModelSpec, PreprocessSpec
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import Compared, Outputs
 from mobileq.tasks.detect.candidate_error import LEAST_SCORE, CandidateReference
 from mobileq.tasks.detect.decode import Candidates, decode, decode_some
 from mobileq.tasks.detect.decode.arrays import picture_outputs
+from mobileq.tasks.detect.decode.vjp import decode_vjp
 from mobileq.tasks.detect.detections import Detections
 from mobileq.tasks.detect.nms import Thresholds, select
 from mobileq.tasks.noise import NoiseReference
-from mobileq.vision.arrays import BoolArray
+from mobileq.vision.arrays import BoolArray, FloatArray
 
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
@@ -35,7 +38,7 @@ class DetectReference:
         outputs: Outputs, answers: bool,
     ) -> None:  # fmt: skip
         self._spec, self._decode, self._preprocess = spec, decode_spec, preprocess
-        self._noise, self._answers = NoiseReference(outputs), answers
+        self._outputs, self._noise, self._answers = outputs, NoiseReference(outputs), answers
         self._candidates: CandidateReference | None = None
         self.answer: Detections | None = None
         if has_candidates(decode_spec) or answers:
@@ -61,6 +64,25 @@ class DetectReference:
             return self.compare(found).error
         known = self._candidates.error(self._decoded(found, self._candidates.seen))
         return self._noise.noise(found) * _UNSEEN if known is None else known
+
+    def slopes(self, random: np.random.Generator) -> dict[str, FloatArray]:
+        """See `Reference.slopes`."""
+        if self._candidates is None:
+            return self._noise.slopes(random)
+        own = dict(picture_outputs(self._outputs, 0, self._spec.batch))
+        # Decoding leaves out cells whose scores are no numbers: nobody knows which the others are.
+        unknown = any(np.isnan(np.min(each, initial=0.0)) for each in own.values())
+        if unknown or not self._candidates.has_objects:
+            part = np.float32(math.sqrt(_UNSEEN))
+            return {name: found * part for name, found in self._noise.slopes(random).items()}
+        width, height = self._preprocess.width, self._preprocess.height
+        found = decode_vjp(self._decode, own, width, height, self._candidates.slopes(random))
+        if self._spec.batch == 1:
+            return found
+        whole = {name: np.zeros(each.shape, np.float32) for name, each in self._outputs.items()}
+        for name, first in picture_outputs(whole, 0, self._spec.batch).items():
+            first[...] = found[name]
+        return whole
 
     def _decoded(self, outputs: Outputs, seen: BoolArray | None = None) -> Candidates:
         """Args: seen: Cells of which and of others' objects candidates are wanted, no others."""

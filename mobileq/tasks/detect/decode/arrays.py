@@ -105,6 +105,18 @@ def as_rows(
     )
 
 
+def prediction_rows(
+    spec: DecodeSpec, outputs: Outputs, values: int, channels_first: bool = False
+) -> FloatArray:
+    """[anchors, values] of the one output that holds all predictions; see `as_rows`.
+
+    Raises:
+        InputError: There is no such output, or it has another shape.
+    """
+    name = single_output(spec, "predictions").name
+    return as_rows(name, output_array(outputs, name), values, channels_first)
+
+
 def check_rows(spec: DecodeSpec, rows: int, expected: int) -> None:
     """Raise InputError where outputs hold another number of anchors than the grid has."""
     if rows != expected:

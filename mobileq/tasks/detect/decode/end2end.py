@@ -14,6 +14,7 @@ from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     as_rows,
     output_array,
+    prediction_rows,
     sigmoid,
     single_output,
     to_pixels,
@@ -39,8 +40,7 @@ def decode_end2end(
     """
     if spec.head == "raw":
         return _decode_raw(spec, outputs, width, height, score_threshold)
-    name = single_output(spec, "predictions").name
-    rows = as_rows(name, output_array(outputs, name), 6)
+    rows = prediction_rows(spec, outputs, 6)
     class_id = np.rint(rows[:, 5])
     known = (class_id >= 0) & (class_id < spec.class_count)
     chosen = rows[(rows[:, 4] >= np.float32(score_threshold)) & known]

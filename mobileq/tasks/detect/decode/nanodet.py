@@ -15,7 +15,7 @@ from mobileq.tasks.detect.decode.arrays import (
     check_rows,
     grid,
     output_array,
-    single_output,
+    prediction_rows,
     stride_output,
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
@@ -40,14 +40,24 @@ def decode_nanodet(
     Two per stride: "class_scores" (or "class_logits") and "box_distribution", [cells, values] or
     [1, values, h, w].
     """
-    if any(output.role != "predictions" for output in spec.outputs):
-        branches = read_branches(spec, outputs)
-    elif spec.head == "raw":
-        branches = _joint_branches(spec, outputs)
-    else:
-        branches = _branches_of_one(spec, outputs, width, height)
+    branches = read_nanodet(spec, outputs, width, height)
     offset = centre_offset(spec)
     return scored(*decode_branches(spec, branches, width, height, score_threshold, offset, always))
+
+
+def read_nanodet(
+    spec: DecodeSpec, outputs: Outputs, width: int, height: int
+) -> list[StrideBranches]:
+    """Views of the outputs, whichever of the three ways they come in.
+
+    Raises:
+        InputError: An output is missing or has another shape.
+    """
+    if any(output.role != "predictions" for output in spec.outputs):
+        return read_branches(spec, outputs)
+    if spec.head == "raw":
+        return _joint_branches(spec, outputs)
+    return _branches_of_one(spec, outputs, width, height)
 
 
 def centre_offset(spec: DecodeSpec) -> float:
@@ -72,8 +82,7 @@ def _joint_branches(spec: DecodeSpec, outputs: Outputs) -> list[StrideBranches]:
 def _branches_of_one(
     spec: DecodeSpec, outputs: Outputs, width: int, height: int
 ) -> list[StrideBranches]:
-    name = single_output(spec, "predictions").name
-    rows = as_rows(name, output_array(outputs, name), spec.class_count + 4 * spec.reg_max)
+    rows = prediction_rows(spec, outputs, spec.class_count + 4 * spec.reg_max)
     cells = [grid(width, height, stride).shape[0] for stride in spec.strides]
     check_rows(spec, rows.shape[0], sum(cells))
     parts = np.split(rows, np.cumsum(cells)[:-1])

@@ -18,9 +18,9 @@ from mobileq.tasks.detect.decode.arrays import (
     output_array,
     own_part,
     passing_rows,
+    prediction_rows,
     reaches,
     sigmoid,
-    single_output,
     stride_output,
     to_pixels,
     to_xyxy,
@@ -44,8 +44,7 @@ def decode_yolov5(
     """
     if spec.head == "raw":
         return _decode_raw(spec, outputs, width, height, score_threshold, always)
-    name = single_output(spec, "predictions").name
-    rows = as_rows(name, output_array(outputs, name), 5 + spec.class_count)
+    rows = prediction_rows(spec, outputs, 5 + spec.class_count)
     scores = rows[:, 4:5] * rows[:, 5:]
     passing = reaches(scores, score_threshold)
     boxes = to_xyxy(rows[passing, :4], spec.box_format)
@@ -68,7 +67,7 @@ def _decode_raw(
         )
     boxes, scores, kept, start = [], [], [], 0
     for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
-        rows, cells = _stride_rows(spec, outputs, stride, len(anchors), width, height)
+        rows, cells = stride_rows(spec, outputs, stride, len(anchors), width, height)
         count = len(anchors) * len(cells)
         asked = own_part(always, start, count)
         near = (rows[:, :, 4].reshape(-1) >= logit_floor(score_threshold)) | asked
@@ -85,7 +84,7 @@ def _decode_raw(
     return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
 
 
-def _stride_rows(
+def stride_rows(
     spec: DecodeSpec,
     outputs: Outputs,
     stride: int,
@@ -93,7 +92,11 @@ def _stride_rows(
     width: int,
     height: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Logits [anchors, cells, 5 + C], a view of the output, and cells [cells, 2]."""
+    """Logits [anchors, cells, 5 + C], a view of the output, and cells [cells, 2].
+
+    Raises:
+        InputError: The output is missing or has another shape.
+    """
     name = stride_output(spec, stride, ("predictions",)).name
     values = 5 + spec.class_count
     cells = grid(width, height, stride)

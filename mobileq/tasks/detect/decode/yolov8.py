@@ -8,10 +8,8 @@ from __future__ import annotations
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
-    as_rows,
-    output_array,
+    prediction_rows,
     reaches,
-    single_output,
     to_pixels,
     to_xyxy,
 )
@@ -39,9 +37,7 @@ def decode_yolov8(
         return scored(
             *decode_branches(spec, branches, width, height, score_threshold, always=always)
         )
-    name = single_output(spec, "predictions").name
-    values = 4 + spec.class_count
-    rows = as_rows(name, output_array(outputs, name), values, channels_first=True)
+    rows = prediction_rows(spec, outputs, 4 + spec.class_count, channels_first=True)
     passing = reaches(rows[:, 4:], score_threshold)
     chosen = rows[passing]
     boxes = to_xyxy(chosen[:, :4], spec.box_format)

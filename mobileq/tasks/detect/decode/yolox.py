@@ -18,9 +18,9 @@ from mobileq.tasks.detect.decode.arrays import (
     output_array,
     own_part,
     passing_rows,
+    prediction_rows,
     reaches,
     sigmoid,
-    single_output,
     stride_output,
     to_pixels,
     to_xyxy,
@@ -47,8 +47,7 @@ def decode_yolox(
     """
     if spec.head == "raw":
         return _decode_raw(spec, outputs, width, height, score_threshold, always)
-    name = single_output(spec, "predictions").name
-    rows = as_rows(name, output_array(outputs, name), 5 + spec.class_count)
+    rows = prediction_rows(spec, outputs, 5 + spec.class_count)
     scores = rows[:, 4:5] * rows[:, 5:]
     passing = reaches(scores, score_threshold)
     if not spec.strides:
@@ -73,9 +72,9 @@ def _decode_raw(
     boxes, scores, kept, start = [], [], [], 0
     for stride in spec.strides:
         cell = grid(width, height, stride)
-        box = _branch(spec, outputs, stride, "box_regression", 4)
-        objectness = _branch(spec, outputs, stride, "objectness_logits", 1)
-        class_logits = _branch(spec, outputs, stride, "class_logits", spec.class_count)
+        box = branch_rows(spec, outputs, stride, "box_regression", 4)
+        objectness = branch_rows(spec, outputs, stride, "objectness_logits", 1)
+        class_logits = branch_rows(spec, outputs, stride, "class_logits", spec.class_count)
         for rows in (box, objectness, class_logits):
             check_rows(spec, rows.shape[0], cell.shape[0])
         asked = own_part(always, start, len(cell))
@@ -90,9 +89,14 @@ def _decode_raw(
     return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
 
 
-def _branch(
+def branch_rows(
     spec: DecodeSpec, outputs: Outputs, stride: int, role: OutputRole, channels: int
 ) -> FloatArray:
+    """One branch of one stride, [cells, channels], a view of the output.
+
+    Raises:
+        InputError: The output is missing or has another shape.
+    """
     name = stride_output(spec, stride, (role,)).name
     return as_rows(name, output_array(outputs, name), channels)
 

@@ -62,7 +62,8 @@ class ToyTruth:
 class ToyReference:
     def __init__(self, task: ToyTask, outputs: Outputs, answers: bool) -> None:
         self._task, self._answers = task, answers
-        self._noise = NoiseReference(task.probabilities(outputs))
+        self._shares = task.probabilities(outputs)
+        self._noise = NoiseReference(self._shares)
         self.answer = task.best(outputs) if answers else None
 
     def compare(self, found: Outputs) -> Compared:
@@ -71,6 +72,13 @@ class ToyReference:
 
     def error(self, found: Outputs) -> float:
         return self.compare(found).error
+
+    def slopes(self, random: np.random.Generator) -> dict[str, Any]:
+        found = {}
+        for name, drawn in self._noise.slopes(random).items():
+            pulled = drawn * self._shares[name]
+            found[name] = pulled - self._shares[name] * pulled.sum(axis=-1, keepdims=True)
+        return found
 
 
 class Colour(Spec, frozen=True):
