@@ -62,7 +62,7 @@ class NoiseReference:
     ) -> npt.NDArray[np.float32]:
         known = np.isfinite(values)
         power = _power(values[known]) * len(self._outputs)
-        if not 0.0 < power < math.inf:
+        if power == 0.0:
             return np.zeros(values.shape, np.float32)
         return np.where(known, rademacher(random, values.shape) / np.float32(math.sqrt(power)), 0)
 

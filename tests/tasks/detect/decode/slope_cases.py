@@ -64,6 +64,7 @@ CASES: dict[str, Case] = {
     "yolov8 decoded": _rows("yolov8", 1, 4 + C, ALL),
     "yolov8 decoded rows xyxy": _rows("yolov8", 1, ALL, 4 + C, box_format="xyxy"),
     "yolov8 decoded no batch": _rows("yolov8", 4 + C, ALL, box_unit="normalized"),
+    "yolov8 decoded square": _rows("yolov8", 4 + C, 4 + C),
     "yolox raw": _convolutions("yolox", "raw", YOLOX),
     "yolox raw NHWC": _convolutions("yolox", "raw", YOLOX, "NHWC"),
     "yolox decoded": _rows("yolox", 1, ALL, 5 + C, strides=STRIDES),

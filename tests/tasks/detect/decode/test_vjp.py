@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from mobileq.errors import InputError
 from mobileq.tasks.detect.decode import Candidates, decode
 from mobileq.tasks.detect.decode.vjp import Cotangents, decode_vjp
 
@@ -67,3 +68,24 @@ def test_gradient_is_what_decoding_changes_by(case: str) -> None:
         np.testing.assert_allclose(gradient, wanted, rtol=2e-3, atol=1e-3 * highest)
         # All that is seen, and nothing else.
         np.testing.assert_array_equal(gradient != 0, np.abs(wanted) > 1e-5 * highest)
+
+
+def test_box_that_is_nowhere_has_no_gradient() -> None:
+    case = "yolox raw"
+    outputs = outputs_of(case)
+    outputs["box_regression16"][0, 2:, 0, 0] = 1e3
+    ones = Cotangents(
+        np.ones(10, np.bool_), np.float32([[1, 2, 3, 4]] * 10), np.ones((10, 3), "f4")
+    )
+    found = decode_vjp(CASES[case][0], outputs, WIDTH, HEIGHT, ones)["box_regression16"]
+    assert found[0, :, 0, 0].tolist() == [64, 96, 0, 0]
+    assert found[0, :, 0, 1].all()
+
+
+def test_another_number_of_cells_is_refused() -> None:
+    for case in ("yolov5 raw", "yolov8 raw", "yolox raw", "nanodet one output"):
+        outputs = outputs_of(case)
+        count = len(decoded(case, outputs)) - 1
+        few = Cotangents(np.zeros(count, np.bool_), np.zeros((0, 4), "f4"), np.zeros((0, 3), "f4"))
+        with pytest.raises(InputError, match=f"gives {count} anchors"):
+            decode_vjp(CASES[case][0], outputs, WIDTH, HEIGHT, few)
