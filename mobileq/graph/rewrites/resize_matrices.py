@@ -11,7 +11,7 @@ half-pixel rounding for whole factors, and linear with scales that are the ratio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,55 @@ _LONGEST = 2048
 
 
 def _apply(node: NodeProto, edit: Editing) -> str | None:
+    axes = _resized_axes(node, edit)
+    if isinstance(axes, str):
+        return axes
+    before, after, given = edit.shape(node.input[0]), edit.shape(node.output[0]), attributes(node)
+    assert before is not None
+    assert after is not None
+    factors = {axis: each.factor for axis, each in axes.items() if each.factor is not None}
+    if _is_usual(given, before, after, factors):
+        return "runtimes know it"
+    value, inside = node.input[0], np.ones([1] * len(before), bool)
+    for axis, resized in axes.items():
+        matrix = _matrix(node, edit.opset, resized, 0.0)
+        if resized.region is not None:
+            along = [1] * len(before)
+            along[axis] = resized.wanted
+            alike = matrix == _matrix(node, edit.opset, resized, 1.0)
+            inside = inside & alike.all(axis=1).reshape(along)
+        value = _resized(edit, value, axis, len(before), matrix, given.get("mode", "nearest"))
+    if not inside.all():
+        # A row of zeros, where the product is 0 already.
+        beyond = np.where(inside, 0.0, given.get("extrapolation_value", 0.0))
+        masked = edit.emit("Mul", [value, edit.constant(inside, "float32")])
+        value = edit.emit("Add", [masked, edit.constant(beyond, "float32")])
+    edit.emit("Identity", [value], node.output)
+    return None
+
+
+def axis_matrices(node: NodeProto, edit: Editing) -> dict[int, Array] | str:
+    """{axis: [new length, length]} of all axes along which values change, with zeros for those
+    beyond a region; or why they are not known."""
+    axes = _resized_axes(node, edit)
+    if isinstance(axes, str):
+        return axes
+    if attributes(node).get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return "its scales follow from the lengths"
+    return {axis: _matrix(node, edit.opset, each, 0.0) for axis, each in axes.items()}
+
+
+class _Axis(NamedTuple):
+    length: int
+    wanted: int
+    factor: float | None
+    """None where the lengths are given."""
+    region: Any
+    """Its start and end."""
+
+
+def _resized_axes(node: NodeProto, edit: Editing) -> dict[int, _Axis] | str:
+    """Those along which values change, or why they are not known."""
     if len(node.input) < 3:
         return "it is of an opset whose scales stand alone"
     before, after = edit.shape(node.input[0]), edit.shape(node.output[0])
@@ -43,37 +92,23 @@ def _apply(node: NodeProto, edit: Editing) -> str | None:
         return "its scales are not constant"
     axes = given.get("axes") or range(len(before))
     factors = dict(zip(axes, scales, strict=True)) if scales is not None else {}
-    if _is_usual(given, before, after, factors):
-        return "runtimes know it"
     if roi is not None and roi.size and given.get("coordinate_transformation_mode") == _CROP:
         regions = dict(zip(axes, np.reshape(roi, (2, -1)).T, strict=True))
     else:
         regions = {}
-    value, inside = node.input[0], np.ones([1] * len(before), bool)
-    for axis, (length, wanted) in enumerate(zip(before, after, strict=True)):
-        if axis not in axes or _is_identity(length, wanted, factors.get(axis), regions.get(axis)):
-            continue
-        how = (node, edit.opset, length, wanted, factors.get(axis), regions.get(axis))
-        matrix = _matrix(*how, 0.0)
-        if axis in regions:
-            along = [1] * len(before)
-            along[axis] = wanted
-            inside = inside & (matrix == _matrix(*how, 1.0)).all(axis=1).reshape(along)
-        value = _resized(edit, value, axis, len(before), matrix, given.get("mode", "nearest"))
-    if not inside.all():
-        # A row of zeros, where the product is 0 already.
-        beyond = np.where(inside, 0.0, given.get("extrapolation_value", 0.0))
-        masked = edit.emit("Mul", [value, edit.constant(inside, "float32")])
-        value = edit.emit("Add", [masked, edit.constant(beyond, "float32")])
-    edit.emit("Identity", [value], node.output)
-    return None
+    found = {
+        axis: _Axis(length, wanted, factors.get(axis), regions.get(axis))
+        for axis, (length, wanted) in enumerate(zip(before, after, strict=True))
+        if axis in axes
+    }
+    return {axis: each for axis, each in found.items() if not _is_identity(each)}
 
 
 _CROP = "tf_crop_and_resize"
 
 
-def _is_identity(length: int, wanted: int, factor: float | None, region: Any) -> bool:
-    return length == wanted and factor in (None, 1.0) and region is None
+def _is_identity(axis: _Axis) -> bool:
+    return axis.length == axis.wanted and axis.factor in (None, 1.0) and axis.region is None
 
 
 def _constant(edit: Editing, node: NodeProto, position: int) -> Array | None:
@@ -112,15 +147,13 @@ def _is_usual(
     return coordinates == "half_pixel" and rounding.startswith("round") and whole
 
 
-def _matrix(
-    node: NodeProto, opset: int, length: int, wanted: int, factor: float | None, region: Any,
-    beyond: float,
-) -> Array:  # fmt: skip
+def _matrix(node: NodeProto, opset: int, axis: _Axis, beyond: float) -> Array:
     """[wanted, length]: ONNX Runtime's Resize of the unit vectors, along the last of two axes."""
     from onnx import TensorProto, helper, numpy_helper
 
     from mobileq.graph.trial_run import run
 
+    length, wanted, factor, region = axis
     unit = helper.make_tensor_value_info("unit", TensorProto.FLOAT, [length, length])
     result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [length, wanted])
     roi = [0.0, 0.0, 1.0, 1.0] if region is None else [0.0, region[0], 1.0, region[1]]
@@ -130,7 +163,9 @@ def _matrix(
         inputs = ["unit", "roi", "how"]
     else:
         constants.append(numpy_helper.from_array(np.array([length, wanted], np.int64), "how"))
-        inputs = ["unit", "roi", "", "how"]
+        # Which may not be left out before opset 13.
+        constants.append(numpy_helper.from_array(np.empty(0, np.float32), "no_scales"))
+        inputs = ["unit", "roi", "no_scales" if opset < 13 else "", "how"]
     copy = helper.make_node("Resize", inputs, ["y"])
     dropped = ("axes", "keep_aspect_ratio_policy")
     copy.attribute.extend(item for item in node.attribute if item.name not in dropped)

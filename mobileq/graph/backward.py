@@ -1,0 +1,197 @@
+"""The way back through a graph: the gradients of its tensors, as a graph.
+
+Reverse-mode differentiation: with L = sum over the outputs of seed x output, the gradient dL / dt
+of a tensor is the sum of what each of its readers gives back (Griewank and Walther, Evaluating
+Derivatives, 2008). The nodes that compute it stand behind the model's own, and ONNX Runtime runs
+both. Of weights no gradients are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mobileq.errors import InputError, UsageError
+from mobileq.graph.outline import consumers, opset, producers, reads
+from mobileq.graph.prune import prune
+from mobileq.graph.rewrites.opset import OLDEST, raised
+from mobileq.graph.shapes import infer_shapes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+    from mobileq.graph.gradients import Tape
+
+_FLOATS = frozenset({1, 10, 11, 16})
+"""`TensorProto.DataType`: float32, float16, float64 and bfloat16."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A model that also goes back.
+
+    Attributes:
+        model: Takes what the model takes and the seeds; gives the tensors that were asked for,
+            under their own names, and their gradients.
+        seeds: Output of the model -> the input that takes dL / d output, in its shape and type.
+            Outputs that are no floating-point numbers have none.
+        gradients: Tensor -> the output that is dL / d tensor, in its shape and type. Two tensors
+            may share one.
+        stopped: Tensor whose gradient is not known, or not all of it -> the op type that has no
+            rule and stands between it and an output. Where only integers follow from a tensor,
+            their first op.
+    """
+
+    model: ModelProto
+    seeds: dict[str, str]
+    gradients: dict[str, str]
+    stopped: dict[str, str]
+
+
+def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
+    """The gradients of `tensors`, each summed over all its readers.
+
+    A gradient is given only where every way from the tensor to an output of the model is through
+    operators with rules (`mobileq.graph.gradients`). Ways through integers carry none.
+
+    Args:
+        model: Of float32, with static input shapes.
+        tensors: Floating-point tensors that the model takes or its nodes give.
+
+    Raises:
+        UsageError: The model has no such tensor.
+        InputError: Its operators are too old.
+    """
+    from mobileq.graph.gradients import Tape
+
+    model = raised(model)
+    if opset(model) < OLDEST:
+        raise InputError(
+            f"The model's opset {opset(model)} is too old for gradients.",
+            f"Export it with opset {OLDEST} or newer.",
+        )
+    model = infer_shapes(model)
+    tape = Tape(model)
+    made_by = producers(model.graph)
+    for name in tensors:
+        if name not in made_by and all(name != value.name for value in model.graph.input):
+            raise UsageError(
+                f"No node of the model makes a tensor '{name}'.",
+                "Give the names of tensors between the input and the outputs.",
+            )
+    seeds = {
+        value.name: tape.fresh("seed")
+        for value in model.graph.output
+        if value.type.tensor_type.elem_type in _FLOATS
+    }
+    way = _Way(model, tape, tensors)
+    for output, seed in seeds.items():
+        way.give(output, seed)
+    for node in reversed(model.graph.node):
+        way.back(node)
+    gradients = {}
+    for name in tensors:
+        gradient = way.gradient(name)
+        if gradient is not None:
+            is_input = gradient in seeds.values()  # which no output may be
+            gradients[name] = tape.emit("Identity", [gradient]) if is_input else gradient
+    stopped = {name: way.stopped_by(name) for name in tensors if name not in gradients}
+    return Backward(_completed(model, tape, seeds, gradients, tensors), seeds, gradients, stopped)
+
+
+class _Way:
+    """The gradients that are known so far, from the outputs on."""
+
+    def __init__(self, model: ModelProto, tape: Tape, tensors: Collection[str]) -> None:
+        self._tape = tape
+        self._readers = consumers(model.graph)
+        self._parts: dict[str, list[str]] = {}
+        self._stopped: dict[str, str] = {}
+        self._needed = set(tensors)
+        for node in model.graph.node:
+            if not self._needed.isdisjoint(reads(node)):
+                self._needed.update(name for name in node.output if name)
+
+    def give(self, name: str, gradient: str) -> None:
+        """One more part of a tensor's gradient."""
+        if name in self._needed:
+            self._parts.setdefault(name, []).append(gradient)
+
+    def gradient(self, name: str) -> str | None:
+        """The sum of its parts, where all are known; all its readers were passed."""
+        parts = self._parts.get(name)
+        if parts is None or name in self._stopped:
+            return None
+        if len(parts) > 1:
+            parts[:] = [self._tape.emit("Sum", parts)]
+        return parts[0]
+
+    def stopped_by(self, name: str) -> str:
+        """The op type between the tensor and the outputs that has no rule."""
+        if name in self._stopped:
+            return self._stopped[name]
+        return next((node.op_type for node in self._readers.get(name, ())), "")
+
+    def back(self, node: NodeProto) -> None:
+        """From the gradients of what a node gives to those of what it takes."""
+        wanted = {name for name in reads(node) if self._is_wanted(name)}
+        live = [name for name in node.output if name in self._parts or name in self._stopped]
+        if not wanted or not live:
+            return
+        why = next((self._stopped[name] for name in live if name in self._stopped), None)
+        found = None if why is not None else self._found(node, wanted)
+        for name in wanted if found is None else ():
+            self._stopped.setdefault(name, why or node.op_type)
+        for at, gradient in (found or {}).items():
+            self.give(node.input[at], gradient)
+
+    def _is_wanted(self, name: str) -> bool:
+        return name in self._needed and self._tape.elem_type(name) in _FLOATS
+
+    def _found(self, node: NodeProto, wanted: set[str]) -> dict[int, str] | None:
+        """{position of an input: its gradient}; None where there is no rule, or it refuses."""
+        from mobileq.graph.gradients import RULES, Refused, Step
+
+        rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if rule is None:
+            return None
+        positions = [at for at, name in enumerate(node.input) if name in wanted]
+        given = tuple(self.gradient(name) for name in node.output)
+        try:
+            found = rule(Step(node, self._tape, given, positions))
+        except Refused:
+            return None
+        return found if set(positions) <= set(found) else None
+
+
+def _completed(
+    model: ModelProto,
+    tape: Tape,
+    seeds: dict[str, str],
+    gradients: dict[str, str],
+    tensors: Collection[str],
+) -> ModelProto:
+    """The model with the nodes of the way back, and other inputs and outputs."""
+    from onnx import ModelProto, helper
+
+    whole = ModelProto()
+    whole.CopyFrom(model)
+    graph = whole.graph
+    types = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
+    for node in graph.node:
+        tape.name_outputs(node)
+    graph.node.extend(tape.nodes)
+    graph.initializer.extend(tape.initializers)
+    for output, seed in seeds.items():
+        graph.input.add().CopyFrom(types[output])
+        graph.input[-1].name = seed
+    outputs = dict.fromkeys(name for name in tensors)
+    of = {gradient: name for name, gradient in gradients.items()}
+    del graph.output[:]
+    for name in (*outputs, *of):
+        known = types.get(of.get(name, name))
+        graph.output.add().CopyFrom(known or helper.make_empty_tensor_value_info(name))
+        graph.output[-1].name = name
+    prune(graph)
+    return whole
