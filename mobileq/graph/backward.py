@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError, UsageError
-from mobileq.graph.outline import consumers, opset, producers, reads
+from mobileq.graph.outline import consumers, opset, reads
 from mobileq.graph.prune import prune
 from mobileq.graph.rewrites.opset import OLDEST, raised
 from mobileq.graph.shapes import infer_shapes
@@ -21,7 +21,7 @@ from mobileq.graph.shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-    from mobileq.graph.gradients import Tape
+    from mobileq.graph.gradients import Found, Tape
 
 _FLOATS = frozenset({1, 10, 11, 16})
 """`TensorProto.DataType`: float32, float16, float64 and bfloat16."""
@@ -72,8 +72,8 @@ def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
             f"Export it with opset {OLDEST} or newer.",
         )
     model = infer_shapes(model)
-    tape = Tape(model)
-    made_by = producers(model.graph)
+    tape = Tape(model, tensors)
+    made_by = tape.makers
     for name in tensors:
         if name not in made_by and all(name != value.name for value in model.graph.input):
             raise UsageError(
@@ -143,13 +143,14 @@ class _Way:
         found = None if why is not None else self._found(node, wanted)
         for name in wanted if found is None else ():
             self._stopped.setdefault(name, why or node.op_type)
-        for at, gradient in (found or {}).items():
-            self.give(node.input[at], gradient)
+        for at, gradient in found.items() if found is not None else ():
+            if gradient is not None:
+                self.give(node.input[at], gradient)
 
     def _is_wanted(self, name: str) -> bool:
         return name in self._needed and self._tape.elem_type(name) in _FLOATS
 
-    def _found(self, node: NodeProto, wanted: set[str]) -> dict[int, str] | None:
+    def _found(self, node: NodeProto, wanted: set[str]) -> Found | None:
         """{position of an input: its gradient}; None where there is no rule, or it refuses."""
         from mobileq.graph.gradients import RULES, Refused, Step
 

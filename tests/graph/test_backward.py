@@ -65,6 +65,27 @@ def test_a_tensor_of_two_readers_has_the_sum():
     check_gradients(model, drawn(model))
 
 
+@pytest.mark.parametrize("factors", ["x, s", "s, x"])
+@pytest.mark.parametrize("rest", ["Identity(m)", "Mul(m, s)"])
+def test_a_value_times_its_own_sigmoid(factors, rest):
+    text = f"""m (float[2,3] x) => (float[2,3] y) {{
+        s = Sigmoid(x) m = Mul({factors}) y = {rest} }}"""
+    model = model_of(text)
+    check_gradients(model, drawn(model))
+    # Where the sigmoid's own is asked for, too.
+    way = backward(model, ["x", "s"])
+    values = drawn(model)["x"]
+    found = outputs_of(session(way.model), {"x": values, way.seeds["y"]: np.ones_like(values)})
+    gate = 1 / (1 + np.exp(-values))
+    wanted = values if rest == "Identity(m)" else 2 * values * gate
+    np.testing.assert_allclose(found[way.gradients["s"]], wanted, rtol=1e-5, atol=1e-6)
+    alone = backward(model, ["x"])
+    again = outputs_of(session(alone.model), {"x": values, alone.seeds["y"]: np.ones_like(values)})
+    np.testing.assert_allclose(
+        found[way.gradients["x"]], again[alone.gradients["x"]], rtol=1e-5, atol=1e-6
+    )
+
+
 def test_outputs_are_what_was_asked_for():
     way = backward(model_of(TWO_READERS), ["s", "y"])
     assert [value.name for value in way.model.graph.output] == [

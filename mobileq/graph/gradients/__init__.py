@@ -13,7 +13,7 @@ from mobileq.graph.gradients import (
     products,
     statistics,
 )
-from mobileq.graph.gradients.step import Refused, Rule, Step, Tape
+from mobileq.graph.gradients.step import Found, Refused, Rule, Step, Tape
 
 RULES: Final[Mapping[str, Rule]] = {
     **functions.RULES,
@@ -25,4 +25,4 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 """By op type; an operator that is not here has no gradient."""
 
-__all__ = ["RULES", "Refused", "Rule", "Step", "Tape"]
+__all__ = ["RULES", "Found", "Refused", "Rule", "Step", "Tape"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mobileq.graph.gradients.step import Refused, Rule, Step
+from mobileq.graph.gradients.step import Found, Refused, Rule, Step
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 
 def _gathered(step: Step, gradients: Mapping[int, str]) -> dict[int, str]:
@@ -34,11 +37,32 @@ def _sub(step: Step) -> dict[int, str]:
     return {at: step.op("Neg", value) if at else value for at, value in found.items()}
 
 
-def _mul(step: Step) -> dict[int, str]:
+def _mul(step: Step) -> Found:
+    gate = _own_gate(step)
+    if gate is not None:
+        # Of x s(x): y + s (1 - y), in two operations less than by way of s.
+        y, s = step.y, step.node.input[gate]
+        rest = step.op("Mul", s, step.op("Sub", step.number(1), y))
+        slope = step.op("Add", y, rest)
+        return {1 - gate: step.op("Mul", step.gradient, slope), gate: None}
     return _gathered(
         step,
         {at: step.op("Mul", step.gradient, step.node.input[1 - at]) for at in step.wanted},
     )
+
+
+def _is_sigmoid(node: NodeProto) -> bool:
+    return node.op_type == "Sigmoid" and node.domain in ("", "ai.onnx")
+
+
+def _own_gate(step: Step) -> int | None:
+    """The position of the sigmoid of the other factor, if nobody asks for its gradient."""
+    names = step.node.input
+    for at, name in enumerate(names):
+        maker = step.tape.makers.get(name)
+        if maker is not None and _is_sigmoid(maker) and maker.input[0] == names[1 - at]:
+            return None if name in step.tape.asked or len(step.wanted) < 2 else at
+    return None
 
 
 def _div(step: Step) -> dict[int, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,9 @@ from mobileq.graph.rewrites.resize_matrices import axis_matrices
 if TYPE_CHECKING:
     from mobileq.graph.gradients.step import Array
     from mobileq.graph.rewrites.windows import Windows
+
+_OF_A_WINDOW = 3
+"""What a window of MaxPool takes beside its values, in values."""
 
 
 def _global_average(step: Step) -> dict[int, str]:
@@ -59,31 +63,77 @@ def _global_maximum(step: Step) -> dict[int, str]:
 
 
 def _maximum(step: Step) -> dict[int, str]:
-    """To where each window's maximum was, which its indices say; sums where windows overlap."""
-    if step.attribute("storage_order", 0):
-        raise Refused("its indices are of another order")
+    """To where each window's maximum was; of equal values one has all.
+
+    Large windows along one axis after the other, which is less to compare, and few of them overlap.
+    """
     over, shape = windows(step), step.shape(step.x)
-    where = step.tape.second_output(step.node)
-    spans = [(k - 1) * d + 1 for k, d in zip(over.kernel, over.dilations, strict=True)]
-    apart = [-(-span // stride) for span, stride in zip(spans, over.strides, strict=True)]
-    size = int(np.prod(shape))
-    alone = all(each == 1 for each in apart)
-    if alone or step.scatters_sums:
-        flat = [step.reshaped(name, [-1]) for name in (step.gradient, where)]
-        found = step.scattered(flat[0], flat[1], [size], 0, apart=alone)
-        return {0: step.reshaped(found, shape)}
+    value, passes = step.x, []
+    for axes in _passes(over):
+        value, where = _maxima(step, value, over, axes)
+        passes.append((axes, where, shape))
+        counts = (over.counts[at] if at in axes else n for at, n in enumerate(shape[2:]))
+        shape = (*shape[:2], *counts)
+    gradient = step.gradient
+    for axes, where, before in reversed(passes):
+        gradient = _returned(step, (gradient, where), over, axes, before)
+    return {0: gradient}
+
+
+def _passes(over: Windows) -> list[tuple[int, ...]]:
+    """The spatial axes that are pooled together."""
+    axes = tuple(range(len(over.kernel)))
+    lengths, taps = list(over.lengths), 0
+    for axis in axes:
+        lengths[axis] = over.counts[axis]
+        taps += math.prod(lengths) * (over.kernel[axis] + _OF_A_WINDOW)
+    together = math.prod(over.counts) * (math.prod(over.kernel) + _OF_A_WINDOW)
+    return [(axis,) for axis in axes] if taps < together else [axes]
+
+
+def _maxima(step: Step, value: str, over: Windows, axes: tuple[int, ...]) -> tuple[str, str]:
+    """Along some spatial axes: the maxima, and their places in all of the tensor."""
+    upwards = step.attribute("ceil_mode", 0)
+    if step.attribute("auto_pad", "NOTSET").startswith("SAME"):
+        upwards = 0
+
+    def along(numbers: Sequence[int], others: int) -> list[int]:
+        return [each if at in axes else others for at, each in enumerate(numbers)]
+
+    names = [step.tape.fresh("maximum"), step.tape.fresh("place")]
+    step.tape.emit(
+        "MaxPool", [value], names, kernel_shape=along(over.kernel, 1), ceil_mode=upwards,
+        strides=along(over.strides, 1), dilations=along(over.dilations, 1),
+        pads=along(over.before, 0) + along(over.after, 0),
+    )  # fmt: skip
+    return names[0], names[1]
+
+
+def _returned(
+    step: Step, given: tuple[str, str], over: Windows, axes: tuple[int, ...], shape: Sequence[int]
+) -> str:
+    """The gradients, which come with their places, where they belong; sums of those of one place.
+
+    Before opset 16, where ScatterElements adds nothing up, in turns of windows that don't overlap.
+    """
+    turns = []
+    for axis in axes:
+        span = (over.kernel[axis] - 1) * over.dilations[axis] + 1
+        turns.append(min(-(-span // over.strides[axis]), over.counts[axis]))
+    apart = all(count == 1 for count in turns)
+    if step.scatters_sums and not apart:
+        turns = [1] * len(turns)
     parts = []
-    for phase in itertools.product(*(range(each) for each in apart)):
-        # Windows that do not overlap.
-        taken = [step.gradient, where]
-        for axis, (start, stride) in enumerate(zip(phase, apart, strict=True)):
-            count = over.counts[axis]
-            if start < count and stride > 1:
-                taken = [step.tape.sliced(name, axis + 2, start, count, stride) for name in taken]
-        if all(start < count for start, count in zip(phase, over.counts, strict=True)):
-            flat = [step.reshaped(name, [-1]) for name in taken]
-            parts.append(step.scattered(flat[0], flat[1], [size], 0, apart=True))
-    return {0: step.reshaped(step.op("Sum", *parts), shape)}
+    for starts in itertools.product(*map(range, turns)):
+        taken = list(given)
+        for axis, start, every in zip(axes, starts, turns, strict=True):
+            if every > 1:
+                stop = over.counts[axis]
+                taken = [step.tape.sliced(each, axis + 2, start, stop, every) for each in taken]
+        value, where = (step.reshaped(each, [-1]) for each in taken)
+        alone = apart or not step.scatters_sums
+        parts.append(step.scattered(value, where, [math.prod(shape)], 0, apart=alone))
+    return step.reshaped(step.op("Sum", *parts) if len(parts) > 1 else parts[0], shape)
 
 
 def _resize(step: Step) -> dict[int, str]:

@@ -39,7 +39,7 @@ def transposed_convolution(
                 strides=strides, dilations=windows.dilations, output_padding=rest,
                 pads=[*windows.before, *windows.after],
             )  # fmt: skip
-    value = _spread(step, value, weights.shape[0], windows)
+    value = _spread(step, value, windows)
     before = [span - 1 - b for span, b in zip(spans, windows.before, strict=True)]
     after = [
         n - count * s - b + span - 1
@@ -58,20 +58,23 @@ def transposed_convolution(
     )  # fmt: skip
 
 
-def _spread(step: Step, value: str, channels: int, windows: Windows) -> str:
+def _spread(step: Step, value: str, windows: Windows) -> str:
     """The values with stride - 1 zeros behind each, along the spatial axes.
 
-    ONNX Runtime's ConvTranspose takes many times as long with groups (1.26).
+    ONNX Runtime's ConvTranspose takes many times as long with groups, and to pad an axis behind
+    each value twice as long as to repeat the values and multiply with zeros (1.26).
     """
-    if all(stride == 1 for stride in windows.strides):
+    strides = windows.strides
+    if all(stride == 1 for stride in strides):
         return value
-    pairs = list(zip(windows.counts, windows.strides, strict=True))
-    alone = [length for count, _ in pairs for length in (count, 1)]
-    batch = step.shape(step.y)[0]
-    value = step.reshaped(value, [batch, channels, *alone])
-    behind = [more for _, stride in pairs for more in (0, stride - 1)]
-    value = step.padded(value, [0] * (2 + len(behind)), [0, 0, *behind])
-    return step.reshaped(value, [batch, channels, *(count * stride for count, stride in pairs)])
+    mask = np.ones((1, 1))
+    for count, stride in zip(windows.counts, strides, strict=True):
+        mask = mask[..., None] * (np.arange(count * stride) % stride == 0)
+    repeated = step.op(
+        "Resize", value, step.constant([]), step.tape.constant([1, 1, *strides], "float32"),
+        mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+    )  # fmt: skip
+    return step.op("Mul", repeated, step.constant(mask))
 
 
 def windows(step: Step) -> Windows:
@@ -158,9 +161,27 @@ def _matmul(step: Step) -> dict[int, str]:
     return found
 
 
+def _einsum(step: Step) -> dict[int, str]:
+    """The sum of the gradient and the other inputs over what the input has not."""
+    terms, _, result = step.attribute("equation", "").replace(" ", "").partition("->")
+    names = terms.split(",")
+    if not result or "." in terms or any(len(set(name)) < len(name) for name in names):
+        raise Refused("its indices are not all named once")
+    found = {}
+    for at in step.wanted:
+        others = [*names[:at], *names[at + 1 :]]
+        if not set(names[at]) <= set(result).union(*others):
+            raise Refused("an index is of one input alone")
+        values = [step.gradient, *step.node.input[:at], *step.node.input[at + 1 :]]
+        equation = f"{','.join([result, *others])}->{names[at]}"
+        found[at] = step.op("Einsum", *values, equation=equation)
+    return found
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "Einsum": _einsum,
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mobileq.graph.outline import producers
 from mobileq.graph.rewrites.rule import Editing, attributes, positive_axis
 
 if TYPE_CHECKING:
@@ -28,10 +29,16 @@ class Refused(Exception):
 
 
 class Tape(Editing):
-    """The graph on whose nodes the gradients' are put: its facts are those of the way there."""
+    """The graph behind whose nodes the gradients' are put: its facts are those of the way there.
 
-    def __init__(self, model: ModelProto) -> None:
+    `makers` are the nodes of the way there by what they give, `asked` the tensors whose gradients
+    are.
+    """
+
+    def __init__(self, model: ModelProto, asked: Collection[str]) -> None:
         super().__init__(model)
+        self.makers = producers(model.graph)
+        self.asked = frozenset(asked)
         self._numbers: dict[tuple[float, str], str] = {}
         self._counts = itertools.count()
         self._second: dict[str, str] = {}
@@ -235,5 +242,7 @@ class Step:
         return self.op("Transpose", value, perm=order) if axis != rank - 1 else value
 
 
-Rule = Callable[[Step], dict[int, str]]
-"""{position of an input: its gradient}, of all that are wanted; raises `Refused`."""
+Found = Mapping[int, str | None]
+Rule = Callable[[Step], Found]
+"""{position of an input: its gradient}, of all that are wanted; None where what would be given is
+in another's already. Raises `Refused`."""

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mobileq.graph.backward import backward
 from tests.graph.builders import model_of
 from tests.graph.gradients.finite_differences import check_gradients, check_text, drawn
 
@@ -95,3 +96,19 @@ def test_a_grouped_convolution_of_one_axis_in_old_opsets():
     text = "m (float[1,4,9] x) => (float[1,4,?] y) { y = Conv<group = 4, strides = [2]>(x, w) }"
     model = model_of(text, {"w": weights_of(4, 1, 3)}, opset=11)
     check_gradients(model, drawn(model))
+
+
+@pytest.mark.parametrize("equation", ["ij,jk->ik", "ij,kj->ki", "ij, jk -> ijk", "ij,jk->kji"])
+def test_sums_of_products(equation):
+    b = "4,3" if "kj" in equation.split("->")[0] else "3,4"
+    rank = len(equation.replace(" ", "").split("->")[1])
+    text = f"""m (float[2,3] a, float[{b}] b) => (float[{",".join("?" * rank)}] y) {{
+        z = Einsum<equation = "{equation}">(a, b) y = Tanh(z) }}"""
+    check_text(text)
+
+
+@pytest.mark.parametrize("equation", ["ii,ij->j", "ij,jk", "ij,kl->kl"])
+def test_sums_whose_indices_are_not_in_the_others(equation):
+    text = f"""m (float[3,3] a, float[3,3] b) => (float[{"3" if "ii" in equation else "3,3"}] y) {{
+        y = Einsum<equation = "{equation}">(a, b) }}"""
+    assert backward(model_of(text), ["a"]).stopped == {"a": "Einsum"}
