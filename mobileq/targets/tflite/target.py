@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -290,8 +290,7 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         )
     base, float_file = job.scratch / "saved_model", job.scratch / "tensorflow-float32.tflite"
     if not float_file.exists():
-        _convert_base(job, "convert_saved_model", base, _alone(_converting(job), "onnx2tf"))
-        _convert_saved_model(job, float_file, {"precision": "fp32"})
+        _make_tensorflow_base(job, base, float_file)
     orders = _edge_orders(job, float_file)
     if job.recipe.precision == "fp32":
         job.output.write_bytes(float_file.read_bytes())
@@ -299,19 +298,34 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
         fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
         if job.recipe.precision in CALIBRATED:
             fields["samples"] = str(_write_samples(job, orders.inputs[0]))
-        _convert_saved_model(job, job.output, fields)
+        work = f"{_converting(job)} to {job.recipe.precision}"
+        _convert_saved_model(job, job.output, fields, _alone(work, "TensorFlow"))
     restore_layouts(job.output, job.spec.inputs, orders)
     return ()
 
 
-def _convert_saved_model(job: ConversionJob, output: Path, fields: dict[str, str]) -> None:
-    precision = fields["precision"]
-    with (
-        job.progress.stage(f"TFLiteConverter: {precision}"),
-        _alone(f"{_converting(job)} to {precision}", "TensorFlow") as child,
-    ):
+def _make_tensorflow_base(job: ConversionJob, base: Path, float_file: Path) -> None:
+    """The SavedModel and the float32 file: always one after the other, so both may come of one
+    process. To import TensorFlow takes seconds. A large model's memory is let go between.
+    """
+    fields, work = {"precision": "fp32"}, (f"{_converting(job)} to fp32", "TensorFlow")
+    with _alone(_converting(job), "onnx2tf") as child:
+        _convert_base(job, "convert_saved_model", base, nullcontext(child))
+        if job.model.stat().st_size <= _SMALL:
+            child.turn_to(*work)
+            return _convert_saved_model(job, float_file, fields, nullcontext(child))
+    return _convert_saved_model(job, float_file, fields, _alone(*work))
+
+
+def _convert_saved_model(
+    job: ConversionJob,
+    output: Path,
+    fields: dict[str, str],
+    child: AbstractContextManager[Child],
+) -> None:
+    with job.progress.stage(f"TFLiteConverter: {fields['precision']}"), child as asked:
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
-        child.request("saved_model_to_tflite", {**paths, **fields})
+        asked.request("saved_model_to_tflite", {**paths, **fields})
     model = flatbuffer.read_model(output)
     if interface.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
         flatbuffer.write_model(model, output)

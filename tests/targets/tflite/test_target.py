@@ -282,8 +282,10 @@ def test_input_of_equal_axes_keeps_its_order(convert):
 @pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["anchors", "cube", "cube_in"])
-def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path, name):
+def test_engine_tensorflow_gives_what_the_model_gives(tiny, tmp_path, monkeypatch, name):
     pytest.importorskip("tensorflow", exc_type=ImportError)
+    if name == "cube":  # as a large model, whose converter does not stay
+        monkeypatch.setattr("mobileq.targets.tflite.target._SMALL", 0)
     job = tiny(name).job(tmp_path, "int8", engine="tensorflow")
     file = TinyFile(tiny(name), job.output, kept().convert(job))
     for found, wanted in zip(file.converted.outputs, file.model.spec.outputs, strict=True):
