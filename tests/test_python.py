@@ -58,6 +58,23 @@ def test_keywords_are_in_the_signature() -> None:
         assert set(inspect.signature(function).parameters) >= {"family", "labels", "spec", "set"}
 
 
+def mypy(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What it finds from the project's folder, where it knows again what it has found out."""
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"MYPYPATH": str(ROOT), "PATH": ""},
+    )
+
+
+@pytest.mark.slow
+def test_mypy_finds_nothing_in_the_package() -> None:
+    done = mypy()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
@@ -73,14 +90,7 @@ def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
         "mobileq.convert('a.onnx', 'b', io='int9')\n"
         "mobileq.converted('a.onnx')\n"
     )
-    # As the project is checked itself: what is known of it already is not found out again.
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", str(program)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"MYPYPATH": str(ROOT), "PATH": ""},
-    )
+    done = mypy(str(program))
     told = [
         line.removeprefix(f"{program}:").replace(": ", " ", 1)
         for line in done.stdout.splitlines()
