@@ -55,7 +55,9 @@ class TensorStatistics:
 
     `min`, `max` and the channels' are over every value; `mean` and `variance` are over the
     subsample that was given as values, `histogram` over this and the extremes. `average_min` and
-    `average_max` are the samples' own, averaged as they come with a momentum of 0.9.
+    `average_max` are the samples' own, averaged as they come with a momentum of 0.9. `importance`
+    has, in the histogram's bins, how much the task's error rises with the square of what the values
+    are off; None where nobody looked.
     """
 
     min: float
@@ -66,6 +68,7 @@ class TensorStatistics:
     variance: float
     histogram: Histogram
     channels: ChannelStatistics | None = None
+    importance: Histogram | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,12 +28,15 @@ _SEARCHED = 4096
 class Purpose:
     """The function that is all a tensor is used for.
 
-    `keep_extremes`: the few largest values are what matters (scores), so nothing is clipped but
-    where the function is flat.
+    Attributes:
+        keep_extremes: The few largest values are what matters (scores), so nothing is clipped but
+            where the function is flat.
+        result: The tensor that the function gives; None where it is outside of the graph.
     """
 
     function: Callable[[Array], Array]
     keep_extremes: bool = False
+    result: str | None = None
 
     def sensible(self, low: float, high: float) -> tuple[float, float]:
         """[low, high] without the ends where the function is flat, zero always included."""
@@ -78,9 +81,9 @@ def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpo
     # A gate that is used on its own is a second purpose of what it is made from.
     gates = {name for name, nodes in users.items() if len(nodes) == 1} - outputs
     found = {
-        name: Purpose(function)
+        name: Purpose(known[0], result=known[1])
         for name, nodes in users.items()
-        if name not in outputs and (function := _function(name, nodes, producers, constants, gates))
+        if name not in outputs and (known := _function(name, nodes, producers, constants, gates))
     }
     return found | {name: Purpose(sigmoid, keep_extremes=True) for name in logits}
 
@@ -114,20 +117,28 @@ def _function(
     producers: Mapping[str, NodeProto],
     constants: Mapping[str, NDArray[Any]],
     gates: Collection[str],
-) -> Callable[[Array], Array] | None:
+) -> tuple[Callable[[Array], Array], str] | None:
+    """And the tensor that it gives."""
     if len(users) == 1 and users[0].op_type == "HardSwish":
-        return _hard_swish
+        return _hard_swish, users[0].output[0]
     known = [pointwise(node, producers, constants) if node.input else None for node in users]
     if len(users) == 1 and isinstance(known[0], Pointwise) and known[0].source == name:
-        return known[0].function
-    gated = next((each for each in known if isinstance(each, Gated) and each.source == name), None)
-    if gated is None or len(users) != 2 or gated.gate not in gates:
+        return known[0].function, users[0].output[0]
+    product = next(
+        (at for at, each in enumerate(known) if isinstance(each, Gated) and each.source == name),
+        None,
+    )
+    if product is None or len(users) != 2:
+        return None
+    gated = known[product]
+    assert isinstance(gated, Gated)
+    if gated.gate not in gates:
         return None
     gate = next((each for each in known if isinstance(each, Pointwise)), None)
     if gate is None:
         return None
     function = gate.function
-    return lambda values: values * function(values)
+    return lambda values: values * function(values), users[product].output[0]
 
 
 def _hard_swish(values: Array) -> Array:

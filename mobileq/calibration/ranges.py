@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from mobileq.calibration.observers import Histogram, TensorStatistics
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Method = Literal["min_max", "moving_average", "percentile", "mse", "entropy", "admm"]
+Method = Literal["min_max", "moving_average", "percentile", "mse", "entropy", "admm", "fisher"]
 Estimator = Callable[[TensorStatistics, int], tuple[float, float]]
 
 PERCENTILE = 99.99
@@ -114,6 +115,22 @@ def mse(
     return low * float(best[0]), high * float(best[1])
 
 
+def fisher(
+    tensor: TensorStatistics, bits: int = 8, purpose: Purpose | None = None
+) -> tuple[float, float]:
+    """As `mse`, with each value's error weighted by the square of the task's gradient there, the
+    diagonal of the Fisher information: what it adds to the error of the model's answers.
+
+    As `mse` where the tensor has no `importance`.
+
+    Source: Li et al. 2021, "BRECQ: Pushing the Limit of Post-Training Quantization by Block
+    Reconstruction", section 3.3, weights errors so to fit weights; here they choose ranges.
+    """
+    if tensor.importance is None:
+        return mse(tensor, bits, purpose)
+    return mse(replace(tensor, histogram=tensor.importance), bits, purpose)
+
+
 def entropy(tensor: TensorStatistics, bits: int = 8) -> tuple[float, float]:
     """The range whose quantized distribution diverges least from the true one (Kullback-Leibler).
 
@@ -178,6 +195,7 @@ METHODS: dict[Method, Estimator] = {
     "mse": mse,
     "entropy": entropy,
     "admm": admm,
+    "fisher": fisher,
 }
 
 
@@ -214,8 +232,9 @@ def _estimated(
         return METHODS[method](tensor, bits)
     if purpose.keep_extremes:
         return purpose.sensible(*_with_zero(tensor.min, tensor.max))
-    if method == "mse":
-        return purpose.sensible(*_with_zero(*mse(tensor, bits, purpose)))
+    if method in ("mse", "fisher"):
+        of_results = mse if method == "mse" else fisher
+        return purpose.sensible(*_with_zero(*of_results(tensor, bits, purpose)))
     return purpose.sensible(*_with_zero(*METHODS[method](tensor, bits)))
 
 

@@ -76,8 +76,8 @@ def convert(
     calibrator: Annotated[
         str,
         typer.Option(
-            help="How ranges are chosen: min_max, moving_average, percentile, mse, entropy, admm; "
-            "auto tries them all.",
+            help="How ranges are chosen: min_max, moving_average, percentile, mse, entropy, admm, "
+            "fisher; auto finds it out.",
             metavar="NAME",
         ),
     ] = "auto",

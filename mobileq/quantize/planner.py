@@ -25,7 +25,7 @@ from mobileq.quantize.repairs.registry import (
     WEIGHT_SHIFT,
 )
 from mobileq.quantize.residual import residual_sums
-from mobileq.quantize.search import FloatSearch, Tried, best
+from mobileq.quantize.search import FloatSearch, Tried, best, holds
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _RANKED_SAMPLES = 2
 _FIRST: Method = "mse"
 """The method that is best most often: where nothing is tried, and to begin with."""
+_FIRST_FOR_FULL: Method = "fisher"
+"""Where every op is in integers and the task's error can be told from a few pictures, what no value
+of an object goes through need not be held. Of three detectors it lost .0040 (.0018) less mAP."""
 Names = tuple[str, ...]
 _TRIED_FOR_FULL: tuple[Names, ...] = (("weight-rounding",),)
 _TRIED_BY_ERROR: tuple[Names, ...] = ((WEIGHT_SHIFT,), (COMPENSATED_ROUNDING, WEIGHT_SHIFT))
@@ -114,7 +117,8 @@ class Planner:
         self._precision, self._options, self._progress = precision, options, progress
         self._bits = 16 if precision == "int16x8" else 8
         self._auto = options.calibrator == "auto"
-        self._first = cast(Method, _FIRST if self._auto else options.calibrator)
+        first = _FIRST_FOR_FULL if precision == "int8-full" and options.search else _FIRST
+        self._first = cast(Method, first if self._auto else options.calibrator)
         if self._bits == 16 and self._auto:
             # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
             self._first = "min_max"
@@ -224,8 +228,9 @@ class Planner:
 
     def _best_method(self, variant: Variant, kept: Names) -> Method:
         with self._progress.stage("Trying calibrators"):
-            self._run_each(variant, [(method, kept) for method in TRIED])
-            return best(TRIED, lambda method: self._tried(variant, method, kept))
+            methods = dict.fromkeys((self._first, *TRIED))
+            self._run_each(variant, [(method, kept) for method in methods])
+            return best(tuple(methods), lambda method: self._tried(variant, method, kept))
 
     def _fitted(self, plan: QuantPlan, variant: Variant) -> tuple[QuantPlan, Variant]:
         """With the weights fitted as well, if that helps or was asked for."""
@@ -245,7 +250,9 @@ class Planner:
             before = self._tried(variant, cast(Method, plan.calibrator), kept)
             after = [(fitted, self._tried(fitted, method, kept)) for fitted in made]
         if asked is None:
-            works = [each for each in after if each[1].trial.problem is None]
+            # Weights that lie on a grid, as those of a model that was in integers, are best as they
+            # are: fitted, they left four times the error, which 24 pictures' mAP did not show.
+            works = [each for each in after if holds(each[1], before)]
             fitted, _ = best((*works, (variant, before)), lambda each: each[1])
         else:
             fitted = made[0]

@@ -73,6 +73,12 @@ def most_error(first: Tried) -> float:
     return math.inf if error is None else error * _ENOUGH_ERROR
 
 
+def holds(tried: Tried, first: Tried) -> bool:
+    """Whether a file works, and is not off by too much to be taken in place of the first."""
+    trial = tried.trial
+    return trial.problem is None and (trial.error is None or trial.error <= most_error(first))
+
+
 def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
     """The first choice that is not shown to cost more than the one that costs least."""
     costs = [measure(choice).cost for choice in choices]
@@ -138,7 +144,4 @@ class FloatSearch:
 
 
 def _is_worth(tried: Tried, last: Tried) -> bool:
-    error = tried.trial.error
-    if error is not None and error > most_error(last):
-        return False
-    return not tried.cost.exceeds(last.cost * _ENOUGH)
+    return holds(tried, last) and not tried.cost.exceeds(last.cost * _ENOUGH)

@@ -14,6 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
+from mobileq.quantize.fisher import with_importance
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
@@ -84,6 +85,7 @@ class Variants:
         self._progress = progress
         self.given = Variant(onnx, (), file_digest(onnx))
         self._statistics: dict[str, Statistics] = {}
+        self._weighed: dict[tuple[str, object], Statistics] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
         self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
@@ -178,7 +180,10 @@ class Variants:
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging
         if key not in self._ranges:
-            statistics = self._statistics_of(variant)
+            if ranging.method == "fisher":
+                statistics = self._weighed_of(variant, ranging)
+            else:
+                statistics = self._statistics_of(variant)
             self._ranges[key] = model_ranges(
                 variant.model,
                 self._spec,
@@ -198,6 +203,22 @@ class Variants:
                 variant.onnx.read_bytes(), None, feeds, self._progress, len(self._samples)
             )
         return self._statistics[known]
+
+    def _weighed_of(self, variant: Variant, ranging: Ranging) -> Statistics:
+        """With gradients of the task, which take some runs' time for each sample."""
+        known = variant.sha256, ranging.fixed
+        if known not in self._weighed:
+            feeds = (sample.feeds for sample in self._samples)
+            self._weighed[known] = with_importance(
+                self._statistics_of(variant),
+                variant.onnx,
+                variant.model,
+                self._spec,
+                feeds,
+                self._progress,
+                dict(ranging.fixed),
+            )
+        return self._weighed[known]
 
     def _written(self, model: ModelProto, names: tuple[str, ...]) -> Variant:
         data = model.SerializeToString(deterministic=True)

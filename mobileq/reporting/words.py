@@ -18,6 +18,8 @@ _METHODS: dict[Method | str, str] = {
     "moving_average": "averaged over the pictures (moving_average)",
     "entropy": "that keep the distribution of values (entropy)",
     "admm": "fitted by MNN's rule (admm)",
+    "fisher": "chosen so that rounding and clipping together change answers least, by gradients "
+    "(fisher)",
 }
 _REPAIRS = {
     "input-scaling": "the channels of activations were given equal ranges, where that takes noise "

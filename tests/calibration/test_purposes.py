@@ -55,6 +55,7 @@ def hard_swish(values: np.ndarray) -> np.ndarray:
 def test_function_of_an_activation(body: str, function: Callable[[np.ndarray], np.ndarray]) -> None:
     found = purposes(graph(body))
     assert not found["c"].keep_extremes
+    assert found["c"].result == "y"
     np.testing.assert_allclose(found["c"].function(VALUES), function(VALUES), atol=1e-5)
 
 

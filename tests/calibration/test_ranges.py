@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -170,6 +171,30 @@ def test_mse_expects_no_more_noise_than_min_max_on_the_same_histogram(values: np
     }
     assert expected["mse"] >= expected["min_max"] - 1e-6
     assert expected["admm"] >= expected["min_max"] - 1e-6
+
+
+@pytest.mark.parametrize("known", [{}, {"x": Purpose(lambda given: np.maximum(given, -1))}])
+def test_fisher_counts_errors_by_importance(known: dict[str, Purpose]) -> None:
+    tensor = statistics_of(x=DATA["heavy"]).tensors["x"]
+    centers = tensor.histogram.centers()
+
+    def chosen(*kept: tuple[float, float]) -> TensorRange:
+        """Where errors count in these intervals alone."""
+        counts = sum(
+            tensor.histogram.counts * ((centers > low) & (centers < high)) for low, high in kept
+        )
+        important = replace(tensor.histogram, counts=np.asarray(counts) * 1e-9)
+        weighed = replace(tensor, importance=important)
+        return estimate(Statistics({"x": weighed}, 4), "fisher", 8, known)["x"]
+
+    plain = estimate(Statistics({"x": tensor}, 4), "mse", 8, known)["x"]
+    assert estimate(Statistics({"x": tensor}, 4), "fisher", 8, known)["x"] == plain
+    assert chosen((-np.inf, np.inf)) == plain
+    # Nothing beyond counts, and what is within is rounded more finely.
+    near = chosen((-0.5, 0.75))
+    assert plain.min < -0.9 < -0.51 < near.min < -0.25
+    assert 0.5 < near.max < 0.76 < 2 < plain.max
+    assert plain.max < 0.95 * tensor.max < chosen((0.95 * tensor.max, np.inf)).max
 
 
 @pytest.mark.parametrize("name", ["normal", "heavy", "spiked", "silu", "relu", "uniform"])

@@ -283,6 +283,18 @@ def test_whole_integer_files_keep_no_op_and_weights_are_fitted_where_that_helps(
     assert variant.onnx.is_file()
 
 
+@pytest.mark.parametrize(("error", "expected"), [(0.14, True), (0.16, False)])
+def test_fitted_weights_that_are_off_by_more_are_not_taken_for_what_few_pictures_say(
+    variants: Variants, error: float, expected: bool
+) -> None:
+    trials = Trials(
+        lambda plan: error if "weight-rounding" in plan.repairs else 0.1,
+        lost=lambda plan: 0.01 if "weight-rounding" in plan.repairs else 0.02,
+    )
+    plan, _ = _plan(variants, trials, "int8-full", QuantOptions(calibrator="mse"))
+    assert ("weight-rounding" in plan.repairs) is expected
+
+
 def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: Variants) -> None:
     def error(plan: QuantPlan) -> float:
         if "weight-rounding" in plan.repairs:
@@ -293,7 +305,7 @@ def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: V
     helped = Trials(error)
     plan, _ = _plan(variants, helped, "int8-full")
     assert "weight-rounding" in plan.repairs
-    assert {each.calibrator for _, each in helped.plans} == {"mse"} == {plan.calibrator}
+    assert {each.calibrator for _, each in helped.plans} == {"fisher"} == {plan.calibrator}
     fitted = 0.3
     plan, variant = _plan(variants, Trials(error), "int8-full")
     assert (plan.calibrator, variant) == ("admm", variants.scaled)

@@ -1,0 +1,97 @@
+"""How much the task's error rises where an activation is off: from gradients, without labels.
+
+Let g be the gradient, with respect to an activation, of a sum of what the task compares, with signs
+drawn at random (`Reference.slopes`). The activation being off by d, the mean of (g . d)^2 over the
+signs is, to first order in d, the error of the answers. Errors of rounding and clipping taken as
+independent, that is the sum of g^2 d^2 over the values: the diagonal of the Fisher information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mobileq.calibration.purposes import purposes
+from mobileq.calibration.statistics import Statistics
+from mobileq.onnx_runtime import Guest
+from mobileq.page import plural
+from mobileq.parallel import in_parallel
+from mobileq.progress import Progress, tracked
+from mobileq.spec import ModelSpec
+from mobileq.tasks.base import task_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    Feeds = Mapping[str, NDArray[Any]]
+
+_THREADS = 2
+
+
+def with_importance(
+    statistics: Statistics,
+    onnx: Path,
+    model: ModelProto,
+    spec: ModelSpec,
+    samples: Iterable[Feeds],
+    progress: Progress,
+    fixed: Collection[str] = (),
+) -> Statistics:
+    """The statistics, each tensor that a gradient reaches with its `importance`.
+
+    Where a tensor is for one function only, the gradient is that of the function's result.
+
+    Args:
+        onnx: The float model's file, and
+        model: what is in it.
+        samples: The statistics', {input name: array} for each run.
+        fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
+
+    Raises: As `Session`.
+    """
+    known = purposes(model, task_of(spec).sigmoids)
+    settled = {name for node in model.graph.node if node.op_type in fixed for name in node.output}
+    bins = {
+        name: {
+            "width": tensor.histogram.width,
+            "first": tensor.histogram.first,
+            "count": len(tensor.histogram.counts),
+            "result": name if name not in known else known[name].result or name,
+        }
+        for name, tensor in statistics.tensors.items()
+        if name not in settled
+    }
+    fields = {"model": str(onnx.absolute()), "spec": msgspec.to_builtins(spec), "bins": bins}
+    with closing(Guest("mobileq.quantize.fisher_handler:FisherHandler", onnx)) as there:
+        stopped = there.request("begin", fields)[0]["stopped"]
+
+        def run(numbered: tuple[int, Feeds]) -> Mapping[str, NDArray[np.float64]]:
+            seed, feeds = numbered
+            return there.request("sample", {"seed": seed}, feeds)[1]
+
+        total: dict[str, NDArray[np.float64]] = {}
+        # In the samples' order, whichever is done first: sums are the same in every run.
+        found = in_parallel(run, enumerate(samples), _THREADS)
+        for _, new in tracked(found, progress, "Gradients", statistics.sample_count):
+            for name, each in new.items():
+                total[name] = total[name] + each if name in total else each
+    missing = bins.keys() - total.keys()
+    if missing and stopped:
+        progress.notice(
+            f"{plural(len(missing), 'range')} of {len(bins)} are chosen without the task's "
+            f"gradients, which don't go through {', '.join(sorted(set(stopped.values())))}."
+        )
+    tensors = dict(statistics.tensors)
+    for name, sums in total.items():
+        tensor = tensors[name]
+        if sums.any():  # else nothing that the task compares depends on it
+            importance = replace(tensor.histogram, counts=sums)
+            tensors[name] = replace(tensor, importance=importance)
+    return replace(statistics, tensors=tensors)

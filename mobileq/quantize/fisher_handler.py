@@ -1,0 +1,99 @@
+"""The child's side of `fisher`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import onnx
+
+from mobileq.external.framing import Arrays, Fields
+from mobileq.graph.backward import Backward, backward
+from mobileq.graph.frontier import cut_at, frontier
+from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.spec import ModelSpec
+from mobileq.tasks.base import Outputs, Reference, task_of
+from mobileq.tasks.noise import NoiseReference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+_AT_ONCE = 2**16
+"""Values whose places and weights stay in the processor's cache: half the time of all at once."""
+
+
+class Bins(msgspec.Struct, frozen=True):
+    """Of a histogram: `count` of them, `width` wide, from `first * width` on; and the tensor whose
+    gradient counts."""
+
+    width: float
+    first: int
+    count: int
+    result: str
+
+
+class FisherHandler:
+    """Methods as `mobileq.external.child` calls them."""
+
+    _reference: Callable[[Outputs], Reference]
+    _backward: Backward
+
+    def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Fields are `model`, its path, `spec`, and the tensors' `bins`; gives the tensors that no
+        gradient reaches, `stopped` by what type of op."""
+        model = onnx.load(fields["model"])
+        task = task_of(msgspec.convert(fields["spec"], ModelSpec))
+        self._bins = msgspec.convert(fields["bins"], dict[str, Bins])
+        self._reference = task.reference
+        last = frontier(model) if task.error_of == "outputs" else ()
+        if last:  # see `sensitivity.each_part`
+            model, self._reference = cut_at(model, last), NoiseReference
+        there = {name for node in model.graph.node for name in node.output}
+        there.update(value.name for value in model.graph.input)
+        self._bins = {name: each for name, each in self._bins.items() if each.result in there}
+        wanted = {each.result for each in self._bins.values()} | self._bins.keys()
+        self._backward = made = backward(model, sorted(wanted))
+        self._bins = {
+            name: each for name, each in self._bins.items() if each.result in made.gradients
+        }
+        # One thread: samples are run side by side.
+        options = SessionOptions(threads=1)
+        self._outputs = open_session(model, options)
+        self._both = open_session(made.model, options)
+        return {"stopped": made.stopped}, {}
+
+    def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Of the inputs, the sums of squared gradients: by tensor, in its bins. Field: `seed`."""
+        names = list(self._outputs.output_names)
+        outputs = dict(zip(names, self._outputs.run(names, arrays), strict=True))
+        random = np.random.default_rng(fields["seed"])
+        slopes = self._reference(outputs).slopes(random)
+        seeds = {self._backward.seeds[name]: slope for name, slope in slopes.items()}
+        gradients = self._backward.gradients
+        wanted = dict.fromkeys(self._bins)
+        wanted.update(dict.fromkeys(gradients[each.result] for each in self._bins.values()))
+        values = self._both.run(list(wanted), {**arrays, **seeds})
+        given = dict(zip(wanted, values, strict=True))
+        return {}, {
+            name: _summed(given[name], given[gradients[bins.result]], bins)
+            for name, bins in self._bins.items()
+        }
+
+
+def _summed(values: NDArray[Any], gradient: NDArray[Any], bins: Bins) -> NDArray[np.float64]:
+    """Nothing where there are values that are no numbers: these have no place."""
+    values, gradient, sums = values.reshape(-1), gradient.reshape(-1), np.zeros(bins.count)
+    if not np.isfinite(values.sum()):
+        return sums
+    scale, first, last = np.float32(1 / bins.width), np.float32(bins.first), bins.count - 1
+    for start in range(0, values.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        at = values[part] * scale  # exact: a power of two
+        at -= first
+        np.clip(at, 0, last, out=at)
+        weights = np.square(gradient[part], dtype=np.float64)
+        sums += np.bincount(at.astype(np.intp), weights, bins.count)
+    return sums if np.isfinite(sums).all() else np.zeros(bins.count)

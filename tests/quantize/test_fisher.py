@@ -1,0 +1,83 @@
+"""Importance of activations: squared gradients of the task's error, in the histograms' bins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper, parser
+
+from mobileq.calibration.statistics import Statistics, collect
+from mobileq.preparation.prepare import prepare
+from mobileq.progress import Progress, Silent
+from mobileq.quantize.fisher import with_importance
+from mobileq.tasks.noise import NoiseReference
+
+COUNT = 3
+FACTORS = np.float32([0.0, 0.5, -2.0, 3.0])
+
+
+def weighed(
+    body: str, folder: Path, feeds: list[dict[str, np.ndarray]], progress: Progress | None = None
+) -> Statistics:
+    model = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]>\n'
+        f"g (float[1,4,4,4] x) => (float[1,4,4,4] y) {{ {body} }}"
+    )
+    values = FACTORS.reshape(4, 1, 1)
+    model.graph.initializer.append(numpy_helper.from_array(values, "factors"))
+    onnx.save(model, folder / "model.onnx")
+    prepared = prepare(folder / "model.onnx")
+    path = folder / "prepared.onnx"
+    onnx.save(prepared.model, path)
+    statistics = collect(path.read_bytes(), None, feeds, Silent())
+    return with_importance(
+        statistics, path, prepared.model, prepared.spec, feeds, progress or Silent()
+    )
+
+
+@pytest.fixture
+def feeds() -> list[dict[str, np.ndarray]]:
+    numbers = np.random.default_rng(5)
+    return [
+        {"x": numbers.normal(0, 1, (1, 4, 4, 4)).astype(np.float32)} for _ in range(COUNT)
+    ]  # fmt: skip
+
+
+def test_importance_is_the_squared_gradient_behind_the_function(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]]
+) -> None:
+    body = "c = Exp(x) d = Sub(c, factors) h = Relu(d) y = Mul(h, factors)"
+    found = weighed(body, tmp_path, feeds)
+    importance = found.tensors["d"].importance
+    assert importance is not None
+    wanted = np.zeros(len(importance.counts))
+    for seed, each in enumerate(feeds):
+        d = np.exp(each["x"]) - FACTORS.reshape(4, 1, 1)
+        y = np.maximum(d, 0) * FACTORS.reshape(4, 1, 1)
+        # Of what Relu gives, not of what it takes, where it would be 0 for half of the values.
+        slopes = NoiseReference({"y": y}).slopes(np.random.default_rng(seed))["y"]
+        gradient = slopes * FACTORS.reshape(4, 1, 1)
+        bins = np.floor(d.ravel() / importance.width).astype(int) - importance.first
+        wanted += np.bincount(bins, gradient.ravel() ** 2.0, len(wanted))
+    # A value at the edge of a bin may fall into the next.
+    np.testing.assert_allclose(np.cumsum(importance.counts), np.cumsum(wanted), rtol=0.05)
+    assert importance.counts.sum() == pytest.approx(wanted.sum(), rel=1e-5)
+    # It is the same again, whichever sample is done first.
+    again = weighed(body, tmp_path, feeds)
+    assert np.array_equal(again.tensors["d"].importance.counts, importance.counts)
+
+
+def test_tensor_that_no_gradient_reaches_has_none(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]]
+) -> None:
+    body = "a = Abs(x) b = Asinh(a) y = Mul(b, factors)"
+    progress = Silent()
+    found = weighed(body, tmp_path, feeds, progress)
+    assert found.tensors["b"].importance is not None
+    assert found.tensors["a"].importance is None
+    (notice,) = progress.notices
+    assert "which don't go through Asinh." in notice
+    assert "2 ranges of 4 " in notice
