@@ -77,7 +77,7 @@ def convert(
         str,
         typer.Option(
             help="How ranges are chosen: min_max, moving_average, percentile, mse, entropy, admm, "
-            "fisher; auto finds it out.",
+            "fisher; auto takes fisher, or tries them all.",
             metavar="NAME",
         ),
     ] = "auto",

@@ -134,6 +134,11 @@ class Variants:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
         return self._measured(self._before_fitting(variant), ranging)
 
+    def is_weighed(self, variant: Variant, ranging: Ranging) -> bool:
+        """Whether `fisher`'s ranges are others than `mse`'s: a gradient reaches some tensors."""
+        tensors = self._weighed_of(self._before_fitting(variant), ranging).tensors.values()
+        return any(each.importance is not None for each in tensors)
+
     def measure(self, repairs: Collection[str]) -> None:
         """The statistics that ranges begin with, where weights get these repairs."""
         self._statistics_of(self.scaled if INPUT_SCALING in repairs else self.given)

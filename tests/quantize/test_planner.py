@@ -201,10 +201,10 @@ def test_sixteen_bits_take_all_that_was_seen_and_no_repair(variants: Variants) -
 def test_calibrator_whose_file_is_best_is_taken_and_each_file_is_made_once(
     variants: Variants,
 ) -> None:
-    trials = Trials(lambda plan: 0.1 if plan.calibrator == "admm" else 0.2)
+    trials = Trials(lambda plan: 0.1 if plan.calibrator == "admm" else 0.2, by_error=True)
     plan, _ = _plan(variants, trials)
     assert plan.calibrator == "admm"
-    assert {each.calibrator for _, each in trials.plans} == set(TRIED)
+    assert {each.calibrator for _, each in trials.plans} == {"fisher", *TRIED}
     made = [(sha256, each.calibrator, each.keep_float) for sha256, each in trials.plans]
     assert len(made) == len(set(made)) == len(plan.trials)
     assert plan.decided_on == trials.decided_on
@@ -295,7 +295,9 @@ def test_fitted_weights_that_are_off_by_more_are_not_taken_for_what_few_pictures
     assert ("weight-rounding" in plan.repairs) is expected
 
 
-def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: Variants) -> None:
+def test_other_ranges_are_looked_at_where_errors_choose_or_no_gradient_is_known(
+    variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def error(plan: QuantPlan) -> float:
         if "weight-rounding" in plan.repairs:
             return fitted
@@ -308,11 +310,14 @@ def test_other_ranges_are_looked_at_where_fitted_weights_do_not_help(variants: V
     assert {each.calibrator for _, each in helped.plans} == {"fisher"} == {plan.calibrator}
     fitted = 0.3
     plan, variant = _plan(variants, Trials(error), "int8-full")
-    assert (plan.calibrator, variant) == ("admm", variants.scaled)
+    assert (plan.calibrator, variant) == ("fisher", variants.scaled)
     # Where errors choose, they are certain, and tell which ranges are best before.
     fitted = 0.15
     plan, _ = _plan(variants, Trials(error, by_error=True), "int8-full")
     assert (plan.calibrator, "weight-rounding" in plan.repairs) == ("admm", False)
+    monkeypatch.setattr(variants, "is_weighed", lambda variant, ranging: False)
+    plan, _ = _plan(variants, Trials(error), "int8-full")
+    assert plan.calibrator == "admm"
 
 
 @pytest.mark.parametrize(
