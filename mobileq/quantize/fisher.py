@@ -18,6 +18,7 @@ import msgspec
 
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.statistics import Statistics
+from mobileq.errors import MobileqError
 from mobileq.onnx_runtime import Guest
 from mobileq.page import plural
 from mobileq.parallel import in_parallel
@@ -46,15 +47,14 @@ def with_importance(
 ) -> Statistics:
     """The statistics, each tensor that a gradient reaches with its `importance`.
 
-    Where a tensor is for one function only, the gradient is that of the function's result.
+    Where a tensor is for one function only, the gradient is that of the function's result. What
+    tensors go without it, or all of them where the way back can't be run, is told.
 
     Args:
         onnx: The float model's file, and
         model: what is in it.
         samples: The statistics', {input name: array} for each run.
         fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
-
-    Raises: As `Session`.
     """
     known = purposes(model, task_of(spec).sigmoids)
     settled = {name for node in model.graph.node if node.op_type in fixed for name in node.output}
@@ -69,19 +69,12 @@ def with_importance(
         if name not in settled
     }
     fields = {"model": str(onnx.absolute()), "spec": msgspec.to_builtins(spec), "bins": bins}
-    with closing(Guest("mobileq.quantize.fisher_handler:FisherHandler", onnx)) as there:
-        stopped = there.request("begin", fields)[0]["stopped"]
-
-        def run(numbered: tuple[int, Feeds]) -> Mapping[str, NDArray[np.float64]]:
-            seed, feeds = numbered
-            return there.request("sample", {"seed": seed}, feeds)[1]
-
-        total: dict[str, NDArray[np.float64]] = {}
-        # In the samples' order, whichever is done first: sums are the same in every run.
-        found = in_parallel(run, enumerate(samples), _THREADS)
-        for _, new in tracked(found, progress, "Gradients", statistics.sample_count):
-            for name, each in new.items():
-                total[name] = total[name] + each if name in total else each
+    try:
+        numbered = tracked(enumerate(samples), progress, "Gradients", statistics.sample_count)
+        stopped, total = _summed(onnx, fields, numbered)
+    except MobileqError as error:
+        progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
+        return statistics
     missing = bins.keys() - total.keys()
     if missing and stopped:
         progress.notice(
@@ -95,3 +88,26 @@ def with_importance(
             importance = replace(tensor.histogram, counts=sums)
             tensors[name] = replace(tensor, importance=importance)
     return replace(statistics, tensors=tensors)
+
+
+def _summed(
+    onnx: Path, fields: dict[str, Any], numbered: Iterable[tuple[int, Feeds]]
+) -> tuple[dict[str, str], dict[str, NDArray[np.float64]]]:
+    """Tensors that no gradient reaches, with the type of op in the way; and of the others the
+    squared gradients in bins, summed over the samples.
+
+    Raises: As `Session`, and as iterating the samples does.
+    """
+    with closing(Guest("mobileq.quantize.fisher_handler:FisherHandler", onnx)) as there:
+        stopped: dict[str, str] = there.request("begin", fields)[0]["stopped"]
+
+        def run(numbered: tuple[int, Feeds]) -> Mapping[str, NDArray[np.float64]]:
+            seed, feeds = numbered
+            return there.request("sample", {"seed": seed}, feeds)[1]
+
+        total: dict[str, NDArray[np.float64]] = {}
+        # In the samples' order, whichever is done first: sums are the same in every run.
+        for _, new in in_parallel(run, numbered, _THREADS):
+            for name, each in new.items():
+                total[name] = total[name] + each if name in total else each
+    return stopped, total

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from mobileq.external.framing import Arrays, Fields
-from mobileq.graph.backward import Backward, backward
+from mobileq.graph.backward import backward
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.spec import ModelSpec
@@ -39,7 +39,8 @@ class FisherHandler:
     """Methods as `mobileq.external.child` calls them."""
 
     _reference: Callable[[Outputs], Reference]
-    _backward: Backward
+    _seeds: dict[str, str]
+    _gradients: dict[str, str]
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Fields are `model`, its path, `spec`, and the tensors' `bins`; gives the tensors that no
@@ -55,7 +56,8 @@ class FisherHandler:
         there.update(value.name for value in model.graph.input)
         self._bins = {name: each for name, each in self._bins.items() if each.result in there}
         wanted = {each.result for each in self._bins.values()} | self._bins.keys()
-        self._backward = made = backward(model, sorted(wanted))
+        made = backward(model, sorted(wanted))
+        self._seeds, self._gradients = made.seeds, made.gradients
         self._bins = {
             name: each for name, each in self._bins.items() if each.result in made.gradients
         }
@@ -71,8 +73,11 @@ class FisherHandler:
         outputs = dict(zip(names, self._outputs.run(names, arrays), strict=True))
         random = np.random.default_rng(fields["seed"])
         slopes = self._reference(outputs).slopes(random)
-        seeds = {self._backward.seeds[name]: slope for name, slope in slopes.items()}
-        gradients = self._backward.gradients
+        seeds = {
+            seed: np.asarray(slopes[name], outputs[name].dtype)
+            for name, seed in self._seeds.items()
+        }
+        gradients = self._gradients
         wanted = dict.fromkeys(self._bins)
         wanted.update(dict.fromkeys(gradients[each.result] for each in self._bins.values()))
         values = self._both.run(list(wanted), {**arrays, **seeds})

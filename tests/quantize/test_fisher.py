@@ -70,6 +70,20 @@ def test_importance_is_the_squared_gradient_behind_the_function(
     assert np.array_equal(again.tensors["d"].importance.counts, importance.counts)
 
 
+def test_way_back_that_cannot_be_run_is_told_and_ranges_do_without(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]]
+) -> None:
+    found = weighed("y = Mul(x, factors)", tmp_path, feeds)
+    assert found.tensors["x"].importance is not None
+    path = tmp_path / "prepared.onnx"
+    model, spec, progress = onnx.load(path), prepare(path).spec, Silent()
+    plain = collect(path.read_bytes(), None, feeds, Silent())
+    path.write_bytes(path.read_bytes()[:100])
+    assert with_importance(plain, path, model, spec, feeds, progress) is plain
+    (notice,) = progress.notices
+    assert notice.startswith("Ranges are chosen without the task's gradients: ")
+
+
 def test_tensor_that_no_gradient_reaches_has_none(
     tmp_path: Path, feeds: list[dict[str, np.ndarray]]
 ) -> None:
