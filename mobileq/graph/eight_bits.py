@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.graph.outline import attribute
@@ -17,11 +18,22 @@ if TYPE_CHECKING:
 
 LARGEST_WEIGHT: Final = 127
 _LEVELS = 255
+_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
 _LARGEST_BIAS = 2**30
 """Leaves room for the sum that it is added to."""
 _LARGEST_CODE = 128
 """What lies beyond can't be held. -128 itself becomes -127, which is one step: kernels are free to
 rely on -127..127."""
+
+
+def enough_for_codes(total: int) -> int:
+    """How many weights a convolution that stays float must have to have them in 8 bits after all,
+    on every target, where the whole model has `total` of them.
+
+    Float is needed for the activations first. Smaller ones have float16 weights; either are widened
+    once, at loading.
+    """
+    return max(math.ceil(_LARGE_SHARE * total), _MANY_WEIGHTS)
 
 
 def affine(found: TensorRange) -> tuple[float, int]:

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mobileq.graph.eight_bits import affine, channel_axis
+from mobileq.graph.eight_bits import affine, channel_axis, enough_for_codes
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.parallel import threads_for
@@ -32,9 +32,6 @@ _THREADS = 2
 _MEMORY = 2 * 2**30
 _FEWEST = 8
 """Samples, whatever memory they take."""
-_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
-"""From this share of all weights, and number of them, on every target keeps 8-bit ones of
-convolutions that stay float too."""
 CODES = 127
 """Weights are symmetric: whole multiples, from -127 to 127, of a scale per output channel."""
 
@@ -82,8 +79,8 @@ def scales(weights: Array) -> Array:
 def with_eight_bits(groups: Iterable[OpGroup], keep_float: Collection[str]) -> list[OpGroup]:
     """Those that have weights, and in 8 bits, though they may stay float themselves."""
     weighty = [group for group in groups if group.weights is not None]
-    large = max(_LARGE_SHARE * sum(group.weight_count for group in weighty), _MANY_WEIGHTS)
-    return [each for each in weighty if each.name not in keep_float or each.weight_count >= large]
+    enough = enough_for_codes(sum(group.weight_count for group in weighty))
+    return [each for each in weighty if each.name not in keep_float or each.weight_count >= enough]
 
 
 def most_samples(model: ModelProto) -> int:

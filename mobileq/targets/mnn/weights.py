@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from mobileq.graph.eight_bits import LARGEST_WEIGHT
+from mobileq.graph.eight_bits import LARGEST_WEIGHT, enough_for_codes
 from mobileq.targets.mnn.graph import Convolution
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 PLAIN_INT8 = 4
 """`IDSTQuan.type`: one byte a weight. Others are packed into a table of the values that occur."""
 _FLOAT16 = 3
-_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
-"""Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
-the weights on: float is needed for the activations first. Repairs know which these are
-(`mobileq.quantize.repairs.layerwise.with_eight_bits`)."""
 _HALF_STEP = 2.0**-10
 _SMALLEST_SCALE = 1e-30
 _FRACTIONS = 26
@@ -44,7 +40,7 @@ def store_of_float(convolution: Convolution, total: int, *, repaired: bool) -> N
     Args:
         repaired: Whether weights or biases were made for weights that are rounded symmetrically.
     """
-    if convolution.weights.size >= max(_LARGE_SHARE * total, _MANY_WEIGHTS):
+    if convolution.weights.size >= enough_for_codes(total):
         (store_as_repaired if repaired else store_asymmetric)(convolution)
     elif _fits_half(convolution):
         main = convolution.op["main"]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobileq.graph.eight_bits import LARGEST_WEIGHT
+from mobileq.graph.eight_bits import LARGEST_WEIGHT, enough_for_codes
 from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
@@ -26,9 +26,6 @@ from mobileq.targets.tflite.weights import WeightScales
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
 )
-_LARGE_SHARE, _MANY_WEIGHTS = 0.01, 4096
-"""Convolutions that stay float have float16 weights, and 8-bit ones from this share and number of
-the weights on: float is needed for the activations first. Both are widened once, at loading."""
 _UNSUPPORTED = ("PADV2",)
 """See `mobileq.targets.tflite.integer_ops`."""
 
@@ -78,7 +75,7 @@ def quantize_file(
             widened.unlink()  # it is mapped; beside the file it would be kept with it
         else:
             tool = quantizer.Quantizer(source)
-        large = weighty.weighty_outputs(model, _LARGE_SHARE, _MANY_WEIGHTS)
+        large = weighty.weighty_outputs(model, enough_for_codes)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow, wide_tensors)
         known = _statistics(model, ranges, weight_scales or {}) if ranges else None

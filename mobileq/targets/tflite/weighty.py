@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from mobileq.targets.tflite.contents import op_name, tensor_name
@@ -30,15 +31,15 @@ def tail_tensors(model: Any) -> tuple[str, ...]:
     )
 
 
-def weighty_outputs(model: Any, share: float, least: int) -> set[str]:
-    """Output tensors of the ops with at least this share of all weights, and so many of them."""
+def weighty_outputs(model: Any, enough: Callable[[int], int]) -> set[str]:
+    """Output tensors of the ops with at least as many weights as is `enough`, told those of all."""
     graph = model.subgraphs[0]
     counts = {
         tensor_name(graph.tensors[int(op.outputs[0])]): _weight_count(graph, op)
         for op in graph.operators
         if _is_weighty(model, graph, op)
     }
-    least = max(least, math.ceil(share * sum(counts.values())))
+    least = enough(sum(counts.values()))
     return {name for name, count in counts.items() if count >= least}
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mobileq.graph import eight_bits
 from mobileq.spec import TensorRange
-from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.outline import read_outline
 
 from ..tiny import TinyModel, sqnr_db
@@ -43,7 +43,7 @@ def test_float_convolution_between_int8_ones_is_small_and_right(
         "w": weights(16, 3, 3, 3), "v": weights(16, 1, 3, 3), "u": weights(8, channels, 1, 1),
         "halves": np.array([8, 8]),
     }  # fmt: skip
-    monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
+    monkeypatch.setattr(eight_bits, "_MANY_WEIGHTS", 0 if kind == "int8" else 4096)
     if kind == "float32":
         constants["v"][0] *= np.float32(1e-7)
     file = made(monkeypatch, tmp_path, graph, constants, keep_float=("d",))

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from mobileq.graph import eight_bits
 from mobileq.quantize.repairs.layerwise import rounded
-from mobileq.targets.mnn import weights as mnn_weights
 from mobileq.targets.mnn.graph import Convolution
 from mobileq.targets.mnn.target import MnnTarget
 from mobileq.targets.mnn.weights import store_of_float
@@ -57,7 +57,7 @@ def test_weights_that_no_repair_has_seen_get_the_finer_steps() -> None:
     ],
 )
 def test_the_repairs_of_the_recipe_decide(monkeypatch, tmp_path, repairs, is_other) -> None:
-    monkeypatch.setattr(mnn_weights, "_MANY_WEIGHTS", 0)
+    monkeypatch.setattr(eight_bits, "_MANY_WEIGHTS", 0)
     model = make("depthwise", tmp_path)
     job = model.job(tmp_path, "int8", keep_float=("y",))
     found = []

@@ -29,7 +29,7 @@ def test_model_without_weights_has_no_tail(convert):
 def test_convolutions_are_told_by_their_number_of_weights(convert):
     model = flatbuffer.read_model(convert("scores", "fp32").path)
     # 8 x 3 x 3 x 3 and 5 x 128.
-    assert len(weighty.weighty_outputs(model, 0.0, 200)) == 2
-    assert len(weighty.weighty_outputs(model, 0.0, 300)) == 1
-    assert weighty.weighty_outputs(model, 0.0, 641) == set()
-    assert len(weighty.weighty_outputs(model, 0.5, 0)) == 1
+    assert len(weighty.weighty_outputs(model, lambda total: 200)) == 2
+    assert len(weighty.weighty_outputs(model, lambda total: 300)) == 1
+    assert weighty.weighty_outputs(model, lambda total: 641) == set()
+    assert len(weighty.weighty_outputs(model, lambda total: total // 2)) == 1
