@@ -71,7 +71,7 @@ def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
             f"The model's opset {opset(model)} is too old for gradients.",
             f"Export it with opset {OLDEST} or newer.",
         )
-    model = infer_shapes(model)
+    model = infer_shapes(model)  # a copy: it becomes the result
     tape = Tape(model, tensors)
     made_by = tape.makers
     for name in tensors:
@@ -173,12 +173,10 @@ def _completed(
     gradients: dict[str, str],
     tensors: Collection[str],
 ) -> ModelProto:
-    """The model with the nodes of the way back, and other inputs and outputs."""
-    from onnx import ModelProto, helper
+    """The model, which gets the nodes of the way back, and other inputs and outputs."""
+    from onnx import helper
 
-    whole = ModelProto()
-    whole.CopyFrom(model)
-    graph = whole.graph
+    graph = model.graph
     types = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
     for node in graph.node:
         tape.name_outputs(node)
@@ -195,4 +193,4 @@ def _completed(
         graph.output.add().CopyFrom(known or helper.make_empty_tensor_value_info(name))
         graph.output[-1].name = name
     prune(graph)
-    return whole
+    return model

@@ -13,7 +13,9 @@ from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.backward import backward
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.protobuf import write_model
 from mobileq.spec import ModelSpec
+from mobileq.staging import temporary_folder
 from mobileq.tasks.base import Outputs, Reference, task_of
 from mobileq.tasks.noise import NoiseReference
 
@@ -61,11 +63,17 @@ class FisherHandler:
         self._bins = {
             name: each for name, each in self._bins.items() if each.result in made.gradients
         }
-        # One thread: samples are run side by side.
-        options = SessionOptions(threads=1)
-        self._outputs = open_session(model, options)
-        self._both = open_session(made.model, options)
-        return {"stopped": made.stopped}, {}
+        stopped = made.stopped
+        with temporary_folder() as folder:
+            paths = [folder / "forward.onnx", folder / "both.onnx"]
+            for each, path in zip((model, made.model), paths, strict=True):
+                write_model(each, path)
+            # Sessions hold weights as they like them best, the second one all of them twice.
+            del model, made, each
+            # One thread: samples are run side by side.
+            options = SessionOptions(threads=1)
+            self._outputs, self._both = (open_session(path, options) for path in paths)
+        return {"stopped": stopped}, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Of the inputs, the sums of squared gradients: by tensor, in its bins. Field: `seed`."""
