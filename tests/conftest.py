@@ -8,11 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from mobileq.external.child import Child
 
 # OpenBLAS' threads spin while they wait for each other: on two busy cores the demo's weight
 # rounding took 15 seconds with two of them and 1 with one. Read when numpy is first imported.
@@ -65,10 +69,35 @@ def children() -> Iterator[None]:
     most of the time that a small model does. Where they print, the first test's log is.
     """
     from mobileq.onnx_runtime import kept_child
+    from mobileq.preparation import prepared_file
     from mobileq.targets.hosted import kept_children
 
-    with kept_child(), kept_children():
+    preparing = OneChild()
+    with kept_child(), kept_children(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared_file, "Child", preparing)
         yield
+    preparing.close()
+
+
+class OneChild:
+    """In place of a `Child` for each request: the first one as long as it runs."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def __call__(self, handler: str, *, stage: str, tool: str, advice: str) -> nullcontext[Child]:
+        from mobileq.external.child import Child
+
+        if self._child is None or not self._child.is_running:
+            self.close()
+            self._child = Child(handler, stage=stage, tool=tool, advice=advice)
+        else:
+            self._child.turn_to(stage, tool)
+        return nullcontext(self._child)
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.close()
 
 
 @pytest.fixture
