@@ -14,7 +14,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mobileq.errors import (
     EXIT_FAILED,
@@ -66,17 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from mobileq.cli import app
     from mobileq.cli.project import keep_spoken
     from mobileq.console import forget_notices
 
     forget_notices()
     keep_spoken((), arguments)
     _require_current_folder()
-    code = app(args=arguments, prog_name="mobileq", standalone_mode=False)
+    code = _command()(args=arguments, prog_name="mobileq", standalone_mode=False)
     if code == EXIT_INTERRUPTED:  # typer 0.29 makes this of KeyboardInterrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else EXIT_OK
+
+
+@cache
+def _command() -> Any:
+    """All commands with their options: typer makes them of functions in 40 ms."""
+    from typer.main import get_command
+
+    from mobileq.cli import app
+
+    return get_command(app)
 
 
 def _require_current_folder() -> None:
