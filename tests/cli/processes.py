@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE_S = 120.0
@@ -12,15 +13,17 @@ PATIENCE_S = 120.0
 
 def children(parent: int) -> set[int]:
     """Processes below `parent`."""
-    found: set[int] = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            if int(fields[1]) == parent:
-                found |= {int(entry.name)} | children(int(entry.name))
+    below: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError):  # it has just ended
+                stat = Path("/proc", name, "stat").read_text()
+                below.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(name))
+    found, to_ask = set[int](), [parent]
+    while to_ask:
+        each = below.get(to_ask.pop(), [])
+        found.update(each)
+        to_ask += each
     return found
 
 

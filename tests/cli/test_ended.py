@@ -65,7 +65,7 @@ class Running:
         while not (found := condition()):
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < limit
-            time.sleep(0.01)
+            time.sleep(0.03)
         return found
 
     def end(self) -> Result:
