@@ -80,17 +80,20 @@ def children() -> Iterator[None]:
 
 
 class OneChild:
-    """In place of a `Child` for each request: the first one as long as it runs."""
+    """In place of a `Child` for each request: one as long as it runs, and paths mean the same."""
 
     def __init__(self) -> None:
         self._child: Child | None = None
+        self._folder = ""
 
     def __call__(self, handler: str, *, stage: str, tool: str, advice: str) -> nullcontext[Child]:
         from mobileq.external.child import Child
 
-        if self._child is None or not self._child.is_running:
+        folder = os.getcwd()
+        if self._child is None or not self._child.is_running or folder != self._folder:
             self.close()
             self._child = Child(handler, stage=stage, tool=tool, advice=advice)
+            self._folder = folder
         else:
             self._child.turn_to(stage, tool)
         return nullcontext(self._child)
