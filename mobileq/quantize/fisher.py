@@ -58,6 +58,13 @@ def with_importance(
     """
     known = purposes(model, task_of(spec).sigmoids)
     settled = {name for node in model.graph.node if node.op_type in fixed for name in node.output}
+    # Errors of probabilities near 0 weigh without bound: a range for these would hold no others.
+    last = {value.name for value in model.graph.output}
+    settled |= {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Softmax" and node.output[0] in last
+    }
     bins = {
         name: {
             "width": tensor.histogram.width,

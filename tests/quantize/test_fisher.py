@@ -70,6 +70,16 @@ def test_importance_is_the_squared_gradient_behind_the_function(
     assert np.array_equal(again.tensors["d"].importance.counts, importance.counts)
 
 
+def test_probabilities_that_are_given_keep_their_range(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]]
+) -> None:
+    found = weighed("h = Mul(x, factors) y = Softmax(h)", tmp_path, feeds)
+    assert found.tensors["h"].importance is not None
+    assert found.tensors["y"].importance is None
+    within = weighed("s = Softmax(x) y = Mul(s, factors)", tmp_path, feeds)
+    assert within.tensors["s"].importance is not None
+
+
 def test_way_back_that_cannot_be_run_is_told_and_ranges_do_without(
     tmp_path: Path, feeds: list[dict[str, np.ndarray]]
 ) -> None:
