@@ -124,21 +124,19 @@ def _function(
     known = [pointwise(node, producers, constants) if node.input else None for node in users]
     if len(users) == 1 and isinstance(known[0], Pointwise) and known[0].source == name:
         return known[0].function, users[0].output[0]
-    product = next(
-        (at for at, each in enumerate(known) if isinstance(each, Gated) and each.source == name),
-        None,
+    products = (
+        (each, user.output[0])
+        for each, user in zip(known, users, strict=True)
+        if isinstance(each, Gated) and each.source == name
     )
-    if product is None or len(users) != 2:
-        return None
-    gated = known[product]
-    assert isinstance(gated, Gated)
-    if gated.gate not in gates:
+    gated, result = next(products, (None, ""))
+    if gated is None or len(users) != 2 or gated.gate not in gates:
         return None
     gate = next((each for each in known if isinstance(each, Pointwise)), None)
     if gate is None:
         return None
     function = gate.function
-    return lambda values: values * function(values), users[product].output[0]
+    return lambda values: values * function(values), result
 
 
 def _hard_swish(values: Array) -> Array:

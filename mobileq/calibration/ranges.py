@@ -197,6 +197,11 @@ METHODS: dict[Method, Estimator] = {
     "admm": admm,
     "fisher": fisher,
 }
+_OF_RESULTS: dict[Method, Callable[[TensorStatistics, int, Purpose], tuple[float, float]]] = {
+    "mse": mse,
+    "fisher": fisher,
+}
+"""Those that count the errors of what a tensor is for."""
 
 
 def estimate(
@@ -232,10 +237,11 @@ def _estimated(
         return METHODS[method](tensor, bits)
     if purpose.keep_extremes:
         return purpose.sensible(*_with_zero(tensor.min, tensor.max))
-    if method in ("mse", "fisher"):
-        of_results = mse if method == "mse" else fisher
-        return purpose.sensible(*_with_zero(*of_results(tensor, bits, purpose)))
-    return purpose.sensible(*_with_zero(*METHODS[method](tensor, bits)))
+    if method in _OF_RESULTS:
+        found = _OF_RESULTS[method](tensor, bits, purpose)
+    else:
+        found = METHODS[method](tensor, bits)
+    return purpose.sensible(*_with_zero(*found))
 
 
 def quantization_noise(

@@ -11,13 +11,12 @@ import onnx
 
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.backward import backward
-from mobileq.graph.frontier import cut_at, frontier
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.protobuf import write_model
+from mobileq.quantize.sensitivity import compared_part
 from mobileq.spec import ModelSpec
 from mobileq.staging import temporary_folder
-from mobileq.tasks.base import Outputs, Reference, task_of
-from mobileq.tasks.noise import NoiseReference
+from mobileq.tasks.base import Outputs, Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,12 +47,9 @@ class FisherHandler:
         """Fields are `model`, its path, `spec`, and the tensors' `bins`; gives the tensors that no
         gradient reaches, `stopped` by what type of op."""
         model = onnx.load(fields["model"])
-        task = task_of(msgspec.convert(fields["spec"], ModelSpec))
+        spec = msgspec.convert(fields["spec"], ModelSpec)
         self._bins = msgspec.convert(fields["bins"], dict[str, Bins])
-        self._reference = task.reference
-        last = frontier(model) if task.error_of == "outputs" else ()
-        if last:  # see `sensitivity.each_part`
-            model, self._reference = cut_at(model, last), NoiseReference
+        model, self._reference = compared_part(model, spec)
         there = {name for node in model.graph.node for name in node.output}
         there.update(value.name for value in model.graph.input)
         self._bins = {name: each for name, each in self._bins.items() if each.result in there}

@@ -128,25 +128,32 @@ def each_part(
 ) -> Generator[tuple[str, float], None, None]:
     """Tensors, and insides of groups, with the error at the outputs where nothing else is rounded.
 
-    The tensors are those that pass between groups; see `simulate` for both, and `rank_groups` for
-    the arguments. Where the task has no error of its own, the outputs of the model's last
-    convolutions are compared: what sorts and chooses in the graph turns a little noise into any
-    amount.
+    The tensors are those that pass between groups; see `simulate` for both, `rank_groups` for
+    the arguments, and `compared_part` for the outputs.
     """
-    task = task_of(spec)
-    reference: Callable[[Outputs], Reference] = task.reference
-    last = frontier(model) if task.error_of == "outputs" else ()
-    if last:
-        model = cut_at(model, last)
+    part, reference = compared_part(model, spec)
+    if part is not model:
         known = {group.name for group in groups}
-        groups = [group for group in find_groups(model) if group.name in known]
-        reference = NoiseReference
-    alone = _Alone(model, groups, ranges, samples, reference, shifts)
+        groups = [group for group in find_groups(part) if group.name in known]
+    alone = _Alone(part, groups, ranges, samples, reference, shifts)
     done = alone.judged(
         lambda names: tuple((name,) for name in names), lambda wanted, found: wanted.error(found)
     )
     for job, errors in done:
         yield job.rounded[0], _mean(errors)
+
+
+def compared_part(
+    model: ModelProto, spec: ModelSpec
+) -> tuple[ModelProto, Callable[[Outputs], Reference]]:
+    """The model whose outputs tell what a little noise costs, and to what they are held.
+
+    Where the task has no error of its own, it ends with the last convolutions: what sorts and
+    chooses in the graph turns a little noise into any amount.
+    """
+    task = task_of(spec)
+    last = frontier(model) if task.error_of == "outputs" else ()
+    return (cut_at(model, last), NoiseReference) if last else (model, task.reference)
 
 
 class _Alone:

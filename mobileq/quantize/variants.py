@@ -136,7 +136,7 @@ class Variants:
 
     def is_weighed(self, variant: Variant, ranging: Ranging) -> bool:
         """Whether `fisher`'s ranges are others than `mse`'s: a gradient reaches some tensors."""
-        tensors = self._weighed_of(self._before_fitting(variant), ranging).tensors.values()
+        tensors = self._weighed_of(variant, ranging).tensors.values()
         return any(each.importance is not None for each in tensors)
 
     def measure(self, repairs: Collection[str]) -> None:

@@ -200,12 +200,18 @@ def expected_distance(logits: FloatArray, bins: int, distances: Sequence[float] 
             f"There are {len(distances)} distance bins for {bins} values of a box side.",
             "Correct distance_bins or reg_max of the decode specification.",
         )
-    sides = logits.reshape(-1, 4, bins).astype(np.float64)
-    weights = np.exp(sides - sides.max(axis=2, keepdims=True))
+    weights = bin_weights(logits, bins)
     values = np.array(distances or range(bins), np.float64)
     total = (weights * values).sum(axis=2)
     distance: FloatArray = (total / weights.sum(axis=2)).astype(np.float32)
     return distance
+
+
+def bin_weights(logits: FloatArray, bins: int) -> npt.NDArray[np.float64]:
+    """What each bin of a side counts, the likeliest as 1: [N, 4 * bins] to [N, 4, bins]."""
+    sides = logits.reshape(-1, 4, bins).astype(np.float64)
+    weights: npt.NDArray[np.float64] = np.exp(sides - sides.max(axis=2, keepdims=True))
+    return weights
 
 
 def boxes_around(centre: FloatArray, distance: FloatArray, stride: FloatArray) -> FloatArray:

@@ -15,12 +15,14 @@ import numpy as np
 from mobileq.spec.decode import BoxFormat, DecodeKind, DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
+    bin_weights,
     check_rows,
     exponential,
     grid,
     prediction_rows,
     sigmoid,
     to_pixels,
+    to_xyxy,
 )
 from mobileq.tasks.detect.decode.distances import StrideBranches, read_branches
 from mobileq.tasks.detect.decode.nanodet import read_nanodet
@@ -214,8 +216,7 @@ def _of_distance(spec: DecodeSpec, rows: FloatArray, distance: FloatArray) -> Fl
     bins = rows.shape[1] // 4
     if bins == 1:
         return distance
-    sides = rows.reshape(-1, 4, bins).astype(np.float64)
-    shares = np.exp(sides - sides.max(axis=2, keepdims=True))
+    shares = bin_weights(rows, bins)
     shares /= shares.sum(axis=2, keepdims=True)
     apart = np.array(spec.distance_bins or range(bins), np.float64)
     apart = apart - (shares * apart).sum(axis=2, keepdims=True)
@@ -225,10 +226,8 @@ def _of_distance(spec: DecodeSpec, rows: FloatArray, distance: FloatArray) -> Fl
 
 def _of_corners(xyxy: FloatArray, box_format: BoxFormat) -> FloatArray:
     """Of `to_xyxy`."""
-    if box_format == "xyxy":
-        return xyxy
-    if box_format == "yxyx":
-        return xyxy[:, [1, 0, 3, 2]]
+    if box_format != "cxcywh":  # another order at most, the same there and back
+        return to_xyxy(xyxy, box_format)
     first, second = xyxy[:, :2], xyxy[:, 2:]
     return np.hstack([first + second, (second - first) * np.float32(0.5)])
 
