@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,16 @@ class SampleSet:
 
     def between(self, start: int, stop: int) -> Iterator[Sample]:
         """Those from the index `start` up to `stop`, in order. Raises as iterating does."""
-        chosen = self._positions[start * self._batch : stop * self._batch]
+        return self._at(range(start, stop))
+
+    def spread(self, count: int) -> Iterator[Sample]:
+        """At most so many, as far from each other as may be. Raises as iterating does."""
+        few = min(count, len(self))
+        return self._at([index * len(self) // few for index in range(few)])
+
+    def _at(self, indices: Iterable[int]) -> Iterator[Sample]:
+        batch = self._batch
+        chosen = [each for at in indices for each in self._positions[at * batch : (at + 1) * batch]]
         rows: list[Reading] = []
         for reading in self._source.read(chosen):
             rows.append(reading)

@@ -3,7 +3,7 @@ a pipe, for one number each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,12 @@ def part_errors(
     spec: ModelSpec,
     progress: Progress,
     shifts: Shifts = NO_SHIFTS,
+    known: Collection[str] = (),
 ) -> dict[str, float]:
     """{tensor, or inside of a group: error at the outputs where nothing else is rounded}
 
-    Of all groups of an ONNX file; see `sensitivity.each_part`. Raises as `Session`.
+    Of all groups of an ONNX file, but for what is known; see `sensitivity.each_part`.
+    Raises as `Session`.
     """
     with closing(Guest("mobileq.quantize.part_handler:PartHandler", onnx)) as there:
         for feeds in samples:
@@ -40,6 +42,7 @@ def part_errors(
             "model": str(onnx.absolute()),
             "ranges": msgspec.to_builtins(ranges),
             "spec": msgspec.to_builtins(spec),
+            "known": list(known),
         }
         there.request("begin", fields, shifts)
         return dict(tracked(_steps(there), progress, "Sensitivity", None))

@@ -28,13 +28,14 @@ class PartHandler:
         return {}, {}
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Once all are there; fields are `model`, its path, `ranges` and `spec`, arrays the
-        shifts."""
+        """Once all are there; fields are `model`, its path, `ranges`, `spec` and the parts
+        that are `known`, arrays the shifts."""
         model = onnx.load(fields["model"])
         ranges = msgspec.convert(fields["ranges"], dict[str, TensorRange])
         spec = msgspec.convert(fields["spec"], ModelSpec)
         groups = find_groups(model)
-        self._found = each_part(model, groups, ranges, self._samples, spec, arrays)
+        known = frozenset(fields["known"])
+        self._found = each_part(model, groups, ranges, self._samples, spec, arrays, known)
         return {}, {}
 
     def step(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:

@@ -17,6 +17,7 @@ from mobileq.quantize.regions import (
     MOST_FLOAT,
     MOST_FLOAT_BY_ERROR,
     MOST_FLOAT_FOR_BUDGET,
+    expected_error,
     float_levels,
 )
 from mobileq.quantize.repairs.registry import (
@@ -80,7 +81,7 @@ class Trials(Protocol):
         other plan would help.
 
         Args:
-            first: A file that is off by more than `most_error` of this one is given up.
+            first: A file that is off by `ENOUGH_ERROR` times as much as this one is given up.
         """
         ...
 
@@ -207,7 +208,10 @@ class Planner:
             search = FloatSearch(
                 lambda at: self._tried(variant, self._first, levels[at], first), len(levels)
             )
-            level = search.worthwhile() if budget is None else search.within(budget)
+            expected = [
+                expected_error(variant.model, variant.groups, errors, each) for each in levels
+            ]
+            level = search.worthwhile(expected) if budget is None else search.within(budget)
             return levels[search.least_lost() if level is None else level]
 
     def _calibrated(self, variant: Variant, kept: Names) -> tuple[QuantPlan, Variant]:

@@ -66,6 +66,23 @@ def float_levels(
     return tuple(dict.fromkeys(found))
 
 
+def expected_error(
+    model: ModelProto,
+    groups: Iterable[OpGroup],
+    errors: Mapping[str, float],
+    kept: Collection[str],
+) -> float:
+    """The summed error of all that is rounded where these groups are float, and the rest is not.
+
+    For the arguments see `float_levels`. Larger than what the outputs are off by, as far as errors
+    take each other back.
+    """
+    integer = [group for group in groups if group.name not in kept]
+    names = {inside(group.name) for group in integer}
+    names.update(name for each in touched_tensors(model, integer).values() for name in each)
+    return math.fsum(errors.get(name, 0.0) for name in names)
+
+
 def relative_work(model: ModelProto, groups: Iterable[OpGroup]) -> dict[str, float]:
     """{group name: its share of the time that all groups take in float}, as their sizes tell.
 

@@ -19,11 +19,13 @@ _ALIKE = 1.1
 """Times the least cost, where that has no standard error: below it what is certain decides."""
 _ENOUGH = 1.15
 """Times the cost that the most float ops leave: more of them bring little."""
-_ENOUGH_ERROR = 1.5
+ENOUGH_ERROR = 1.5
 """Times the error that they leave, where something else decides. More float ops leave less: that is
 certain, so how much less is taken as it looks, where a measure's noise hides it. On two dozen
 pictures .025 mAP was not shown where a third of the error was left, and was .009 on five hundred.
 """
+_LEAST_ERROR = 1e-12
+"""Stands for none, where errors are divided."""
 
 
 class Trial(Spec, frozen=True, kw_only=True):
@@ -56,27 +58,35 @@ class Tried:
 
     That is what of the measure is lost, where there is one. Of boxes, scores that are all a little
     lower cost no mAP, but make a large error; of boxes that are off by a tenth it is the opposite.
+
+    Attributes:
+        errors: Of the pictures that were looked at; `Trial.error` is their mean.
     """
 
     trial: Trial
     cost: Estimate
+    errors: tuple[float, ...] = ()
 
 
 def never_taken(trial: Trial) -> Tried:
-    """A file that does not work, or is off by too much (`most_error`), costs more than any."""
+    """A file that does not work, or is off by too much, costs more than any."""
     return Tried(trial, certain(math.inf))
 
 
-def most_error(first: Tried) -> float:
-    """What a file may be off by, to be taken in place of one that is known."""
-    error = first.trial.error
-    return math.inf if error is None else error * _ENOUGH_ERROR
+def times_off(errors: Sequence[float], first: Sequence[float]) -> float:
+    """How many times as far off as the first a file is, on the pictures that both were run on.
+
+    The geometric mean of the pictures' ratios. One picture in ten has most of the errors' sum: by
+    sums, weights that left two thirds of the error on other pictures seemed to double it.
+    """
+    pairs = zip(errors, first, strict=False)
+    ratios = [max(each, _LEAST_ERROR) / max(other, _LEAST_ERROR) for each, other in pairs]
+    return math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else 1.0
 
 
 def holds(tried: Tried, first: Tried) -> bool:
     """Whether a file works, and is not off by too much to be taken in place of the first."""
-    trial = tried.trial
-    return trial.problem is None and (trial.error is None or trial.error <= most_error(first))
+    return tried.trial.problem is None and times_off(tried.errors, first.errors) <= ENOUGH_ERROR
 
 
 def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
@@ -124,14 +134,21 @@ class FloatSearch:
                 failed = middle
         return level
 
-    def worthwhile(self) -> int:
-        """The first level that is not shown to cost more than hardly more than the last, nor off
-        by half as much again; where the file of the last does not work, the one that costs
-        least of those before it."""
+    def worthwhile(self, expected: Sequence[float]) -> int:
+        """The first level, of those tried, that is not shown to cost more than hardly more than the
+        last, nor off by half as much again; where the file of the last does not work, the one that
+        costs least of those before it.
+
+        Args:
+            expected: By level, the error that its file should have. Behind level 0, those of which
+                too much is expected are not tried.
+        """
         last, level = self.tried(self._last), 0
         works = math.isfinite(last.cost.value)
         while level < self._last and not (works and _is_worth(self.tried(level), last)):
-            level = min(2 * level + 1, self._last)
+            most = expected[self._last] * ENOUGH_ERROR
+            promising = (each for each in range(1, self._last) if expected[each] <= most)
+            level = (level + self._last + 1) // 2 if level else next(promising, self._last)
         return level if works else self.least_lost()
 
     def least_lost(self) -> int:

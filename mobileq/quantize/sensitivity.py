@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -125,8 +125,11 @@ def each_part(
     samples: Sequence[Feeds],
     spec: ModelSpec,
     shifts: Shifts = NO_SHIFTS,
+    known: Collection[str] = (),
 ) -> Generator[tuple[str, float], None, None]:
     """Tensors, and insides of groups, with the error at the outputs where nothing else is rounded.
+
+    But those that are known.
 
     The tensors are those that pass between groups; see `simulate` for both, `rank_groups` for
     the arguments, and `compared_part` for the outputs.
@@ -137,7 +140,8 @@ def each_part(
         groups = [group for group in find_groups(part) if group.name in known]
     alone = _Alone(part, groups, ranges, samples, reference, shifts)
     done = alone.judged(
-        lambda names: tuple((name,) for name in names), lambda wanted, found: wanted.error(found)
+        lambda names: tuple((name,) for name in names if name not in known),
+        lambda wanted, found: wanted.error(found),
     )
     for job, errors in done:
         yield job.rounded[0], _mean(errors)

@@ -14,7 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.fisher import with_importance
+from mobileq.quantize.fisher import SAMPLES, expected_errors, with_importance
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
@@ -148,6 +148,9 @@ class Variants:
     ) -> dict[str, float]:
         """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`.
 
+        Where gradients chose the ranges, they also tell what rounding a tensor costs, and of more
+        samples than could be run with each tensor rounded.
+
         Args:
             shifted: With what rounded weights add to means taken out again.
         """
@@ -157,8 +160,12 @@ class Variants:
             shifts: Shifts = NO_SHIFTS
             if shifted:
                 shifts = weight_shifts(variant.model, few, ranges, (), self._progress)
-            self._errors[key] = part_errors(
-                variant.onnx, ranges, feeds, self._spec, self._progress, shifts
+            known: dict[str, float] = {}
+            if ranging.method == "fisher":
+                weighed = self._weighed_of(variant, ranging)
+                known = expected_errors(variant.model, self._spec, weighed, ranges)
+            self._errors[key] = known | part_errors(
+                variant.onnx, ranges, feeds, self._spec, self._progress, shifts, known
             )
         return self._errors[key]
 
@@ -213,7 +220,7 @@ class Variants:
         """With gradients of the task, which take some runs' time for each sample."""
         known = variant.sha256, ranging.fixed
         if known not in self._weighed:
-            feeds = (sample.feeds for sample in self._samples)
+            feeds = (sample.feeds for sample in self._samples.spread(SAMPLES))
             self._weighed[known] = with_importance(
                 self._statistics_of(variant),
                 variant.onnx,

@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobileq.bootstrap import PERFECT, Estimate, mean_of, resamples
+from mobileq.bootstrap import PERFECT, Estimate, resamples
 from mobileq.evaluate.runs import run_each
 from mobileq.hashing import file_digest
 from mobileq.manifest import to_json
 from mobileq.progress import Progress, tracked
+from mobileq.quantize.search import ENOUGH_ERROR, times_off
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
 from mobileq.tasks.base import Answer, Reference, Scored, Truth, task_of
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from mobileq.calibration.samples import Sample, SampleSet
 
-COMPARED = 8
+COMPARED = 24
 """Pictures whose outputs are kept and compared; of more, answers alone are. Where the measure can't
 decide on so few pictures it is the error of all of them that does."""
+FEW = 8
+"""Pictures that tell whether a file is off by too much to look at more."""
 UNLABELLED = 24
 
 
@@ -102,12 +105,22 @@ def split_labelled(truth: Truth) -> tuple[Pictures, Pictures]:
 
 @dataclass(frozen=True)
 class Score:
-    """What a file made of the pictures; `lost`, of the task's measure, is None where the float
-    model has nothing to lose, or the file `is_given_up`."""
+    """What a file made of the pictures.
 
-    error: Estimate
+    Attributes:
+        errors: Of the first of them, at most `COMPARED` where the measure decides.
+        lost: Of the task's measure; None where the float model has nothing to lose, or the file
+            `is_given_up`.
+    """
+
+    errors: tuple[float, ...]
     lost: Estimate | None
     is_given_up: bool = False
+
+    @property
+    def error(self) -> float:
+        """The pictures' mean."""
+        return math.fsum(self.errors) / len(self.errors)
 
 
 class Decision:
@@ -126,6 +139,7 @@ class Decision:
         measure = self._task.measure
         by_error = measure is not None and len(pictures) < measure.decisive
         compared = len(pictures) if by_error else COMPARED
+        self._few = 0 if by_error else FEW
         self._samples: list[Sample] = []
         self._references: list[Reference] = []
         self._answers: list[Answer] = []
@@ -160,11 +174,12 @@ class Decision:
         measure = self._task.measure
         return measure is not None and self.count < measure.decisive
 
-    def score(self, runner: Runner, most_error: float = math.inf) -> Score:
+    def score(self, runner: Runner, first: Sequence[float] = ()) -> Score:
         """Run a file on the pictures.
 
         Args:
-            most_error: A file that is off by more is given up: not run on further pictures.
+            first: Another one's errors. A file that is off by much more on a few pictures is given
+                up: not run on further ones.
         """
         errors: list[float] = []
         answers: list[Answer] = []
@@ -172,12 +187,10 @@ class Decision:
             for at, (sample, outputs) in enumerate(ran, start=1):
                 if at <= len(self._references):
                     errors.append(self._references[at - 1].error(outputs))
-                if at == len(self._references) < len(self._samples):
-                    error = mean_of(errors)
-                    if error.value > most_error:
-                        return Score(error, None, is_given_up=True)
+                if at == self._few < len(self._samples) and times_off(errors, first) > ENOUGH_ERROR:
+                    return Score(tuple(errors), None, is_given_up=True)
                 answers += self._task.read(outputs, sample, "all")
-        return Score(mean_of(errors), self._lost(answers) if self.float_value else None)
+        return Score(tuple(errors), self._lost(answers) if self.float_value else None)
 
     def sensitivity_samples(self, count: int) -> list[dict[str, NDArray[Any]]]:
         """Inputs of the first pictures, those to which there is an answer before the others."""

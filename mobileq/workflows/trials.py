@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,7 +20,7 @@ from mobileq.errors import (
 from mobileq.parallel import threads_for
 from mobileq.progress import Silent
 from mobileq.quantize.plan import QuantPlan
-from mobileq.quantize.search import Trial, Tried, most_error, never_taken
+from mobileq.quantize.search import Trial, Tried, never_taken
 from mobileq.quantize.variants import Variant
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Runner, Target
@@ -105,7 +104,7 @@ class FileTrials:
 
     def run(self, variant: Variant, plan: QuantPlan, first: Tried | None = None) -> Tried:
         """What the file of a plan made of the pictures; see `Decision.score`, and for `first`
-        `most_error`.
+        `Trials.run`.
 
         Raises:
             UnsupportedOperatorError: No other ranges or float ops would help.
@@ -156,7 +155,7 @@ class FileTrials:
             try:
                 with closing(runner):
                     known = first()
-                    score = decision.score(runner, most_error(known) if known else math.inf)
+                    score = decision.score(runner, known.errors if known else ())
             except UnsupportedOperatorError:
                 raise
             except (ToolError, VerificationError) as error:
@@ -174,21 +173,19 @@ class FileTrials:
 
     def _told(self, decision: Decision, score: Score, common: dict[str, Any]) -> Tried:
         if score.is_given_up:
-            return never_taken(
-                Trial(**common, error=score.error.value, few_objects=decision.is_little)
-            )
+            return never_taken(Trial(**common, error=score.error, few_objects=decision.is_little))
         few = decision.is_little
         # How far outputs are off is smooth, where what is found of a few objects is chance: with
         # its standard error on a dozen pictures, text upside down was taken for upright in int8.
-        cost = certain(score.error.value) if score.lost is None or few else score.lost
+        cost = certain(score.error) if score.lost is None or few else score.lost
         trial = Trial(
             **common,
-            error=score.error.value,
+            error=score.error,
             lost=None if score.lost is None else score.lost.value,
             few_objects=few,
             standard_error=cost.error,
         )
-        return Tried(trial, cost)
+        return Tried(trial, cost, score.errors)
 
     def _opened(self, variant: Variant, plan: QuantPlan, folder: str) -> tuple[Runner, int]:
         """The file, made, and its bytes."""

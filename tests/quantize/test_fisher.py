@@ -9,10 +9,11 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
+from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import Statistics, collect
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Progress, Silent
-from mobileq.quantize.fisher import with_importance
+from mobileq.quantize.fisher import expected_errors, with_importance
 from mobileq.tasks.noise import NoiseReference
 
 COUNT = 3
@@ -61,7 +62,7 @@ def test_importance_is_the_squared_gradient_behind_the_function(
         slopes = NoiseReference({"y": y}).slopes(np.random.default_rng(seed))["y"]
         gradient = slopes * FACTORS.reshape(4, 1, 1)
         bins = np.floor(d.ravel() / importance.width).astype(int) - importance.first
-        wanted += np.bincount(bins, gradient.ravel() ** 2.0, len(wanted))
+        wanted += np.bincount(bins, gradient.ravel() ** 2.0, len(wanted)) / COUNT
     # A value at the edge of a bin may fall into the next.
     np.testing.assert_allclose(np.cumsum(importance.counts), np.cumsum(wanted), rtol=0.05)
     assert importance.counts.sum() == pytest.approx(wanted.sum(), rel=1e-5)
@@ -105,3 +106,52 @@ def test_tensor_that_no_gradient_reaches_has_none(
     (notice,) = progress.notices
     assert "which don't go through Asinh." in notice
     assert "2 ranges of 4 " in notice
+
+
+def test_of_large_tensors_some_values_stand_for_all(
+    tmp_path: Path,
+) -> None:
+    numbers = np.random.default_rng(7)
+    x = numbers.normal(0, 1, (1, 3, 160, 160)).astype(np.float32)
+    text = (
+        '<ir_version: 8, opset_import: ["" : 17]>\n'
+        "g (float[1,3,160,160] x) => (float[1,3,160,160] y) { h = Relu(x) y = Mul(h, h) }"
+    )
+    onnx.save(parser.parse_model(text), tmp_path / "model.onnx")
+    prepared = prepare(tmp_path / "model.onnx")
+    onnx.save(prepared.model, tmp_path / "model.onnx")
+    feed = [{"x": x}]
+    plain = collect((tmp_path / "model.onnx").read_bytes(), None, feed, Silent())
+    found = with_importance(
+        plain, tmp_path / "model.onnx", prepared.model, prepared.spec, feed, Silent()
+    )
+    importance = found.tensors["h"].importance
+    assert importance is not None
+    h = np.maximum(x, 0)
+    slopes = NoiseReference({"y": h * h}).slopes(np.random.default_rng(0))["y"]
+    every = ((2 * h * slopes) ** 2.0).sum()
+    assert importance.counts.sum() == pytest.approx(every, rel=0.05)
+    assert importance.counts.sum() != pytest.approx(every, rel=1e-6), "a third of them"
+
+
+def test_expected_errors_are_what_rounding_one_tensor_costs(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]]
+) -> None:
+    body = "c = Exp(x) d = Sub(c, factors) h = Relu(d) y = Mul(h, factors)"
+    found = weighed(body, tmp_path, feeds)
+    model = onnx.load(tmp_path / "prepared.onnx")
+    spec = prepare(tmp_path / "prepared.onnx").spec
+    ranges = estimate(found, "min_max")
+    errors = expected_errors(model, spec, found, ranges)
+    factors = FACTORS.reshape(4, 1, 1)
+    real = []
+    for each in feeds:
+        h = np.maximum(np.exp(each["x"]) - factors, 0)
+        scale = (ranges["h"].max - ranges["h"].min) / 255
+        zero = np.round(-ranges["h"].min / scale)
+        rounded = (np.clip(np.round(h / scale) + zero, 0, 255) - zero) * scale
+        real.append(NoiseReference({"y": h * factors}).error({"y": rounded * factors}))
+    assert errors["h"] == pytest.approx(np.mean(real), rel=0.25)
+    assert set(errors) <= set(found.tensors)
+    without = {name: each for name, each in ranges.items() if name != "h"}
+    assert "h" not in expected_errors(model, spec, found, without)

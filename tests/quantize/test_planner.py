@@ -22,7 +22,7 @@ from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
 from mobileq.quantize.planner import Planner
 from mobileq.quantize.regions import MOST_FLOAT, MOST_FLOAT_BY_ERROR, relative_work
-from mobileq.quantize.search import Trial, Tried, most_error, never_taken
+from mobileq.quantize.search import ENOUGH_ERROR, Trial, Tried, never_taken, times_off
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision, QuantRecipe
 from tests.targets.tiny import make
@@ -70,7 +70,7 @@ class Trials:
     def run(self, variant: Variant, plan: QuantPlan, first: Tried | None = None) -> Tried:
         self.plans.append((variant.sha256, plan))
         error, lost = self._error(plan), self._lost(plan) if self._lost else None
-        if first is not None and error > most_error(first):
+        if first is not None and times_off((error,), first.errors) > ENOUGH_ERROR:
             lost = None
         trial = Trial(
             calibrator=plan.calibrator,
@@ -85,7 +85,7 @@ class Trials:
         if self._lost and lost is None:
             return never_taken(trial)
         cost = error if lost is None else lost
-        return Tried(trial, Estimate(cost, cost))
+        return Tried(trial, Estimate(cost, cost), (error,))
 
     def run_each(
         self, chosen: Iterable[tuple[Variant, QuantPlan]], *, held: bool = False

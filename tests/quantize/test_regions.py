@@ -17,9 +17,14 @@ from onnx import numpy_helper, parser
 from mobileq.graph.frontier import cut_at, frontier
 from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
-from mobileq.quantize.groups import OpGroup, find_groups
+from mobileq.quantize.groups import OpGroup, find_groups, touched_tensors
 from mobileq.quantize.hosted_parts import part_errors
-from mobileq.quantize.regions import MOST_FLOAT, float_levels, relative_work
+from mobileq.quantize.regions import (
+    MOST_FLOAT,
+    expected_error,
+    float_levels,
+    relative_work,
+)
 from mobileq.quantize.sensitivity import each_part
 from mobileq.quantize.simulate import Simulator, inside
 from mobileq.spec import TensorRange
@@ -135,6 +140,9 @@ def test_errors_of_parts_are_those_of_the_whole_model(
     errors = part_errors(onnx_file, ranges, samples[:1], demo.spec, Silent())
     simulator = Simulator(demo.model, groups, ranges)
     assert errors == dict(each_part(demo.model, groups, ranges, samples[:1], demo.spec))
+    some = sorted(errors)[::2]
+    rest = part_errors(onnx_file, ranges, samples[:1], demo.spec, Silent(), known=some)
+    assert rest == {name: each for name, each in errors.items() if name not in some}
     assert set(errors) <= set(simulator.switches)
     assert {group.name for group in simulator.groups} < set(errors)
     assert demo.spec.inputs[0].name in errors
@@ -162,6 +170,23 @@ def test_without_candidates_the_last_convolutions_are_compared(
     for name in sorted(errors, key=lambda name: -errors[name])[:3]:
         alone = output_distance(spec)(plain, simulator.run(samples[0], {name}))
         assert errors[name] == pytest.approx(alone, rel=0.05)
+
+
+def test_what_is_expected_of_a_level_is_what_is_still_rounded(
+    demo: PreparedModel, groups: tuple[OpGroup, ...]
+) -> None:
+    touched = touched_tensors(demo.model, groups)
+    parts = {inside(group.name) for group in groups}.union(*touched.values())
+    errors = {name: 1.0 for name in parts}
+    assert expected_error(demo.model, groups, errors, ()) == len(parts)
+    assert expected_error(demo.model, groups, errors, [group.name for group in groups]) == 0.0
+    first = groups[0]
+    # Others take what it gives: of all that is rounded only its inside, and what it alone takes.
+    left = expected_error(demo.model, groups, errors, [first.name])
+    alone = set(touched[first.name]).difference(
+        *(names for name, names in touched.items() if name != first.name)
+    )
+    assert left == len(parts) - 1 - len(alone)
 
 
 def test_float_regions_bring_the_output_closer_than_as_much_float_work_elsewhere(

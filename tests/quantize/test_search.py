@@ -6,11 +6,20 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mobileq.bootstrap import Estimate, mean_of
-from mobileq.quantize.search import FloatSearch, Trial, Tried, best, never_taken
+from mobileq.quantize.search import (
+    FloatSearch,
+    Trial,
+    Tried,
+    best,
+    holds,
+    never_taken,
+    times_off,
+)
 
 CURVES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 FALLING = CURVES.map(lambda curve: sorted(curve, reverse=True))
@@ -32,13 +41,15 @@ def _certain(error: float, lost: float | None = None, number: int = 0) -> Tried:
     """A trial whose cost has no standard error."""
     trial = Trial(calibrator="mse", float_groups=number, error=error, lost=lost, size_bytes=1)
     cost = error if lost is None else lost
-    return Tried(trial, Estimate(cost, cost))
+    return Tried(trial, Estimate(cost, cost), (error,))
 
 
 def _of_pictures(costs: Sequence[float]) -> Tried:
     return Tried(Trial(calibrator="mse"), mean_of(costs))
 
 
+ANY = [1.0] * 40
+"""What is expected of levels, where all may be tried."""
 BROKEN = never_taken(Trial(calibrator="mse", problem="It does not load."))
 
 
@@ -73,7 +84,7 @@ def test_few_levels_are_measured(lost: list[float], budget: float) -> None:
     search = _search(curve)
     for _ in range(2):
         search.within(budget)
-        search.worthwhile()
+        search.worthwhile(ANY)
         search.least_lost()
     assert len(curve.asked) <= 2 * math.ceil(math.log2(len(lost) + 1)) + 1
 
@@ -81,7 +92,7 @@ def test_few_levels_are_measured(lost: list[float], budget: float) -> None:
 @given(CURVES)
 def test_worthwhile_costs_hardly_more_than_the_last_level(lost: list[float]) -> None:
     curve = Curve(lost)
-    found = _search(curve).worthwhile()
+    found = _search(curve).worthwhile(ANY)
     assert found in curve.asked
     assert lost[found] <= lost[-1] * 1.15
     cheaper = [level for level in curve.asked if level < found]
@@ -92,12 +103,12 @@ def test_nothing_is_float_where_all_integer_is_good_enough() -> None:
     curve = Curve([0.001] * 7)
     assert _search(curve).within(0.005) == 0
     assert curve.asked == {0}
-    assert _search(Curve([0.001] * 7)).worthwhile() == 0
+    assert _search(Curve([0.001] * 7)).worthwhile(ANY) == 0
 
 
 def test_one_bad_group_is_found_exactly() -> None:
     assert _search(Curve([0.3, *[0.001] * 6])).within(0.005) == 1
-    assert _search(Curve([0.3, *[0.001] * 6])).worthwhile() == 1
+    assert _search(Curve([0.3, *[0.001] * 6])).worthwhile(ANY) == 1
 
 
 def test_budget_that_only_the_last_level_meets() -> None:
@@ -124,18 +135,40 @@ def test_model_that_cannot_be_decoded_meets_no_budget() -> None:
 def test_model_without_groups_has_one_level() -> None:
     search = _search(Curve([0.5]))
     assert search.within(0.1) is None
-    assert search.worthwhile() == 0
+    assert search.worthwhile(ANY) == 0
 
 
 def test_error_decides_where_nothing_can_be_decoded() -> None:
     search = _search(Curve([None] * 7, [0.9, 0.4, 0.3, *[0.1] * 4]))
-    assert search.worthwhile() == 3
-    assert search.least_lost() == 3
+    assert search.worthwhile(ANY) == 4
+    assert search.least_lost() == 4
+
+
+def test_levels_of_which_too_much_is_expected_are_not_tried() -> None:
+    curve = Curve([None] * 7, [0.9, 0.4, 0.3, 0.2, 0.11, 0.1, 0.1])
+    assert _search(curve).worthwhile([9.0, 4.0, 3.0, 2.0, 1.4, 1.2, 1.0]) == 4
+    assert curve.asked == {0, 4, 6}
+    curve = Curve([None] * 7, [0.9, *[0.1] * 6])
+    assert _search(curve).worthwhile([9.0, *[2.0] * 5, 1.0]) == 6
+    assert curve.asked == {0, 6}
+
+
+def test_one_bad_picture_does_not_hide_what_the_others_show() -> None:
+    """Of ten pictures one is off by far: by the mean, the second file would be off by twice."""
+    first, second = [1.0] * 9 + [10.0], [0.5] * 9 + [34.0]
+    tried = [
+        Tried(Trial(calibrator="mse", error=math.fsum(each)), mean_of(each), tuple(each))
+        for each in (first, second)
+    ]
+    assert times_off(second, first) == pytest.approx((0.5**9 * 3.4) ** 0.1)
+    assert holds(tried[1], tried[0])
+    assert not holds(tried[0], tried[1])
+    assert times_off([0.0], [0.0]) == times_off([], first) == 1.0
 
 
 def test_lost_map_decides_where_it_is_known() -> None:
     error = [0.1, *[0.5] * 6]
-    assert _search(Curve([0.3, *[0.001] * 6], error)).worthwhile() == 1
+    assert _search(Curve([0.3, *[0.001] * 6], error)).worthwhile(ANY) == 1
 
 
 def test_best_takes_what_costs_least_and_the_first_of_equals() -> None:
@@ -170,7 +203,7 @@ def test_more_float_ops_are_taken_only_where_they_are_shown_to_help() -> None:
         levels = [own + 0.05 + share * noise, own, own]
         assert np.mean(levels[0]) > 1.15 * np.mean(levels[2])
         tried = [_of_pictures(level) for level in levels]
-        assert FloatSearch(tried.__getitem__, 3).worthwhile() == found
+        assert FloatSearch(tried.__getitem__, 3).worthwhile(ANY) == found
 
 
 def test_file_that_does_not_work_costs_more_than_any() -> None:
@@ -188,7 +221,7 @@ def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
         return BROKEN if level in broken else _certain(error[level])
 
     asked: list[int] = []
-    found = FloatSearch(measure, len(error)).worthwhile()
+    found = FloatSearch(measure, len(error)).worthwhile(ANY)
     assert found in asked
     assert found not in broken or set(asked) <= broken
 
@@ -198,10 +231,11 @@ def test_level_that_is_off_by_more_is_not_enough_where_the_measure_shows_nothing
     less = mean_of([0.0, 0.1, 0.2, 0.1, 0.0, 0.0, 0.1, 0.1])
 
     def levels(*errors: float | None) -> FloatSearch:
-        known = [Tried(Trial(calibrator="mse", error=each), cost) for each in errors[:-1]]
-        known.append(Tried(Trial(calibrator="mse", error=errors[-1]), less))
+        each = [() if error is None else (error,) for error in errors]
+        known = [Tried(Trial(calibrator="mse"), cost, error) for error in each[:-1]]
+        known.append(Tried(Trial(calibrator="mse"), less, each[-1]))
         return FloatSearch(known.__getitem__, len(known))
 
-    assert levels(0.004, 0.0014, 0.001).worthwhile() == 1
-    assert levels(0.004, 0.0016, 0.001).worthwhile() == 2
-    assert levels(None, None, None).worthwhile() == 0
+    assert levels(0.004, 0.0014, 0.001).worthwhile(ANY) == 1
+    assert levels(0.004, 0.0016, 0.001).worthwhile(ANY) == 2
+    assert levels(None, None, None).worthwhile(ANY) == 0
