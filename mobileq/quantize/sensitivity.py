@@ -127,21 +127,20 @@ def each_part(
     shifts: Shifts = NO_SHIFTS,
     known: Collection[str] = (),
 ) -> Generator[tuple[str, float], None, None]:
-    """Tensors, and insides of groups, with the error at the outputs where nothing else is rounded.
-
-    But those that are known.
+    """Tensors, and insides of groups, with the error at the outputs where nothing else is rounded;
+    but those that are known.
 
     The tensors are those that pass between groups; see `simulate` for both, `rank_groups` for
     the arguments, and `compared_part` for the outputs.
     """
     part, reference = compared_part(model, spec)
     if part is not model:
-        known = {group.name for group in groups}
-        groups = [group for group in find_groups(part) if group.name in known]
+        wanted = {group.name for group in groups}
+        groups = [group for group in find_groups(part) if group.name in wanted]
     alone = _Alone(part, groups, ranges, samples, reference, shifts)
     done = alone.judged(
         lambda names: tuple((name,) for name in names if name not in known),
-        lambda wanted, found: wanted.error(found),
+        lambda reference, found: reference.error(found),
     )
     for job, errors in done:
         yield job.rounded[0], _mean(errors)

@@ -167,6 +167,10 @@ def test_without_candidates_the_last_convolutions_are_compared(
     simulator = Simulator(cut, find_groups(cut), ranges)
     plain = simulator.run(samples[0], ())
     assert len(plain) == 6
+    assert {group.name for group in simulator.groups} < set(errors)
+    some = sorted(errors)[::2]
+    rest = part_errors(onnx_file, ranges, samples[:1], spec, Silent(), known=some)
+    assert rest == {name: each for name, each in errors.items() if name not in some}
     for name in sorted(errors, key=lambda name: -errors[name])[:3]:
         alone = output_distance(spec)(plain, simulator.run(samples[0], {name}))
         assert errors[name] == pytest.approx(alone, rel=0.05)
