@@ -323,8 +323,9 @@ def test_other_ranges_are_looked_at_where_errors_choose_or_no_gradient_is_known(
 @pytest.mark.parametrize(
     ("shifted", "compensated", "expected"),
     [
-        (0.1, 0.1, ("weight-shift",)),
+        (0.1, 0.1, ("compensated-rounding", "weight-shift")),
         (0.1, 0.05, ("compensated-rounding", "weight-shift")),
+        (0.05, 0.1, ("weight-shift",)),
         (0.3, 0.3, ()),
     ],
 )
