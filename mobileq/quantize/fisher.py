@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +34,22 @@ if TYPE_CHECKING:
 
     Feeds = Mapping[str, NDArray[Any]]
 
-SAMPLES = 48
-"""Each is run there and back. Of ranges by more it was not shown that they leave a smaller error on
-other pictures, where those by 32 may leave a twentieth more."""
 _THREADS = 2
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """How many are looked at: of how many samples, each run there and back, and of large tensors
+    one in how many values."""
+
+    samples: int
+    stride: int
+
+
+FEW = Gradients(48, 3)
+"""Of ranges by more it was not shown that they leave a smaller error on other pictures."""
+MANY = Gradients(64, 1)
+"""Where no op can be float instead, and the weights' fitting takes longer anyway."""
 
 
 def with_importance(
@@ -48,6 +60,7 @@ def with_importance(
     samples: Iterable[Feeds],
     progress: Progress,
     fixed: Collection[str] = (),
+    gradients: Gradients = FEW,
 ) -> Statistics:
     """The statistics, each tensor that a gradient reaches with its `importance`.
 
@@ -57,7 +70,8 @@ def with_importance(
     Args:
         onnx: The float model's file, and
         model: what is in it.
-        samples: Some of the statistics', {input name: array} for each run; `SAMPLES` of them do.
+        samples: Some of the statistics', {input name: array} for each run, as many as `gradients`
+            tells.
         fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
     """
     known = purposes(model, task_of(spec).sigmoids)
@@ -79,9 +93,14 @@ def with_importance(
         for name, tensor in statistics.tensors.items()
         if name not in settled
     }
-    fields = {"model": str(onnx.absolute()), "spec": msgspec.to_builtins(spec), "bins": bins}
+    fields = {
+        "model": str(onnx.absolute()),
+        "spec": msgspec.to_builtins(spec),
+        "bins": bins,
+        "stride": gradients.stride,
+    }
     try:
-        count = min(SAMPLES, statistics.sample_count)
+        count = min(gradients.samples, statistics.sample_count)
         numbered = tracked(enumerate(samples), progress, "Gradients", count)
         stopped, mean = _averaged(onnx, fields, numbered)
     except MobileqError as error:

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-_MANY = 2**16
-_STRIDE = 3
-"""Sides of feature maps are seldom its multiples: in every row other columns have their turn. 5
-would take the same cells of all maps of 80 x 80, where few have a gradient."""
+_LARGE = 2**16
 _AT_ONCE = 2**16
 """Values whose places and weights stay in the processor's cache: half the time of all at once."""
 
@@ -51,8 +48,8 @@ class FisherHandler:
     _strides: dict[str, int]
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Fields are `model`, its path, `spec`, and the tensors' `bins`; gives the tensors that no
-        gradient reaches, `stopped` by what type of op."""
+        """Fields are `model`, its path, `spec`, the tensors' `bins` and the `stride` of large ones;
+        gives the tensors that no gradient reaches, `stopped` by what type of op."""
         model = onnx.load(fields["model"])
         spec = msgspec.convert(fields["spec"], ModelSpec)
         self._bins = msgspec.convert(fields["bins"], dict[str, Bins])
@@ -69,7 +66,7 @@ class FisherHandler:
         self._read = {
             name: (name, made.gradients[each.result]) for name, each in self._bins.items()
         }
-        self._strides = _thin(made.model, self._read)
+        self._strides = _thin(made.model, self._read, fields["stride"])
         with temporary_folder() as folder:
             paths = [folder / "forward.onnx", folder / "both.onnx"]
             for each, path in zip((model, made.model), paths, strict=True):
@@ -100,21 +97,23 @@ class FisherHandler:
         }
 
 
-def _thin(model: ModelProto, read: dict[str, tuple[str, str]]) -> dict[str, int]:
-    """Of large tensors and their gradients every third value is enough, and taken where they are
-    made: to copy out and to put into bins, all values took half of the time.
+def _thin(model: ModelProto, read: dict[str, tuple[str, str]], stride: int) -> dict[str, int]:
+    """Of large tensors and their gradients some values are enough, and taken where they are made:
+    to copy out and to put into bins, all values took half of the time.
 
     Args:
         read: {tensor: what is read for it}; gets the names of what is to be read.
+        stride: One in how many. Sides of feature maps are seldom multiples of 3: in every row other
+            columns have their turn. 5 would take the same cells of all maps of 80 x 80, where few
+            have a gradient.
 
     Returns:
         {tensor: one in how many of its values is read}.
     """
     counts, strides, made = value_counts(model), dict[str, int](), dict[str, str]()
     for name, pair in read.items():
-        stride = _STRIDE if counts.get(name, 0) > _MANY else 1
-        strides[name] = stride
-        if stride > 1:
+        strides[name] = stride if counts.get(name, 0) > _LARGE else 1
+        if strides[name] > 1:
             for each in pair:
                 if each not in made:
                     made[each] = _every(model.graph, each, stride)

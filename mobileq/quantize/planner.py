@@ -11,6 +11,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.errors import ToolError, VerificationError
 from mobileq.logfile import logger
 from mobileq.progress import Progress
+from mobileq.quantize.fisher import FEW, MANY
 from mobileq.quantize.options import QuantOptions
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan, matching_groups, tensors_of
 from mobileq.quantize.regions import (
@@ -315,4 +316,5 @@ class Planner:
         )
 
     def _ranging(self, method: Method) -> Ranging:
-        return Ranging(method, self._bits, self._fixed)
+        gradients = MANY if self._precision == "int8-full" else FEW
+        return Ranging(method, self._bits, self._fixed, gradients)

@@ -14,7 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.fisher import SAMPLES, expected_errors, with_importance
+from mobileq.quantize.fisher import FEW, Gradients, expected_errors, with_importance
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
@@ -61,11 +61,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ranging:
-    """How ranges are chosen; see `model_ranges`."""
+    """How ranges are chosen; see `model_ranges` and, for `fisher`, `with_importance`."""
 
     method: Method
     bits: int = 8
     fixed: tuple[tuple[str, tuple[float, float]], ...] = ()
+    gradients: Gradients = FEW
 
 
 class Variants:
@@ -85,7 +86,7 @@ class Variants:
         self._progress = progress
         self.given = Variant(onnx, (), file_digest(onnx))
         self._statistics: dict[str, Statistics] = {}
-        self._weighed: dict[tuple[str, object], Statistics] = {}
+        self._weighed: dict[tuple[object, ...], Statistics] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
         self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
@@ -218,9 +219,9 @@ class Variants:
 
     def _weighed_of(self, variant: Variant, ranging: Ranging) -> Statistics:
         """With gradients of the task, which take some runs' time for each sample."""
-        known = variant.sha256, ranging.fixed
+        known = variant.sha256, ranging.fixed, ranging.gradients
         if known not in self._weighed:
-            feeds = (sample.feeds for sample in self._samples.spread(SAMPLES))
+            feeds = (sample.feeds for sample in self._samples.spread(ranging.gradients.samples))
             self._weighed[known] = with_importance(
                 self._statistics_of(variant),
                 variant.onnx,
@@ -229,6 +230,7 @@ class Variants:
                 feeds,
                 self._progress,
                 dict(ranging.fixed),
+                ranging.gradients,
             )
         return self._weighed[known]
 
