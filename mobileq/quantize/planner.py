@@ -210,11 +210,12 @@ class Planner:
             search = FloatSearch(
                 lambda at: self._tried(variant, self._first, levels[at], first), len(levels)
             )
-            expected = [
-                expected_error(variant.model, variant.groups, errors, each) for each in levels
-            ]
-            level = search.worthwhile(expected) if budget is None else search.within(budget)
-            return levels[search.least_lost() if level is None else level]
+            if budget is not None:
+                level = search.within(budget)
+                return levels[search.least_lost() if level is None else level]
+            model, groups = variant.model, variant.groups
+            expected = [expected_error(model, groups, errors, each) for each in levels]
+            return levels[search.worthwhile(expected)]
 
     def _calibrated(self, variant: Variant, kept: Names) -> tuple[QuantPlan, Variant]:
         """With the ranges that lose least, and fitted weights where these help."""

@@ -145,9 +145,9 @@ class FloatSearch:
         """
         last, level = self.tried(self._last), 0
         works = math.isfinite(last.cost.value)
+        most = expected[self._last] * ENOUGH_ERROR
+        promising = (each for each in range(1, self._last) if expected[each] <= most)
         while level < self._last and not (works and _is_worth(self.tried(level), last)):
-            most = expected[self._last] * ENOUGH_ERROR
-            promising = (each for each in range(1, self._last) if expected[each] <= most)
             level = (level + self._last + 1) // 2 if level else next(promising, self._last)
         return level if works else self.least_lost()
 
