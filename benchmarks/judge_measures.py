@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,8 +20,14 @@ OBJECT, LEAST, FOUND = 0.25, 0.05, 0.02
 held against objects from `LEAST` on."""
 _SCORE_WEIGHT, _LEAST_SIDE = 0.1, 4.0
 """As of `mobileq.tasks.detect.candidate_error`."""
+_UNSEEN, _LEAST_ERROR = 1e-3, 1e-12
+"""As of `mobileq.tasks.detect.reference` and `mobileq.quantize.search`."""
 PRESENT = "agreement .25"
-"""What the search chooses by."""
+"""What the search chooses by, and
+"""
+HELD = "log of task error"
+"""what a file must not be off by `ENOUGH_ERROR` times as much: of two files, the difference is the
+logarithm of the geometric mean of the pictures' ratios, see `mobileq.quantize.search.times_off`."""
 COMBINED = "agreement .05 x root of task error"
 """Settled on before anything was measured."""
 
@@ -101,8 +108,10 @@ def _of_cells(wanted: Seen, found: Seen) -> dict[str, tuple[float, float]]:
     shift = np.clip((found.xyxy[seen] - boxes[seen]) / sides, -1.0, 1.0)
     box = float((np.square(shift).mean(axis=1) * np.square(best[seen])).sum())
     is_any = float(seen.any())
+    error = (score + box) / count if is_any else outputs * _UNSEEN
     return {
         "task error": ((score + box) / count * is_any, 1.0),
+        HELD: (math.log(max(error, _LEAST_ERROR)), 1.0),
         "its boxes": (box / count * is_any, 1.0),
         "its scores": (score / count * is_any, 1.0),
         "noise of outputs": (outputs, 1.0),

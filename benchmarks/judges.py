@@ -19,19 +19,21 @@ import numpy as np
 from accuracy import chosen_models
 from accuracy_runs import tell
 from judge_files import FLOAT, RECIPES, Answers, Files, Recipe, Seen
-from judge_measures import PRESENT, judges
+from judge_measures import HELD, PRESENT, judges
 from numpy.typing import NDArray
 
 from mobileq.bootstrap import SURE, resamples
+from mobileq.quantize.search import ENOUGH_ERROR
 from mobileq.tasks.base import task_of
 
 Array = NDArray[np.float64]
-DRAWS = 150
+DRAWS, SPLITS = 150, 50
 MODELS = "yolox_nano,nanodet,yolov5n"
 HOPELESS = 0.05
 """Files that lose more make any judge look good."""
 FEW, ALL = 24, 64
 SETS = ("24", "64", "64 and mirrored")
+SEARCH = "what the search does"
 GAMES = ("of two", "of two alike", "of five", "of all")
 COLUMNS = (
     *("judge", "pictures", "Spearman", "Kendall"),
@@ -64,13 +66,24 @@ class Study:
 
     Attributes:
         lost: [1 + draws, files]: mAP50-95, of all pictures, and of resamples of them.
-        judged: By (judge, set of pictures), the same of what the judge says of each file.
+        halves: [2, splits, files]: of half of the pictures, and of the other half.
+        judged: By (judge, set of pictures), as `lost` what the judge says of each file.
     """
 
     name: str
     recipes: list[Recipe]
     lost: Array
+    halves: Array
     judged: dict[tuple[str, str], Array]
+
+    def rankings(self) -> dict[tuple[str, str], Array]:
+        """All judges, and what they are held against."""
+        levels = np.array([float(recipe.level) for recipe in self.recipes])
+        return {
+            ("labels of the same pictures", ""): self.lost,
+            ("more ops in float", ""): np.tile(-levels, (1 + DRAWS, 1)),
+            **self.judged,
+        }
 
 
 def measured(path: Path, options: argparse.Namespace) -> Study:
@@ -84,7 +97,9 @@ def measured(path: Path, options: argparse.Namespace) -> Study:
     answers = Answers(files.models(), files.spec, folder)
     judged = judged_files(answers.seen(options.mirrored))
     truth, keys, found = answers.truth(options.pictures)
-    task, weights = task_of(files.spec), drawn_weights(len(keys), 0)
+    task, count = task_of(files.spec), len(keys)
+    halves = split_weights(count)
+    weights = np.concatenate([drawn_weights(count, 0), halves, 1.0 - halves])
     values = {}
     for name, detections in found.items():
         values[name] = task.score(truth, keys, detections).resampled(weights)
@@ -94,10 +109,12 @@ def measured(path: Path, options: argparse.Namespace) -> Study:
         tell(f"{path.stem} {recipe.key}: {lost[recipe.key][0]:.4f}")
     recipes = [recipe for recipe in recipes if lost[recipe.key][0] < HOPELESS]
     names = [recipe.key for recipe in recipes]
+    losses = np.stack([lost[name] for name in names], axis=1)
     study = Study(
         path.stem,
         recipes,
-        np.stack([lost[name] for name in names], axis=1),
+        losses[: 1 + DRAWS],
+        losses[1 + DRAWS :].reshape(2, SPLITS, len(names)),
         {judge: np.stack([each[name] for name in names], axis=1) for judge, each in judged.items()},
     )
     stored.write_bytes(pickle.dumps(study))
@@ -107,6 +124,13 @@ def measured(path: Path, options: argparse.Namespace) -> Study:
 def drawn_weights(count: int, seed: int) -> Array:
     """[1 + draws, pictures]: all once, then resamples."""
     return np.concatenate([np.ones((1, count)), resamples(count, DRAWS, seed)])
+
+
+def split_weights(count: int) -> Array:
+    """[splits, pictures]: 1 of half of the pictures."""
+    half = np.arange(count) < count // 2
+    drawn = np.random.default_rng(5).permuted(np.tile(half, (SPLITS, 1)), axis=1)
+    return drawn.astype(np.float64)
 
 
 def judged_files(seen: dict[str, list[Seen]]) -> dict[tuple[str, str], dict[str, Array]]:
@@ -156,14 +180,29 @@ class Choices:
     five: Array
     all: Array
 
+    @property
+    def games(self) -> tuple[Array, ...]:
+        """In the order of `GAMES`."""
+        return self.two, self.alike, self.five, self.all
 
-def choices(study: Study, judged: Array, sure: float) -> Choices:
-    """Args: sure: Standard errors that a file must be better by than one that comes before it."""
+
+def choices(study: Study, judged: Array, sure: float, held: Array | None = None) -> Choices:
+    """What a judge's choices gain.
+
+    Args:
+        sure: Standard errors that a file must be better by than one that comes before it.
+        held: Of `HELD`: a file that is off by `ENOUGH_ERROR` times as much as the one that would
+            be taken in its place, or as the judge's best of several, is not taken.
+    """
     lost, count = study.lost, len(study.recipes)
     differences = judged[:, :, np.newaxis] - judged[:, np.newaxis]
     margin = sure * differences[1:].std(axis=0, ddof=1)
     left, right = np.triu_indices(count, 1)
     changed = differences[:, left, right] > margin[left, right]
+    if held is None:
+        held = np.zeros_like(judged)
+    most = np.log(ENOUGH_ERROR)
+    changed |= held[:, left] - held[:, right] > most
     gained = (lost[:, left] - lost[:, right]) * (changed - 0.5)
     drawn = drawn_weights(count, 3)
     weights = drawn[:, left] * drawn[:, right]
@@ -179,7 +218,9 @@ def choices(study: Study, judged: Array, sure: float) -> Choices:
         least = files[own.argmin(axis=1)]
         rows = np.arange(len(own))
         excess = own - judged[rows, least][:, np.newaxis]
-        chosen = files[(excess <= margin[files][:, least].T).argmax(axis=1)]
+        off = held[:, files] - held[rows, least][:, np.newaxis]
+        enough = (excess <= margin[files][:, least].T) & (off <= most)
+        chosen = files[enough.argmax(axis=1)]
         gain: Array = lost[:, files].mean(axis=1) - lost[rows, chosen]
         return gain
 
@@ -193,65 +234,71 @@ def choices(study: Study, judged: Array, sure: float) -> Choices:
     )
 
 
+def searched(study: Study) -> Choices:
+    """As the search chooses."""
+    few = SETS[0]
+    return choices(study, study.judged[PRESENT, few], SURE, study.judged[HELD, few])
+
+
 def told(values: Array, times: float = 1000.0, form: str = ".1f") -> str:
-    """With its standard error."""
-    return f"{values[0] * times:{form}} ({values[1:].std(ddof=1) * times:{form}})"
+    """With its standard error, which has no sign."""
+    error = values[1:].std(ddof=1) * times
+    return f"{values[0] * times:{form}} ({error:{form.lstrip('+')}})"
+
+
+def ranked(study: Study, judged: Array) -> tuple[Array, Array]:
+    """`correlations` with what is lost; of files drawn as well."""
+    count = len(study.recipes)
+    drawn = np.random.default_rng(4).integers(0, count, (DRAWS, count))
+    drawn = np.concatenate([np.arange(count)[np.newaxis], drawn])
+    judged, lost = (np.take_along_axis(each, drawn, 1) for each in (judged, study.lost))
+    return correlations(judged, lost)
 
 
 def table(study: Study) -> str:
     """Of one model, as Markdown."""
     lost = study.lost[0] * 1000.0
     error = study.lost[1:].std(axis=0, ddof=1).mean() * 1000.0
+    halves, _ = correlations(*study.halves)
     lines = [
         f"## {study.name}",
         "",
         f"{len(lost)} files lose {lost.min():.1f} to {lost.max():.1f} thousandths of mAP50-95, "
-        f"{lost.mean():.1f} on average (standard error of one: {error:.1f}).",
+        f"{lost.mean():.1f} on average (standard error of one: {error:.1f}). Half of the pictures "
+        f"rank them as the other half with {halves.mean():.2f} (Spearman, {SPLITS} splits).",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"| --- | --- |{' ---: |' * (len(COLUMNS) - 2)}",
     ]
-    drawn = np.random.default_rng(4).integers(0, len(lost), (DRAWS, len(lost)))
-    drawn = np.concatenate([np.arange(len(lost))[np.newaxis], drawn])
-    levels = np.array([float(recipe.level) for recipe in study.recipes])
-    judged = {
-        ("labels of the same pictures", ""): study.lost,
-        ("more ops in float", ""): np.tile(-levels, (1 + DRAWS, 1)),
-        **study.judged,
-    }
-    for (judge, pictures), values in judged.items():
-        found = correlations(
-            np.take_along_axis(values, drawn, 1), np.take_along_axis(study.lost, drawn, 1)
-        )
-        cells = [judge, pictures, *(told(each, 1.0, ".2f") for each in found)]
+    for key, values in study.rankings().items():
+        cells = [*key, *(told(each, 1.0, ".2f") for each in ranked(study, values))]
         for sure in (0.0, SURE):
-            made = choices(study, values, sure)
-            cells += map(told, (made.two, made.alike, made.five, made.all))
+            cells += map(told, choices(study, values, sure).games)
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    cells = [SEARCH, SETS[0], *[""] * (2 + len(GAMES)), *map(told, searched(study).games)]
+    return "\n".join([*lines, f"| {' | '.join(cells)} |", ""])
 
 
 def together(studies: Sequence[Study]) -> str:
-    """What all models gain by other judges than the search's, as Markdown."""
+    """How judges rank each model's files, and what all gain by others than the search's, as
+    Markdown. Draw by draw: all models saw the same pictures."""
+    names = [study.name for study in studies]
+    columns = (*COLUMNS[:2], *names, "mean", *COLUMNS[4:])
     lines = [
-        f"## {', '.join(study.name for study in studies)}: gained over what the search does",
+        f"## {', '.join(names)}: Spearman, and what is gained over {SEARCH}",
         "",
-        f"| {' | '.join((*COLUMNS[:2], *COLUMNS[4:]))} |",
-        f"| --- | --- |{' ---: |' * (len(COLUMNS) - 4)}",
+        f"| {' | '.join(columns)} |",
+        f"| --- | --- |{' ---: |' * (len(columns) - 2)}",
     ]
-    for key in studies[0].judged:
-        cells = list(key)
+    now = [searched(study).games for study in studies]
+    for key in studies[0].rankings():
+        each = [study.rankings()[key] for study in studies]
+        found = [ranked(*pair)[0] for pair in zip(studies, each, strict=True)]
+        cells = [*key, *(told(one, 1.0, ".2f") for one in (*found, np.mean(found, axis=0)))]
         for sure in (0.0, SURE):
-            for kind in ("two", "alike", "five", "all"):
-                gained = []
-                for study in studies:
-                    now = choices(study, study.judged[PRESENT, SETS[0]], SURE)
-                    then = choices(study, study.judged[key], sure)
-                    gained.append(getattr(then, kind) - getattr(now, kind))
-                value = float(np.mean([each[0] for each in gained])) * 1000.0
-                errors = [each[1:].std(ddof=1) for each in gained]
-                error = float(np.sqrt(np.square(errors).sum())) / len(studies) * 1000.0
-                cells.append(f"{value:+.1f} ({error:.1f})")
+            then = [choices(*pair, sure).games for pair in zip(studies, each, strict=True)]
+            gained = np.mean(np.array(then) - np.array(now), axis=0)
+            cells += [told(game, form="+.1f") for game in gained]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
