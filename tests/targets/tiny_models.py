@@ -18,6 +18,20 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 3, 3), "b": weights(8)},
     ),
+    # YOLOv5's first layer.
+    "stem": (
+        """g (float[1,3,16,12] x) => (float[1,8,8,6] y) {
+            y = Conv<pads=[2,2,2,2], strides=[2,2]>(x, w, b)
+        }""",
+        {"w": weights(8, 3, 6, 6), "b": weights(8)},
+    ),
+    # A row and a column in two are left out.
+    "short": (
+        """g (float[1,3,12,12] x) => (float[1,8,6,6] y) {
+            y = Conv<auto_pad="SAME_UPPER", strides=[2,2]>(x, w, b)
+        }""",
+        {"w": weights(8, 3, 1, 3), "b": weights(8)},
+    ),
     "volume": (
         "g (float[1,3,4,6,10] x) => (float[1,8,4,6,10] y) { y = Conv<pads=[1,1,1,1,1,1]>(x, w) }",
         {"w": weights(8, 3, 3, 3, 3)},

@@ -7,7 +7,7 @@ after what it stands beside.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from mobileq.spec import QuantParams
@@ -15,6 +15,8 @@ from mobileq.targets.tflite.contents import dtype_name
 
 ORDER_SUFFIX = "/permutation"
 """Ends the name of a TRANSPOSE's order of axes."""
+_SECOND_FOR_INT8 = ("ADD", "MUL", "PAD", "SPACE_TO_DEPTH")
+"""Ops whose second version is the first for int8."""
 
 
 def insert_transpose(
@@ -117,9 +119,15 @@ def require_version(model: Any, op: Any, version: int) -> None:
 
 
 def insert_op(
-    model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
+    model: Any,
+    graph: Any,
+    before: Any,
+    kind: str,
+    inputs: list[int],
+    result: Any,
+    **options: int,
 ) -> int:
-    """Put a QUANTIZE, a DEQUANTIZE, or an int8 ADD or MUL, before an op; gives the index
+    """Put a QUANTIZE, a DEQUANTIZE, or one of `_SECOND_FOR_INT8`, before an op; gives the index
     of what it makes.
 
     `result`: a new tensor, or the index of one.
@@ -127,10 +135,13 @@ def insert_op(
     from ai_edge_litert import schema_py_generated as schema
 
     op, version = schema.OperatorT(), 1
-    if kind in ("ADD", "MUL"):
-        op.builtinOptions = schema.AddOptionsT() if kind == "ADD" else schema.MulOptionsT()
-        op.builtinOptionsType = getattr(schema.BuiltinOptions, f"{kind.title()}Options")
-        version = 2  # the first for int8
+    if kind in _SECOND_FOR_INT8:
+        group = kind.title().replace("_", "") + "Options"
+        op.builtinOptions = getattr(schema, f"{group}T")()
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
+        version = 2
+    for name, value in options.items():
+        setattr(op.builtinOptions, name, value)
     op.opcodeIndex = opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
     made = result if isinstance(result, int) else add_tensor(graph, result)
     op.inputs, op.outputs = inputs, [made]
@@ -149,6 +160,16 @@ def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> A
     tensor.quantization.scale = np.array([scale], np.float32)
     tensor.quantization.zeroPoint = np.array([zero_point], np.int64)
     return tensor
+
+
+def like(tensor: Any, name: bytes, shape: Iterable[int]) -> Any:
+    """A new tensor of the type and scale of one, which is in no graph yet."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    made = schema.TensorT()
+    made.name, made.shape = name, [int(size) for size in shape]
+    made.type, made.quantization = tensor.type, tensor.quantization
+    return made
 
 
 def float_tensor(name: bytes, shape: Any) -> Any:

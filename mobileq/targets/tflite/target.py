@@ -38,6 +38,7 @@ from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
+from mobileq.targets.tflite.padding import spell_out_same
 from mobileq.targets.tflite.reading import read_file
 from mobileq.targets.tflite.standard_metadata import NAME, standard_metadata
 from mobileq.targets.tflite.tensors import (
@@ -205,6 +206,7 @@ def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
     changed = [
         restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
         connect_fully(model),
+        spell_out_same(model),
         editing.make_names_unique(model),
     ]
     if any(changed):
@@ -327,7 +329,8 @@ def _convert_saved_model(
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
         asked.request("saved_model_to_tflite", {**paths, **fields})
     model = flatbuffer.read_model(output)
-    if interface.order_outputs(model, tuple(spec.name for spec in job.spec.outputs)):
+    names = tuple(spec.name for spec in job.spec.outputs)
+    if any([interface.order_outputs(model, names), spell_out_same(model)]):
         flatbuffer.write_model(model, output)
 
 
