@@ -2,8 +2,8 @@
 
 Reverse-mode differentiation: with L = sum over the outputs of seed x output, the gradient dL / dt
 of a tensor is the sum of what each of its readers gives back (Griewank and Walther, Evaluating
-Derivatives, 2008). The nodes that compute it stand behind the model's own, and ONNX Runtime runs
-both. Of weights no gradients are taken.
+Derivatives, 2008). What computes it is a model of its own, which is run behind the first: seeds may
+follow from what that gave. Of weights no gradients are taken.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from mobileq.graph.rewrites.opset import OLDEST, raised
 from mobileq.graph.shapes import infer_shapes
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
     from mobileq.graph.gradients import Found, Tape
 
+_FLOAT = 1
 _FLOATS = frozenset({1, 10, 11, 16})
 """`TensorProto.DataType`: float32, float16, float64 and bfloat16."""
 
 
 @dataclass(frozen=True)
 class Backward:
-    """A model that also goes back.
+    """A model's way there and back.
 
     Attributes:
-        model: Takes what the model takes and the seeds; gives the tensors that were asked for,
-            under their own names, and their gradients.
+        there: The model, which also gives the tensors that were asked for and those that `back`
+            takes, but for its own inputs.
+        back: Takes the seeds and, under their names, tensors of the way there; gives the gradients.
         seeds: Output of the model -> the input that takes dL / d output, in its shape and type.
             Outputs that are no floating-point numbers have none.
         gradients: Tensor -> the output that is dL / d tensor, in its shape and type. Two tensors
@@ -43,7 +45,8 @@ class Backward:
             their first op.
     """
 
-    model: ModelProto
+    there: ModelProto
+    back: ModelProto
     seeds: dict[str, str]
     gradients: dict[str, str]
     stopped: dict[str, str]
@@ -71,7 +74,7 @@ def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
             f"The model's opset {opset(model)} is too old for gradients.",
             f"Export it with opset {OLDEST} or newer.",
         )
-    model = infer_shapes(model)  # a copy: it becomes the result
+    model = infer_shapes(model)  # a copy: it becomes the way there
     tape = Tape(model, tensors)
     made_by = tape.makers
     for name in tensors:
@@ -97,7 +100,8 @@ def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
             is_input = gradient in seeds.values()  # which no output may be
             gradients[name] = tape.emit("Identity", [gradient]) if is_input else gradient
     stopped = {name: way.stopped_by(name) for name in tensors if name not in gradients}
-    return Backward(_completed(model, tape, seeds, gradients, tensors), seeds, gradients, stopped)
+    back = _back(model, tape, seeds, gradients)
+    return Backward(_there(model, back, tensors), back, seeds, gradients, stopped)
 
 
 class _Way:
@@ -166,31 +170,51 @@ class _Way:
         return found if set(positions) <= set(found) else None
 
 
-def _completed(
-    model: ModelProto,
-    tape: Tape,
-    seeds: dict[str, str],
-    gradients: dict[str, str],
-    tensors: Collection[str],
+def _back(
+    model: ModelProto, tape: Tape, seeds: dict[str, str], gradients: dict[str, str]
 ) -> ModelProto:
-    """The model, which gets the nodes of the way back, and other inputs and outputs."""
-    from onnx import helper
+    """The nodes of the way back alone."""
+    from onnx import ModelProto, helper
 
-    graph = model.graph
-    types = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
-    for node in graph.node:
-        tape.name_outputs(node)
+    back = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = back.graph
+    graph.name = "back"
     graph.node.extend(tape.nodes)
-    graph.initializer.extend(tape.initializers)
-    for output, seed in seeds.items():
-        graph.input.add().CopyFrom(types[output])
-        graph.input[-1].name = seed
-    outputs = dict.fromkeys(name for name in tensors)
     of = {gradient: name for name, gradient in gradients.items()}
-    del graph.output[:]
-    for name in (*outputs, *of):
-        known = types.get(of.get(name, name))
+    types = _types(model.graph)
+    for name in of:
+        known = types.get(of[name])
         graph.output.add().CopyFrom(known or helper.make_empty_tensor_value_info(name))
         graph.output[-1].name = name
     prune(graph)
+    made = {name for node in graph.node for name in node.output}
+    read = dict.fromkeys(name for node in graph.node for name in reads(node) if name not in made)
+    stored = (*tape.initializers, *model.graph.initializer)
+    graph.initializer.extend(tensor for tensor in stored if tensor.name in read)
+    constant = {tensor.name for tensor in graph.initializer}
+    output_of = {seed: output for output, seed in seeds.items()}
+    for name in dict.fromkeys((*output_of, *read)):
+        if name not in constant:
+            known = types.get(output_of.get(name, name))
+            type_alone = helper.make_tensor_value_info(name, tape.elem_type(name) or _FLOAT, None)
+            graph.input.add().CopyFrom(known or type_alone)
+            graph.input[-1].name = name
+    return back
+
+
+def _there(model: ModelProto, back: ModelProto, tensors: Collection[str]) -> ModelProto:
+    """The model, which gets other outputs behind its own."""
+    from onnx import helper
+
+    graph = model.graph
+    types = _types(graph)
+    made = {name for node in graph.node for name in node.output}
+    made -= {value.name for value in graph.output}
+    for name in dict.fromkeys((*tensors, *(value.name for value in back.graph.input))):
+        if name in made:
+            graph.output.append(types.get(name) or helper.make_empty_tensor_value_info(name))
     return model
+
+
+def _types(graph: GraphProto) -> dict[str, ValueInfoProto]:
+    return {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 
 from mobileq.external.framing import Arrays, Fields
-from mobileq.graph.backward import backward
+from mobileq.graph.backward import Backward, backward
 from mobileq.graph.shapes import value_counts
-from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.onnx_runtime.session import LocalSession, SessionOptions
 from mobileq.protobuf import write_model
 from mobileq.quantize.sensitivity import compared_part
 from mobileq.spec import ModelSpec
@@ -21,7 +21,7 @@ from mobileq.tasks.base import Outputs, Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import ModelProto
+    from onnx import GraphProto
 
 
 _LARGE = 2**16
@@ -44,8 +44,6 @@ class FisherHandler:
 
     _reference: Callable[[Outputs], Reference]
     _seeds: dict[str, str]
-    _read: dict[str, tuple[str, str]]
-    _strides: dict[str, int]
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Fields are `model`, its path, `spec`, the tensors' `bins` and the `stride` of large ones;
@@ -63,71 +61,77 @@ class FisherHandler:
             name: each for name, each in self._bins.items() if each.result in made.gradients
         }
         self._seeds, stopped = made.seeds, made.stopped
-        self._read = {
-            name: (name, made.gradients[each.result]) for name, each in self._bins.items()
-        }
-        self._strides = _thin(made.model, self._read, fields["stride"])
+        self._results = [value.name for value in model.graph.output]
+        self._taken = [value.name for value in made.back.graph.input]
+        self._read, self._strides = _thin(made, self._bins, self._results, fields["stride"])
         with temporary_folder() as folder:
-            paths = [folder / "forward.onnx", folder / "both.onnx"]
-            for each, path in zip((model, made.model), paths, strict=True):
+            paths = [folder / "there.onnx", folder / "back.onnx"]
+            for each, path in zip((made.there, made.back), paths, strict=True):
                 write_model(each, path)
-            # Sessions hold weights as they like them best, the second one all of them twice.
             del model, made, each
             # One thread: samples are run side by side.
             options = SessionOptions(threads=1)
-            self._outputs, self._both = (open_session(path, options) for path in paths)
+            self._there, self._back = (LocalSession(path, options) for path in paths)
         return {"stopped": stopped}, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Of the inputs, the sums of squared gradients: by tensor, in its bins. Field: `seed`."""
-        names = list(self._outputs.output_names)
-        outputs = dict(zip(names, self._outputs.run(names, arrays), strict=True))
+        given = {**arrays, **self._there.run_in_place(arrays)}
+        outputs = {name: given[name] for name in self._results}
         random = np.random.default_rng(fields["seed"])
         slopes = self._reference(outputs).slopes(random)
-        seeds = {
-            seed: np.asarray(slopes[name], outputs[name].dtype)
-            for name, seed in self._seeds.items()
-        }
-        wanted = list(dict.fromkeys(name for pair in self._read.values() for name in pair))
-        found = self._both.run(wanted, {**arrays, **seeds})
-        given = dict(zip(wanted, found, strict=True))
+        for name, seed in self._seeds.items():
+            given[seed] = np.asarray(slopes[name], outputs[name].dtype)
+        back = self._back.run_in_place({name: given[name] for name in self._taken})
         return {}, {
-            name: _summed(given[values], given[gradients], self._bins[name]) * self._strides[name]
+            name: _summed(given[values], back[gradients], self._bins[name]) * self._strides[name]
             for name, (values, gradients) in self._read.items()
         }
 
 
-def _thin(model: ModelProto, read: dict[str, tuple[str, str]], stride: int) -> dict[str, int]:
+def _thin(
+    made: Backward, bins: Mapping[str, Bins], results: Collection[str], stride: int
+) -> tuple[dict[str, tuple[str, str]], dict[str, int]]:
     """Of large tensors and their gradients some values are enough, and taken where they are made:
     to copy out and to put into bins, all values took half of the time.
 
     Args:
-        read: {tensor: what is read for it}; gets the names of what is to be read.
+        made: Whose graphs get what is to be read as outputs, in place of tensors and gradients.
+        results: Outputs that are read in any case.
         stride: One in how many. Sides of feature maps are seldom multiples of 3: in every row other
             columns have their turn. 5 would take the same cells of all maps of 80 x 80, where few
             have a gradient.
 
     Returns:
-        {tensor: one in how many of its values is read}.
+        {tensor: what is read for it, and for its gradient}, {tensor: one in how many of its values
+        that is}.
     """
-    counts, strides, made = value_counts(model), dict[str, int](), dict[str, str]()
-    for name, pair in read.items():
+    counts, read, strides = value_counts(made.there), {}, dict[str, int]()
+    for name, each in bins.items():
+        read[name] = name, made.gradients[each.result]
         strides[name] = stride if counts.get(name, 0) > _LARGE else 1
         if strides[name] > 1:
-            for each in pair:
-                if each not in made:
-                    made[each] = _every(model.graph, each, stride)
-            read[name] = made[pair[0]], made[pair[1]]
-    kept = {each for pair in read.values() for each in pair}
-    outputs = [each for each in model.graph.output if each.name in kept]
-    del model.graph.output[:]
-    model.graph.output.extend(outputs)
-    return strides
+            graphs = made.there.graph, made.back.graph
+            values, gradient = map(_every, graphs, read[name], (stride, stride))
+            read[name] = values, gradient
+    taken = {value.name for value in made.back.graph.input}
+    _keep(made.there.graph, taken.union(results, (values for values, _ in read.values())))
+    _keep(made.back.graph, {gradient for _, gradient in read.values()})
+    return read, strides
 
 
-def _every(graph: onnx.GraphProto, name: str, stride: int) -> str:
+def _keep(graph: GraphProto, names: Collection[str]) -> None:
+    """Of the outputs these alone."""
+    outputs = [each for each in graph.output if each.name in names]
+    del graph.output[:]
+    graph.output.extend(outputs)
+
+
+def _every(graph: GraphProto, name: str, stride: int) -> str:
     """Another output of the graph: of a tensor's values one in `stride`, from the first on."""
     flat, given = f"{name}/flat", f"{name}/every_{stride}"
+    if any(each.name == given for each in graph.output):
+        return given
     constants = {"shape": [-1], "start": [0], "stop": [2**62], "axis": [0], "step": [stride]}
     for each, values in constants.items():
         array = np.array(values, np.int64)

@@ -136,8 +136,7 @@ def _largest(step: Step) -> dict[int, str]:
     """Of TopK: to where the values were."""
     shape = step.shape(step.x)
     axis = positive_axis(step.attribute("axis", -1), len(shape))
-    where = step.tape.second_output(step.node)
-    return {0: step.scattered(step.gradient, where, shape, axis, apart=True)}
+    return {0: step.scattered(step.gradient, step.node.output[1], shape, axis, apart=True)}
 
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -41,7 +41,6 @@ class Tape(Editing):
         self.asked = frozenset(asked)
         self._numbers: dict[tuple[float, str], str] = {}
         self._counts = itertools.count()
-        self._second: dict[str, str] = {}
 
     def number(self, value: float, dtype: np.dtype[Any]) -> str:
         """A constant without dimensions."""
@@ -54,19 +53,6 @@ class Tape(Editing):
         """A name that no tensor has."""
         names = (f"gradient/{hint}_{count}" for count in self._counts)
         return next(name for name in names if name not in self._used)
-
-    def second_output(self, node: NodeProto) -> str:
-        """The name of a node's second output, which it gets here where it had none."""
-        if len(node.output) > 1 and node.output[1]:
-            return str(node.output[1])
-        return self._second.setdefault(node.output[0], self.fresh("indices"))
-
-    def name_outputs(self, node: NodeProto) -> None:
-        """Give a node of the way there the second output that it was asked for."""
-        name = self._second.get(node.output[0])
-        if name is not None:
-            del node.output[1:]
-            node.output.append(name)
 
 
 @dataclass(frozen=True)

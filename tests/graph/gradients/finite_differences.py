@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from onnx import ModelProto
 
-from mobileq.graph.backward import backward
+from mobileq.graph.backward import Backward, backward
 from mobileq.graph.outline import dtype_name, graph_inputs
 from tests.graph.builders import model_of
 
@@ -28,6 +28,13 @@ def outputs_of(opened: onnxruntime.InferenceSession, feeds: Feeds) -> dict[str, 
     return dict(zip(names, opened.run(names, dict(feeds)), strict=True))
 
 
+def there_and_back(way: Backward, feeds: Feeds, seeds: Feeds) -> dict[str, np.ndarray]:
+    """All that both models give, by the way there's names and those of the gradients."""
+    given = {**feeds, **outputs_of(session(way.there), feeds), **seeds}
+    taken = {value.name: given[value.name] for value in way.back.graph.input}
+    return {**given, **outputs_of(session(way.back), taken)}
+
+
 def check_gradients(model: ModelProto, feeds: Feeds, step: float = 0.01) -> None:
     """Of all floating-point inputs, along random directions of all at once.
 
@@ -43,7 +50,7 @@ def check_gradients(model: ModelProto, feeds: Feeds, step: float = 0.01) -> None
         if name in way.seeds
     }
     given = {way.seeds[name]: seed for name, seed in seeds.items()}
-    found = outputs_of(session(way.model), {**feeds, **given})
+    found = there_and_back(way, feeds, given)
     for name in tensors:
         assert found[name].tolist() == feeds[name].tolist()
         assert found[way.gradients[name]].shape == feeds[name].shape
