@@ -32,6 +32,43 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 1, 3), "b": weights(8)},
     ),
+    # ShuffleNet's units, and one shuffle whole.
+    "shuffled": (
+        """g (float[1,3,8,6] x) => (float[1,5,8,6] y) {
+            a = Conv<pads=[1,1,1,1]>(x, w)
+            b = Conv<pads=[1,1,1,1]>(x, u)
+            c = Concat<axis=1>(a, b)
+            apart = Reshape(c, groups)
+            turned = Transpose<perm=[0,2,1,3,4]>(apart)
+            mixed = Reshape(turned, together)
+            kept, half = Split<axis=1>(mixed, halves)
+            d = Conv<pads=[1,1,1,1]>(half, v)
+            e = Concat<axis=1>(kept, d)
+            apart2 = Reshape(e, groups)
+            turned2 = Transpose<perm=[0,2,1,3,4]>(apart2)
+            mixed2 = Reshape(turned2, together)
+            y = Conv(mixed2, last)
+        }""",
+        {
+            "w": weights(6, 3, 3, 3),
+            "u": weights(6, 3, 3, 3, seed=2),
+            "v": weights(6, 6, 3, 3, seed=1),
+            "last": weights(5, 12, 1, 1, seed=3),
+            "groups": np.array([1, 2, 6, 8, 6]),
+            "together": np.array([1, 12, 8, 6]),
+            "halves": np.array([6, 6]),
+        },
+    ),
+    # ResNet's first pooling, of values that are not all above zero.
+    "padded_pool": (
+        """g (float[1,3,16,12] x) => (float[1,16,6,4] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            r = LeakyRelu<alpha=0.1>(c)
+            p = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1], strides=[2,2]>(r)
+            y = Conv(p, v)
+        }""",
+        {"w": weights(8, 3, 3, 3), "v": weights(16, 8, 3, 3, seed=1)},
+    ),
     "volume": (
         "g (float[1,3,4,6,10] x) => (float[1,8,4,6,10] y) { y = Conv<pads=[1,1,1,1,1,1]>(x, w) }",
         {"w": weights(8, 3, 3, 3, 3)},

@@ -60,14 +60,19 @@ def has_data(model: Any, tensor: Any) -> bool:
     return data is not None and len(data) > 0
 
 
-def float32_values(model: Any, tensor: Any) -> Any | None:
-    """The values of a float32 constant, in its shape; None for all else."""
+def values(model: Any, tensor: Any) -> Any | None:
+    """The values of a constant, in its shape; None for what is computed or fed."""
     import numpy as np
 
-    if not has_data(model, tensor) or dtype_name(tensor) != "float32":
+    if not has_data(model, tensor):
         return None
-    data = model.buffers[tensor.buffer].data
-    return np.frombuffer(bytes(data), "<f4").reshape([int(each) for each in tensor.shape])
+    data, shape = model.buffers[tensor.buffer].data, [int(each) for each in tensor.shape]
+    return np.frombuffer(bytes(data), np.dtype(dtype_name(tensor)).newbyteorder("<")).reshape(shape)
+
+
+def float32_values(model: Any, tensor: Any) -> Any | None:
+    """The values of a float32 constant, in its shape; None for all else."""
+    return values(model, tensor) if dtype_name(tensor) == "float32" else None
 
 
 def activation_indices(model: Any) -> set[int]:

@@ -7,7 +7,8 @@ after what it stands beside.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mobileq.spec import QuantParams
@@ -72,6 +73,43 @@ def add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) ->
     name = graph.tensors[target].name + b"/shape"
     wanted = _add_constant_int32(model, graph, name, shape)
     append_op(model, graph, schema.BuiltinOperator.RESHAPE, [source, wanted], [target])
+
+
+def add_slice(model: Any, source: int, target: int, begin: tuple[int, ...]) -> None:
+    """Append a SLICE of the tensor `source`, from `begin` on, into the tensor `target`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    name, size = graph.tensors[target].name, tuple(map(int, graph.tensors[target].shape))
+    first = _add_constant_int32(model, graph, name + b"/begin", begin)
+    wanted = _add_constant_int32(model, graph, name + b"/size", size)
+    append_op(model, graph, schema.BuiltinOperator.SLICE, [source, first, wanted], [target])
+    require_version(model, graph.operators[-1], 2)  # the first for int8
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.SliceOptions
+    graph.operators[-1].builtinOptions = schema.SliceOptionsT()
+
+
+def add_concatenation(model: Any, sources: list[int], target: int, axis: int) -> None:
+    """Append a CONCATENATION, of float or int8 tensors of one scale, into the tensor `target`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    append_op(model, graph, schema.BuiltinOperator.CONCATENATION, sources, [target])
+    require_version(model, graph.operators[-1], 2)  # the first for int8
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions
+    graph.operators[-1].builtinOptions = schema.ConcatenationOptionsT()
+    graph.operators[-1].builtinOptions.axis = axis
+
+
+@contextmanager
+def before(graph: Any, op: Any) -> Iterator[None]:
+    """What is appended to the graph within the block comes before an op."""
+    count = len(graph.operators)
+    yield
+    added = graph.operators[count:]
+    del graph.operators[count:]
+    at = graph.operators.index(op)
+    graph.operators[at:at] = added
 
 
 def add_tensor(graph: Any, tensor: Any) -> int:

@@ -21,6 +21,7 @@ from mobileq.targets.tflite.integer_ops import (
 )
 from mobileq.targets.tflite.linear_layers import rescale_constant_factors
 from mobileq.targets.tflite.normalizations import cast_to_wide
+from mobileq.targets.tflite.pool_edges import repeat_edges
 from mobileq.targets.tflite.stems import convolve_blocks
 from mobileq.targets.tflite.weights import WeightScales
 
@@ -97,6 +98,7 @@ def quantize_file(
     centre_factors(model)
     split_hard_swishes(model)
     convolve_blocks(model)
+    repeat_edges(model)
     if precision == "int8":
         halve_constants(model)
     flatbuffer.write_model(model, Path(output))

@@ -79,23 +79,16 @@ def _convolve_blocks(model: Any, wiring: Wiring, op: Any) -> None:
 
 def _own_weights(model: Any, wiring: Wiring, op: Any) -> Weights | None:
     """What int8 holds, where nothing else takes it: (results, height, width, channels)."""
-    import numpy as np
-
     tensors = model.subgraphs[0].tensors
     taken, weights = (tensors[int(index)] for index in op.inputs[:2])
     kinds = contents.dtype_name(taken), contents.dtype_name(weights)
     sharing = [each for each in tensors if each.buffer == weights.buffer]
-    if kinds not in _KINDS or not contents.has_data(model, weights) or len(sharing) > 1:
-        return None
-    if len(wiring.takers(int(op.inputs[1]))) > 1:
-        return None
-    data = bytes(model.buffers[weights.buffer].data)
-    return np.frombuffer(data, np.int8).reshape([int(each) for each in weights.shape])
+    is_shared = len(sharing) > 1 or len(wiring.takers(int(op.inputs[1]))) > 1
+    return None if is_shared or kinds not in _KINDS else contents.values(model, weights)
 
 
 def _padded(model: Any, wiring: Wiring, op: Any) -> tuple[Any, int, tuple[int, int]]:
     """(PAD before a convolution that may go or None, what is taken, zeros above and left)."""
-    import numpy as np
     from ai_edge_litert import schema_py_generated as schema
 
     graph, taken = model.subgraphs[0], int(op.inputs[0])
@@ -106,12 +99,8 @@ def _padded(model: Any, wiring: Wiring, op: Any) -> tuple[Any, int, tuple[int, i
     is_inner = len(wiring.takers(taken)) == 1 and taken not in map(int, graph.outputs)
     if pad is None or not is_inner:
         return None, taken, (0, 0)
-    amounts = graph.tensors[int(pad.inputs[1])]
-    if not contents.has_data(model, amounts):
-        return None, taken, (0, 0)
-    data = bytes(model.buffers[amounts.buffer].data)
-    pads = np.frombuffer(data, contents.dtype_name(amounts)).reshape(-1, 2)
-    if len(pads) != 4 or pads[[0, 3]].any():
+    pads = contents.values(model, graph.tensors[int(pad.inputs[1])])
+    if pads is None or len(pads) != 4 or pads[[0, 3]].any():
         return None, taken, (0, 0)
     return pad, int(pad.inputs[0]), (int(pads[1, 0]), int(pads[2, 0]))
 

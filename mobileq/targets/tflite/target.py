@@ -40,6 +40,7 @@ from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
 from mobileq.targets.tflite.padding import spell_out_same
 from mobileq.targets.tflite.reading import read_file
+from mobileq.targets.tflite.shuffles import transpose_shuffles
 from mobileq.targets.tflite.standard_metadata import NAME, standard_metadata
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -207,6 +208,7 @@ def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
         restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
         connect_fully(model),
         spell_out_same(model),
+        transpose_shuffles(model),
         editing.make_names_unique(model),
     ]
     if any(changed):
