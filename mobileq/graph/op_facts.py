@@ -130,6 +130,7 @@ MOVING = ops_with(Fact.REARRANGES | Fact.SELECTS)
 integers that these are rounded to."""
 UNCHANGING = frozenset(op for op in REARRANGING if _FACTS[op] & Fact.ELEMENTWISE)
 """They give what they take, in its shape and order."""
+ELEMENTWISE = ops_with(Fact.ELEMENTWISE)
 ACTIVATIONS = ops_with(Fact.ACTIVATES)
 WEIGHTY = ops_with(Fact.WEIGHS)
 ORDERING = ops_with(Fact.ORDERS)

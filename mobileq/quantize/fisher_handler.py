@@ -11,6 +11,8 @@ import onnx
 
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.backward import Backward, backward
+from mobileq.graph.op_facts import ELEMENTWISE
+from mobileq.graph.outline import constants, producers, reads
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime.session import LocalSession, SessionOptions
 from mobileq.protobuf import write_model
@@ -21,7 +23,7 @@ from mobileq.tasks.base import Outputs, Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import GraphProto
+    from onnx import GraphProto, NodeProto
 
 
 _LARGE = 2**16
@@ -107,13 +109,12 @@ def _thin(
         that is}.
     """
     counts, read, strides = value_counts(made.there), {}, dict[str, int]()
+    there = Thinning(made.there.graph, stride, counts)
+    back = Thinning(made.back.graph, stride, {})
     for name, each in bins.items():
-        read[name] = name, made.gradients[each.result]
+        gradient = made.gradients[each.result]
         strides[name] = stride if counts.get(name, 0) > _LARGE else 1
-        if strides[name] > 1:
-            graphs = made.there.graph, made.back.graph
-            values, gradient = map(_every, graphs, read[name], (stride, stride))
-            read[name] = values, gradient
+        read[name] = (there(name), back(gradient)) if strides[name] > 1 else (name, gradient)
     taken = {value.name for value in made.back.graph.input}
     _keep(made.there.graph, taken.union(results, (values for values, _ in read.values())))
     _keep(made.back.graph, {gradient for _, gradient in read.values()})
@@ -127,32 +128,74 @@ def _keep(graph: GraphProto, names: Collection[str]) -> None:
     graph.output.extend(outputs)
 
 
-def _every(graph: GraphProto, name: str, stride: int) -> str:
-    """Another output of the graph: of a tensor's values one in `stride`, from the first on."""
-    flat, given = f"{name}/flat", f"{name}/every_{stride}"
-    if any(each.name == given for each in graph.output):
+class Thinning:
+    """Adds outputs to a graph that are one in `stride` of a tensor's values, from the first on.
+
+    What an op makes of values one by one it makes of these again: to get them out of its result,
+    which ONNX Runtime has in blocks of channels, took more of the time.
+
+    Args:
+        counts: Of tensors whose makers may be repeated.
+    """
+
+    def __init__(self, graph: GraphProto, stride: int, counts: Mapping[str, int]) -> None:
+        self._graph, self._stride, self._counts = graph, stride, counts
+        self._makers = producers(graph)
+        self._numbers = {name for name, value in constants(graph).items() if value.size == 1}
+        self._made: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        """The output's name."""
+        given = self._thinned(name)
+        if all(each.name != given for each in self._graph.output):
+            self._graph.output.append(onnx.helper.make_empty_tensor_value_info(given))
         return given
-    constants = {"shape": [-1], "start": [0], "stop": [2**62], "axis": [0], "step": [stride]}
-    for each, values in constants.items():
-        array = np.array(values, np.int64)
-        graph.initializer.append(onnx.numpy_helper.from_array(array, f"{given}/{each}"))
-    _, *slicing = (f"{given}/{each}" for each in constants)
-    graph.node.append(onnx.helper.make_node("Reshape", [name, f"{given}/shape"], [flat]))
-    graph.node.append(onnx.helper.make_node("Slice", [flat, *slicing], [given]))
-    graph.output.append(onnx.helper.make_empty_tensor_value_info(given))
-    return given
+
+    def _thinned(self, name: str) -> str:
+        if name in self._made:
+            return self._made[name]
+        given = self._made[name] = f"{name}/every_{self._stride}"
+        maker = self._makers.get(name)
+        if maker is None or not self._is_repeated(maker):
+            self._slice(name, given)
+            return given
+        same = self._numbers | {""}
+        taken = [each if each in same else self._thinned(each) for each in maker.input]
+        again = self._graph.node.add()
+        again.CopyFrom(maker)
+        again.ClearField("name")
+        again.input[:], again.output[:] = taken, [given]
+        return given
+
+    def _is_repeated(self, node: NodeProto) -> bool:
+        """Whether it reads nothing but what has as many values, and single numbers."""
+        count = self._counts.get(node.output[0])
+        counts = {self._counts.get(name) for name in reads(node) if name not in self._numbers}
+        is_known = count is not None and node.op_type in ELEMENTWISE and len(node.output) == 1
+        return is_known and counts == {count}
+
+    def _slice(self, name: str, given: str) -> None:
+        constants = {"shape": -1, "start": 0, "stop": 2**62, "axis": 0, "step": self._stride}
+        for each, value in constants.items():
+            array = np.array([value], np.int64)
+            tensor = onnx.numpy_helper.from_array(array, f"{given}/{each}")
+            self._graph.initializer.append(tensor)
+        shape, *slicing = (f"{given}/{each}" for each in constants)
+        flat = f"{name}/flat"
+        self._graph.node.add(op_type="Reshape", input=[name, shape], output=[flat])
+        self._graph.node.add(op_type="Slice", input=[flat, *slicing], output=[given])
 
 
 def _summed(values: NDArray[Any], gradient: NDArray[Any], bins: Bins) -> NDArray[np.float64]:
     """Nothing where there are values that are no numbers: these have no place."""
     values, gradient, sums = values.reshape(-1), gradient.reshape(-1), np.zeros(bins.count)
-    if not np.isfinite(values.sum()):
-        return sums
     scale, first, last = np.float32(1 / bins.width), np.float32(bins.first), bins.count - 1
     for start in range(0, values.size, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         at = values[part] * scale  # exact: a power of two
         at -= first
+        if not np.isfinite(at.sum()):
+            return np.zeros(bins.count)
         np.clip(at, 0, last, out=at)
         weights = np.square(gradient[part], dtype=np.float64)
         sums += np.bincount(at.astype(np.intp), weights, bins.count)

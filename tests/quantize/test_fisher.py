@@ -11,10 +11,15 @@ from onnx import numpy_helper, parser
 
 from mobileq.calibration.ranges import estimate
 from mobileq.calibration.statistics import Statistics, collect
+from mobileq.graph.outline import producers
+from mobileq.graph.shapes import value_counts
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Progress, Silent
 from mobileq.quantize.fisher import expected_errors, with_importance
+from mobileq.quantize.fisher_handler import Thinning
 from mobileq.tasks.noise import NoiseReference
+from tests.graph.builders import model_of
+from tests.graph.gradients.finite_differences import outputs_of, session
 
 COUNT = 3
 FACTORS = np.float32([0.0, 0.5, -2.0, 3.0])
@@ -155,3 +160,32 @@ def test_expected_errors_are_what_rounding_one_tensor_costs(
     assert set(errors) <= set(found.tensors)
     without = {name: each for name, each in ranges.items() if name != "h"}
     assert "h" not in expected_errors(model, spec, found, without)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_sliced"),
+    [
+        ("a = Neg(x) s = Sigmoid(a) h = Mul(a, s)", {"x": True, "a": False, "h": False}),
+        ("a = Clip(x, low, high) h = Add(a, x)", {"x": True, "a": False, "h": False}),
+        ("a = Mul(x, factors) h = Concat<axis = 1>(x, a)", {"x": True, "a": True, "h": True}),
+        ("a, b = Split<axis = 1>(x, half) h = Concat<axis = 1>(b, a)", {"x": True, "h": True}),
+    ],
+)
+def test_thinned_values_are_every_third_whatever_makes_them(
+    body: str, is_sliced: dict[str, bool]
+) -> None:
+    text = f"g (float[1,4,160,160] x) => (float[1,?,160,160] h) {{ {body} }}"
+    numbers = {"low": np.float32(-0.5), "high": np.float32(0.7), "half": np.array([2, 2])}
+    model = model_of(text, {**numbers, "factors": FACTORS.reshape(4, 1, 1)})
+    model = onnx.shape_inference.infer_shapes(model)
+    model.graph.output.extend(value for value in model.graph.value_info if value.name == "a")
+    feeds = {"x": np.random.default_rng(1).normal(0, 1, (1, 4, 160, 160)).astype(np.float32)}
+    whole = {**feeds, **outputs_of(session(model), feeds)}
+    thinning = Thinning(model.graph, 3, value_counts(model))
+    names = {name: thinning(name) for name in is_sliced}
+    found = outputs_of(session(model), feeds)
+    made_by = producers(model.graph)
+    for name, given in names.items():
+        assert found[given].tolist() == whole[name].reshape(-1)[::3].tolist()
+        assert (made_by[given].op_type == "Slice") == is_sliced[name]
+        assert thinning(name) == given

@@ -40,11 +40,12 @@ def _sub(step: Step) -> dict[int, str]:
 def _mul(step: Step) -> Found:
     gate = _own_gate(step)
     if gate is not None:
-        # Of x s(x): y + s (1 - y), in two operations less than by way of s. To make s again costs
-        # less than to hand it over, and ONNX Runtime has one operation for the way there then.
-        y, s = step.y, step.op("Sigmoid", step.node.input[1 - gate])
-        rest = step.op("Mul", s, step.op("Sub", step.number(1), y))
-        slope = step.op("Add", y, rest)
+        # Of x s(x): s (1 + x s(-x)). ONNX Runtime has one operation for x s(-x), and of the way
+        # there x alone is taken: to make s again costs less than to keep it.
+        x = step.node.input[1 - gate]
+        s = step.op("Sigmoid", x)
+        rest = step.op("Mul", x, step.op("Sigmoid", step.scaled(x, -1)))
+        slope = step.op("Add", s, step.op("Mul", s, rest))
         return {1 - gate: step.op("Mul", step.gradient, slope), gate: None}
     return _gathered(
         step,

@@ -38,6 +38,28 @@ def test_convolutions(windows, group, length):
     check_text(text, weights)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "stride", "before", "after"),
+    [
+        ((6, 6), 2, (2, 2), (2, 2)),
+        ((2, 4), 2, (0, 2), (0, 0)),
+        ((3, 3), 3, (0, 0), (0, 0)),
+        ((4, 2), 2, (2, 0), (1, 0)),
+        ((2, 2), 2, (2, 2), (2, 2)),
+    ],
+)
+def test_windows_that_are_whole_strides(kernel, stride, before, after):
+    windows = [(k, stride, 1, b, a) for k, b, a in zip(kernel, before, after, strict=True)]
+    text = f"""m (float[2,3,12,12] x) => (float[2,4,?,?] y) {{
+        z = Conv<{window_attributes(windows)}>(x, w) y = Tanh(z) }}"""
+    model = model_of(text, {"w": weights_of(4, 3, *kernel) / 6})
+    check_gradients(model, drawn(model))
+    ops = [node.op_type for node in backward(model, ["x"]).back.graph.node]
+    # Beyond its padding a window may not begin.
+    assert ("DepthToSpace" in ops) == (before != kernel)
+    assert "DepthToSpace" in ops or "ConvTranspose" in ops
+
+
 @given(st.lists(WINDOW, min_size=1, max_size=2), st.sampled_from([1, 2, 4]), st.integers(0, 1))
 def test_transposed_convolutions(windows, group, extra):
     # With as many as the stride or more, ONNX Runtime's values are not set (1.26).
