@@ -69,6 +69,24 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 3, 3), "v": weights(16, 8, 3, 3, seed=1)},
     ),
+    # YOLOX's first layer.
+    "focus": (
+        """g (float[1,3,16,12] x) => (float[1,16,6,4] y) {
+            a = Slice(x, at00, ends, axes, steps)
+            b = Slice(x, at10, ends, axes, steps)
+            c = Slice(x, at01, ends, axes, steps)
+            d = Slice(x, at11, ends, axes, steps)
+            j = Concat<axis=1>(a, b, c, d)
+            y = Conv(j, w)
+        }""",
+        {
+            "w": weights(16, 12, 3, 3),
+            "axes": np.array([2, 3]),
+            "steps": np.array([2, 2]),
+            "ends": np.array([2**31 - 1, 2**31 - 1]),
+            **{f"at{row}{column}": np.array([row, column]) for row in (0, 1) for column in (0, 1)},
+        },
+    ),
     "volume": (
         "g (float[1,3,4,6,10] x) => (float[1,8,4,6,10] y) { y = Conv<pads=[1,1,1,1,1,1]>(x, w) }",
         {"w": weights(8, 3, 3, 3, 3)},

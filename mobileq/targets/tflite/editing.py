@@ -16,7 +16,7 @@ from mobileq.targets.tflite.contents import dtype_name
 
 ORDER_SUFFIX = "/permutation"
 """Ends the name of a TRANSPOSE's order of axes."""
-_SECOND_FOR_INT8 = ("ADD", "MUL", "PAD", "SPACE_TO_DEPTH")
+_SECOND_FOR_INT8 = ("ADD", "MUL", "PAD")
 """Ops whose second version is the first for int8."""
 
 
@@ -101,6 +101,18 @@ def add_concatenation(model: Any, sources: list[int], target: int, axis: int) ->
     graph.operators[-1].builtinOptions.axis = axis
 
 
+def add_space_to_depth(model: Any, source: int, target: int, block: int) -> None:
+    """Append a SPACE_TO_DEPTH of the tensor `source` into the tensor `target`."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    append_op(model, graph, schema.BuiltinOperator.SPACE_TO_DEPTH, [source], [target])
+    require_version(model, graph.operators[-1], 2)  # the first for int8
+    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.SpaceToDepthOptions
+    graph.operators[-1].builtinOptions = schema.SpaceToDepthOptionsT()
+    graph.operators[-1].builtinOptions.blockSize = block
+
+
 @contextmanager
 def before(graph: Any, op: Any) -> Iterator[None]:
     """What is appended to the graph within the block comes before an op."""
@@ -157,13 +169,7 @@ def require_version(model: Any, op: Any, version: int) -> None:
 
 
 def insert_op(
-    model: Any,
-    graph: Any,
-    before: Any,
-    kind: str,
-    inputs: list[int],
-    result: Any,
-    **options: int,
+    model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
 ) -> int:
     """Put a QUANTIZE, a DEQUANTIZE, or one of `_SECOND_FOR_INT8`, before an op; gives the index
     of what it makes.
@@ -174,12 +180,10 @@ def insert_op(
 
     op, version = schema.OperatorT(), 1
     if kind in _SECOND_FOR_INT8:
-        group = kind.title().replace("_", "") + "Options"
+        group = f"{kind.title()}Options"
         op.builtinOptions = getattr(schema, f"{group}T")()
         op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
         version = 2
-    for name, value in options.items():
-        setattr(op.builtinOptions, name, value)
     op.opcodeIndex = opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
     made = result if isinstance(result, int) else add_tensor(graph, result)
     op.inputs, op.outputs = inputs, [made]

@@ -12,6 +12,7 @@ from mobileq.graph.eight_bits import LARGEST_WEIGHT, enough_for_codes
 from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
 from mobileq.targets.tflite.float16 import halve_constants, halve_weights
+from mobileq.targets.tflite.focus import join_slices
 from mobileq.targets.tflite.hard_swish import split_hard_swishes
 from mobileq.targets.tflite.integer_ops import (
     centre_factors,
@@ -97,6 +98,7 @@ def quantize_file(
     rescale_constant_factors(model, flatbuffer.read_model(Path(source)))
     centre_factors(model)
     split_hard_swishes(model)
+    join_slices(model)
     convolve_blocks(model)
     repeat_edges(model)
     if precision == "int8":

@@ -58,7 +58,8 @@ def convolve_blocks(model: Any) -> None:
 def _convolve_blocks(model: Any, wiring: Wiring, op: Any) -> None:
     tensors, options = model.subgraphs[0].tensors, op.builtinOptions
     weights, block = tensors[int(op.inputs[1])], int(options.strideH)
-    kernel = _own_weights(model, wiring, op)
+    kinds = tuple(contents.dtype_name(tensors[int(index)]) for index in op.inputs[:2])
+    kernel = wiring.own_constant(op.inputs[1]) if kinds in _KINDS else None
     steps = (options.strideW, options.dilationHFactor, options.dilationWFactor)
     if kernel is None or block < 2 or steps != (block, 1, 1):
         return
@@ -75,16 +76,6 @@ def _convolve_blocks(model: Any, wiring: Wiring, op: Any) -> None:
     model.buffers[weights.buffer].data = folded.reshape(-1).view("uint8")
     weights.shape = list(folded.shape)
     _rewire(model, op, pad, source, block, (rows, columns))
-
-
-def _own_weights(model: Any, wiring: Wiring, op: Any) -> Weights | None:
-    """What int8 holds, where nothing else takes it: (results, height, width, channels)."""
-    tensors = model.subgraphs[0].tensors
-    taken, weights = (tensors[int(index)] for index in op.inputs[:2])
-    kinds = contents.dtype_name(taken), contents.dtype_name(weights)
-    sharing = [each for each in tensors if each.buffer == weights.buffer]
-    is_shared = len(sharing) > 1 or len(wiring.takers(int(op.inputs[1]))) > 1
-    return None if is_shared or kinds not in _KINDS else contents.values(model, weights)
 
 
 def _padded(model: Any, wiring: Wiring, op: Any) -> tuple[Any, int, tuple[int, int]]:
@@ -149,7 +140,9 @@ def _rewire(
     shape = count, height // block, width // block, channels * block**2
     result = graph.tensors[int(op.outputs[0])].name
     blocks = editing.like(given, result + b"/blocks", shape)
-    taken = editing.insert_op(model, graph, op, "SPACE_TO_DEPTH", [source], blocks, blockSize=block)
+    taken = editing.add_tensor(graph, blocks)
+    with editing.before(graph, op):
+        editing.add_space_to_depth(model, source, taken, block)
     padded = insert_pad(model, op, taken, [(axis.before, axis.after) for axis in axes])
     if pad is not None:
         graph.operators.remove(pad)

@@ -38,6 +38,13 @@ class Wiring:
         """Values of a float32 constant."""
         return contents.float32_values(self._model, self._tensors[int(index)])
 
+    def own_constant(self, index: Any) -> Any | None:
+        """Values of a constant that one op alone takes."""
+        tensor = self._tensors[int(index)]
+        sharing = sum(each.buffer == tensor.buffer for each in self._tensors)
+        is_own = sharing == 1 and len(self.takers(int(index))) == 1
+        return contents.values(self._model, tensor) if is_own else None
+
     def size(self, index: int) -> int:
         """How many values the tensor has."""
         return math.prod(map(int, self._tensors[index].shape))

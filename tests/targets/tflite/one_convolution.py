@@ -78,7 +78,7 @@ def run(model: schema.ModelT, *, plainly: bool) -> np.ndarray:
     )
     interpreter.allocate_tensors()
     taken, gives = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    picture = np.random.default_rng(1).integers(-128, 128, taken["shape"]).astype(np.int8)
-    interpreter.set_tensor(taken["index"], picture)
+    picture = np.random.default_rng(1).integers(-128, 128, taken["shape"])
+    interpreter.set_tensor(taken["index"], picture.astype(taken["dtype"]))
     interpreter.invoke()
     return interpreter.get_tensor(gives["index"])
