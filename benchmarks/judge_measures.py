@@ -23,10 +23,9 @@ _SCORE_WEIGHT, _LEAST_SIDE = 0.1, 4.0
 _UNSEEN, _LEAST_ERROR = 1e-3, 1e-12
 """As of `mobileq.tasks.detect.reference` and `mobileq.quantize.search`."""
 PRESENT = "agreement .25"
-"""What the search chooses by, and
-"""
+"""What the search chooses by."""
 HELD = "log of task error"
-"""what a file must not be off by `ENOUGH_ERROR` times as much: of two files, the difference is the
+"""In which it lets no file be off by `ENOUGH_ERROR` times as much: of two, the difference is the
 logarithm of the geometric mean of the pictures' ratios, see `mobileq.quantize.search.times_off`."""
 COMBINED = "agreement .05 x root of task error"
 """Settled on before anything was measured."""

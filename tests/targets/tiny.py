@@ -90,6 +90,12 @@ class TinyFile:
     path: Path
     converted: Converted
 
+    def run(self, kind: type[Target] = TfliteTarget) -> dict[str, np.ndarray]:
+        """What the file, which is of this target, makes of the model's first sample."""
+        opened = kept(kind).open(self.path, self.converted.inputs, self.converted.outputs)
+        with closing(opened) as runner:
+            return runner.run(self.model.feeds)
+
 
 def convert_once(job: ConversionJob, kind: type[Target]) -> Converted:
     """By a target that is not kept."""

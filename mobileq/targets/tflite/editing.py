@@ -16,7 +16,7 @@ from mobileq.targets.tflite.contents import dtype_name
 
 ORDER_SUFFIX = "/permutation"
 """Ends the name of a TRANSPOSE's order of axes."""
-_SECOND_FOR_INT8 = ("ADD", "MUL", "PAD")
+_SECOND_FOR_INT8 = ("ADD", "MUL", "PAD", "SLICE", "CONCATENATION", "SPACE_TO_DEPTH")
 """Ops whose second version is the first for int8."""
 
 
@@ -55,14 +55,10 @@ def add_transpose(
     model: Any, source: int, target: int, permutation: tuple[int, ...], named: int
 ) -> None:
     """Append a TRANSPOSE; its order of axes is named after the tensor `named`."""
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
     name = graph.tensors[named].name + ORDER_SUFFIX.encode()
     order = _add_constant_int32(model, graph, name, permutation)
-    append_op(model, graph, schema.BuiltinOperator.TRANSPOSE, [source, order], [target])
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.TransposeOptions
-    graph.operators[-1].builtinOptions = schema.TransposeOptionsT()
+    _append(model, "TRANSPOSE", [source, order], target)
 
 
 def add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) -> None:
@@ -77,44 +73,48 @@ def add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) ->
 
 def add_slice(model: Any, source: int, target: int, begin: tuple[int, ...]) -> None:
     """Append a SLICE of the tensor `source`, from `begin` on, into the tensor `target`."""
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
     name, size = graph.tensors[target].name, tuple(map(int, graph.tensors[target].shape))
     first = _add_constant_int32(model, graph, name + b"/begin", begin)
     wanted = _add_constant_int32(model, graph, name + b"/size", size)
-    append_op(model, graph, schema.BuiltinOperator.SLICE, [source, first, wanted], [target])
-    require_version(model, graph.operators[-1], 2)  # the first for int8
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.SliceOptions
-    graph.operators[-1].builtinOptions = schema.SliceOptionsT()
+    _append(model, "SLICE", [source, first, wanted], target)
 
 
 def add_concatenation(model: Any, sources: list[int], target: int, axis: int) -> None:
     """Append a CONCATENATION, of float or int8 tensors of one scale, into the tensor `target`."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = model.subgraphs[0]
-    append_op(model, graph, schema.BuiltinOperator.CONCATENATION, sources, [target])
-    require_version(model, graph.operators[-1], 2)  # the first for int8
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions
-    graph.operators[-1].builtinOptions = schema.ConcatenationOptionsT()
-    graph.operators[-1].builtinOptions.axis = axis
+    _append(model, "CONCATENATION", sources, target, axis=axis)
 
 
 def add_space_to_depth(model: Any, source: int, target: int, block: int) -> None:
     """Append a SPACE_TO_DEPTH of the tensor `source` into the tensor `target`."""
+    _append(model, "SPACE_TO_DEPTH", [source], target, blockSize=block)
+
+
+def _append(model: Any, kind: str, inputs: list[int], target: int, **options: int) -> None:
+    """Put an op with its options behind all others."""
     from ai_edge_litert import schema_py_generated as schema
 
     graph = model.subgraphs[0]
-    append_op(model, graph, schema.BuiltinOperator.SPACE_TO_DEPTH, [source], [target])
-    require_version(model, graph.operators[-1], 2)  # the first for int8
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.SpaceToDepthOptions
-    graph.operators[-1].builtinOptions = schema.SpaceToDepthOptionsT()
-    graph.operators[-1].builtinOptions.blockSize = block
+    append_op(model, graph, getattr(schema.BuiltinOperator, kind), inputs, [target])
+    op = graph.operators[-1]
+    _give_options(op, kind)
+    for name, value in options.items():
+        setattr(op.builtinOptions, name, value)
+    if kind in _SECOND_FOR_INT8:
+        require_version(model, op, 2)
+
+
+def _give_options(op: Any, kind: str) -> None:
+    """Those that an op of this kind has, as the schema begins with them."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    group = f"{kind.title().replace('_', '')}Options"
+    op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
+    op.builtinOptions = getattr(schema, f"{group}T")()
 
 
 @contextmanager
-def before(graph: Any, op: Any) -> Iterator[None]:
+def placed_before(graph: Any, op: Any) -> Iterator[None]:
     """What is appended to the graph within the block comes before an op."""
     count = len(graph.operators)
     yield
@@ -151,15 +151,10 @@ def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any)
     return insert_op(model, graph, before, "QUANTIZE", [source], quantized)
 
 
-def tensor_like(graph: Any, index: int, like: Any) -> int:
-    """Add a tensor of a tensor's shape, with the type, scale and zero-point of `like`."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    tensor = schema.TensorT()
-    tensor.name = graph.tensors[index].name + b"/quantized"
-    tensor.shape, tensor.type = graph.tensors[index].shape, like.type
-    tensor.quantization = like.quantization
-    return add_tensor(graph, tensor)
+def tensor_like(graph: Any, index: int, other: Any) -> int:
+    """Add a tensor of a tensor's shape, with the type, scale and zero-point of `other`."""
+    given = graph.tensors[index]
+    return add_tensor(graph, like(other, given.name + b"/quantized", given.shape))
 
 
 def require_version(model: Any, op: Any, version: int) -> None:
@@ -171,8 +166,8 @@ def require_version(model: Any, op: Any, version: int) -> None:
 def insert_op(
     model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
 ) -> int:
-    """Put a QUANTIZE, a DEQUANTIZE, or one of `_SECOND_FOR_INT8`, before an op; gives the index
-    of what it makes.
+    """Put a QUANTIZE, a DEQUANTIZE, or an ADD, MUL or PAD, before an op; gives the index of what
+    it makes.
 
     `result`: a new tensor, or the index of one.
     """
@@ -180,9 +175,7 @@ def insert_op(
 
     op, version = schema.OperatorT(), 1
     if kind in _SECOND_FOR_INT8:
-        group = f"{kind.title()}Options"
-        op.builtinOptions = getattr(schema, f"{group}T")()
-        op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
+        _give_options(op, kind)
         version = 2
     op.opcodeIndex = opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
     made = result if isinstance(result, int) else add_tensor(graph, result)
@@ -204,12 +197,12 @@ def int8_tensor(name: bytes, shape: Any, scale: float, zero_point: int = 0) -> A
     return tensor
 
 
-def like(tensor: Any, name: bytes, shape: Iterable[int]) -> Any:
+def like(tensor: Any, name: bytes, shape: Iterable[int] | None) -> Any:
     """A new tensor of the type and scale of one, which is in no graph yet."""
     from ai_edge_litert import schema_py_generated as schema
 
     made = schema.TensorT()
-    made.name, made.shape = name, [int(size) for size in shape]
+    made.name, made.shape = name, None if shape is None else [int(size) for size in shape]
     made.type, made.quantization = tensor.type, tensor.quantization
     return made
 

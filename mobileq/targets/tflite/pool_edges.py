@@ -37,7 +37,7 @@ def repeat_edges(model: Any) -> None:
         if sides is None:
             continue
         name = bytes(graph.tensors[int(pool.outputs[0])].name)
-        with editing.before(graph, pool):
+        with editing.placed_before(graph, pool):
             for axis, (first, last) in enumerate(sides.tolist(), 1):
                 source = _repeat(model, source, axis, (first, last), name)
         graph.operators.remove(pad)
@@ -65,8 +65,7 @@ def _sides(model: Any, wiring: Wiring, pad: Any, pool: Any) -> Sides | None:
     results = np.array(graph.tensors[int(pool.outputs[0])].shape[1:3])
     needed = (results - 1) * steps + kernel - np.array(taken.shape[1:3]) - sides[1:3, 0]
     sides[1:3, 1] = np.maximum(needed, 0)
-    most = min(int(kernel.min()) - 1, _MOST)
-    fits = sides.max() <= most and sides.sum(axis=1).max() < _MOST
+    fits = sides.max() < kernel.min() and sides.sum(axis=1).max() < _MOST
     return sides[1:3] if fits and not sides[[0, 3]].any() else None
 
 

@@ -51,7 +51,7 @@ def transpose_shuffles(model: Any) -> bool:
                 made[source, groups] = whole
                 _transpose_groups(model, op, source, groups, whole)
             rank = len(graph.tensors[source].shape)
-            with editing.before(graph, op):
+            with editing.placed_before(graph, op):
                 begin = (0,) * (rank - 1) + (start,)
                 editing.add_slice(model, made[source, groups], result, begin)
         graph.operators.remove(op)
@@ -98,7 +98,7 @@ def _transpose_groups(model: Any, op: Any, source: int, groups: int, result: int
     together = (*apart[:2], apart[3], groups)
     split = editing.add_tensor(graph, editing.like(given, name + b"/groups", apart))
     turned = editing.add_tensor(graph, editing.like(given, name + b"/transposed", together))
-    with editing.before(graph, op):
+    with editing.placed_before(graph, op):
         editing.add_reshape(model, source, split, apart)
         editing.add_transpose(model, split, turned, (0, 1, 3, 2), turned)
         editing.add_reshape(model, turned, result, tuple(map(int, given.shape)))

@@ -141,7 +141,7 @@ def _rewire(
     result = graph.tensors[int(op.outputs[0])].name
     blocks = editing.like(given, result + b"/blocks", shape)
     taken = editing.add_tensor(graph, blocks)
-    with editing.before(graph, op):
+    with editing.placed_before(graph, op):
         editing.add_space_to_depth(model, source, taken, block)
     padded = insert_pad(model, op, taken, [(axis.before, axis.after) for axis in axes])
     if pad is not None:

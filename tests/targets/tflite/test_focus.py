@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from mobileq.targets.tflite import flatbuffer
 from mobileq.targets.tflite.focus import join_slices
 
-from ..tiny import kept, sqnr_db
+from ..tiny import sqnr_db
 from .one_convolution import kinds, run
 
 
@@ -38,9 +37,7 @@ def test_slices_become_one_op(convert, precision, io, least):
     assert found & {*slices, "SPACE_TO_DEPTH"} == (
         slices if precision == "int16x8" else {"SPACE_TO_DEPTH"}
     )
-    opened = kept().open(file.path, file.converted.inputs, file.converted.outputs)
-    with closing(opened) as runner:
-        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > least
+    assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > least
 
 
 def test_any_order_of_slices_gives_the_same(float_file):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import pytest
 
 from mobileq.targets.tflite import contents, flatbuffer
-from mobileq.targets.tflite.target import TfliteTarget
 
 from ..tiny import sqnr_db
 
@@ -36,9 +33,7 @@ def constants_of(path, kind: str):
 )
 def test_products_are_near_the_models_in_every_precision(convert, precision, io, least):
     file = convert("products", precision, io)
-    opened = TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    with closing(opened) as runner:
-        found = runner.run(file.model.feeds)
+    found = file.run()
     noise = {name: sqnr_db(wanted, found[name]) for name, wanted in file.model.wanted.items()}
     assert {name: round(each) for name, each in noise.items() if each < least} == {}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import numpy as np
 import pytest
 
 from mobileq.targets.tflite.padding import spell_out_same
 
-from ..tiny import kept, sqnr_db
+from ..tiny import sqnr_db
 from .one_convolution import Convolution, kinds, run
 
 
@@ -37,6 +35,4 @@ def test_short_kernels_are_padded_by_an_op_of_its_own(convolution, wanted):
 @pytest.mark.parametrize(("precision", "sqnr"), [("fp32", 100.0), ("int8", 30.0)])
 def test_short_kernels_are_converted(convert, precision, sqnr):
     file = convert("short", precision)
-    opened = kept().open(file.path, file.converted.inputs, file.converted.outputs)
-    with closing(opened) as runner:
-        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > sqnr
+    assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > sqnr

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mobileq.spec import TensorRange
 from mobileq.targets.tflite import contents, flatbuffer
-from mobileq.targets.tflite.target import TfliteTarget
 
 from ..tiny import kept, sqnr_db
 
@@ -19,12 +17,6 @@ from ..tiny import kept, sqnr_db
 def types_of(path: Path) -> dict[str, str]:
     graph = flatbuffer.read_model(path).subgraphs[0]
     return {contents.tensor_name(t): contents.dtype_name(t) for t in graph.tensors}
-
-
-def _run(file):
-    opened = TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    with closing(opened) as runner:
-        return runner.run(file.model.feeds)["y"]
 
 
 def test_scales_follow_the_ranges_that_were_given(tiny, tmp_path):
@@ -62,7 +54,7 @@ def test_weights_have_a_scale_per_channel(convert):
 @pytest.mark.parametrize("precision", ["int8", "int16x8"])
 def test_biases_of_channels_without_weights_stay_what_they_are(convert, precision):
     file = convert("dead", precision)
-    found = _run(file)
+    found = file.run()["y"]
     wanted = file.model.wanted["y"]
     step = (wanted.max() - wanted.min()) / 255
     assert abs(found - wanted).max() < 3 * step
@@ -70,14 +62,14 @@ def test_biases_of_channels_without_weights_stay_what_they_are(convert, precisio
 
 def test_second_factor_of_two_activations_has_its_zero_in_the_middle(convert):
     file = convert("attention", "int8")
-    found = _run(file)
+    found = file.run()["y"]
     assert file.converted.ops["BATCH_MATMUL int8"] == 2
     assert sqnr_db(file.model.wanted["y"], found) > 15.0
 
 
 def test_hard_swish_is_made_of_ops_that_xnnpack_has(convert):
     file = convert("hard_swish", "int8")
-    found = _run(file)
+    found = file.run()["y"]
     assert (file.converted.ops["MUL int8"], file.converted.ops["ADD int8"]) == (2, 1)
     assert "HARD_SWISH int8" not in file.converted.ops
     assert sqnr_db(file.model.wanted["y"], found) > 30.0
@@ -89,7 +81,7 @@ def test_limits_of_fewer_axes_than_what_they_limit_are_integers(convert, precisi
     ops = file.converted.ops
     assert (ops["MAXIMUM int8"], ops["MINIMUM int8"]) == (3, 2)
     assert not list(file.path.parent.glob("*.limits"))
-    assert sqnr_db(file.model.wanted["y"], _run(file)) > 30.0
+    assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > 30.0
 
 
 def test_op_without_a_range_stays_in_float(tiny, tmp_path):

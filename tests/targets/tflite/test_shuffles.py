@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import numpy as np
 import pytest
 
 from mobileq.targets.tflite.shuffles import _shuffle
 
-from ..tiny import kept, sqnr_db
+from ..tiny import sqnr_db
 
 
 @pytest.mark.parametrize(
@@ -27,9 +25,7 @@ def test_shuffles_are_transposed(convert, precision, io, least):
     assert "GATHER" not in kinds
     # Of the two shuffles and of the output.
     assert sum(n for op, n in file.converted.ops.items() if op.startswith("TRANSPOSE")) == 3
-    opened = kept().open(file.path, file.converted.inputs, file.converted.outputs)
-    with closing(opened) as runner:
-        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > least
+    assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > least
 
 
 @pytest.mark.parametrize(
