@@ -32,7 +32,7 @@ _LATE_REPAIRS: Final[Mapping[str, Callable[..., ModelProto]]] = {
 REPAIRS: Final = (INPUT_SCALING, *_LATE_REPAIRS)
 """Names of all repairs. The first changes what activations reach, the others need to know it."""
 DEFAULT_REPAIRS: Final = (INPUT_SCALING,)
-"""What helped, or did no harm, on every detector it was tried on; see docs/quantization.md."""
+"""What helped, or did no harm, on each detector it was tried on (docs/quantization-accuracy.md)."""
 
 
 def added_tensors(model: ModelProto, names: Collection[str]) -> tuple[str, ...]:
