@@ -165,19 +165,29 @@ def _scales_before_concatenations(are_kept: bool) -> Iterator[None]:
 
     A concatenation works on one scale. ai-edge-quantizer 0.5.1 gives it at once to an op that
     feeds nothing else, which saves a rounding; a model that was trained with that rounding gets its
-    own scale there, and a QUANTIZE.
+    own scale there, and a QUANTIZE. So does SOFTMAX always: its kernel has one scale alone, and
+    refuses the file that has another.
     """
     from ai_edge_quantizer import transformation_instruction_generator as generator
 
     kind = generator.TransformationInstructionsGenerator
     shortcut = "_eliminate_requantization_for_nonconstrained_provider"
-    original = getattr(kind, shortcut)
+    constrained = "_is_op_constrained"
+    originals = {name: getattr(kind, name) for name in (shortcut, constrained)}
+
+    def is_constrained(self: Any, subgraph: int, op: int) -> bool:
+        graph = self.flatbuffer_model.subgraphs[subgraph]
+        name = contents.op_name(self.flatbuffer_model, graph.operators[op])
+        return name == "SOFTMAX" or originals[constrained](self, subgraph, op)
+
+    setattr(kind, constrained, is_constrained)
     if are_kept:
         setattr(kind, shortcut, lambda self, tensor: None)
     try:
         yield
     finally:
-        setattr(kind, shortcut, original)
+        for name, original in originals.items():
+            setattr(kind, name, original)
 
 
 def _whole_names(names: Sequence[str]) -> str:

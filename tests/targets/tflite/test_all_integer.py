@@ -85,6 +85,23 @@ def test_floats_that_are_taken_or_stored_are_told(monkeypatch, tmp_path, graph, 
         kept().convert(make("made", tmp_path).job(tmp_path, "int8-full", "int8"))
 
 
+@pytest.mark.parametrize("function", ["Softmax", "Sigmoid", "Tanh"])
+def test_functions_of_a_fixed_scale_keep_it_before_a_concatenation(monkeypatch, tmp_path, function):
+    """Heads join scores and boxes; TFLite's kernels of these refuse any other scale."""
+    graph = f"""g (float[1,3,8,8] x) => (float[1,72,4] y) {{
+        c = Conv(x, w) t = Transpose<perm=[0,2,3,1]>(c) r = Reshape(t, rows)
+        s = {function}(r) y = Concat<axis=1>(r, s)
+    }}"""
+    constants = {"w": weights(4, 3, 3, 3), "rows": np.int64([1, 36, 4])}
+    monkeypatch.setitem(MODELS, "made", (graph, constants))
+    model = make("made", tmp_path)
+    job = model.job(tmp_path, "int8-full", "int8")
+    converted = kept().convert(job)
+    assert counting.float_ops(flatbuffer.read_model(job.output)) == ()
+    with closing(TfliteTarget().open(job.output, converted.inputs, converted.outputs)) as runner:
+        assert sqnr_db(model.wanted["y"], runner.run(model.feeds)["y"]) > 30
+
+
 def test_transposed_convolutions_are_integer_with_their_bias(convert):
     file = convert("upward", "int8-full", "int8")
     model = flatbuffer.read_model(file.path)
