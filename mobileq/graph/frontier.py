@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mobileq.errors import UsageError
-from mobileq.graph.index import GraphIndex
+from mobileq.graph.index import GraphIndex, is_distribution
 from mobileq.graph.op_facts import WEIGHTY
 from mobileq.graph.outline import (
     DYNAMIC,
@@ -69,17 +69,21 @@ def _is_weighty(index: GraphIndex, node: NodeProto) -> bool:
 def learnt_weights(graph: GraphProto) -> dict[int, str]:
     """{position of a weighty node: its constant weights}
 
-    Arithmetic in disguise (the mean of a distance distribution) has few, and is left out.
+    Arithmetic in disguise has few, and is left out, as is the mean of a distance distribution of
+    any length (D-FINE's has 33 bins).
     """
     large = {
-        tensor.name
+        tensor.name: max(tensor.dims) == math.prod(tensor.dims)
         for tensor in graph.initializer
         if math.prod(tensor.dims) > _FEW and tensor.dims[0] > 1
     }
+    made_by = producers(graph)
     return {
         at: node.input[1]
         for at, node in enumerate(graph.node)
-        if node.op_type in WEIGHTY and node.input[1] in large
+        if node.op_type in WEIGHTY
+        and node.input[1] in large
+        and not (large[node.input[1]] and is_distribution(made_by, node.input[0]))
     }
 
 

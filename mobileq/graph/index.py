@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,7 @@ class GraphIndex:
             return None
         if node.op_type == "Conv" and (weights.ndim != 4 or weights.size != weights.shape[1]):
             return None
-        before = self.made_by.get(given)
-        while before is not None and before.op_type in _CARRYING:
-            before = self.made_by.get(before.input[0])
-        if before is None or before.op_type != "Softmax":
-            return None
-        return weights.reshape(-1)
+        return weights.reshape(-1) if is_distribution(self.made_by, given) else None
 
     def constant_value(self, name: str) -> npt.NDArray[np.generic] | None:
         """A constant, or one that is stored as integers with a scale beside it."""
@@ -97,6 +93,14 @@ class GraphIndex:
                 found.append(node)
                 waiting.extend(node.input)
         return found
+
+
+def is_distribution(made_by: Mapping[str, NodeProto], name: str) -> bool:
+    """Whether a tensor is what a softmax gives."""
+    before = made_by.get(name)
+    while before is not None and before.op_type in _CARRYING:
+        before = made_by.get(before.input[0])
+    return before is not None and before.op_type == "Softmax"
 
 
 def _dequantized(

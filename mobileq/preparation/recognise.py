@@ -145,15 +145,20 @@ def _claimed(
 def _unknown(spec: ModelSpec, facts: ModelFacts, reasons: Mapping[str, str]) -> Recognition:
     guess = _guessed_preprocess(facts.picture)
     spec = msgspec.structs.replace(spec, labels=facts.names or (), preprocess=guess)
-    questions = {"reading": _unread(facts), **_as_most(guess)}
+    questions = {"reading": _unread(facts, reasons), **_as_most(guess)}
     return Recognition(spec=spec, reasons=reasons, questions=questions)
 
 
-def _unread(facts: ModelFacts) -> str:
+def _unread(facts: ModelFacts, reasons: Mapping[str, str]) -> str:
     if facts.named_task and facts.named_task not in dict(recognisers()):
         return (
             f"The file gives its task as '{facts.named_task}', which mobileq does not read: files "
             "are compared by the numbers of their outputs."
+        )
+    mended = next((reason for reason in reasons.values() if "--set " in reason), None)
+    if mended is not None:
+        return (
+            f"What its outputs mean is not known, so files are compared by their numbers: {mended}."
         )
     return (
         "What its outputs mean is not known, so files are compared by their numbers; --spec FILE "

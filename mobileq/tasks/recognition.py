@@ -165,7 +165,7 @@ def recognisers() -> Iterator[tuple[str, Recogniser]]:
 def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
     """The picture input, or the reason why there is none."""
     if len(inputs) != 1:
-        return f"it has {len(inputs)} inputs; one picture is expected"
+        return f"it has {len(inputs)} inputs; one picture is expected{_remedy(inputs)}"
     (tensor,) = inputs
     layout = tensor.layout or guess_layout(tensor.shape)
     if len(tensor.shape) != 4 or layout is None:
@@ -186,6 +186,19 @@ def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
         channels=channels,
         batch=tensor.shape[0],
     )
+
+
+def _remedy(inputs: tuple[TensorSpec, ...]) -> str:
+    """` (--set NAME=VALUE ...)` where one of two inputs is a picture, and the other as good as a
+    constant: RT-DETR and D-FINE take the size that boxes are wanted in."""
+    pictures = [each for each in inputs if not isinstance(find_picture((each,)), str)]
+    others = [each for each in inputs if each not in pictures]
+    if len(pictures) != 1 or len(others) != 1:
+        return ""
+    picture, value = find_picture((pictures[0],)), "VALUE"
+    if not isinstance(picture, str) and others[0].shape[-1:] == (2,):
+        value = f"[{picture.width},{picture.height}]"
+    return f" (--set {others[0].name}={value} makes the other a constant)"
 
 
 def per_picture(outputs: tuple[TensorSpec, ...], batch: int) -> tuple[TensorSpec, ...] | str:

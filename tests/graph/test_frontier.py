@@ -6,7 +6,13 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 from mobileq.errors import UsageError
-from mobileq.graph.frontier import behind_quantizers, between, cut_at, frontier
+from mobileq.graph.frontier import (
+    behind_quantizers,
+    between,
+    cut_at,
+    frontier,
+    learnt_weights,
+)
 from mobileq.graph.outline import dims
 from mobileq.graph.trial_run import random_inputs, run
 
@@ -75,6 +81,25 @@ def test_what_is_weighty(last: str, shapes: dict[str, tuple[int, ...]], found: s
         {"w": weights(4, 3, 1, 1), **arrays},
     )
     assert frontier(model) == (found,)
+
+
+@pytest.mark.parametrize(
+    ("taken", "shape", "learnt"),
+    [("Softmax", (33, 1), False), ("Softmax", (33, 2), True), ("Relu", (33, 1), True)],
+)
+def test_the_mean_of_a_long_distribution_is_not_learnt(
+    taken: str, shape: tuple[int, ...], learnt: bool
+):
+    model = model_of(
+        f"""g (float[1,3,8,8] x) => (float y) {{
+            c = Conv(x, w)
+            rows = Reshape(c, bins)
+            s = {taken}(rows)
+            y = MatMul(s, v)
+        }}""",
+        {"w": weights(33, 3, 1, 1), "bins": ints(64, 33), "v": weights(*shape)},
+    )
+    assert (3 in learnt_weights(model.graph)) == learnt
 
 
 def test_a_size_carries_no_values():

@@ -33,6 +33,7 @@ class OutputEvidence:
         takes_ids: Its values were integers: class ids.
         adds_one: 1 is added to them: ids that count from 1.
         starts_squashed: A sigmoid is the last function over its first values: boxes in 0..1.
+        scaled_by: The four factors that boxes were last multiplied by, empty where there are none.
     """
 
     ops: frozenset[str]
@@ -42,6 +43,7 @@ class OutputEvidence:
     takes_ids: bool = False
     adds_one: bool = False
     starts_squashed: bool = False
+    scaled_by: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class Evidence:
     """Findings about a whole graph.
 
     `anchors`: stride -> (width, height) in input pixels. `class_count`: from non-maximum
-    suppression or from splitting a flat top-k index, None where neither is in the graph.
+    suppression or from a top-k over all pairs, None where neither is in the graph.
     """
 
     outputs: Mapping[str, OutputEvidence] = field(default_factory=dict)
@@ -87,6 +89,7 @@ def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
         ),
         adds_one=any(_adds_one(index, node) for node, _ in path),
         starts_squashed=last_function(index, name) == "Sigmoid",
+        scaled_by=next((found for node, _ in path if (found := _box_factors(index, node))), ()),
     )
 
 
@@ -97,6 +100,16 @@ def _is_top_k_value(node: NodeProto, tensor: str) -> bool:
 def _adds_one(index: GraphIndex, node: NodeProto) -> bool:
     values = [index.constants[item] for item in node.input if item in index.constants]
     return node.op_type == "Add" and any(value.size == 1 and value.item() == 1 for value in values)
+
+
+def _box_factors(index: GraphIndex, node: NodeProto) -> tuple[float, ...]:
+    if node.op_type != "Mul":
+        return ()
+    for name in node.input:
+        value = index.constants.get(name)
+        if value is not None and value.size == 4 and value.shape[-1:] == (4,):
+            return tuple(map(float, value.reshape(-1).tolist()))
+    return ()
 
 
 def _softmax_bins(index: GraphIndex, node: NodeProto) -> int:
@@ -115,7 +128,8 @@ def _class_count(index: GraphIndex) -> int | None:
     NonMaxSuppression reads scores [1, classes, boxes]; with one class there, boxes of different
     classes were moved apart, and an ArgMax over the scores has told each box's class before.
     YOLOv10 and YOLO26 take the best of all anchor-class pairs and recover the class as
-    `index % classes`.
+    `index % classes`; D-FINE's exports write that without a Mod, and the pairs [1, N, classes] are
+    in one row in front of the top-k.
     """
     for node in index.nodes:
         if node.op_type == "NonMaxSuppression":
@@ -127,6 +141,18 @@ def _class_count(index: GraphIndex) -> int | None:
             divisor = index.constants[node.input[1]]
             if divisor.size == 1 and divisor.dtype.kind in "iu" and divisor.item() > 0:
                 return int(divisor.item())
+    return _classes_in_a_row(index)
+
+
+def _classes_in_a_row(index: GraphIndex) -> int | None:
+    """The classes of pairs [1, N, classes] that are in one row in front of a top-k."""
+    for node in index.nodes:
+        row = index.made_by.get(node.input[0]) if node.op_type == "TopK" else None
+        if row is None or row.op_type not in ("Reshape", "Flatten"):
+            continue
+        pairs, flat = index.shapes.get(row.input[0], ()), index.shapes.get(row.output[0], ())
+        if len(pairs) == 3 and pairs[2] > 0 and flat[1:] == (pairs[1] * pairs[2],):
+            return pairs[2]
     return None
 
 

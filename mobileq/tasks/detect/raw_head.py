@@ -76,9 +76,10 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     decode, preprocess = spec.decode, spec.preprocess
     if decode is None or preprocess is None:
         raise NoRawHead("how its outputs become detections is not known")
-    if decode.kind not in _STRIDE_ROLES:
-        raise NoRawHead(f"an {decode.kind} head has its post-processing in the graph")
-    if decode.kind == "end2end" and not decode.strides:
+    suppressed = any(output.role == "count" for output in decode.outputs)
+    if decode.kind == "ssd" and suppressed:
+        raise NoRawHead("an ssd head has its post-processing in the graph")
+    if decode.kind in ("end2end", "ssd") and not decode.strides:
         return _cut_queries(model, spec, decode)
     names = frontier(model, [output.name for output in decode.outputs])
     if not names:
@@ -104,7 +105,7 @@ def _cut_queries(
         raw_model = cut_at(model, [output.name for output in outputs])
         raw_spec = msgspec.structs.replace(
             spec,
-            decode=msgspec.structs.replace(decode, head="raw", outputs=outputs),
+            decode=msgspec.structs.replace(decode, kind="end2end", head="raw", outputs=outputs),
             outputs=_outputs(raw_model, None),
         )
         reason = same_detections(model, raw_model, spec, raw_spec, _SEED)

@@ -12,10 +12,11 @@ from mobileq.spec import ModelSpec, ReadingSpec
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.coco_classes import BUILTIN_LABELS
 from mobileq.tasks.detect.evidence import gather_evidence
-from mobileq.tasks.detect.families.end2end import match_end2end, match_rtdetr
+from mobileq.tasks.detect.families.end2end import match_end2end
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
 from mobileq.tasks.detect.families.nanodet import match_nanodet, match_picodet
 from mobileq.tasks.detect.families.rfdetr import match_rfdetr
+from mobileq.tasks.detect.families.rtdetr import match_rtdetr
 from mobileq.tasks.detect.families.ssd import match_ssd
 from mobileq.tasks.detect.families.yolov5 import match_yolov5
 from mobileq.tasks.detect.families.yolov8 import match_yolov8

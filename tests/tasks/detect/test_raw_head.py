@@ -22,7 +22,7 @@ from tests.graph import builders
 from tests.tasks.detect import head_builders as heads
 
 from .head_builders import STRIDES, prepared
-from .query_builders import queries
+from .query_builders import queries, queries_apart
 from .raw_heads import (
     YOLOV8,
     assert_same_candidates,
@@ -118,6 +118,21 @@ def test_queries_give_boxes_and_class_logits(classes: int, tmp_path: Path):
     np.testing.assert_allclose(actual.xyxy[:count], expected.xyxy, rtol=1e-6, atol=0.01)
     np.testing.assert_allclose(actual.score[:count], expected.score, rtol=0, atol=1e-5)
     assert np.array_equal(actual.class_id[:count], expected.class_id)
+
+
+@pytest.mark.parametrize("classes", [4, 9])
+def test_pairs_that_were_picked_are_cut_where_they_are_picked_from(classes: int, tmp_path: Path):
+    given = prepared(queries_apart(classes), tmp_path, "rtdetr")
+    model, spec = raw_head(given.model, given.spec)
+    assert roles(spec) == [("pixels", "boxes", None), ("logits", "class_logits", None)]
+    assert (decode_of(spec).kind, decode_of(spec).box_format) == ("end2end", "xyxy")
+    picture = np.random.default_rng(11).integers(0, 256, (120, 200, 3), np.uint8)
+    expected, actual = (
+        candidates(given.model, given.spec, picture),
+        candidates(model, spec, picture),
+    )
+    np.testing.assert_allclose(actual.xyxy[: len(expected)], expected.xyxy, rtol=1e-6, atol=0.01)
+    np.testing.assert_allclose(actual.score[: len(expected)], expected.score, rtol=0, atol=1e-5)
 
 
 def test_a_head_of_cells_is_no_head_of_queries(tmp_path: Path):

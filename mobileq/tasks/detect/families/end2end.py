@@ -1,7 +1,6 @@
-"""YOLOv10, YOLO26, RT-DETR and exports with suppression in the graph: [1, N, 6].
+"""YOLOv10, YOLO26 and exports with suppression in the graph: [1, N, 6].
 
-Rows are x1, y1, x2, y2 in pixels, score, class; they are final. RT-DETR's boxes are centre, width
-and height in parts of the picture, which it wants stretched.
+Rows are x1, y1, x2, y2 in pixels, score, class; they are final.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ _USUAL_BINS = 16
 
 def match_end2end(facts: Facts) -> Answer:
     """Match rows of six; the model's name comes from the metadata, or from its box branch."""
-    output = _final_rows(facts)
+    output = final_rows(facts)
     if isinstance(output, str):
         return output
     about = facts.about(output)
     bins = _USUAL_BINS if about is None else about.softmax_bins
     family, origin = _family(facts, bins)
-    class_count, questions = _class_count(facts)
+    class_count, questions = class_count_of(facts)
     return Match(
         family=family,
         preprocess=facts.preprocess("letterbox", rescale_factor=1.0 / 255.0),
@@ -48,30 +47,7 @@ def match_end2end(facts: Facts) -> Answer:
     )
 
 
-def match_rtdetr(facts: Facts) -> Answer:
-    """Match rows of six whose boxes a sigmoid keeps in 0..1."""
-    output = _final_rows(facts)
-    if isinstance(output, str):
-        return output
-    about = facts.about(output)
-    if not facts.forced and (about is None or not about.starts_squashed):
-        return "no sigmoid keeps its boxes in 0..1"
-    class_count, questions = _class_count(facts)
-    return Match(
-        family="rtdetr",
-        preprocess=facts.preprocess("stretch", rescale_factor=1.0 / 255.0),
-        decode=DecodeSpec(
-            kind="end2end",
-            class_count=class_count,
-            outputs=(HeadOutput(name=output.name, role="predictions"),),
-            box_format="cxcywh",
-            box_unit="normalized",
-        ),
-        questions=questions,
-    )
-
-
-def _final_rows(facts: Facts) -> TensorSpec | str:
+def final_rows(facts: Facts) -> TensorSpec | str:
     """The output [1, N, 6], or why there is none."""
     rows = [item for item in facts.outputs if len(item.shape) == 3 and item.shape[2] == 6]
     if len(rows) != 1 or rows[0].shape[0] not in (1, -1):
@@ -83,7 +59,8 @@ def _final_rows(facts: Facts) -> TensorSpec | str:
     return mask_reason(facts) or rows[0]
 
 
-def _class_count(facts: Facts) -> tuple[int, Questions]:
+def class_count_of(facts: Facts) -> tuple[int, Questions]:
+    """By the graph, the names that were given, or as in COCO."""
     if facts.evidence is not None and facts.evidence.class_count is not None:
         return facts.evidence.class_count, {}
     if facts.names is not None:

@@ -51,18 +51,6 @@ def test_names_that_differ_from_the_graph_are_dropped_with_a_notice() -> None:
     assert "names 4 classes but the model has 9" in " ".join(found.notices)
 
 
-def test_boxes_that_a_sigmoid_keeps_in_the_picture_are_rtdetrs() -> None:
-    found = recognise(end2end(9, squashed=True))
-    assert found.spec.decode is not None
-    assert (found.spec.family, found.spec.decode.class_count) == ("rtdetr", 9)
-    assert (found.spec.decode.box_format, found.spec.decode.box_unit) == ("cxcywh", "normalized")
-    assert found.spec.preprocess is not None
-    assert found.spec.preprocess.resize_mode == "stretch"
-    assert recognise(end2end(9)).spec.family != "rtdetr"
-    shapes = outputs_of((1, 300, 6))
-    assert recognise_shapes(NCHW640, shapes, {}, family="rtdetr").spec.family == "rtdetr"
-
-
 def test_classes_are_counted_before_a_suppression_that_sees_one() -> None:
     found = recognise(suppressed(7))
     assert found.spec.decode is not None
