@@ -191,6 +191,7 @@ def disagreement(
     found: OutputComparison,
     tolerance: Tolerance,
     rounding: OutputComparison | None = None,
+    resolution: float = 0.0,
 ) -> str | None:
     """Why the output is out of tolerance, in a few words; None where it is not.
 
@@ -198,9 +199,12 @@ def disagreement(
         rounding: The reference itself, with its sums taken in another order. As good as equal but
             for a model that magnifies rounding, as untrained weights do, some to half a pixel:
             nothing can agree better than that.
+        resolution: What the reference itself is off by at most; smaller errors are none.
     """
     if not found.finite:
         return f"{found.name!r} has NaN or infinite values in other places than the ONNX model"
+    if found.max_abs_error <= resolution:
+        return None
     least, sqnr_db = tolerance.sqnr_db, found.sqnr_db
     own = rounding.sqnr_db if rounding else None
     if least is not None and own is not None and tolerance.rounding_db is not None:

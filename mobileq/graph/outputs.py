@@ -64,6 +64,14 @@ def end_of(index: GraphIndex, name: str) -> NodeProto | None:
     return node
 
 
+def is_sigmoid(index: GraphIndex, name: str) -> bool:
+    """Whether all of an output's values are what sigmoids give."""
+    node = end_of(index, name)
+    if node is not None and node.op_type == "Concat":
+        return all(is_sigmoid(index, part) for part in node.input)
+    return node is not None and node.op_type == "Sigmoid"
+
+
 def pieces_of(index: GraphIndex, name: str) -> dict[int, tuple[Piece, ...]]:
     """The Concats on the way back from an output, by the total length of their parts.
 

@@ -119,7 +119,7 @@ class Comparer:
         if precision.tolerance is not None:
             # Integer files have ranges for what is typical; of other inputs they may make anything.
             wanted = [*wanted, *self._probes(source, reference)]
-        ranked = _ranked(source.onnx)
+        ranked, sigmoids = _ends(source.onnx)
 
         def reopen() -> Runner:
             return target.open(made.path, artifact.inputs, artifact.outputs, disturbed=True)
@@ -138,6 +138,7 @@ class Comparer:
                 reopen=reopen,
                 other_order=other_order,
                 ranked=ranked,
+                sigmoids=sigmoids,
             )
 
     def _reference_key(self) -> str:
@@ -181,12 +182,18 @@ def _is_as_declared(spec: ModelSpec, ran: ReferenceSample) -> bool:
     )
 
 
-def _ranked(model: Path) -> dict[str, int]:
+def _ends(path: Path) -> tuple[dict[str, int], set[str]]:
+    """The axis of each output whose rows are ranked, and the outputs that a sigmoid gives."""
     import onnx
 
+    from mobileq.graph.index import GraphIndex
+    from mobileq.graph.outputs import is_sigmoid
     from mobileq.graph.ranked import ranked_outputs
 
-    return ranked_outputs(onnx.load(model))
+    model = onnx.load(path)
+    index = GraphIndex(model)
+    names = (output.name for output in model.graph.output)
+    return ranked_outputs(model), {name for name in names if is_sigmoid(index, name)}
 
 
 def _layer_noise(

@@ -44,6 +44,19 @@ def colours(path: Path) -> Path:
     return saved(made, path)
 
 
+def unsure(path: Path) -> Path:
+    """x [1, 3, 8, 8] -> places [1, 4, 8, 8], and scores of the same shape, all below 1e-4."""
+    made = model(
+        """g (float[1,3,8,8] x) => (float[1,4,8,8] places, float[1,4,8,8] scores) {
+            floor = Constant<value = float {-12.0}>()
+            places = Conv(x, w)
+            logits = Add(places, floor)
+            scores = Sigmoid(logits)
+        }"""
+    )
+    return saved(made, path)
+
+
 def cube(path: Path) -> Path:
     """All axes of y are 4, so that its shape does not tell whether it is NCHW."""
     graph = "g (float[1,3,64,64] x) => (float[1,4,4,4] y) { y = Conv<strides=[16,16]>(x, w) }"

@@ -317,6 +317,15 @@ def test_an_operator_without_counterpart_is_explained(convert: Convert, tmp_path
     assert "Det (node 'volume')" in said
 
 
+def test_scores_that_find_nothing_refuse_no_file(
+    convert: Convert, photos: Path, tmp_path: Path
+) -> None:
+    """Where a sigmoid gives next to nothing, ONNX Runtime's own is off by 40 dB, and int8's all."""
+    convert.model = models.unsure(tmp_path / "unsure.onnx")
+    result = convert("--precision", "fp32,int8", "--calib", photos, "--no-search", "--no-cache")
+    assert (result.code, "FAILED" in result.out) == (0, False)
+
+
 def test_model_that_magnifies_rounding_is_noted(
     convert: Convert, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,38 @@ def test_fp32_file_is_held_to_no_more_than_the_models_own_rounding(reference, un
     assert "SQNR" in found_with(30.0, "fp16").problems[0]
 
 
+class Quiet(Right):
+    """Its scores, "twice", are next to nothing; they are off by `error`."""
+
+    def __init__(self, error):
+        super().__init__()
+        self._error = np.float32(error)
+
+    def changed(self, outputs):
+        return {**outputs, "twice": outputs["twice"] * np.float32(1e-5) + self._error}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_sigmoids_are_held_to_no_more_than_onnx_runtimes_own(precision):
+    reference = run_reference(Quiet(0), SPEC, samples(), Silent())
+    nothing = -3e-5 if precision == "int8" else 1e-7  # all scores are 0, or what rounding leaves
+
+    def found_with(error, sigmoids=("twice",), spec=SPEC):
+        held = TFLITE.precision(precision)
+        runner = Quiet(error)
+        return verify(runner, "reference", reference, spec, held, Silent(), sigmoids=sigmoids)
+
+    found = found_with(nothing)
+    assert found.problems == ()
+    assert {role.role: role.silent for role in found.roles} == {"twice": True, "sum": False}
+    assert "'twice' has" in found_with(nothing, ()).problems[0]
+    if precision == "fp32":
+        assert "'twice' has" in found_with(3e-7).problems[0]
+    # Where there is nothing else, that is what a file is told by.
+    alone = msgspec.structs.replace(SPEC, outputs=SPEC.outputs[:1])
+    assert [role.silent for role in found_with(nothing, spec=alone).roles] == [False]
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "dynamic"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_no_numbers_are_a_problem(reference, precision, value):
