@@ -52,7 +52,8 @@ def find_predictions(facts: Facts, anchors_per_cell: int = 1) -> Predictions | s
         for anchors, channels, channels_first in ((first, last, False), (last, first, True)):
             strides = strides_of(facts, anchors, anchors_per_cell)
             if strides is not None and channels > 4:
-                return Predictions(output, channels, anchors, channels_first, strides)
+                found = Predictions(output, channels, anchors, channels_first, strides)
+                return _split_reason(facts, found) or found
     cells = anchors_per_cell * sum(
         cell_counts(facts.picture.width, facts.picture.height, STRIDES[0])
     )
@@ -60,6 +61,23 @@ def find_predictions(facts: Facts, anchors_per_cell: int = 1) -> Predictions | s
         return f"no output is [1, {cells}, values]"
     shapes = ", ".join(str(list(output.shape)) for output in rows)
     return f"no axis of {shapes} is {cells} long, the anchors of a {_size(facts)} picture"
+
+
+def _split_reason(facts: Facts, found: Predictions) -> str | None:
+    """Why the rows are not whole, where another output has as many of other values: the boxes, say,
+    of YOLO-NAS, DAMO-YOLO and YOLOv4."""
+    for output in facts.outputs:
+        lengths = sorted(length for length in output.shape if length != 1)
+        others = {found.anchors, found.channels} ^ set(lengths)
+        if found.anchors not in lengths or len(lengths) > 2 or not others:
+            continue
+        values = next((length for length in lengths if length != found.anchors), 1)
+        if values == 4 or not facts.forced:
+            return (
+                f"its output '{found.output.name}' has {found.channels} values a row and "
+                f"'{output.name}' {values} more: boxes and scores seem to be outputs of their own"
+            )
+    return None
 
 
 def _size(facts: Facts) -> str:

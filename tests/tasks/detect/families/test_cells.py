@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from mobileq.spec import TensorSpec
@@ -60,3 +62,27 @@ def test_no_fitting_axis_says_what_was_expected() -> None:
     reason = find_predictions(facts(640, 480, (1, 100, 84)))
     assert reason == "no axis of [1, 100, 84] is 6300 long, the anchors of a 640x480 picture"
     assert find_predictions(facts(640, 640, (1, 84))) == "no output is [1, 8400, values]"
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ((1, 8400, 4), "its output 'o0' has 80 values a row and 'o1' 4 more: boxes and scores"),
+        ((1, 8400, 1, 4), "'o1' 4 more"),
+        ((1, 8400, 68), "'o1' 68 more"),
+        ((1, 8400), "'o1' 1 more"),
+    ],
+)
+def test_rows_in_two_outputs_are_not_read_as_one(beside: tuple[int, ...], reason: str) -> None:
+    """YOLO-NAS, DAMO-YOLO and PP-YOLOE: scores alone looked like a YOLOX of five classes fewer."""
+    split = facts(640, 640, (1, 8400, 80), beside)
+    assert reason in str(find_predictions(split))
+    forced = find_predictions(dataclasses.replace(split, forced=True))
+    assert isinstance(forced, str) == (4 in beside)
+
+
+@pytest.mark.parametrize("beside", [(1, 84, 8400), (1, 32, 160, 160), (1, 84, 80, 80)])
+def test_other_outputs_leave_rows_whole(beside: tuple[int, ...]) -> None:
+    found = find_predictions(facts(640, 640, (1, 84, 8400), beside))
+    assert not isinstance(found, str)
+    assert found.output.name == "o0"
