@@ -7,12 +7,15 @@ compared cell by cell, so every picture says something about every small change 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from mobileq.tasks.detect.decode import Candidates
 from mobileq.tasks.detect.decode.vjp import Cotangents
 from mobileq.tasks.noise import rademacher
+from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
 LEAST_SCORE = 0.05
 """Cells where neither model sees more than this never become a detection that counts."""
@@ -20,6 +23,19 @@ _SCORE_WEIGHT = 0.1
 """Scores that are all a little lower leave the order of detections, and so mAP, as it was."""
 _LEAST_SIDE = 4.0
 """Pixels; a box is hardly ever smaller, and an error relative to nothing would be infinite."""
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Of a model whose candidates are decoded when they are asked for.
+
+    Attributes:
+        count: Of all.
+        scores: bool [count] -> float32 [those that are true, C].
+    """
+
+    count: int
+    scores: Callable[[BoolArray], FloatArray]
 
 
 class CandidateReference:
@@ -30,18 +46,27 @@ class CandidateReference:
     height, times the score; 0.01 stands for sides off by a tenth of the box. A score's difference
     weighs a tenth of that.
 
+    Args:
+        reference: All candidates, or where there are
+        anchors: those from `LEAST_SCORE` on, with their `cells`.
+
     Attributes:
         seen: bool [anchors]: which are an object of the reference's.
     """
 
-    def __init__(self, reference: Candidates) -> None:
-        self._reference = reference
+    def __init__(self, reference: Candidates, anchors: Anchors | None = None) -> None:
+        self._reference, self._anchors = reference, anchors
+        self.seen = np.zeros(0, np.bool_)
         if reference.scores is None:
             return
         best = reference.scores.max(axis=1, initial=0.0)
-        self.seen = best >= LEAST_SCORE
-        self._weight = np.square(best[self.seen], dtype=np.float64)
-        self._boxes = reference.xyxy[self.seen].astype(np.float64)
+        objects = self.seen = best >= LEAST_SCORE
+        if anchors is not None:
+            assert reference.cells is not None
+            self.seen = np.zeros(anchors.count, np.bool_)
+            self.seen[reference.cells[objects]] = True
+        self._weight = np.square(best[objects], dtype=np.float64)
+        self._boxes = reference.xyxy[objects].astype(np.float64)
         sides = np.maximum(self._boxes[:, 2:] - self._boxes[:, :2], _LEAST_SIDE)
         self._sides = np.tile(sides, 2)
 
@@ -57,22 +82,29 @@ class CandidateReference:
             None where candidates do not stand for the same cells (the model chose already), or
             the reference sees nothing.
         """
-        wanted = self._reference.scores
-        if wanted is None or found.scores is None or not self.has_objects:
+        if found.scores is None or not self.has_objects:
             return None
-        seen = self.seen
-        if found.cells is not None:
-            seen, wanted = seen[found.cells], wanted[found.cells]
-        if len(wanted) != len(found) or int(seen.sum()) != self._weight.size:
+        seen = self.seen if found.cells is None else self.seen[found.cells]
+        if len(seen) != len(found) or int(seen.sum()) != self._weight.size:
             return None
         either = seen | (found.scores.max(axis=1, initial=0.0) >= LEAST_SCORE)
-        off = np.clip(np.nan_to_num(found.scores[either] - wanted[either], nan=1.0), -1.0, 1.0)
+        wanted = self._scores(either if found.cells is None else found.cells[either])
+        off = np.clip(np.nan_to_num(found.scores[either] - wanted, nan=1.0), -1.0, 1.0)
         score = np.square(off, dtype=np.float64).sum()
         shift = (found.xyxy[seen] - self._boxes) / self._sides
         # One box that is nowhere must not outweigh all others.
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()
         return float((_SCORE_WEIGHT * score + box) / self._weight.size)
+
+    def _scores(self, cells: BoolArray | IntArray) -> FloatArray:
+        """The reference's; `cells` by number, rising, or as a mask."""
+        if self._anchors is None:
+            assert self._reference.scores is not None
+            return self._reference.scores[cells]
+        wanted = np.zeros(self._anchors.count, np.bool_)
+        wanted[cells] = True
+        return self._anchors.scores(wanted)
 
     def slopes(self, random: np.random.Generator) -> Cotangents:
         """Of boxes and scores of the cells `seen`, see `Reference.slopes`; only where the

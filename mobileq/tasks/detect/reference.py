@@ -9,8 +9,8 @@ import numpy as np
 from mobileq.spec import ModelSpec, PreprocessSpec
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.base import Compared, Outputs
-from mobileq.tasks.detect.candidate_error import LEAST_SCORE, CandidateReference
-from mobileq.tasks.detect.decode import Candidates, decode, decode_some
+from mobileq.tasks.detect.candidate_error import LEAST_SCORE, Anchors, CandidateReference
+from mobileq.tasks.detect.decode import Candidates, anchor_count, decode_some
 from mobileq.tasks.detect.decode.arrays import picture_outputs
 from mobileq.tasks.detect.decode.vjp import decode_vjp
 from mobileq.tasks.detect.detections import Detections
@@ -18,6 +18,7 @@ from mobileq.tasks.detect.nms import Thresholds, select
 from mobileq.tasks.noise import NoiseReference
 from mobileq.vision.arrays import BoolArray, FloatArray
 
+_ANSWERS = Thresholds.evaluation()
 _UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
 
@@ -30,7 +31,8 @@ def has_candidates(decode_spec: DecodeSpec) -> bool:
 class DetectReference:
     """The float model's outputs of one sample, which others are held against.
 
-    They are decoded once, and those of the others once for all that is asked of them.
+    They are decoded once, and those of the others once for all that is asked of them; but for cells
+    that neither model takes for an object, where the head can be told so.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class DetectReference:
         if has_candidates(decode_spec) or answers:
             candidates = self._decoded(outputs)
             if has_candidates(decode_spec):
-                self._candidates = CandidateReference(candidates)
+                self._candidates = CandidateReference(candidates, self._anchors())
             self.answer = _chosen(candidates) if answers else None
 
     def compare(self, found: Outputs) -> Compared:
@@ -59,10 +61,10 @@ class DetectReference:
         return Compared(error, noise, _chosen(candidates) if self._answers else None)
 
     def error(self, found: Outputs) -> float:
-        """Decodes only what the error is of."""
+        """Works out nothing else."""
         if self._candidates is None or not self._candidates.has_objects:
             return self.compare(found).error
-        known = self._candidates.error(self._decoded(found, self._candidates.seen))
+        known = self._candidates.error(self._decoded(found))
         return self._noise.noise(found) * _UNSEEN if known is None else known
 
     def slopes(self, random: np.random.Generator) -> dict[str, FloatArray]:
@@ -84,16 +86,33 @@ class DetectReference:
             first[...] = found[name]
         return whole
 
-    def _decoded(self, outputs: Outputs, seen: BoolArray | None = None) -> Candidates:
-        """Args: seen: Cells of which and of others' objects candidates are wanted, no others."""
-        width, height = self._preprocess.width, self._preprocess.height
+    def _anchors(self) -> Anchors | None:
+        """What else can be asked of the reference's cells."""
+        count = anchor_count(self._decode, self._preprocess.width, self._preprocess.height)
+        if count is None:
+            return None
+
+        def scores(wanted: BoolArray) -> FloatArray:
+            found = self._decode_some(self._outputs, math.inf, wanted).scores
+            assert found is not None
+            return found
+
+        return Anchors(count, scores)
+
+    def _decoded(self, outputs: Outputs) -> Candidates:
+        """All candidates, or those that are an object of the reference's or of their own."""
+        seen = self._candidates.seen if self._candidates is not None else None
+        least = min(LEAST_SCORE, _ANSWERS.score) if self._answers else LEAST_SCORE
+        return self._decode_some(outputs, least, seen)
+
+    def _decode_some(
+        self, outputs: Outputs, least: float, always: BoolArray | None = None
+    ) -> Candidates:
         # Of a batch, the first picture stands for all; the noise is that of all.
         own = dict(picture_outputs(outputs, 0, self._spec.batch))
-        if seen is not None:
-            return decode_some(self._decode, own, width, height, LEAST_SCORE, seen)
-        # All cells, also those whose score noise makes less than nothing.
-        return decode(self._decode, own, width, height, -math.inf)
+        width, height = self._preprocess.width, self._preprocess.height
+        return decode_some(self._decode, own, width, height, least, always)
 
 
 def _chosen(candidates: Candidates) -> Detections:
-    return select(candidates, Thresholds.evaluation())
+    return select(candidates, _ANSWERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from mobileq.preparation.prepare import PreparedModel, prepare
 from mobileq.spec import ModelSpec
 from mobileq.targets.reference import ReferenceRunner
 from mobileq.tasks.base import task_of
+from mobileq.tasks.detect.candidate_error import candidate_error
+from mobileq.tasks.detect.decode import decode
+from mobileq.tasks.detect.nms import Thresholds, select
+from mobileq.tasks.detect.raw_head import raw_head
 from mobileq.tasks.noise import NoiseReference
 from mobileq.vision.preprocess import feed_picture, read_image
 
@@ -105,3 +110,31 @@ def test_plain_noise_where_the_graph_sorts(
     found = noisy(outputs, 0.01)
     distance = output_distance(without(demo.spec, decode=sorting))
     assert distance(outputs, found) == noise(outputs, found)
+
+
+def test_cells_that_are_of_nothing_need_no_decoding(demo: PreparedModel) -> None:
+    """What is told is that of all cells decoded, to the last bit; of a raw head they are not."""
+    model, spec = raw_head(demo.model, demo.spec)
+    assert spec.decode is not None
+    assert spec.preprocess is not None
+    runner = ReferenceRunner(model.SerializeToString(), spec.inputs, spec.outputs)
+    pictures = sorted((DEMO / "calibration" / "images").glob("*.jpg"))[:4]
+    size = spec.preprocess.width, spec.preprocess.height
+    errors = []
+    for path in pictures:
+        wanted = dict(runner.run(feed_picture(spec, read_image(path))[0]))
+        found = noisy(wanted, 0.5)
+        every, other = (decode(spec.decode, each, *size, -math.inf) for each in (wanted, found))
+        known = task_of(spec).reference(wanted, answers=True)
+        error = candidate_error(every, other)
+        if error is not None:
+            errors.append(error)
+            assert known.error(found) == known.compare(found).error == error
+            assert task_of(spec).reference(wanted).error(found) == error
+        for answer, candidates in ((known.answer, every), (known.compare(found).answer, other)):
+            chosen = select(candidates, Thresholds.evaluation())
+            np.testing.assert_array_equal(answer.xyxy, chosen.xyxy)
+            np.testing.assert_array_equal(answer.score, chosen.score)
+    runner.close()
+    assert len(errors) > 1
+    assert min(errors) > 0

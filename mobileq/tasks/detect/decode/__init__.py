@@ -18,7 +18,7 @@ from mobileq.tasks.detect.decode.yolov8 import decode_yolov8
 from mobileq.tasks.detect.decode.yolox import decode_yolox
 from mobileq.vision.arrays import BoolArray
 
-__all__ = ["DECODERS", "Candidates", "decode", "decode_some"]
+__all__ = ["DECODERS", "Candidates", "anchor_count", "decode", "decode_some"]
 
 Decoder = Callable[[DecodeSpec, Outputs, int, int, float], Candidates]
 
@@ -64,19 +64,34 @@ def decode(
         return DECODERS[spec.kind](spec, outputs, width, height, score_threshold)
 
 
+def anchor_count(spec: DecodeSpec, width: int, height: int) -> int | None:
+    """How many anchors candidates are numbered by (`Candidates.cells`), where `decode_some` can be
+    told which of them to decode; None where it can't.
+
+    Args:
+        width: Of the model input, pixels.
+        height: Of the model input, pixels.
+    """
+    if spec.head != "raw" or spec.kind not in _CHOOSING:
+        return None
+    cells = [math.ceil(width / stride) * math.ceil(height / stride) for stride in spec.strides]
+    shapes = spec.anchors or [(None,)] * len(cells)
+    return sum(count * len(own) for count, own in zip(cells, shapes, strict=False))
+
+
 def decode_some(
     spec: DecodeSpec,
     outputs: Outputs,
     width: int,
     height: int,
     score_threshold: float,
-    always: BoolArray,
+    always: BoolArray | None = None,
 ) -> Candidates:
     """As `decode`, with those of `always` [anchors] in any case; all where that can't be told.
 
     Most cells of a picture are of nothing, and most of the time goes into their sigmoids.
     """
-    if spec.head != "raw" or spec.kind not in _CHOOSING:
+    if anchor_count(spec, width, height) is None:
         return decode(spec, outputs, width, height, -math.inf)
     with np.errstate(over="ignore", invalid="ignore"):
         return _CHOOSING[spec.kind](spec, outputs, width, height, score_threshold, always)

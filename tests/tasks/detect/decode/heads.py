@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mobileq.spec.decode import HeadOutput, OutputRole
-from mobileq.tasks.detect.decode import decode, decode_some
+from mobileq.tasks.detect.decode import anchor_count, decode, decode_some
 from mobileq.tasks.detect.decode.candidates import Candidates
 
 STRIDES = (8, 16, 32)
@@ -86,8 +86,12 @@ def assert_some_are_those_of_all(spec, outputs, threshold: float) -> None:
     some = decode_some(spec, outputs, WIDTH, HEIGHT, threshold, always)
     wanted = np.flatnonzero((whole.scores.max(axis=1) >= np.float32(threshold)) | always)
     assert always.sum() <= len(wanted)
+    count = anchor_count(spec, WIDTH, HEIGHT)
     if spec.head != "raw":
+        assert count is None
         wanted = np.arange(len(whole))
+    else:
+        assert count == len(whole)
     if some.cells is not None:
         np.testing.assert_array_equal(some.cells, wanted)
     np.testing.assert_array_equal(some.xyxy, whole.xyxy[wanted])
