@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
@@ -98,6 +99,24 @@ class Trials(Protocol):
         ...
 
 
+def first_ranging(
+    precision: Precision, options: QuantOptions, fixed_ranges: FixedRanges
+) -> Ranging:
+    """How a plan's first ranges are chosen.
+
+    Args:
+        fixed_ranges: See `Trials`.
+    """
+    bits, method = 16 if precision == "int16x8" else 8, options.calibrator
+    if method == "auto":
+        method = _FIRST if options.search else _UNTRIED
+        if bits == 16:
+            # These hold outliers and all: nothing needs to be clipped, and no op is critical.
+            method = "min_max"
+    gradients = MANY if precision == "int8-full" else FEW
+    return Ranging(method, bits, tuple(sorted(fixed_ranges.items())), gradients)
+
+
 class Planner:
     """Plans the integer file of one precision for one target.
 
@@ -114,16 +133,11 @@ class Planner:
         options: QuantOptions,
         progress: Progress,
     ) -> None:
-        self._fixed = tuple(sorted(trials.fixed_ranges.items()))
         self._variants, self._trials = variants, trials
         self._precision, self._options, self._progress = precision, options, progress
-        self._bits = 16 if precision == "int16x8" else 8
         self._auto = options.calibrator == "auto"
-        first = _FIRST if options.search else _UNTRIED
-        self._first = cast(Method, first if self._auto else options.calibrator)
-        if self._bits == 16 and self._auto:
-            # 16 bits hold outliers and all: nothing needs to be clipped, and no op is critical.
-            self._first = "min_max"
+        self._begun = first_ranging(precision, options, trials.fixed_ranges)
+        self._first, self._bits = self._begun.method, self._begun.bits
         self._known: dict[tuple[str, Method, Names], Tried] = {}
         self._errors: dict[str, float] = {}
 
@@ -317,5 +331,4 @@ class Planner:
         )
 
     def _ranging(self, method: Method) -> Ranging:
-        gradients = MANY if self._precision == "int8-full" else FEW
-        return Ranging(method, self._bits, self._fixed, gradients)
+        return replace(self._begun, method=method)

@@ -142,7 +142,14 @@ class Variants:
 
     def measure(self, repairs: Collection[str]) -> None:
         """The statistics that ranges begin with, where weights get these repairs."""
-        self._statistics_of(self.scaled if INPUT_SCALING in repairs else self.given)
+        self._statistics_of(self._begun(repairs))
+
+    def begin(self, repairs: Collection[str], ranging: Ranging) -> None:
+        """The ranges that a plan begins with."""
+        self.ranges(self._begun(repairs), ranging)
+
+    def _begun(self, repairs: Collection[str]) -> Variant:
+        return self.scaled if INPUT_SCALING in repairs else self.given
 
     def errors(
         self, variant: Variant, ranging: Ranging, feeds: list[Feeds], shifted: bool = False

@@ -18,7 +18,7 @@ from mobileq.quantize.given_plan import given_plan
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.options import SENSITIVE, QuantOptions
 from mobileq.quantize.plan import QuantPlan, matching_groups, tensors_of
-from mobileq.quantize.planner import Planner
+from mobileq.quantize.planner import Planner, first_ranging
 from mobileq.quantize.variants import Variants
 from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
@@ -97,9 +97,12 @@ class Planning:
         shared = self._shared_of(source, samples, self.pictures[0])
 
         def work() -> None:
-            shared.variants.measure(options.wanted_repairs(recipe.precision))
+            repairs = options.wanted_repairs(recipe.precision)
+            shared.variants.measure(repairs)
             if options.search and recipe.precision in ("int8", "int8-full"):
                 shared.decision()
+            ranging = first_ranging(recipe.precision, options, target.info.fixed_ranges)
+            shared.variants.begin(repairs, ranging)
 
         with self._progress.begun(work):
             yield
