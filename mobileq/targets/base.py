@@ -109,6 +109,10 @@ class Target(Protocol):
         """Name and version of the packages that `convert` uses for the recipe."""
         ...
 
+    def start(self) -> None:
+        """Have the process that converts start, and import what it takes, before it is asked."""
+        ...
+
     def close(self) -> None:
         """End child processes that are kept from one conversion to the next."""
         ...

@@ -74,20 +74,26 @@ class KeptChild:
         self._handler, self._advice = handler, advice
         self._child: Child | None = None
 
+    def start(self, tool: str) -> None:
+        """Have it ready before it is asked; `tool` as in `Child`."""
+        if self._child is None:
+            self._child = self._taken("waiting", tool)
+
     @contextmanager
     def asked(self, stage: str, tool: str) -> Iterator[Child]:
         """The child, started where there is none; `stage` and `tool` as in `Child`."""
-        child = self._child or _taken(self._handler)
-        if child is None:
-            child = Child(self._handler, stage=stage, tool=tool, advice=self._advice)
-        else:
-            child.turn_to(stage, tool)
-        self._child = child
+        if self._child is None:
+            self._child = self._taken(stage, tool)
+        self._child.turn_to(stage, tool)
         try:
-            yield child
+            yield self._child
         except MobileqError:
             self.end()
             raise
+
+    def _taken(self, stage: str, tool: str) -> Child:
+        found = _taken(self._handler)
+        return found or Child(self._handler, stage=stage, tool=tool, advice=self._advice)
 
     def close(self) -> None:
         """Leave it to the next; safe to call where there is none."""

@@ -72,6 +72,7 @@ class Conversion:
     def __init__(self, model: Path, request: Request, stages: Stages) -> None:
         self._request, self._stages, self._progress = request, stages, stages.progress
         self._options = request.options
+        next(iter(request.targets.values())).start()
         self._source = prepare(stages, model, request.overrides)
         request.require_ranges(
             has_scales=self._source.info.given is not None, spec=self._source.spec

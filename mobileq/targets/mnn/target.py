@@ -63,6 +63,10 @@ class MnnTarget:
     def __init__(self) -> None:
         self._child = KeptChild(_WORKER, _ADVICE)
 
+    def start(self) -> None:
+        """See `Target.start`."""
+        self._child.start("MNN")
+
     def close(self) -> None:
         """See `Target.close`."""
         self._child.close()

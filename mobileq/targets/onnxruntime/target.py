@@ -53,6 +53,10 @@ class OrtTarget:
             "Try another precision, or report the model.",
         )
 
+    def start(self) -> None:
+        """See `Target.start`."""
+        self._child.start("ONNX Runtime")
+
     def close(self) -> None:
         """See `Target.close`."""
         self._child.close()

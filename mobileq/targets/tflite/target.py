@@ -76,6 +76,10 @@ class TfliteTarget:
     def __init__(self) -> None:
         self._child = KeptChild(_WORKER, _ADVICE)
 
+    def start(self) -> None:
+        """See `Target.start`."""
+        self._child.start("onnx2tf")
+
     def close(self) -> None:
         """See `Target.close`."""
         self._child.close()

@@ -15,6 +15,7 @@ import msgspec
 from mobileq.errors import ToolError
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.open_lengths import refuse_open_lengths
+from mobileq.parallel import import_ahead
 from mobileq.spec import TensorSpec
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.frugal import only_float32
@@ -24,6 +25,9 @@ from mobileq.targets.tflite.refusals import reasons_told, refuse_known
 
 class TfliteWorker:
     """Handler for `mobileq.external.child.Child`."""
+
+    def __init__(self) -> None:
+        import_ahead("onnx2tf.onnx2tf")  # .4 s, while the parent looks at the model
 
     def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
