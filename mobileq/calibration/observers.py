@@ -86,6 +86,55 @@ class Batch:
     value_count: int
 
 
+@dataclass(frozen=True)
+class Bins:
+    """Where `BIN_COUNT` bins lie: `2 ** exponent` wide each, from `first * 2 ** exponent` on."""
+
+    exponent: int = _MIN_EXPONENT
+    first: int = 0
+
+    @classmethod
+    def reaching(cls, low: float, high: float, exponent: int = _MIN_EXPONENT) -> Bins:
+        """The narrowest that hold both, and 0, if these are `2 ** exponent` wide or more."""
+        low, high = min(low, 0.0), max(high, 0.0)
+        # Narrower bins than that don't reach, wherever their edges lie.
+        exponent = max(exponent, math.frexp((high - low) / (BIN_COUNT + 1))[1] - 1)
+        while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= BIN_COUNT:
+            exponent += 1
+        return cls(exponent, math.floor(low / 2.0**exponent))
+
+    def count(self, high: float) -> int:
+        """Of those up to the one that holds `high`."""
+        return math.floor(high / 2.0**self.exponent) - self.first + 1
+
+    def places(self, values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+        """Which of the first `count` each value is in, or is nearest to.
+
+        Args:
+            values: Flat, and finite.
+        """
+        import numpy as np
+
+        at = values * np.float32(2.0**-self.exponent)  # exact: a power of two
+        np.floor(at, out=at)
+        at -= np.float32(self.first)
+        np.clip(at, 0, count - 1, out=at)
+        return at.astype(np.intp)
+
+    def moved(self, counts: NDArray[np.float64], into: Bins, count: int) -> NDArray[np.float64]:
+        """Of the first `count` bins of another width what these hold, neighbours added up; where
+        it ends before, the last has the rest."""
+        import numpy as np
+
+        used = np.flatnonzero(counts)
+        # numpy leaves a shift by 64 or more bits undefined.
+        wider = min(into.exponent - self.exponent, 63)
+        at = self.first + used
+        at = (at >> wider if wider >= 0 else at << -wider) - into.first
+        places = np.clip(at, 0, count - 1)
+        return np.bincount(places, counts[used], count).astype(np.float64, copy=False)
+
+
 class HistogramObserver:
     """A histogram that widens as values come.
 
@@ -97,8 +146,8 @@ class HistogramObserver:
         import numpy as np
 
         self._low = self._high = 0.0
-        self._exponent, self._first = _MIN_EXPONENT, 0
-        self._counts = np.zeros(BIN_COUNT)
+        self._bins = Bins()
+        self._counts: NDArray[np.float64] = np.zeros(BIN_COUNT)
 
     def update(
         self, values: NDArray[np.float32], low: float, high: float, weight: float = 1.0
@@ -114,37 +163,18 @@ class HistogramObserver:
         import numpy as np
 
         if low < self._low or high > self._high:
-            self._widen(min(low, self._low), max(high, self._high))
-        bins = values.reshape(-1) * np.float32(2.0**-self._exponent)  # exact: a power of two
-        np.floor(bins, out=bins)
-        bins -= np.float32(self._first)
-        np.clip(bins, 0, self._used() - 1, out=bins)
-        counts = np.bincount(bins.astype(np.intp), minlength=BIN_COUNT)
+            self._low, self._high = min(low, self._low), max(high, self._high)
+            wider = Bins.reaching(self._low, self._high, self._bins.exponent)
+            self._counts = self._bins.moved(self._counts, wider, BIN_COUNT)
+            self._bins = wider
+        places = self._bins.places(values.reshape(-1), self._bins.count(self._high))
+        counts = np.bincount(places, minlength=BIN_COUNT)
         self._counts += counts if weight == 1 else counts * weight
 
     def histogram(self) -> Histogram:
         """What was counted, cut to the bins from min (or 0) to max (or 0)."""
-        return Histogram(2.0**self._exponent, self._first, self._counts[: self._used()].copy())
-
-    def _used(self) -> int:
-        """Number of bins from the lowest to the highest that may hold something."""
-        return math.floor(self._high / 2.0**self._exponent) - self._first + 1
-
-    def _widen(self, low: float, high: float) -> None:
-        import numpy as np
-
-        # Narrower bins than that don't reach, wherever their edges lie.
-        exponent = max(self._exponent, math.frexp((high - low) / (BIN_COUNT + 1))[1] - 1)
-        while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= BIN_COUNT:
-            exponent += 1
-        first = math.floor(low / 2.0**exponent)
-        counts = np.zeros(BIN_COUNT)
-        used = np.flatnonzero(self._counts)
-        # numpy leaves a shift by 64 or more bits undefined.
-        moved = ((self._first + used) >> min(exponent - self._exponent, 63)) - first
-        counts += np.bincount(moved, self._counts[used], BIN_COUNT)
-        self._low, self._high = low, high
-        self._exponent, self._first, self._counts = exponent, first, counts
+        counts = self._counts[: self._bins.count(self._high)].copy()
+        return Histogram(2.0**self._bins.exponent, self._bins.first, counts)
 
 
 class TensorObserver:

@@ -70,6 +70,12 @@ class Sample:
         return replace(self, pictures=pictures)
 
 
+def spread(total: int, count: int) -> list[int]:
+    """At most `count` indices of `total`, rising, as far from each other as may be."""
+    few = min(count, total)
+    return [index * total // few for index in range(few)]
+
+
 class SampleSet:
     """Chosen samples of a source. Iterates any number of times, with one sample in memory.
 
@@ -112,14 +118,10 @@ class SampleSet:
 
     def between(self, start: int, stop: int) -> Iterator[Sample]:
         """Those from the index `start` up to `stop`, in order. Raises as iterating does."""
-        return self._at(range(start, stop))
+        return self.at(range(start, stop))
 
-    def spread(self, count: int) -> Iterator[Sample]:
-        """At most so many, as far from each other as may be. Raises as iterating does."""
-        few = min(count, len(self))
-        return self._at([index * len(self) // few for index in range(few)])
-
-    def _at(self, indices: Iterable[int]) -> Iterator[Sample]:
+    def at(self, indices: Iterable[int]) -> Iterator[Sample]:
+        """Those, in their order. Raises as iterating does."""
         batch = self._batch
         chosen = [each for at in indices for each in self._positions[at * batch : (at + 1) * batch]]
         rows: list[Reading] = []

@@ -87,7 +87,7 @@ def collect(
 
     model = onnx.load_model_from_string(model_bytes)
     plan = make_plan(model, tensor_names)
-    collector = _Collector(plan)
+    collector = Collector(plan)
     # Reductions right after what they reduce. Two runs at a time, of one thread each, take little
     # more than half as long as one after the other with two: the many small nodes are not worth
     # sharing out.
@@ -100,32 +100,45 @@ def collect(
     runs = in_parallel(run, samples, threads)
     for feeds, outputs in tracked(runs, progress, "Collecting statistics", count):
         collector.add(feeds, outputs)
-    if collector.sample_count == 0:
-        raise InputError("There are no calibration samples.", "Give at least one picture.")
-    collector.flush()
-    return Statistics(collector.statistics(), collector.sample_count)
+    return collector.statistics()
 
 
-class _Collector:
+class Collector:
     """Gathers the taps of a few samples, then hands them to the tensors' observers."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._observers = {name: TensorObserver() for name in plan.names}
         self._buffer = _Buffer(plan.taps)
-        self.sample_count = 0
+        self._sample_count = 0
 
     def add(self, feeds: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        """Take in one sample."""
-        self.sample_count += 1
+        """Take in one sample: what it is made of, and what `add_taps` has the model give."""
+        self._sample_count += 1
         if self._plan.taps:
             self._buffer.add(outputs)
         if self._buffer.is_full:
-            self.flush()
+            self._flush()
         for name in self._plan.whole:
             self._observe_whole(name, feeds[name] if name in feeds else outputs[name])
 
-    def flush(self) -> None:
+    def statistics(self) -> Statistics:
+        """What was seen.
+
+        Raises:
+            InputError: There are no samples.
+        """
+        if self._sample_count == 0:
+            raise InputError("There are no calibration samples.", "Give at least one picture.")
+        self._flush()
+        found = {
+            name: observer.statistics(name in self._plan.per_channel)
+            for name, observer in self._observers.items()
+        }
+        known = {name: each for name, each in found.items() if each is not None}
+        return Statistics(known, self._sample_count)
+
+    def _flush(self) -> None:
         """Observe what is buffered."""
         batches: dict[str, Batch] = {}
         for name, batch in self._buffer.batches():
@@ -136,14 +149,6 @@ class _Collector:
                 batches[name] = derivation.derive(batches)
                 self._observe(name, batches[name])
         self._buffer.clear()
-
-    def statistics(self) -> dict[str, TensorStatistics]:
-        """What the observers have seen."""
-        found = {
-            name: observer.statistics(name in self._plan.per_channel)
-            for name, observer in self._observers.items()
-        }
-        return {name: each for name, each in found.items() if each is not None}
 
     def _observe(self, name: str, batch: Batch) -> None:
         if name in self._observers:  # others are looked at for what follows from them

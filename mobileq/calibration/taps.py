@@ -130,6 +130,19 @@ def make_plan(model: ModelProto, wanted: Sequence[str] | None) -> Plan:
 def instrument(model: ModelProto, plan: Plan) -> ModelProto:
     """The model itself, with outputs that are what the plan looks at: large ones take their memory.
 
+    They are those of `add_taps`, and no others.
+    """
+    import onnx
+
+    names = add_taps(model, plan)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    return model
+
+
+def add_taps(model: ModelProto, plan: Plan) -> list[str]:
+    """Has the graph make what the plan looks at, and gives the names for its outputs.
+
     They are `LOWS` and `HIGHS`, the taps' extremes per channel one after the other; then the taps'
     samples and the whole tensors.
     """
@@ -158,9 +171,7 @@ def instrument(model: ModelProto, plan: Plan) -> ModelProto:
         graph.node.append(onnx.helper.make_node("Concat", lows, [LOWS], axis=0))
         graph.node.append(onnx.helper.make_node("Concat", highs, [HIGHS], axis=0))
         outputs = [LOWS, HIGHS, *outputs]
-    del graph.output[:]
-    graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in outputs)
-    return model
+    return outputs
 
 
 class _Gathering:

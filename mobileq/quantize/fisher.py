@@ -8,18 +8,23 @@ independent, that is the sum of g^2 d^2 over the values: the diagonal of the Fis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from mobileq.calibration.observers import BIN_COUNT, Bins, Histogram
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.quantization_error import ErrorModel
-from mobileq.calibration.statistics import Statistics
+from mobileq.calibration.samples import Sample, spread
+from mobileq.calibration.statistics import Collector, Statistics, collect
+from mobileq.calibration.taps import float_tensors, make_plan
 from mobileq.errors import MobileqError
+from mobileq.external.framing import Arrays, Fields
 from mobileq.onnx_runtime import Guest
 from mobileq.page import plural
 from mobileq.parallel import in_parallel
@@ -32,9 +37,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto
 
-    Feeds = Mapping[str, NDArray[Any]]
-
+SUMS = "mobileq_importance/"
+"""Comes before the names of tensors, where their sums go beside taps."""
+_HANDLER = "mobileq.quantize.fisher_handler:FisherHandler"
 _THREADS = 2
+_STAGE = "Gradients"
 
 
 @dataclass(frozen=True)
@@ -52,28 +59,72 @@ MANY = Gradients(64, 1)
 """Where no op can be float instead, and the weights' fitting takes longer anyway."""
 
 
-def with_importance(
-    statistics: Statistics,
+class Samples(Protocol):
+    """To calibrate on; see `calibration.samples.SampleSet`."""
+
+    def __len__(self) -> int: ...
+
+    def at(self, indices: Iterable[int]) -> Iterator[Sample]:
+        """Those, in their order."""
+        ...
+
+
+def weighed_statistics(
     onnx: Path,
     model: ModelProto,
     spec: ModelSpec,
-    samples: Iterable[Feeds],
+    samples: Samples,
     progress: Progress,
     fixed: Collection[str] = (),
     gradients: Gradients = FEW,
+    known: Statistics | None = None,
 ) -> Statistics:
-    """The statistics, each tensor that a gradient reaches with its `importance`.
+    """The samples' statistics, each tensor that a gradient reaches with its `importance`.
 
-    Where a tensor is for one function only, the gradient is that of the function's result. What
-    tensors go without it, or all of them where the way back can't be run, is told.
+    Each sample is run once for both, unless statistics are known. Where a tensor is for one
+    function only, the gradient is that of the function's result. What tensors go without it, or all
+    of them where the way back can't be run, is told.
 
     Args:
         onnx: The float model's file, and
         model: what is in it.
-        samples: Some of the statistics', {input name: array} for each run, as many as `gradients`
-            tells.
         fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
+
+    Raises:
+        As `collect`.
     """
+    names = float_tensors(model) if known is None else known.tensors
+    asked = _results(model, spec, names, fixed)
+    found, stopped = dict[str, _Squares](), dict[str, str]()
+    try:
+        with closing(_Pass(onnx, model, spec, asked, gradients.stride, known is None)) as there:
+            tapped, found = there.run(samples, gradients.samples, progress)
+            known, stopped = known or tapped, there.stopped
+    except MobileqError as error:
+        progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
+    if known is None:
+        feeds = (each.feeds for each in samples.at(range(len(samples))))
+        known = collect(onnx.read_bytes(), None, feeds, progress, len(samples))
+    asked = {name: result for name, result in asked.items() if name in known.tensors}
+    missing = asked.keys() - found.keys()
+    reasons = {stopped[name] for name in missing if name in stopped}
+    if reasons:
+        progress.notice(
+            f"{plural(len(missing), 'range')} of {len(asked)} are chosen without the task's "
+            f"gradients, which don't go through {', '.join(sorted(reasons))}."
+        )
+    tensors, count = dict(known.tensors), min(gradients.samples, len(samples))
+    for name in asked.keys() & found.keys():
+        # None where nothing that the task compares depends on it.
+        importance = found[name].mean(count, tensors[name].histogram)
+        tensors[name] = replace(tensors[name], importance=importance)
+    return replace(known, tensors=tensors)
+
+
+def _results(
+    model: ModelProto, spec: ModelSpec, names: Iterable[str], fixed: Collection[str]
+) -> dict[str, str]:
+    """Of the tensors whose ranges are to be chosen the one whose gradient counts."""
     known = purposes(model, task_of(spec).sigmoids)
     settled = {name for node in model.graph.node if node.op_type in fixed for name in node.output}
     # Errors of probabilities near 0 weigh without bound: a range for these would hold no others.
@@ -83,42 +134,11 @@ def with_importance(
         for node in model.graph.node
         if node.op_type == "Softmax" and node.output[0] in last
     }
-    bins = {
-        name: {
-            "width": tensor.histogram.width,
-            "first": tensor.histogram.first,
-            "count": len(tensor.histogram.counts),
-            "result": name if name not in known else known[name].result or name,
-        }
-        for name, tensor in statistics.tensors.items()
+    return {
+        name: name if name not in known else known[name].result or name
+        for name in names
         if name not in settled
     }
-    fields = {
-        "model": str(onnx.absolute()),
-        "spec": msgspec.to_builtins(spec),
-        "bins": bins,
-        "stride": gradients.stride,
-    }
-    try:
-        count = min(gradients.samples, statistics.sample_count)
-        numbered = tracked(enumerate(samples), progress, "Gradients", count)
-        stopped, mean = _averaged(onnx, fields, numbered)
-    except MobileqError as error:
-        progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
-        return statistics
-    missing = bins.keys() - mean.keys()
-    if missing and stopped:
-        progress.notice(
-            f"{plural(len(missing), 'range')} of {len(bins)} are chosen without the task's "
-            f"gradients, which don't go through {', '.join(sorted(set(stopped.values())))}."
-        )
-    tensors = dict(statistics.tensors)
-    for name, squares in mean.items():
-        tensor = tensors[name]
-        if squares.any():  # else nothing that the task compares depends on it
-            importance = replace(tensor.histogram, counts=squares)
-            tensors[name] = replace(tensor, importance=importance)
-    return replace(statistics, tensors=tensors)
 
 
 def expected_errors(
@@ -144,26 +164,90 @@ def expected_errors(
     return found
 
 
-def _averaged(
-    onnx: Path, fields: dict[str, Any], numbered: Iterable[tuple[int, Feeds]]
-) -> tuple[dict[str, str], dict[str, NDArray[np.float64]]]:
-    """Tensors that no gradient reaches, with the type of op in the way; and of the others the
-    squared gradients in bins, a sample's on average.
+class _Squares:
+    """Squared gradients of one tensor, in bins that widen as samples come."""
 
-    Raises: As `Session`, and as iterating the samples does.
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._low = self._high = 0.0
+        self._bins = Bins()
+        self._sums: NDArray[np.float64] = np.zeros(BIN_COUNT)
+
+    def add(self, low: float, high: float, sums: NDArray[np.float64]) -> None:
+        """Of one sample, in the bins that reach from low to high."""
+        own = Bins.reaching(low, high)
+        self._low, self._high = min(low, self._low), max(high, self._high)
+        wider = Bins.reaching(self._low, self._high, self._bins.exponent)
+        if wider != self._bins:
+            self._sums = self._bins.moved(self._sums, wider, BIN_COUNT)
+            self._bins = wider
+        self._sums += own.moved(sums, wider, BIN_COUNT)
+
+    def mean(self, count: int, histogram: Histogram) -> Histogram | None:
+        """Of so many samples, in the bins of a histogram; None where there is nothing."""
+        if not self._sums.any():
+            return None
+        bins = Bins(math.frexp(histogram.width)[1] - 1, histogram.first)
+        sums = self._bins.moved(self._sums, bins, len(histogram.counts))
+        return replace(histogram, counts=sums / count)
+
+
+class _Pass:
+    """One way there for each sample, and back for some; in the child that `Guest` lives in.
+
+    Args:
+        asked: See `_results`.
+        is_tapped: Whether statistics are wanted; see `FisherHandler.begin`.
+
+    Raises:
+        MobileqError: The model can't be loaded, or there is no way back.
     """
-    with closing(Guest("mobileq.quantize.fisher_handler:FisherHandler", onnx)) as there:
-        stopped: dict[str, str] = there.request("begin", fields)[0]["stopped"]
 
-        def run(numbered: tuple[int, Feeds]) -> Mapping[str, NDArray[np.float64]]:
-            seed, feeds = numbered
-            return there.request("sample", {"seed": seed}, feeds)[1]
+    def __init__(
+        self, onnx: Path, model: ModelProto, spec: ModelSpec, asked: Mapping[str, str], stride: int,
+        is_tapped: bool,
+    ) -> None:  # fmt: skip
+        self._guest = Guest(_HANDLER, onnx)
+        fields = {
+            "model": str(onnx.absolute()),
+            "spec": msgspec.to_builtins(spec),
+            "results": asked,
+            "stride": stride,
+            "tapped": is_tapped,
+        }
+        said = self._guest.request("begin", fields)[0]
+        self.stopped: dict[str, str] = said["stopped"]
+        self.weighed: list[str] = said["weighed"]
+        self._collector = Collector(make_plan(model, None)) if said["tapped"] else None
 
-        count = 0
-        total: dict[str, NDArray[np.float64]] = {}
+    def run(
+        self, samples: Samples, count: int, progress: Progress
+    ) -> tuple[Statistics | None, dict[str, _Squares]]:
+        """Statistics, if they are tapped, and each tensor's squared gradients, of `count` samples.
+
+        Raises: As `Session`, and as iterating the samples does.
+        """
+        total = len(samples)
+        chosen = spread(total, count)
+        seeds = {at: seed for seed, at in enumerate(chosen)}
+        indices = range(total) if self._collector is not None else chosen
+
+        def ask(numbered: tuple[int, Sample]) -> tuple[Fields, Arrays]:
+            at, sample = numbered
+            return self._guest.request("sample", {"seed": seeds.get(at)}, sample.feeds)
+
+        found = {name: _Squares() for name in self.weighed}
+        numbered = zip(indices, samples.at(indices), strict=True)
         # In the samples' order, whichever is done first: sums are the same in every run.
-        for _, new in in_parallel(run, numbered, _THREADS):
-            count += 1
-            for name, each in new.items():
-                total[name] = total[name] + each if name in total else each
-    return stopped, {name: each / count for name, each in total.items()}
+        runs = in_parallel(ask, numbered, _THREADS)
+        for (_, sample), (fields, arrays) in tracked(runs, progress, _STAGE, len(indices)):
+            if self._collector is not None:
+                self._collector.add(sample.feeds, arrays)
+            for name, (low, high) in fields["ends"].items():
+                found[name].add(low, high, arrays[SUMS + name])
+        return self._collector.statistics() if self._collector is not None else None, found
+
+    def close(self) -> None:
+        """Free it."""
+        self._guest.close()

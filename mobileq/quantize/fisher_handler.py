@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import msgspec
 import numpy as np
 import onnx
 
+from mobileq.calibration.observers import Bins
+from mobileq.calibration.taps import add_taps, make_plan
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.backward import Backward, backward
 from mobileq.graph.op_facts import ELEMENTWISE
@@ -16,6 +19,7 @@ from mobileq.graph.outline import constants, producers, reads
 from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime.session import LocalSession, SessionOptions
 from mobileq.protobuf import write_model
+from mobileq.quantize.fisher import SUMS
 from mobileq.quantize.sensitivity import compared_part
 from mobileq.spec import ModelSpec
 from mobileq.staging import temporary_folder
@@ -31,75 +35,81 @@ _AT_ONCE = 2**16
 """Values whose places and weights stay in the processor's cache: half the time of all at once."""
 
 
-class Bins(msgspec.Struct, frozen=True):
-    """Of a histogram: `count` of them, `width` wide, from `first * width` on; and the tensor whose
-    gradient counts."""
-
-    width: float
-    first: int
-    count: int
-    result: str
-
-
 class FisherHandler:
     """Methods as `mobileq.external.child` calls them."""
 
     _reference: Callable[[Outputs], Reference]
     _seeds: dict[str, str]
+    _taps: list[str]
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Fields are `model`, its path, `spec`, the tensors' `bins` and the `stride` of large ones;
-        gives the tensors that no gradient reaches, `stopped` by what type of op."""
-        model = onnx.load(fields["model"])
+        """Fields are `model`, its path, `spec`, `results`, of each tensor that is looked at the one
+        whose gradient counts, the `stride` of large ones, and whether taps are wanted, `tapped`.
+
+        Gives the tensors that a gradient reaches, `weighed`, the others, `stopped` by what type of
+        op, and whether samples are `tapped`: of a model that is cut they are not.
+        """
+        whole = onnx.load(fields["model"])
         spec = msgspec.convert(fields["spec"], ModelSpec)
-        self._bins = msgspec.convert(fields["bins"], dict[str, Bins])
-        model, self._reference = compared_part(model, spec)
+        model, self._reference = compared_part(whole, spec)
+        plan = make_plan(whole, None) if fields["tapped"] and model is whole else None
         there = {name for node in model.graph.node for name in node.output}
         there.update(value.name for value in model.graph.input)
-        self._bins = {name: each for name, each in self._bins.items() if each.result in there}
-        wanted = {each.result for each in self._bins.values()} | self._bins.keys()
-        made = backward(model, sorted(wanted))
-        self._bins = {
-            name: each for name, each in self._bins.items() if each.result in made.gradients
-        }
+        results = {name: each for name, each in fields["results"].items() if each in there}
+        made = backward(model, sorted({*results, *results.values()}))
+        results = {name: each for name, each in results.items() if each in made.gradients}
         self._seeds, stopped = made.seeds, made.stopped
         self._results = [value.name for value in model.graph.output]
         self._taken = [value.name for value in made.back.graph.input]
-        self._read, self._strides = _thin(made, self._bins, self._results, fields["stride"])
+        self._read, self._strides = _thin(made, results, self._results, fields["stride"])
+        self._taps = add_taps(made.there, plan) if plan is not None else []
+        _give(made.there.graph, self._taps)
         with temporary_folder() as folder:
             paths = [folder / "there.onnx", folder / "back.onnx"]
             for each, path in zip((made.there, made.back), paths, strict=True):
                 write_model(each, path)
-            del model, made, each
+            del whole, model, made, each
             # One thread: samples are run side by side.
-            options = SessionOptions(threads=1)
+            options = SessionOptions(threads=1, readers_first=True)
             self._there, self._back = (LocalSession(path, options) for path in paths)
-        return {"stopped": stopped}, {}
+        told = {"weighed": list(self._read), "stopped": stopped, "tapped": plan is not None}
+        return told, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Of the inputs, the sums of squared gradients: by tensor, in its bins. Field: `seed`."""
+        """Of the inputs the taps, and where there is a `seed` in the fields also, by tensor, the
+        sums of squared gradients in bins; in the fields the `ends` that these reach to."""
         given = {**arrays, **self._there.run_in_place(arrays)}
+        taps = {name: given[name] for name in self._taps}
+        if fields["seed"] is None:
+            return {"ends": {}}, taps
+        back = self._gradients(given, fields["seed"])
+        ends, found = {}, {}
+        for name, (values, gradients) in self._read.items():
+            low, high = _ends(given[values])
+            if math.isfinite(low) and math.isfinite(high):
+                sums = _summed(given[values], back[gradients], low, high)
+                ends[name], found[SUMS + name] = (low, high), sums * self._strides[name]
+        return {"ends": ends}, taps | found
+
+    def _gradients(self, given: Arrays, seed: int) -> Arrays:
+        """Args: given: What is fed to the way there and what it gives."""
         outputs = {name: given[name] for name in self._results}
-        random = np.random.default_rng(fields["seed"])
-        slopes = self._reference(outputs).slopes(random)
-        for name, seed in self._seeds.items():
-            given[seed] = np.asarray(slopes[name], outputs[name].dtype)
-        back = self._back.run_in_place({name: given[name] for name in self._taken})
-        return {}, {
-            name: _summed(given[values], back[gradients], self._bins[name]) * self._strides[name]
-            for name, (values, gradients) in self._read.items()
-        }
+        slopes = self._reference(outputs).slopes(np.random.default_rng(seed))
+        for name, each in self._seeds.items():
+            given[each] = np.asarray(slopes[name], outputs[name].dtype)
+        return self._back.run_in_place({name: given[name] for name in self._taken})
 
 
 def _thin(
-    made: Backward, bins: Mapping[str, Bins], results: Collection[str], stride: int
+    made: Backward, results: Mapping[str, str], outputs: Collection[str], stride: int
 ) -> tuple[dict[str, tuple[str, str]], dict[str, int]]:
     """Of large tensors and their gradients some values are enough, and taken where they are made:
     to copy out and to put into bins, all values took half of the time.
 
     Args:
         made: Whose graphs get what is to be read as outputs, in place of tensors and gradients.
-        results: Outputs that are read in any case.
+        results: Of each tensor that is read the one whose gradient is.
+        outputs: That are read in any case.
         stride: One in how many. Sides of feature maps are seldom multiples of 3: in every row other
             columns have their turn. 5 would take the same cells of all maps of 80 x 80, where few
             have a gradient.
@@ -111,12 +121,12 @@ def _thin(
     counts, read, strides = value_counts(made.there), {}, dict[str, int]()
     there = Thinning(made.there.graph, stride, counts)
     back = Thinning(made.back.graph, stride, {})
-    for name, each in bins.items():
-        gradient = made.gradients[each.result]
+    for name, result in results.items():
+        gradient = made.gradients[result]
         strides[name] = stride if counts.get(name, 0) > _LARGE else 1
         read[name] = (there(name), back(gradient)) if strides[name] > 1 else (name, gradient)
     taken = {value.name for value in made.back.graph.input}
-    _keep(made.there.graph, taken.union(results, (values for values, _ in read.values())))
+    _keep(made.there.graph, taken.union(outputs, (values for values, _ in read.values())))
     _keep(made.back.graph, {gradient for _, gradient in read.values()})
     return read, strides
 
@@ -126,6 +136,13 @@ def _keep(graph: GraphProto, names: Collection[str]) -> None:
     outputs = [each for each in graph.output if each.name in names]
     del graph.output[:]
     graph.output.extend(outputs)
+
+
+def _give(graph: GraphProto, names: Collection[str]) -> None:
+    """Outputs, where they are none yet."""
+    known = {each.name for each in graph.output}
+    new = (name for name in names if name not in known)
+    graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in new)
 
 
 class Thinning:
@@ -186,17 +203,21 @@ class Thinning:
         self._graph.node.add(op_type="Slice", input=[flat, *slicing], output=[given])
 
 
-def _summed(values: NDArray[Any], gradient: NDArray[Any], bins: Bins) -> NDArray[np.float64]:
-    """Nothing where there are values that are no numbers: these have no place."""
-    values, gradient, sums = values.reshape(-1), gradient.reshape(-1), np.zeros(bins.count)
-    scale, first, last = np.float32(1 / bins.width), np.float32(bins.first), bins.count - 1
+def _ends(values: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest, as numbers that are none where one of the values is."""
+    return float(values.min(initial=0.0)), float(values.max(initial=0.0))
+
+
+def _summed(
+    values: NDArray[Any], gradient: NDArray[Any], low: float, high: float
+) -> NDArray[np.float64]:
+    """In the bins that reach from low to high."""
+    values, gradient = values.reshape(-1), gradient.reshape(-1)
+    bins = Bins.reaching(low, high)
+    count = bins.count(max(high, 0.0))
+    sums = np.zeros(count)
     for start in range(0, values.size, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        at = values[part] * scale  # exact: a power of two
-        at -= first
-        if not np.isfinite(at.sum()):
-            return np.zeros(bins.count)
-        np.clip(at, 0, last, out=at)
         weights = np.square(gradient[part], dtype=np.float64)
-        sums += np.bincount(at.astype(np.intp), weights, bins.count)
-    return sums if np.isfinite(sums).all() else np.zeros(bins.count)
+        sums += np.bincount(bins.places(values[part], count), weights, count)
+    return sums if np.isfinite(sums).all() else np.zeros(count)

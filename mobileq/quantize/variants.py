@@ -14,7 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.fisher import FEW, Gradients, expected_errors, with_importance
+from mobileq.quantize.fisher import FEW, Gradients, expected_errors, weighed_statistics
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
@@ -61,7 +61,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ranging:
-    """How ranges are chosen; see `model_ranges` and, for `fisher`, `with_importance`."""
+    """How ranges are chosen; see `model_ranges` and, for `fisher`, `weighed_statistics`."""
 
     method: Method
     bits: int = 8
@@ -140,16 +140,9 @@ class Variants:
         tensors = self._weighed_of(variant, ranging).tensors.values()
         return any(each.importance is not None for each in tensors)
 
-    def measure(self, repairs: Collection[str]) -> None:
-        """The statistics that ranges begin with, where weights get these repairs."""
-        self._statistics_of(self._begun(repairs))
-
     def begin(self, repairs: Collection[str], ranging: Ranging) -> None:
-        """The ranges that a plan begins with."""
-        self.ranges(self._begun(repairs), ranging)
-
-    def _begun(self, repairs: Collection[str]) -> Variant:
-        return self.scaled if INPUT_SCALING in repairs else self.given
+        """The ranges that a plan begins with, where weights get these repairs."""
+        self.ranges(self.scaled if INPUT_SCALING in repairs else self.given, ranging)
 
     def errors(
         self, variant: Variant, ranging: Ranging, feeds: list[Feeds], shifted: bool = False
@@ -226,20 +219,22 @@ class Variants:
 
     def _weighed_of(self, variant: Variant, ranging: Ranging) -> Statistics:
         """With gradients of the task, which take some runs' time for each sample."""
-        known = variant.sha256, ranging.fixed, ranging.gradients
-        if known not in self._weighed:
-            feeds = (sample.feeds for sample in self._samples.spread(ranging.gradients.samples))
-            self._weighed[known] = with_importance(
-                self._statistics_of(variant),
+        key = variant.sha256, ranging.fixed, ranging.gradients
+        if key not in self._weighed:
+            known = self._statistics.get(variant.sha256)
+            found = weighed_statistics(
                 variant.onnx,
                 variant.model,
                 self._spec,
-                feeds,
+                self._samples,
                 self._progress,
                 dict(ranging.fixed),
                 ranging.gradients,
+                known,
             )
-        return self._weighed[known]
+            self._weighed[key] = found
+            self._statistics.setdefault(variant.sha256, found)
+        return self._weighed[key]
 
     def _written(self, model: ModelProto, names: tuple[str, ...]) -> Variant:
         data = model.SerializeToString(deterministic=True)

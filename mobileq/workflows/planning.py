@@ -97,12 +97,10 @@ class Planning:
         shared = self._shared_of(source, samples, self.pictures[0])
 
         def work() -> None:
-            repairs = options.wanted_repairs(recipe.precision)
-            shared.variants.measure(repairs)
+            ranging = first_ranging(recipe.precision, options, target.info.fixed_ranges)
+            shared.variants.begin(options.wanted_repairs(recipe.precision), ranging)
             if options.search and recipe.precision in ("int8", "int8-full"):
                 shared.decision()
-            ranging = first_ranging(recipe.precision, options, target.info.fixed_ranges)
-            shared.variants.begin(repairs, ranging)
 
         with self._progress.begun(work):
             yield

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobileq.calibration.samples import open_samples
+from mobileq.calibration.samples import open_samples, spread
 from mobileq.errors import InputError, MobileqError
 from mobileq.spec import PreprocessSpec, TensorSpec
 from mobileq.vision.preprocess import preprocess
@@ -81,8 +81,8 @@ def test_pictures_fill_a_batch_and_the_last_is_filled_up_with_the_first(tmp_path
     assert (first.id, second.id) == ("a.png, b.png, c.png", "d.png")
     assert [len(first.pictures), len(second.pictures)] == [3, 1]
     (again,) = samples.between(1, 2)
-    assert [each.id for each in samples.spread(100)] == [each.id for each in samples]
-    assert [each.id for each in samples.spread(1)] == [first.id]
+    assert [each.id for each in samples.at(spread(2, 100))] == [each.id for each in samples]
+    assert [each.id for each in samples.at(spread(2, 1))] == [first.id]
     np.testing.assert_array_equal(tensor_of(again), tensor_of(second))
 
 

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from mobileq.calibration.observers import (
     BIN_COUNT,
     Batch,
+    Bins,
     Histogram,
     HistogramObserver,
     TensorObserver,
@@ -84,6 +85,21 @@ def test_histogram_of_scaled_values_has_the_same_counts(values: np.ndarray, powe
     one, other = histogram(values), histogram(values * np.float32(2.0**power))
     assert other.width == one.width * 2.0**power
     assert (one.first, one.counts.tolist()) == (other.first, other.counts.tolist())
+
+
+@given(VALUES, st.integers(0, 12))
+def test_counts_of_bins_are_moved_into_wider_ones(values: np.ndarray, wider: int) -> None:
+    ends = float(values.min()), float(values.max())
+    bins = Bins.reaching(*ends)
+    into = Bins.reaching(*ends, bins.exponent + wider)
+    assert into.exponent == bins.exponent + wider
+    counts = np.bincount(bins.places(values, BIN_COUNT), minlength=BIN_COUNT).astype(float)
+    moved = bins.moved(counts, into, BIN_COUNT)
+    assert moved.tolist() == np.bincount(into.places(values, BIN_COUNT), None, BIN_COUNT).tolist()
+    # Of the bins that are twice as wide the first of two has all.
+    back = into.moved(moved, bins, BIN_COUNT)
+    assert back.sum() == len(values)
+    assert into.moved(back, into, BIN_COUNT).sum() == len(values)
 
 
 def test_histogram_takes_values_that_rounding_put_outside_the_extremes() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,12 +13,13 @@ import pytest
 from onnx import numpy_helper, parser
 
 from mobileq.calibration.ranges import estimate
+from mobileq.calibration.samples import Sample
 from mobileq.calibration.statistics import Statistics, collect
 from mobileq.graph.outline import producers
 from mobileq.graph.shapes import value_counts
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Progress, Silent
-from mobileq.quantize.fisher import expected_errors, with_importance
+from mobileq.quantize.fisher import FEW, Gradients, expected_errors, weighed_statistics
 from mobileq.quantize.fisher_handler import Thinning
 from mobileq.tasks.noise import NoiseReference
 from tests.graph.builders import model_of
@@ -25,22 +29,41 @@ COUNT = 3
 FACTORS = np.float32([0.0, 0.5, -2.0, 3.0])
 
 
+@dataclass
+class Given:
+    """Samples that are there."""
+
+    feeds: list[dict[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.feeds)
+
+    def at(self, indices: Iterable[int]) -> Iterator[Sample]:
+        return (Sample(str(at), self.feeds[at], ()) for at in indices)
+
+
 def weighed(
-    body: str, folder: Path, feeds: list[dict[str, np.ndarray]], progress: Progress | None = None
+    body: str,
+    folder: Path,
+    feeds: list[dict[str, np.ndarray]],
+    progress: Progress | None = None,
+    constants: dict[str, np.ndarray] | None = None,
+    outputs: str = "float[1,4,4,4] y",
+    **options: Any,
 ) -> Statistics:
     model = parser.parse_model(
         f'<ir_version: 8, opset_import: ["" : 17]>\n'
-        f"g (float[1,4,4,4] x) => (float[1,4,4,4] y) {{ {body} }}"
+        f"g (float[1,4,4,4] x) => ({outputs}) {{ {body} }}"
     )
-    values = FACTORS.reshape(4, 1, 1)
-    model.graph.initializer.append(numpy_helper.from_array(values, "factors"))
+    for name, values in (constants or {"factors": FACTORS.reshape(4, 1, 1)}).items():
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
     onnx.save(model, folder / "model.onnx")
     prepared = prepare(folder / "model.onnx")
     path = folder / "prepared.onnx"
     onnx.save(prepared.model, path)
-    statistics = collect(path.read_bytes(), None, feeds, Silent())
-    return with_importance(
-        statistics, path, prepared.model, prepared.spec, feeds, progress or Silent()
+    listener = progress or Silent()
+    return weighed_statistics(
+        path, prepared.model, prepared.spec, Given(feeds), listener, **options
     )
 
 
@@ -95,9 +118,74 @@ def test_way_back_that_cannot_be_run_is_told_and_ranges_do_without(
     model, spec, progress = onnx.load(path), prepare(path).spec, Silent()
     plain = collect(path.read_bytes(), None, feeds, Silent())
     path.write_bytes(path.read_bytes()[:100])
-    assert with_importance(plain, path, model, spec, feeds, progress) is plain
+    found = weighed_statistics(path, model, spec, Given(feeds), progress, known=plain)
+    assert found.tensors == plain.tensors, "none of them made anew"
     (notice,) = progress.notices
     assert notice.startswith("Ranges are chosen without the task's gradients: ")
+
+
+def test_statistics_are_there_where_no_way_back_is(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobileq.quantize.fisher._HANDLER", "mobileq.quantize.fisher:Nothing")
+    progress = Silent()
+    found = weighed("y = Mul(x, factors)", tmp_path, feeds, progress)
+    plain = collect((tmp_path / "prepared.onnx").read_bytes(), None, feeds, Silent())
+    assert told(found) == told(plain)
+    (notice,) = progress.notices
+    assert notice.startswith("Ranges are chosen without the task's gradients: ")
+
+
+def told(statistics: Statistics, *, importance: bool = True) -> dict[str, Any]:
+    """To compare."""
+    return {
+        name: (
+            each.min,
+            each.max,
+            each.average_min,
+            each.mean,
+            each.variance,
+            each.histogram.counts.tolist(),
+            each.channels is not None and each.channels.mean.tolist(),
+            importance and each.importance is not None and each.importance.counts.tolist(),
+        )
+        for name, each in statistics.tensors.items()
+    }
+
+
+@pytest.mark.parametrize("samples", [2, 3, 64])
+def test_one_pass_for_both_tells_what_two_do(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]], samples: int
+) -> None:
+    body = "c = Exp(x) s = Sigmoid(c) d = Mul(c, s) h = Softmax<axis = 1>(d) y = Mul(h, factors)"
+    options = {"gradients": Gradients(samples, FEW.stride), "fixed": ("Sigmoid",)}
+    # Of another sample its values are outside of the first's bins.
+    feeds[1]["x"] *= 2
+    found = weighed(body, tmp_path, feeds, **options)
+    path = tmp_path / "prepared.onnx"
+    plain = collect(path.read_bytes(), None, feeds, Silent())
+    assert told(found, importance=False) == told(plain, importance=False)
+    prepared = prepare(path)
+    again = weighed_statistics(
+        path, prepared.model, prepared.spec, Given(feeds), Silent(), known=plain, **options
+    )
+    assert told(again) == told(found)
+    weighed_ones = {name for name, each in found.tensors.items() if each.importance is not None}
+    assert weighed_ones >= {"c", "d", "h"}
+    assert "s" not in weighed_ones
+
+
+def test_of_a_model_that_is_cut_all_tensors_have_statistics(
+    tmp_path: Path, feeds: list[dict[str, np.ndarray]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What sorts in the graph gives no gradient; ranges of what is behind it are wanted all the
+    same."""
+    body = "c = Conv(x, weights) f = Flatten(c) v, i = TopK(f, k) y = Mul(v, v)"
+    weights = np.random.default_rng(1).normal(0, 1, (4, 4, 1, 1)).astype(np.float32)
+    constants = {"weights": weights, "k": np.array([2])}
+    found = weighed(body, tmp_path, feeds, constants=constants, outputs="float[1,2] y")
+    assert found.tensors["c"].importance is not None
+    assert "y" in found.tensors
 
 
 def test_tensor_that_no_gradient_reaches_has_none(
@@ -126,9 +214,8 @@ def test_of_large_tensors_some_values_stand_for_all(
     prepared = prepare(tmp_path / "model.onnx")
     onnx.save(prepared.model, tmp_path / "model.onnx")
     feed = [{"x": x}]
-    plain = collect((tmp_path / "model.onnx").read_bytes(), None, feed, Silent())
-    found = with_importance(
-        plain, tmp_path / "model.onnx", prepared.model, prepared.spec, feed, Silent()
+    found = weighed_statistics(
+        tmp_path / "model.onnx", prepared.model, prepared.spec, Given(feed), Silent()
     )
     importance = found.tensors["h"].importance
     assert importance is not None
