@@ -20,6 +20,7 @@ from mobileq.evaluate.numeric import (
 )
 from mobileq.evaluate.ranked import aligned
 from mobileq.evaluate.runs import run_each
+from mobileq.graph.outputs import SIGMOID_ERROR
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, Spec
 from mobileq.targets.base import Runner, Tensors
@@ -36,9 +37,6 @@ _EXCUSED_ROWS, _EXCUSED_ROWS_ROUGH = 0.01, 0.1
 scores is the last that a graph keeps is chance."""
 _LEAST_SCORE = 0.05
 """Scores that stay below are noise themselves: nothing is found by them."""
-_SIGMOID_ERROR = 2.0**-22
-"""ONNX Runtime's sigmoid (1.26) is half a one and a fraction, off by up to 1.03e-7 wherever it is:
-that is 40 dB of the scores of a face detector which sees no face."""
 
 
 class Verification(Spec, frozen=True, kw_only=True):
@@ -243,7 +241,7 @@ class _Comparison:
     ) -> str | None:
         # The integer precisions: measured, but numbers they must be.
         tolerance = self._tolerance or Tolerance()
-        resolution = _SIGMOID_ERROR if found.name in self._sigmoids else 0.0
+        resolution = SIGMOID_ERROR if found.name in self._sigmoids else 0.0
         return disagreement(found, tolerance, rounding, resolution)
 
     def _rounding(self, other_order: Callable[[], Runner]) -> dict[str, OutputComparison]:

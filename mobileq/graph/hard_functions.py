@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mobileq.graph.outline import attribute, constants, needed_nodes, opset, producers
+from mobileq.graph.rewrites.opset import raised
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 _HARD_SWISH_OPSET = 14
+_RAISED = 13
 _TOLERANCE = 1e-4
 """Of a sixth, which exporters round differently."""
 
@@ -25,23 +27,27 @@ def rewrite_hard_functions(model: ModelProto) -> ModelProto:
     """A copy with HardSwish for each hard swish, and Add, Clip and Mul for other HardSigmoids; the
     model itself where there is neither.
 
-    Below opset 13 there is no HardSwish, and a hard swish keeps its parts; to a detector 14 differs
-    from 13 in nothing else.
+    Below opset 14 there is no HardSwish: older models become newer ones for it. To a detector 14
+    differs from 13 in nothing else.
     """
     from onnx import ModelProto
 
     if not any(node.op_type in ("HardSigmoid", "Clip") for node in model.graph.node):
         return model
+    parts = _HardFunctions(model)
+    newer = raised(model, _RAISED) if any(map(parts.swished, model.graph.node)) else model
     copy = ModelProto()
-    copy.CopyFrom(model)
+    copy.CopyFrom(newer)
     functions = _HardFunctions(copy)
     nodes: list[NodeProto] = []
     for node in copy.graph.node:
-        swished = functions.swished(node) if opset(copy) >= _HARD_SWISH_OPSET - 1 else None
+        swished = functions.swished(node) if opset(copy) >= _RAISED else None
         if swished is not None:
             nodes.append(_hard_swish(node, swished))
         elif node.op_type == "HardSigmoid":
             nodes += functions.spelt(node)
+        elif newer is not model and node.op_type == "Constant":
+            functions.store(node.output[0])
         else:
             nodes.append(node)
     nodes, _ = needed_nodes(nodes, (value.name for value in copy.graph.output))
@@ -110,12 +116,17 @@ class _HardFunctions:
         yield helper.make_node("Clip", [added, *limits], [clipped], clipped)
         yield helper.make_node("Mul", [clipped, sixth], [result], node.name)
 
-    def _constant(self, name: str, value: float, shape: tuple[int, ...]) -> str:
-        import numpy as np
+    def store(self, name: str) -> None:
+        """Have a constant among the initializers: the version converter leaves nodes of some."""
         from onnx import numpy_helper
 
-        array = np.full(shape, value, np.float32)
-        self._graph.initializer.append(numpy_helper.from_array(array, name))
+        self._graph.initializer.append(numpy_helper.from_array(self._constants[name], name))
+
+    def _constant(self, name: str, value: float, shape: tuple[int, ...]) -> str:
+        import numpy as np
+
+        self._constants[name] = np.full(shape, value, np.float32)
+        self.store(name)
         return name
 
 

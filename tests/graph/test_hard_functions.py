@@ -54,11 +54,19 @@ def test_opset_13_becomes_14_for_it() -> None:
     assert opset(rewrite_hard_functions(model("y = Relu(x)", 13))) == 13
 
 
-def test_older_opset_keeps_the_parts() -> None:
-    given = model(HARD_SWISHES["by a gate"], 12)
+@pytest.mark.parametrize("version", [11, 12])
+@pytest.mark.parametrize("way", ["by a gate", "divided", "multiplied"])
+def test_older_opsets_become_newer_ones_for_it(way: str, version: int) -> None:
+    """Paddle's exports of PicoDet and PP-OCR are of 11 and 12."""
+    given = model(HARD_SWISHES[way], version)
     found = rewrite_hard_functions(given)
-    assert ops(found) == {"Add": 1, "Clip": 1, "Mul": 2}
+    assert (ops(found), opset(found)) == ({"HardSwish": 1}, 14)
     assert_same(given, found)
+    split = model(f"{HARD_SWISHES[way]} p1, p2 = Split<axis = 3, split = [3, 5]>(y)", version)
+    split.graph.output[0].name = "p1"
+    assert ops(rewrite_hard_functions(split)) == {"HardSwish": 1, "Split": 1}
+    without = model("a = Clip(x, zero, six) y = Relu(a)", version)
+    assert opset(rewrite_hard_functions(without)) == version
 
 
 @pytest.mark.parametrize("slope", ["", "<alpha = 0.16666667>", "<alpha = 0.25, beta = 0.4>"])

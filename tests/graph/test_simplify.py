@@ -249,3 +249,24 @@ def test_simplified_model_that_differs_for_negative_numbers_is_not_used(
     result, notices = simplify(right)
     assert result.graph.node[0].attribute[0].f == 2.0
     assert "The graph was not simplified" in notices[0]
+
+
+def test_sigmoids_may_differ_by_as_much_as_onnx_runtimes_own_is_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PP-OCR's text detector gives such maps: of noise a sum in another order was too much."""
+
+    def scores(body: str) -> onnx.ModelProto:
+        numbers = {"floor": np.float32(-13), "one": np.float32(1)}
+        text = f"g (float[1,3,8,8] x) => (float[1,3,8,8] y) {{ l = Add(x, floor) {body} }}"
+        return model_of(text, numbers)
+
+    given = scores("y = Sigmoid(l)")
+    exact = scores("n = Neg(l) e = Exp(n) s = Add(e, one) y = Div(one, s)")
+    monkeypatch.setattr("mobileq.graph.simplify.slim", lambda _: exact)
+    result, notices = simplify(given)
+    assert (op_counts(result).get("Exp"), notices) == (1, ())
+    squared = scores("n = Neg(l) e = Exp(n) s = Add(e, one) d = Div(one, s) y = Mul(d, d)")
+    monkeypatch.setattr("mobileq.graph.simplify.slim", lambda _: squared)
+    result, (notice,) = simplify(given)
+    assert (op_counts(result).get("Exp"), "'y' would differ by" in notice) == (None, True)

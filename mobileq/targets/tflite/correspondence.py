@@ -24,7 +24,7 @@ def read_correspondence(
     The report has colons replaced, calls tensors missing that are there under the name of their
     op, and names the transposed copy of a convolution's output instead of the output. What a
     transposed convolution gives has its bias added by an op of its own. A tensor may also be there
-    under the name of the op that takes it.
+    under the name of the op that takes it, or alone with its channels last.
 
     Args:
         takers: {op: the first tensor it takes}, both as the ONNX model names them.
@@ -39,6 +39,7 @@ def read_correspondence(
             f"{record['onnx_op_name'] or None}_output_nhwc",
             record.get("resolved_tflite_tensor_name"),
             written,
+            f"{written}__to_nhwc",
         )
         known = next((each for each in candidates if each in present), None)
         if known is not None and written in by_written:

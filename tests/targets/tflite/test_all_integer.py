@@ -102,6 +102,23 @@ def test_functions_of_a_fixed_scale_keep_it_before_a_concatenation(monkeypatch, 
         assert sqnr_db(model.wanted["y"], runner.run(model.feeds)["y"]) > 30
 
 
+def test_squeezed_channels_are_integers_where_they_come_last(monkeypatch, tmp_path):
+    """onnx2tf 2.6.9 gives the product as `m__to_nhwc` alone, and its report calls it missing."""
+    graph = """g (float[1,3,8,8] x) => (float[1,5,6,6] y) {
+        h = Conv(x, w) p = GlobalAveragePool(h) q = Conv(p, a) r = Relu(q) s = Conv(r, b)
+        t = Add(s, three) u = Clip(t, zero, six) v = Mul(u, sixth)
+        m = Mul(h, v) y = Conv(m, d)
+    }"""
+    shapes = {"w": (4, 3, 3, 3), "a": (2, 4, 1, 1), "b": (4, 2, 1, 1), "d": (5, 4, 1, 1)}
+    numbers = {"three": [3.0], "sixth": [1 / 6], "zero": 0.0, "six": 6.0}
+    constants = {name: weights(*shape) for name, shape in shapes.items()}
+    constants |= {name: np.float32(number) for name, number in numbers.items()}
+    monkeypatch.setitem(MODELS, "made", (graph, constants))
+    job = make("made", tmp_path).job(tmp_path, "int8-full", "int8")
+    kept().convert(job)
+    assert counting.float_ops(flatbuffer.read_model(job.output)) == ()
+
+
 def test_transposed_convolutions_are_integer_with_their_bias(convert):
     file = convert("upward", "int8-full", "int8")
     model = flatbuffer.read_model(file.path)
