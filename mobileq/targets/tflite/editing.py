@@ -29,28 +29,6 @@ def insert_transpose(
     graph.operators.insert(graph.operators.index(behind) + 1, graph.operators.pop())
 
 
-def make_names_unique(model: Any) -> bool:
-    """Rename tensors that have another's name, which ai-edge-quantizer 0.5.1 refuses.
-
-    onnx2tf 2.6.9 names those of a loop's condition as those of its body.
-
-    Returns:
-        Whether there was any.
-    """
-    used: set[bytes] = set()
-    changed = False
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            name, count = tensor.name or b"", 1
-            while tensor.name in used:
-                count += 1
-                tensor.name = name + b"/%d" % count
-                changed = True
-            if tensor.name:
-                used.add(tensor.name)
-    return changed
-
-
 def add_transpose(
     model: Any, source: int, target: int, permutation: tuple[int, ...], named: int
 ) -> None:

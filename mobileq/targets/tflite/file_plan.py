@@ -16,14 +16,9 @@ from mobileq.targets.tflite.correspondence import (
     read_correspondence,
 )
 from mobileq.targets.tflite.edges import pixel_casts, require_ranges
-from mobileq.targets.tflite.gelus import join_gelus
-from mobileq.targets.tflite.normalizations import (
-    find_normalizations,
-    part_ranges,
-    refine_roots,
-    take_roots,
-    wide_tensors,
-)
+from mobileq.targets.tflite.normalizations import find_normalizations, part_ranges, wide_tensors
+from mobileq.targets.tflite.rewrites.passes import run_passes
+from mobileq.targets.tflite.rewrites.registry import BEFORE_RANGES
 from mobileq.targets.tflite.tensors import file_tensors
 from mobileq.targets.tflite.weights import WeightScales, bias_scales, weight_scales
 
@@ -33,12 +28,7 @@ def integer_base(base: Path, precision: Precision) -> Path:
     made = base.with_name(f"for-{precision}.tflite")
     if not made.exists():
         model = flatbuffer.read_model(base)
-        has_roots = take_roots(model)
-        if has_roots and precision != "int8":  # there normalizations stay in float
-            refine_roots(model)
-        # Its GELU has no kernel for 16 bits.
-        has_gelus = precision != "int16x8" and join_gelus(model)
-        if not (has_roots or has_gelus):
+        if not run_passes(BEFORE_RANGES, model, precision):
             return base
         flatbuffer.write_model(model, made)
         report = base.with_suffix(REPORT_SUFFIX)

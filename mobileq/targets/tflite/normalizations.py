@@ -7,9 +7,6 @@ and 8 bits can't hold them: where a square's range is 36, a token whose variance
 Integers of 16 bits can, and their ranges follow from that of x: |c| is no more than the
 width w of x's range, v no more than w^2 / 4 (Popoviciu), and |c| / sqrt(v) no more than sqrt(n - 1)
 for n values. A root of the smallest v that has enough steps bounds 1 / sqrt(v).
-LiteRT 2.1.2 has integers for RSQRT, and none for SQRT and for a division by what it gives.
-Its RSQRT of 16 bits interpolates between 513 roots and is up to 13 % off where v is small; one step
-of Newton's, r (3 - v r^2) / 2, squares that error.
 """
 
 from __future__ import annotations
@@ -19,9 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite import contents
 from mobileq.targets.tflite.wiring import Wiring
 
 Range = tuple[float, float]
@@ -37,7 +32,7 @@ class Normalization:
 
     `mean` and what it is taken from are None where nothing is subtracted (RMSNorm); `epsilon` is
     0 and `raised` is `variance` where nothing is added. `refining` is what Newton's
-    step goes through (see `refine_roots`). `behind` is what a scale and a bias make of the
+    step goes through (see `rewrites.roots`). `behind` is what a scale and a bias make of the
     normalized values, one after the other, and `scale` the largest of the former.
     """
 
@@ -64,7 +59,7 @@ class Normalization:
 
 
 def find_normalizations(model: Any) -> tuple[Normalization, ...]:
-    """All in a float file whose root is an RSQRT; see `take_roots`."""
+    """All in a float file whose root is an RSQRT; see `rewrites.roots`."""
     graph = _Graph(model)
     found = (_around(graph, op) for op in graph.ops if graph.kind(op) == "RSQRT")
     return tuple(each for each in found if each is not None)
@@ -74,62 +69,6 @@ def wide_tensors(model: Any, found: Iterable[Normalization]) -> list[str]:
     """Names of the tensors of normalizations that 8 bits can't hold."""
     tensors = model.subgraphs[0].tensors
     return [contents.tensor_name(tensors[index]) for each in found for index in each.wide]
-
-
-def take_roots(model: Any) -> bool:
-    """Turn 1 / SQRT(v) and c / SQRT(v) of a float file into RSQRT(v) and c RSQRT(v).
-
-    Returns:
-        Whether there was any.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph, changed = _Graph(model), False
-    for op in [op for op in graph.ops if graph.kind(op) == "SQRT"]:
-        root = int(op.outputs[0])
-        takers = graph.takers(root)
-        if not takers or root in map(int, model.subgraphs[0].outputs):
-            continue
-        if any(graph.kind(taker) != "DIV" or int(taker.inputs[1]) != root for taker in takers):
-            continue
-        op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.RSQRT)
-        op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.NONE, None
-        inverses = [taker for taker in takers if graph.is_one(int(taker.inputs[0]))]
-        for taker in takers:
-            if taker not in inverses:
-                taker.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.MUL)
-                taker.builtinOptionsType = schema.BuiltinOptions.MulOptions
-                taker.builtinOptions = schema.MulOptionsT()
-        if len(inverses) == len(takers) == 1:
-            op.outputs = list(map(int, inverses[0].outputs))
-            graph.ops.remove(inverses[0])
-        changed = True
-    return changed
-
-
-def refine_roots(model: Any) -> None:
-    """Put a step of Newton's behind the root of each normalization of a float file."""
-    graph = model.subgraphs[0]
-    for each in find_normalizations(model):
-        product = next(op for op in graph.operators if int(op.outputs[0]) == each.normalized)
-        root = each.inverse
-        scaled = _insert(model, product, "MUL", each.raised, root, like=root)
-        likeness = _insert(model, product, "MUL", scaled, root, like=root)
-        half = _insert(model, product, "MUL", likeness, -0.5, like=root)
-        correction = _insert(model, product, "ADD", half, 1.5, like=root)
-        refined = _insert(model, product, "MUL", root, correction, like=root)
-        product.inputs = [refined if index == root else index for index in map(int, product.inputs)]
-
-
-def _insert(model: Any, before: Any, kind: str, first: int, second: int | float, like: int) -> int:
-    """An op on floats of a tensor by another or by a number; gives the index of what it makes."""
-    graph = model.subgraphs[0]
-    shape, name = graph.tensors[like].shape, graph.tensors[first].name + b"/newton"
-    if isinstance(second, float):
-        value = np.array([second], np.float32)
-        second = editing.add_constant(model, graph, name + b"/constant", value)
-    made = editing.float_tensor(name, shape)
-    return editing.insert_op(model, graph, before, kind, [first, second], made)
 
 
 def part_ranges(
@@ -173,40 +112,8 @@ def _ranges(each: Normalization, low: float, high: float) -> dict[int, Range]:
     return found
 
 
-def cast_to_wide(model: Any) -> None:
-    """Turn each QUANTIZE of 8 bits to 16 of an integer file, which LiteRT 2.1.2 refuses, to a CAST.
-
-    A CAST keeps the codes, so that all that was x becomes x + zero-point * scale. Where a mean is
-    taken from it that makes no difference; else the zero-point has to be 0 before.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph, facts = model.subgraphs[0], _Graph(model)
-    for op in list(graph.operators):
-        source, result = int(op.inputs[0]), int(op.outputs[0])
-        taken, given = graph.tensors[source], graph.tensors[result]
-        types = contents.dtype_name(taken), contents.dtype_name(given)
-        quant = contents.tensor_quant(taken)
-        if facts.kind(op) != "QUANTIZE" or types != ("int8", "int16") or quant is None:
-            continue
-        if quant.zero_point[0] and not facts.is_centred(result):
-            like = editing.symmetric(quant)
-            op.inputs = [editing.insert_quantize(model, graph, op, source, like)]
-            given.quantization = like.quantization
-        else:
-            given.quantization = editing.int8_tensor(b"", None, quant.scale[0]).quantization
-        op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.CAST, version=3)
-        op.builtinOptionsType = schema.BuiltinOptions.CastOptions
-        op.builtinOptions = schema.CastOptionsT()
-        op.builtinOptions.inDataType, op.builtinOptions.outDataType = taken.type, given.type
-
-
 class _Graph(Wiring):
     """What normalizations are looked for in."""
-
-    def is_one(self, index: int) -> bool:
-        value = self.constant(index)
-        return value is not None and bool((value == 1).all())
 
     def without_constant(self, index: int) -> tuple[int, float]:
         """What a constant was added to, and that constant; the tensor itself and 0 otherwise."""
@@ -229,22 +136,13 @@ class _Graph(Wiring):
         return index, None
 
     def refining(self, raised: int, inverse: int) -> tuple[int, ...]:
-        """What `refine_roots` put behind the root, in order; empty where it did not."""
+        """What `rewrites.roots` put behind the root, in order; empty where it did not."""
         found: list[int] = []
         start = [op for op in self.takers(inverse) if raised in map(int, op.inputs)]
         while start:
             found.append(int(start[0].outputs[0]))
             start = self.takers(found[-1]) if len(found) < _NEWTON_OPS else []
         return tuple(found)
-
-    def is_centred(self, index: int) -> bool:
-        """Whether the tensor is for nothing but its mean, and to take that from it."""
-        means = [int(op.outputs[0]) for op in self.takers(index) if self.kind(op) == "MEAN"]
-        rest = [op for op in self.takers(index) if self.kind(op) != "MEAN"]
-        return all(
-            self.kind(op) == "SUB" and int(op.inputs[0]) == index and int(op.inputs[1]) in means
-            for op in rest
-        )
 
     def behind(self, index: int) -> tuple[tuple[int, ...], float]:
         """What a constant scale and a constant bias make of a tensor that is for nothing else, and

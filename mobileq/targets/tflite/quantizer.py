@@ -9,34 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from mobileq.graph.eight_bits import LARGEST_WEIGHT, enough_for_codes
+from mobileq.spec import Precision
 from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
 from mobileq.targets.tflite.edges import take_casts_in
-from mobileq.targets.tflite.float16 import halve_constants, halve_weights
-from mobileq.targets.tflite.focus import join_slices
-from mobileq.targets.tflite.hard_swish import split_hard_swishes
-from mobileq.targets.tflite.integer_ops import (
-    centre_factors,
-    narrow_choices,
-    narrow_ops,
-    widen_limits,
-)
-from mobileq.targets.tflite.linear_layers import rescale_constant_factors
-from mobileq.targets.tflite.normalizations import cast_to_wide
-from mobileq.targets.tflite.pool_edges import repeat_edges
-from mobileq.targets.tflite.stems import convolve_blocks
+from mobileq.targets.tflite.rewrites.passes import run_passes
+from mobileq.targets.tflite.rewrites.registry import QUANTIZED
 from mobileq.targets.tflite.weights import WeightScales
 
 REFERENCE_KERNELS_NOTE = (
     "int16x8 runs on TFLite's reference kernels only, many times slower than float32."
 )
 _UNSUPPORTED = ("PADV2",)
-"""See `mobileq.targets.tflite.integer_ops`."""
+"""See `mobileq.targets.tflite.rewrites.integer_kernels`."""
 
 
 def quantize_file(
     source: str,
     output: str,
-    precision: str,
+    precision: Precision,
     io: str = "float32",
     ranges: dict[str, tuple[float, float]] | None = None,
     float_tensors: Sequence[str] = (),
@@ -60,24 +50,18 @@ def quantize_file(
         Notes for the user.
     """
     if precision == "fp16":
-        halve_weights(Path(source), Path(output))
+        model = flatbuffer.read_model(Path(source))
+        run_passes(QUANTIZED, model, precision)
+        flatbuffer.write_model(model, Path(output))
         return []
     from ai_edge_quantizer import quantizer
 
-    known = None
+    tool, known = quantizer.Quantizer(source), None
     if precision == "dynamic":
-        tool = quantizer.Quantizer(source)
         _recipe_dynamic(tool)
     else:
         bits = 16 if precision == "int16x8" else 8
         model = flatbuffer.read_model(Path(source))
-        if widen_limits(model):
-            widened = Path(f"{output}.limits")
-            flatbuffer.write_model(model, widened)
-            tool = quantizer.Quantizer(str(widened))
-            widened.unlink()  # it is mapped; beside the file it would be kept with it
-        else:
-            tool = quantizer.Quantizer(source)
         large = weighty.weighty_outputs(model, enough_for_codes)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow, wide_tensors)
@@ -90,19 +74,7 @@ def quantize_file(
         take_casts_in(model)
     if io == "uint8" and precision in ("int8", "int8-full"):
         edges.shift_io_to_uint8(model)
-    narrow_ops(model)
-    if precision == "int8-full":
-        narrow_choices(model)
-    if wide_tensors:
-        cast_to_wide(model)
-    rescale_constant_factors(model, flatbuffer.read_model(Path(source)))
-    centre_factors(model)
-    split_hard_swishes(model)
-    join_slices(model)
-    convolve_blocks(model)
-    repeat_edges(model)
-    if precision == "int8":
-        halve_constants(model)
+    run_passes(QUANTIZED, model, precision, flatbuffer.read_model(Path(source)))
     flatbuffer.write_model(model, Path(output))
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []
 

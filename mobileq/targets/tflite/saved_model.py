@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.integer_ops import centre_factors
-
 
 def convert_saved_model(
     saved_model: str, output: str, precision: str, io: str = "float32", samples: str | None = None
@@ -33,10 +30,6 @@ def convert_saved_model(
         converter.inference_input_type = getattr(tf, io)
         converter.inference_output_type = getattr(tf, io)
     Path(output).write_bytes(converter.convert())
-    if precision == "int8":
-        model = flatbuffer.read_model(Path(output))
-        if centre_factors(model):
-            flatbuffer.write_model(model, Path(output))
 
 
 def _integer_ops(tf: Any, precision: str, io: str) -> list[Any]:

@@ -21,13 +21,12 @@ from mobileq.errors import (
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
-from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec, embedded_recipe
+from mobileq.spec import CALIBRATED, Precision, QuantRecipe, TensorSpec, embedded_recipe
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors, instead_of_all_integer
 from mobileq.targets.hosted import HostedRunner, KeptChild
 from mobileq.targets.model_file import ModelFile
-from mobileq.targets.tflite import counting, editing, flatbuffer, interface
+from mobileq.targets.tflite import counting, flatbuffer, interface
 from mobileq.targets.tflite.all_integer import float_reason
-from mobileq.targets.tflite.constants import tell_constants
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
 from mobileq.targets.tflite.edges import require_io
@@ -35,12 +34,11 @@ from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.inner_tensors import inner_tensors
 from mobileq.targets.tflite.layout import Order
-from mobileq.targets.tflite.linear_layers import connect_fully
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
-from mobileq.targets.tflite.padding import spell_out_same
 from mobileq.targets.tflite.reading import read_file
-from mobileq.targets.tflite.shuffles import transpose_shuffles
+from mobileq.targets.tflite.rewrites import registry
+from mobileq.targets.tflite.rewrites.passes import run_passes
 from mobileq.targets.tflite.standard_metadata import NAME, standard_metadata
 from mobileq.targets.tflite.tensors import (
     EdgeOrders,
@@ -140,7 +138,7 @@ class TfliteTarget:
         else:
             notes = self._convert_direct(job)
         model = flatbuffer.read_model(job.output)
-        if tell_constants(model):
+        if run_passes(registry.WRITTEN, model, job.recipe.precision):
             flatbuffer.write_model(model, job.output)
         found_inputs, found_outputs = file_tensors(model)
         inputs = match_tensors(job.spec.inputs, found_inputs)
@@ -208,14 +206,8 @@ def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
         child.end()  # what it converted holds several times the model's memory
     model = flatbuffer.read_model(base)
     counting.require_known_ops(model, job.spec.name)
-    changed = [
-        restore_lost(model, base.with_suffix(REPORT_SUFFIX)),
-        connect_fully(model),
-        spell_out_same(model),
-        transpose_shuffles(model),
-        editing.make_names_unique(model),
-    ]
-    if any(changed):
+    restored = restore_lost(model, base.with_suffix(REPORT_SUFFIX))
+    if run_passes(registry.CONVERTED, model, "fp32") or restored:
         flatbuffer.write_model(model, base)
     _restore_copies(job, base)
     restore_shapes(base, job.spec.inputs, job.spec.outputs)
@@ -303,11 +295,12 @@ def _convert_tensorflow(job: ConversionJob) -> tuple[str, ...]:
     if job.recipe.precision == "fp32":
         job.output.write_bytes(float_file.read_bytes())
     else:
-        fields: dict[str, str] = {"precision": job.recipe.precision, "io": job.recipe.io}
+        fields: dict[str, str] = {"io": job.recipe.io}
         if job.recipe.precision in CALIBRATED:
             fields["samples"] = str(_write_samples(job, orders.inputs[0]))
         work = f"{_converting(job)} to {job.recipe.precision}"
-        _convert_saved_model(job, job.output, fields, _alone(work, "TensorFlow"))
+        child = _alone(work, "TensorFlow")
+        _convert_saved_model(job, job.output, job.recipe.precision, fields, child)
     restore_layouts(job.output, job.spec.inputs, orders)
     return ()
 
@@ -316,27 +309,29 @@ def _make_tensorflow_base(job: ConversionJob, base: Path, float_file: Path) -> N
     """The SavedModel and the float32 file: always one after the other, so both may come of one
     process. To import TensorFlow takes seconds. A large model's memory is let go between.
     """
-    fields, work = {"precision": "fp32"}, (f"{_converting(job)} to fp32", "TensorFlow")
+    work = f"{_converting(job)} to fp32", "TensorFlow"
     with _alone(_converting(job), "onnx2tf") as child:
         _convert_base(job, "convert_saved_model", base, nullcontext(child))
         if job.model.stat().st_size <= _SMALL:
             child.turn_to(*work)
-            return _convert_saved_model(job, float_file, fields, nullcontext(child))
-    return _convert_saved_model(job, float_file, fields, _alone(*work))
+            return _convert_saved_model(job, float_file, "fp32", {}, nullcontext(child))
+    return _convert_saved_model(job, float_file, "fp32", {}, _alone(*work))
 
 
 def _convert_saved_model(
     job: ConversionJob,
     output: Path,
+    precision: Precision,
     fields: dict[str, str],
     child: AbstractContextManager[Child],
 ) -> None:
-    with job.progress.stage(f"TFLiteConverter: {fields['precision']}"), child as asked:
+    with job.progress.stage(f"TFLiteConverter: {precision}"), child as asked:
         paths = {"saved_model": str(job.scratch / "saved_model"), "output": str(output)}
-        asked.request("saved_model_to_tflite", {**paths, **fields})
+        asked.request("saved_model_to_tflite", {**paths, "precision": precision, **fields})
     model = flatbuffer.read_model(output)
     names = tuple(spec.name for spec in job.spec.outputs)
-    if any([interface.order_outputs(model, names), spell_out_same(model)]):
+    ordered = interface.order_outputs(model, names)
+    if run_passes(registry.FROM_TENSORFLOW, model, precision) or ordered:
         flatbuffer.write_model(model, output)
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import closing
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated
 
 from mobileq.errors import VerificationError
-from mobileq.targets.tflite import counting, editing, flatbuffer
-from mobileq.targets.tflite.integer_ops import narrow_choices
-from mobileq.targets.tflite.target import TfliteTarget
+from mobileq.targets.tflite import counting, flatbuffer
 
 from ..tiny import kept, make, sqnr_db
 from ..tiny_models import MODELS, weights
@@ -37,24 +33,6 @@ def test_a_range_that_is_not_known_is_the_reason(tiny, tmp_path):
         VerificationError, match=r"COS, .*, takes or gives values of which no range"
     ):
         kept().convert(dataclasses.replace(job, ranges=known))
-
-
-def test_a_shape_is_that_of_codes_as_well(tiny, tmp_path):
-    """onnx2tf 2.6.9 writes one for each Squeeze whose length it has lost."""
-    job = tiny("gelu").job(tmp_path, "int8-full", "int8")
-    kept().convert(job)
-    model = flatbuffer.read_model(job.output)
-    graph = model.subgraphs[0]
-    source = next(int(op.outputs[0]) for op in graph.operators)
-    wide = editing.add_tensor(graph, editing.float_tensor(b"wide", graph.tensors[source].shape))
-    rank = len(graph.tensors[source].shape)
-    made = editing.add_tensor(graph, editing.int8_tensor(b"shape", [rank], 1.0))
-    for name, inputs, outputs in (("DEQUANTIZE", [source], [wide]), ("SHAPE", [wide], [made])):
-        builtin = getattr(schema_py_generated.BuiltinOperator, name)
-        editing.append_op(model, graph, builtin, inputs, outputs)
-    narrow_choices(model)
-    assert "DEQUANTIZE" not in counting.op_counts(model)
-    assert list(graph.operators[-1].inputs) == [source]
 
 
 COMPARED = """g (float[1,3,8,8] x) => (float[1,4,6,6] y) {
@@ -123,10 +101,7 @@ def test_transposed_convolutions_are_integer_with_their_bias(convert):
     file = convert("upward", "int8-full", "int8")
     model = flatbuffer.read_model(file.path)
     assert counting.float_ops(model) == ()
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > 30
+    assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > 30
 
 
 @pytest.mark.parametrize(
@@ -136,10 +111,7 @@ def test_transposed_convolutions_are_integer_with_their_bias(convert):
 def test_what_transformers_are_made_of_is_all_integer(convert, name, least_db):
     file = convert(name, "int8-full", "int8")
     assert counting.float_ops(flatbuffer.read_model(file.path)) == ()
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        found = runner.run(file.model.feeds)
+    found = file.run()
     for key, wanted in file.model.wanted.items():
         assert sqnr_db(wanted, found[key]) > least_db
 
@@ -151,34 +123,3 @@ def test_int8_keeps_normalizations_in_float(convert):
         "MEAN float32", "SUB float32", "RSQRT float32",
     }  # fmt: skip
     assert counted["FULLY_CONNECTED int8"] == 2
-
-
-def test_quiet_tokens_keep_their_size_in_16_bits(convert):
-    """RSQRT alone has them 3 to 7 % too large."""
-    file = convert("tokens", "int16x8")
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        found = runner.run(file.model.feeds)["parts"]
-    wanted = file.model.wanted["parts"]
-    gain = (found * wanted).sum(-1) / (wanted**2).sum(-1)
-    assert abs(gain - 1).max() < 0.02
-
-
-@pytest.mark.parametrize(("precision", "io"), [("int8", "float32"), ("int8-full", "int8")])
-def test_a_gelu_by_tanh_is_one_integer_op(convert, precision, io):
-    file = convert("gelu", precision, io)
-    counted = counting.typed_op_counts(flatbuffer.read_model(file.path))
-    assert counted["GELU int8"] == 1
-    assert not any(kind.startswith(("TANH", "MUL", "ADD")) for kind in counted)
-    with closing(
-        TfliteTarget().open(file.path, file.converted.inputs, file.converted.outputs)
-    ) as runner:
-        assert sqnr_db(file.model.wanted["y"], runner.run(file.model.feeds)["y"]) > 35
-
-
-def test_files_of_floats_keep_the_steps_of_a_gelu_by_tanh(convert):
-    """LiteRT's float GELU computes it by erf."""
-    counted = counting.typed_op_counts(flatbuffer.read_model(convert("gelu", "fp32").path))
-    assert counted["TANH float32"] == 1
-    assert "GELU float32" not in counted

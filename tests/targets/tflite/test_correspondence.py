@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 
-from mobileq.targets.tflite import contents, editing, flatbuffer
+from mobileq.targets.tflite import contents, flatbuffer
 from mobileq.targets.tflite.correspondence import file_ranges, float_outputs
+from mobileq.targets.tflite.rewrites.unique_names import make_names_unique
 
 
 def test_inside_of_a_loop_stays_float(convert):
     model = flatbuffer.read_model(convert("conv", "fp32").path)
     model.subgraphs.append(copy.deepcopy(model.subgraphs[0]))
-    editing.make_names_unique(model)
+    make_names_unique(model)
     known = {contents.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
     inside = model.subgraphs[1]
     given = {contents.tensor_name(inside.tensors[int(op.outputs[0])]) for op in inside.operators}

@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mobileq.targets.tflite import editing
-from mobileq.targets.tflite.padding import spell_out_same
-from mobileq.targets.tflite.stems import convolve_blocks
+from mobileq.targets.tflite.rewrites.padding import spell_out_same
+from mobileq.targets.tflite.rewrites.stems import convolve_blocks
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 from .one_convolution import Convolution, kinds, run
 
 zeros = st.tuples(st.integers(0, 5), st.integers(0, 5))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobileq.targets.tflite import contents, editing
-from mobileq.targets.tflite.padding import insert_pad, same_zeros
+from mobileq.targets.tflite.rewrites.padding import insert_pad, same_zeros
 from mobileq.targets.tflite.wiring import Wiring
 
 if TYPE_CHECKING:

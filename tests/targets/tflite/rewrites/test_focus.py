@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mobileq.targets.tflite import flatbuffer
-from mobileq.targets.tflite.focus import join_slices
+from mobileq.targets.tflite.rewrites.focus import join_slices
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 from .one_convolution import kinds, run
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.targets.tflite.shuffles import _shuffle
+from mobileq.targets.tflite.rewrites.shuffles import _shuffle
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 
 
 @pytest.mark.parametrize(

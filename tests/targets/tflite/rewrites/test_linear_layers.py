@@ -6,7 +6,7 @@ import pytest
 
 from mobileq.targets.tflite import contents, flatbuffer
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 
 
 def constants_of(path, kind: str):

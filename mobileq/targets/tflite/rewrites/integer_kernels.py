@@ -3,20 +3,13 @@
 It knows neither LEAKY_RELU nor MINIMUM, and gives the constant of PADV2 (which onnx2tf makes of a
 max pooling with padding) a scale of the wrong rank. They stay in float, with a DEQUANTIZE before
 and a QUANTIZE behind: several times the time of the op. Here they are taken into the integers.
-
-XNNPACK (LiteRT 2.1.2) multiplies two activations as if the second one's zero-point were 0. Behind a
-softmax it is -128, and the attention of a YOLO11 was noise. The second one gets a zero-point of 0.
-
-A limit takes the scale of what it limits, and ai-edge-quantizer refuses one of fewer axes.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from mobileq.targets.tflite import contents, editing
-from mobileq.targets.tflite.op_facts import LIMITING
 
 _COPYING = {"PADV2": 2, "MINIMUM": 1}
 """Their kernels copy integers, and those of a constant, which is this input."""
@@ -68,56 +61,6 @@ def _give_codes(model: Any, graph: Any, op: Any, position: int, like: Any) -> No
     if still or given in map(int, graph.outputs):
         after = graph.operators[graph.operators.index(op) + 1]
         editing.insert_op(model, graph, after, "DEQUANTIZE", [codes], given)
-
-
-def widen_limits(model: Any) -> bool:
-    """Give the constants of MAXIMUM and MINIMUM in a float32 model as many axes as their results.
-
-    Returns:
-        Whether there was any of fewer.
-    """
-    graph, found = model.subgraphs[0], False
-    takers = Counter(int(index) for op in graph.operators for index in op.inputs)
-    for op in graph.operators:
-        if contents.op_name(model, op) not in LIMITING:
-            continue
-        result = graph.tensors[int(op.outputs[0])]
-        for position, index in enumerate(op.inputs):
-            limit = graph.tensors[int(index)]
-            values = contents.float32_values(model, limit)
-            missing = len(result.shape) - (0 if values is None else values.ndim)
-            if values is None or missing <= 0:
-                continue
-            wide = values.reshape((1,) * missing + values.shape)
-            if takers[int(index)] == 1:
-                limit.shape = list(wide.shape)
-            else:
-                name = result.name + b"/limit%d" % position
-                inputs = [int(each) for each in op.inputs]
-                inputs[position] = editing.add_constant(model, graph, name, wide)
-                op.inputs = inputs
-            found = True
-    return found
-
-
-def centre_factors(model: Any) -> bool:
-    """Put a QUANTIZE before each BATCH_MATMUL whose second int8 factor has a zero-point but 0.
-
-    Returns:
-        Whether there was any.
-    """
-    graph, found = model.subgraphs[0], False
-    for op in list(graph.operators):
-        if contents.op_name(model, op) != "BATCH_MATMUL":
-            continue
-        source = int(op.inputs[1])
-        quant = contents.tensor_quant(graph.tensors[source])
-        if _dtype(graph, source) != "int8" or quant is None or not any(quant.zero_point):
-            continue
-        like = editing.symmetric(quant)
-        op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, graph, op, source, like)]
-        found = True
-    return found
 
 
 def _narrow_activation(model: Any, graph: Any, op: Any) -> None:

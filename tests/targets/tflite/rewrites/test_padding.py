@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobileq.targets.tflite.padding import spell_out_same
+from mobileq.targets.tflite.rewrites.padding import spell_out_same
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 from .one_convolution import Convolution, kinds, run
 
 

@@ -7,21 +7,13 @@ times slower than float32 ones.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mobileq.targets.tflite import contents, editing, flatbuffer
+from mobileq.targets.tflite import contents, editing
 from mobileq.targets.tflite.op_facts import WEIGHTY
 
 _LARGEST = 65504.0
 """The largest float16. A tensor with more in it stays float32, with its op's other constants."""
-
-
-def halve_weights(source: Path, output: Path) -> None:
-    """Write `output`: `source` with the weights and biases of its weighted ops in float16."""
-    model = flatbuffer.read_model(source)
-    halve_constants(model)
-    flatbuffer.write_model(model, output)
 
 
 def halve_constants(model: Any) -> None:

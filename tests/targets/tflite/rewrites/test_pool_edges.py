@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mobileq.targets.tflite import editing
-from mobileq.targets.tflite.pool_edges import repeat_edges
+from mobileq.targets.tflite.rewrites.pool_edges import repeat_edges
 
-from ..tiny import sqnr_db
+from ...tiny import sqnr_db
 from .one_convolution import kinds, run
 
 
