@@ -39,7 +39,7 @@ from mobileq.workflows.stages import Stages
 CALIBRATED = 64
 """Pictures of coco128, the first by file name; judges see others of it, the last."""
 FLOAT = "float"
-LEAST_SCORE, LEAST_FLOAT_SCORE = 0.02, 0.001
+KEPT_SCORE, KEPT_FLOAT_SCORE = 0.02, 0.001
 """Of cells that are kept: where either sees more than the first, of the float model's own more."""
 AT_A_TIME = 54
 """Pictures in memory."""
@@ -293,7 +293,7 @@ class Answers:
                 outputs = right
                 if name != FLOAT:
                     outputs = self._runners[name].run(sample.feeds)
-                    objects = cells[0][cells[2].max(axis=1, initial=0.0) >= LEAST_SCORE]
+                    objects = cells[0][cells[2].max(axis=1, initial=0.0) >= KEPT_SCORE]
                     cells = self._candidates(outputs, objects)
                 powers = tuple(float(np.square(each).mean()) for each in right.values())
                 noise = (float(np.square(outputs[each] - right[each]).mean()) for each in right)
@@ -309,13 +309,13 @@ class Answers:
         assert preprocess is not None
         area = preprocess.width, preprocess.height
         if always is None:
-            found = decode(decoding, outputs, *area, LEAST_FLOAT_SCORE)
+            found = decode(decoding, outputs, *area, KEPT_FLOAT_SCORE)
         else:
             if self._cells is None:
                 self._cells = len(decode(decoding, outputs, *area, -math.inf))
             wanted = np.zeros(self._cells, bool)
             wanted[always] = True
-            found = decode_some(decoding, outputs, *area, LEAST_SCORE, wanted)
+            found = decode_some(decoding, outputs, *area, KEPT_SCORE, wanted)
         assert found.cells is not None
         assert found.scores is not None
         return found.cells.astype(np.int32), found.xyxy, found.scores.astype(np.float16)

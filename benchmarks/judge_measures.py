@@ -9,19 +9,17 @@ import numpy as np
 from judge_files import Seen
 from numpy.typing import NDArray
 
-from mobileq.tasks.detect.agreement import match, matched
+from mobileq.quantize.search import LEAST_ERROR
+from mobileq.tasks.detect.agreement import REFERENCE_SCORE, match, matched
+from mobileq.tasks.detect.candidate_error import LEAST_SCORE, LEAST_SIDE, SCORE_WEIGHT
 from mobileq.tasks.detect.detections import Detections
+from mobileq.tasks.detect.reference import UNSEEN
 
 Array = NDArray[np.float64]
 Drawn = Callable[[Array], Array]
 """[draws, pictures], how often each counts -> [draws], the less the better."""
-OBJECT, LEAST, FOUND = 0.25, 0.05, 0.02
-"""Scores from which on something is an object, from which on a cell is looked at, and of what is
-held against objects from `LEAST` on."""
-_SCORE_WEIGHT, _LEAST_SIDE = 0.1, 4.0
-"""As of `mobileq.tasks.detect.candidate_error`."""
-_UNSEEN, _LEAST_ERROR = 1e-3, 1e-12
-"""As of `mobileq.tasks.detect.reference` and `mobileq.quantize.search`."""
+FOUND = 0.02
+"""Scores of what is held against objects from `LEAST_SCORE` on."""
 PRESENT = "agreement .25"
 """What the search chooses by."""
 HELD = "log of task error"
@@ -36,8 +34,8 @@ def judges(wanted: Sequence[Seen], found: Sequence[Seen]) -> dict[str, Drawn]:
     reference, candidate = ([one.detections for one in each] for each in (wanted, found))
     some = [_from(each, FOUND) for each in candidate]
     made = {
-        PRESENT: _agreement(reference, candidate, OBJECT),
-        "agreement .05": _agreement(reference, some, LEAST),
+        PRESENT: _agreement(reference, candidate, REFERENCE_SCORE),
+        "agreement .05": _agreement(reference, some, LEAST_SCORE),
     }
     parts = [_of_objects(*pair) | _of_cells(*pair) for pair in zip(wanted, found, strict=True)]
     for name in parts[0]:
@@ -75,10 +73,10 @@ def _ratio(parts: Array) -> Drawn:
 
 def _of_objects(wanted: Seen, found: Seen) -> dict[str, tuple[float, float]]:
     """Of one picture's objects behind suppression."""
-    objects = _from(wanted.detections, OBJECT)
-    pairs = match(objects, _from(found.detections, LEAST))
-    given = _from(found.detections, LEAST)
-    shown = _from(found.detections, OBJECT)
+    objects = _from(wanted.detections, REFERENCE_SCORE)
+    pairs = match(objects, _from(found.detections, LEAST_SCORE))
+    given = _from(found.detections, LEAST_SCORE)
+    shown = _from(found.detections, REFERENCE_SCORE)
     both, either = len(match(objects, shown)), len(objects) + len(shown)
     scores = [abs(float(objects.score[a] - given.score[b])) for a, b, _ in pairs]
     return {
@@ -99,18 +97,18 @@ def _of_cells(wanted: Seen, found: Seen) -> dict[str, tuple[float, float]]:
     own, other = _scores_of(wanted, found.cells), found.scores.astype(np.float64)
     boxes = _boxes_of(wanted, found.cells)
     best = own.max(axis=1, initial=0.0)
-    seen = best >= LEAST
-    either = seen | (other.max(axis=1, initial=0.0) >= LEAST)
+    seen = best >= LEAST_SCORE
+    either = seen | (other.max(axis=1, initial=0.0) >= LEAST_SCORE)
     count = float(max(seen.sum(), 1))
-    score = float(np.square(own[either] - other[either]).sum()) * _SCORE_WEIGHT
-    sides = np.tile(np.maximum(boxes[seen, 2:] - boxes[seen, :2], _LEAST_SIDE), 2)
+    score = float(np.square(own[either] - other[either]).sum()) * SCORE_WEIGHT
+    sides = np.tile(np.maximum(boxes[seen, 2:] - boxes[seen, :2], LEAST_SIDE), 2)
     shift = np.clip((found.xyxy[seen] - boxes[seen]) / sides, -1.0, 1.0)
     box = float((np.square(shift).mean(axis=1) * np.square(best[seen])).sum())
     is_any = float(seen.any())
-    error = (score + box) / count if is_any else outputs * _UNSEEN
+    error = (score + box) / count if is_any else outputs * UNSEEN
     return {
         "task error": ((score + box) / count * is_any, 1.0),
-        HELD: (math.log(max(error, _LEAST_ERROR)), 1.0),
+        HELD: (math.log(max(error, LEAST_ERROR)), 1.0),
         "its boxes": (box / count * is_any, 1.0),
         "its scores": (score / count * is_any, 1.0),
         "noise of outputs": (outputs, 1.0),

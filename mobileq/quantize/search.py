@@ -24,7 +24,7 @@ ENOUGH_ERROR = 1.5
 certain, so how much less is taken as it looks, where a measure's noise hides it. On two dozen
 pictures .025 mAP was not shown where a third of the error was left, and was .009 on five hundred.
 """
-_LEAST_ERROR = 1e-12
+LEAST_ERROR = 1e-12
 """Stands for none, where errors are divided."""
 
 
@@ -80,7 +80,7 @@ def times_off(errors: Sequence[float], first: Sequence[float]) -> float:
     sums, weights that left two thirds of the error on other pictures seemed to double it.
     """
     pairs = zip(errors, first, strict=False)
-    ratios = [max(each, _LEAST_ERROR) / max(other, _LEAST_ERROR) for each, other in pairs]
+    ratios = [max(each, LEAST_ERROR) / max(other, LEAST_ERROR) for each, other in pairs]
     return math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else 1.0
 
 

@@ -19,9 +19,9 @@ from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
 LEAST_SCORE = 0.05
 """Cells where neither model sees more than this never become a detection that counts."""
-_SCORE_WEIGHT = 0.1
+SCORE_WEIGHT = 0.1
 """Scores that are all a little lower leave the order of detections, and so mAP, as it was."""
-_LEAST_SIDE = 4.0
+LEAST_SIDE = 4.0
 """Pixels; a box is hardly ever smaller, and an error relative to nothing would be infinite."""
 
 
@@ -67,7 +67,7 @@ class CandidateReference:
             self.seen[reference.cells[objects]] = True
         self._weight = np.square(best[objects], dtype=np.float64)
         self._boxes = reference.xyxy[objects].astype(np.float64)
-        sides = np.maximum(self._boxes[:, 2:] - self._boxes[:, :2], _LEAST_SIDE)
+        sides = np.maximum(self._boxes[:, 2:] - self._boxes[:, :2], LEAST_SIDE)
         self._sides = np.tile(sides, 2)
 
     @property
@@ -95,7 +95,7 @@ class CandidateReference:
         # One box that is nowhere must not outweigh all others.
         shift = np.clip(np.nan_to_num(shift, nan=1.0), -1.0, 1.0)
         box = (np.square(shift).mean(axis=1) * self._weight).sum()
-        return float((_SCORE_WEIGHT * score + box) / self._weight.size)
+        return float((SCORE_WEIGHT * score + box) / self._weight.size)
 
     def _scores(self, cells: BoolArray | IntArray) -> FloatArray:
         """The reference's; `cells` by number, rising, or as a mask."""
@@ -115,7 +115,7 @@ class CandidateReference:
         part = np.sqrt(self._weight / (4 * count))[:, np.newaxis] / self._sides
         xyxy = rademacher(random, part.shape) * part.astype(np.float32)
         signs = rademacher(random, (count, wanted.shape[1]))
-        scores = signs * np.float32(math.sqrt(_SCORE_WEIGHT / count))
+        scores = signs * np.float32(math.sqrt(SCORE_WEIGHT / count))
         return Cotangents(self.seen, xyxy, scores)
 
 

@@ -19,7 +19,7 @@ from mobileq.tasks.noise import NoiseReference
 from mobileq.vision.arrays import BoolArray, FloatArray
 
 _ANSWERS = Thresholds.evaluation()
-_UNSEEN = 1e-3
+UNSEEN = 1e-3
 """A picture in which the float model sees nothing says little: its noise breaks ties only."""
 
 
@@ -57,7 +57,7 @@ class DetectReference:
         candidates, error = self._decoded(found), noise
         if self._candidates is not None:
             known = self._candidates.error(candidates)
-            error = noise * _UNSEEN if known is None else known
+            error = noise * UNSEEN if known is None else known
         return Compared(error, noise, _chosen(candidates) if self._answers else None)
 
     def error(self, found: Outputs) -> float:
@@ -65,7 +65,7 @@ class DetectReference:
         if self._candidates is None or not self._candidates.has_objects:
             return self.compare(found).error
         known = self._candidates.error(self._decoded(found))
-        return self._noise.noise(found) * _UNSEEN if known is None else known
+        return self._noise.noise(found) * UNSEEN if known is None else known
 
     def slopes(self, random: np.random.Generator) -> dict[str, FloatArray]:
         """See `Reference.slopes`."""
@@ -75,7 +75,7 @@ class DetectReference:
         # Decoding leaves out cells whose scores are no numbers: nobody knows which the others are.
         unknown = any(np.isnan(np.min(each, initial=0.0)) for each in own.values())
         if unknown or not self._candidates.has_objects:
-            part = np.float32(math.sqrt(_UNSEEN))
+            part = np.float32(math.sqrt(UNSEEN))
             return {name: found * part for name, found in self._noise.slopes(random).items()}
         width, height = self._preprocess.width, self._preprocess.height
         found = decode_vjp(self._decode, own, width, height, self._candidates.slopes(random))
