@@ -1,4 +1,4 @@
-"""Put tensors, constants and ops into a file's graph.
+"""Put tensors, constants and ops into a file's main graph.
 
 ai-edge-quantizer 0.5.1 refuses files where two tensors have the same name: what is new is named
 after what it stands beside.
@@ -18,6 +18,8 @@ ORDER_SUFFIX = "/permutation"
 """Ends the name of a TRANSPOSE's order of axes."""
 _SECOND_FOR_INT8 = ("ADD", "MUL", "PAD", "SLICE", "CONCATENATION", "SPACE_TO_DEPTH")
 """Ops whose second version is the first for int8."""
+_WITH_OPTIONS = (*_SECOND_FOR_INT8, "TRANSPOSE")
+"""Of the ops that are put in, those that the schema has a table of options for."""
 
 
 def insert_transpose(
@@ -33,67 +35,57 @@ def add_transpose(
     model: Any, source: int, target: int, permutation: tuple[int, ...], named: int
 ) -> None:
     """Append a TRANSPOSE; its order of axes is named after the tensor `named`."""
-    graph = model.subgraphs[0]
-    name = graph.tensors[named].name + ORDER_SUFFIX.encode()
-    order = _add_constant_int32(model, graph, name, permutation)
-    _append(model, "TRANSPOSE", [source, order], target)
+    name = model.subgraphs[0].tensors[named].name + ORDER_SUFFIX.encode()
+    order = _add_constant_int32(model, name, permutation)
+    append_op(model, "TRANSPOSE", [source, order], [target])
 
 
 def add_reshape(model: Any, source: int, target: int, shape: tuple[int, ...]) -> None:
     """Append a RESHAPE of the tensor `source` into the tensor `target`."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = model.subgraphs[0]
-    name = graph.tensors[target].name + b"/shape"
-    wanted = _add_constant_int32(model, graph, name, shape)
-    append_op(model, graph, schema.BuiltinOperator.RESHAPE, [source, wanted], [target])
+    name = model.subgraphs[0].tensors[target].name + b"/shape"
+    wanted = _add_constant_int32(model, name, shape)
+    append_op(model, "RESHAPE", [source, wanted], [target])
 
 
 def add_slice(model: Any, source: int, target: int, begin: tuple[int, ...]) -> None:
     """Append a SLICE of the tensor `source`, from `begin` on, into the tensor `target`."""
-    graph = model.subgraphs[0]
-    name, size = graph.tensors[target].name, tuple(map(int, graph.tensors[target].shape))
-    first = _add_constant_int32(model, graph, name + b"/begin", begin)
-    wanted = _add_constant_int32(model, graph, name + b"/size", size)
-    _append(model, "SLICE", [source, first, wanted], target)
+    given = model.subgraphs[0].tensors[target]
+    name, size = given.name, tuple(map(int, given.shape))
+    first = _add_constant_int32(model, name + b"/begin", begin)
+    wanted = _add_constant_int32(model, name + b"/size", size)
+    append_op(model, "SLICE", [source, first, wanted], [target])
 
 
 def add_concatenation(model: Any, sources: list[int], target: int, axis: int) -> None:
     """Append a CONCATENATION, of float or int8 tensors of one scale, into the tensor `target`."""
-    _append(model, "CONCATENATION", sources, target, axis=axis)
+    append_op(model, "CONCATENATION", sources, [target], axis=axis)
 
 
 def add_space_to_depth(model: Any, source: int, target: int, block: int) -> None:
     """Append a SPACE_TO_DEPTH of the tensor `source` into the tensor `target`."""
-    _append(model, "SPACE_TO_DEPTH", [source], target, blockSize=block)
+    append_op(model, "SPACE_TO_DEPTH", [source], [target], blockSize=block)
 
 
-def _append(model: Any, kind: str, inputs: list[int], target: int, **options: int) -> None:
-    """Put an op with its options behind all others."""
+def append_op(model: Any, kind: str, inputs: list[int], outputs: list[int], **options: int) -> None:
+    """Put an op behind all others; its other options are as the schema begins with them."""
     from ai_edge_litert import schema_py_generated as schema
 
-    graph = model.subgraphs[0]
-    append_op(model, graph, getattr(schema.BuiltinOperator, kind), inputs, [target])
-    op = graph.operators[-1]
-    _give_options(op, kind)
+    op = schema.OperatorT()
+    op.opcodeIndex = opcode_index(model, kind, 2 if kind in _SECOND_FOR_INT8 else 1)
+    op.inputs, op.outputs = inputs, outputs
+    if kind in _WITH_OPTIONS:
+        group = f"{kind.title().replace('_', '')}Options"
+        op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
+        op.builtinOptions = getattr(schema, f"{group}T")()
     for name, value in options.items():
         setattr(op.builtinOptions, name, value)
-    if kind in _SECOND_FOR_INT8:
-        require_version(model, op, 2)
-
-
-def _give_options(op: Any, kind: str) -> None:
-    """Those that an op of this kind has, as the schema begins with them."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    group = f"{kind.title().replace('_', '')}Options"
-    op.builtinOptionsType = getattr(schema.BuiltinOptions, group)
-    op.builtinOptions = getattr(schema, f"{group}T")()
+    model.subgraphs[0].operators.append(op)
 
 
 @contextmanager
-def placed_before(graph: Any, op: Any) -> Iterator[None]:
-    """What is appended to the graph within the block comes before an op."""
+def placed_before(model: Any, op: Any) -> Iterator[None]:
+    """What is appended within the block comes before an op."""
+    graph = model.subgraphs[0]
     count = len(graph.operators)
     yield
     added = graph.operators[count:]
@@ -102,13 +94,14 @@ def placed_before(graph: Any, op: Any) -> Iterator[None]:
     graph.operators[at:at] = added
 
 
-def add_tensor(graph: Any, tensor: Any) -> int:
+def add_tensor(model: Any, tensor: Any) -> int:
     """Add a tensor; gives its index."""
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
+    tensors = model.subgraphs[0].tensors
+    tensors.append(tensor)
+    return len(tensors) - 1
 
 
-def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, ...]) -> int:
+def _add_constant_int32(model: Any, name: bytes, values: tuple[int, ...]) -> int:
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT()
@@ -117,22 +110,22 @@ def _add_constant_int32(model: Any, graph: Any, name: bytes, values: tuple[int, 
     tensor = schema.TensorT()
     tensor.name, tensor.type, tensor.shape = name, schema.TensorType.INT32, [len(values)]
     tensor.buffer = len(model.buffers) - 1
-    return add_tensor(graph, tensor)
+    return add_tensor(model, tensor)
 
 
-def insert_quantize(model: Any, graph: Any, before: Any, source: int, like: Any) -> int:
+def insert_quantize(model: Any, before: Any, source: int, like: Any) -> int:
     """Put a QUANTIZE of the tensor `source` before an op; gives the index of the result.
 
     Its type, scale and zero-point are those of the tensor `like`.
     """
-    quantized = tensor_like(graph, source, like)
-    return insert_op(model, graph, before, "QUANTIZE", [source], quantized)
+    quantized = tensor_like(model, source, like)
+    return insert_op(model, before, "QUANTIZE", [source], quantized)
 
 
-def tensor_like(graph: Any, index: int, other: Any) -> int:
+def tensor_like(model: Any, index: int, other: Any) -> int:
     """Add a tensor of a tensor's shape, with the type, scale and zero-point of `other`."""
-    given = graph.tensors[index]
-    return add_tensor(graph, like(other, given.name + b"/quantized", given.shape))
+    given = model.subgraphs[0].tensors[index]
+    return add_tensor(model, like(other, given.name + b"/quantized", given.shape))
 
 
 def require_version(model: Any, op: Any, version: int) -> None:
@@ -141,24 +134,14 @@ def require_version(model: Any, op: Any, version: int) -> None:
     code.version = max(code.version, version)
 
 
-def insert_op(
-    model: Any, graph: Any, before: Any, kind: str, inputs: list[int], result: Any
-) -> int:
-    """Put a QUANTIZE, a DEQUANTIZE, or an ADD, MUL or PAD, before an op; gives the index of what
-    it makes.
+def insert_op(model: Any, before: Any, kind: str, inputs: list[int], result: Any) -> int:
+    """Put an op before another; gives the index of what it makes.
 
     `result`: a new tensor, or the index of one.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    op, version = schema.OperatorT(), 1
-    if kind in _SECOND_FOR_INT8:
-        _give_options(op, kind)
-        version = 2
-    op.opcodeIndex = opcode_index(model, getattr(schema.BuiltinOperator, kind), version)
-    made = result if isinstance(result, int) else add_tensor(graph, result)
-    op.inputs, op.outputs = inputs, [made]
-    graph.operators.insert(graph.operators.index(before), op)
+    made = result if isinstance(result, int) else add_tensor(model, result)
+    with placed_before(model, before):
+        append_op(model, kind, inputs, [made])
     return int(made)
 
 
@@ -200,9 +183,7 @@ def symmetric(quant: QuantParams) -> Any:
     return int8_tensor(b"", None, quant.scale[0] * farthest / 127)
 
 
-def add_constant(
-    model: Any, graph: Any, name: bytes, values: Any, scale: float | None = None
-) -> int:
+def add_constant(model: Any, name: bytes, values: Any, scale: float | None = None) -> int:
     """Add a tensor that holds an array, integers with their scale; gives its index."""
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
@@ -215,7 +196,7 @@ def add_constant(
     tensor.name, tensor.shape = name, np.array(values.shape, np.int32)
     tensor.type = getattr(schema.TensorType, str(values.dtype).upper())
     tensor.buffer = len(model.buffers) - 1
-    return add_tensor(graph, tensor)
+    return add_tensor(model, tensor)
 
 
 def drop_constants(model: Any, indices: Collection[int]) -> None:
@@ -237,11 +218,11 @@ def make_fully_connected(model: Any, op: Any, weights: int) -> None:
     op.builtinOptions = options
     op.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
     # The first version that keeps axes, and the first that needs no bias.
-    op.opcodeIndex = opcode_index(model, schema.BuiltinOperator.FULLY_CONNECTED, version=6)
+    op.opcodeIndex = opcode_index(model, "FULLY_CONNECTED", version=6)
     op.inputs = [int(op.inputs[0]), weights, -1]
 
 
-def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
+def add_scalar_like(model: Any, other: Any, value: int) -> int:
     """Add a constant of one integer with the type, scale and zero-point of the tensor `other`."""
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
@@ -252,23 +233,14 @@ def add_scalar_like(model: Any, graph: Any, other: Any, value: int) -> int:
     tensor.name = other.name + b"/constant"
     tensor.type, tensor.shape, tensor.quantization = other.type, [1], other.quantization
     tensor.buffer = len(model.buffers) - 1
-    return add_tensor(graph, tensor)
+    return add_tensor(model, tensor)
 
 
-def append_op(model: Any, graph: Any, builtin: int, inputs: list[int], outputs: list[int]) -> None:
-    """Put an op without options behind all others."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    op = schema.OperatorT()
-    op.opcodeIndex = opcode_index(model, builtin)
-    op.inputs, op.outputs = inputs, outputs
-    graph.operators.append(op)
-
-
-def opcode_index(model: Any, builtin: int, version: int = 1) -> int:
+def opcode_index(model: Any, kind: str, version: int = 1) -> int:
     """Where the op type stands in the list of those used; `version` is the oldest that will do."""
     from ai_edge_litert import schema_py_generated as schema
 
+    builtin = getattr(schema.BuiltinOperator, kind)
     for index, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
             code.version = max(code.version, version)

@@ -15,7 +15,7 @@ from mobileq.targets.tflite.correspondence import (
     float_outputs,
     read_correspondence,
 )
-from mobileq.targets.tflite.edges import pixel_casts, require_ranges
+from mobileq.targets.tflite.io_types import pixel_casts, require_ranges
 from mobileq.targets.tflite.normalizations import find_normalizations, part_ranges, wide_tensors
 from mobileq.targets.tflite.rewrites.passes import run_passes
 from mobileq.targets.tflite.rewrites.registry import BEFORE_RANGES

@@ -110,7 +110,7 @@ def _add_renamed(model: Any, index: int, shape: list[int]) -> int:
     new.name, new.type, new.quantization = old.name, old.type, old.quantization
     new.shape = shape
     old.name = old.name + _TRANSPOSED.encode()
-    return add_tensor(graph, new)
+    return add_tensor(model, new)
 
 
 def redirect_signatures(model: Any, source: int, target: int) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from mobileq.graph.eight_bits import LARGEST_WEIGHT, enough_for_codes
 from mobileq.spec import Precision
-from mobileq.targets.tflite import contents, edges, flatbuffer, weighty
-from mobileq.targets.tflite.edges import take_casts_in
+from mobileq.targets.tflite import contents, flatbuffer, weighty
+from mobileq.targets.tflite.io_types import shift_io_to_uint8, take_casts_in
 from mobileq.targets.tflite.rewrites.passes import run_passes
 from mobileq.targets.tflite.rewrites.registry import QUANTIZED
 from mobileq.targets.tflite.weights import WeightScales
@@ -73,7 +73,7 @@ def quantize_file(
     if io != "float32":
         take_casts_in(model)
     if io == "uint8" and precision in ("int8", "int8-full"):
-        edges.shift_io_to_uint8(model)
+        shift_io_to_uint8(model)
     run_passes(QUANTIZED, model, precision, flatbuffer.read_model(Path(source)))
     flatbuffer.write_model(model, Path(output))
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []

@@ -29,10 +29,10 @@ from mobileq.targets.tflite import counting, flatbuffer, interface
 from mobileq.targets.tflite.all_integer import float_reason
 from mobileq.targets.tflite.copies import restore_copies
 from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
-from mobileq.targets.tflite.edges import require_io
 from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.inner_tensors import inner_tensors
+from mobileq.targets.tflite.io_types import require_io
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata

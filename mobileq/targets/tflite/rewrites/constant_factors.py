@@ -44,16 +44,16 @@ def rescale_constant_factors(model: Any, float_model: Any) -> None:
             value = contents.float32_values(float_model, original)
             if value is not None:
                 op.inputs = list(map(int, op.inputs))
-                op.inputs[at] = _add_scaled(model, graph, name + b"/one_scale", value, kind)
+                op.inputs[at] = _add_scaled(model, name + b"/one_scale", value, kind)
                 editing.drop_constants(model, {index})
 
 
-def _add_scaled(model: Any, graph: Any, name: bytes, value: Matrix, kind: str) -> int:
+def _add_scaled(model: Any, name: bytes, value: Matrix, kind: str) -> int:
     import numpy as np
 
     scale = max(float(np.abs(value).max(initial=0.0)), 1e-30) / _LARGEST[kind]
     codes = np.round(value / scale).astype(kind)
-    return editing.add_constant(model, graph, name, codes, scale)
+    return editing.add_constant(model, name, codes, scale)
 
 
 def _dtype(graph: Any, index: Any) -> str:

@@ -69,6 +69,6 @@ def _halve_constant(model: Any, index: int) -> Any:
         model.buffers[wide.buffer].data = None
     wide.buffer = 0  # computed now
     op = schema.OperatorT()
-    op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.DEQUANTIZE, version=3)
-    op.inputs, op.outputs = [editing.add_tensor(graph, narrow)], [index]
+    op.opcodeIndex = editing.opcode_index(model, "DEQUANTIZE", version=3)
+    op.inputs, op.outputs = [editing.add_tensor(model, narrow)], [index]
     return op

@@ -28,7 +28,7 @@ def join_slices(model: Any) -> None:
         source, block, order = places
         if not _reorder(model, wiring, takers[0], joined, order):
             continue
-        with editing.placed_before(graph, op):
+        with editing.placed_before(model, op):
             editing.add_space_to_depth(model, source, joined, block)
         slices = [wiring.makers[int(index)] for index in op.inputs]
         graph.operators.remove(op)

@@ -42,7 +42,7 @@ def join_gelus(model: Any) -> bool:
         if ends is None:
             continue
         source, last = ends
-        last.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.GELU)
+        last.opcodeIndex = editing.opcode_index(model, "GELU")
         last.builtinOptionsType = schema.BuiltinOptions.GeluOptions
         last.builtinOptions = schema.GeluOptionsT()
         last.builtinOptions.approximate = True

@@ -28,13 +28,12 @@ def split_hard_swishes(model: Any) -> None:
             name + b"/sixth", given.shape, quant.scale[0] / 6, quant.zero_point[0]
         )
         gate = editing.int8_tensor(name + b"/gate", given.shape, 1 / 255, -128)
-        factor = editing.add_scalar_like(
-            model, graph, editing.int8_tensor(sixth.name, [1], 1 / 6 / 127), 127
+        constants = (
+            editing.int8_tensor(sixth.name, [1], 1 / 6 / 127),
+            editing.int8_tensor(gate.name, [1], 1 / 2 / 127),
         )
-        term = editing.add_scalar_like(
-            model, graph, editing.int8_tensor(gate.name, [1], 1 / 2 / 127), 127
-        )
-        scaled = editing.insert_op(model, graph, op, "MUL", [source, factor], sixth)
-        clipped = editing.insert_op(model, graph, op, "ADD", [scaled, term], gate)
-        editing.insert_op(model, graph, op, "MUL", [source, clipped], int(op.outputs[0]))
+        factor, term = (editing.add_scalar_like(model, each, 127) for each in constants)
+        scaled = editing.insert_op(model, op, "MUL", [source, factor], sixth)
+        clipped = editing.insert_op(model, op, "ADD", [scaled, term], gate)
+        editing.insert_op(model, op, "MUL", [source, clipped], int(op.outputs[0]))
         graph.operators.remove(op)

@@ -52,7 +52,7 @@ def _give_codes(model: Any, graph: Any, op: Any, position: int, like: Any) -> No
     """Make an output of integers, and a DEQUANTIZE of it for those that take floats."""
     given = int(op.outputs[position])
     takers = [other for other in graph.operators if given in map(int, other.inputs)]
-    codes = editing.tensor_like(graph, given, like)
+    codes = editing.tensor_like(model, given, like)
     op.outputs = [codes if at == position else int(each) for at, each in enumerate(op.outputs)]
     for taker in takers:
         if contents.op_name(model, taker) == "QUANTIZE":
@@ -60,7 +60,7 @@ def _give_codes(model: Any, graph: Any, op: Any, position: int, like: Any) -> No
     still = [other for other in takers if given in map(int, other.inputs)]
     if still or given in map(int, graph.outputs):
         after = graph.operators[graph.operators.index(op) + 1]
-        editing.insert_op(model, graph, after, "DEQUANTIZE", [codes], given)
+        editing.insert_op(model, after, "DEQUANTIZE", [codes], given)
 
 
 def _narrow_activation(model: Any, graph: Any, op: Any) -> None:
@@ -88,8 +88,8 @@ def _narrow_copy(model: Any, graph: Any, op: Any, position: int) -> None:
     if before is not None:
         source = int(before.inputs[0])
     if before is None or not _same_quant(graph.tensors[source], result):
-        source = editing.insert_quantize(model, graph, op, source, result)
-    constant = editing.add_scalar_like(model, graph, result, code)
+        source = editing.insert_quantize(model, op, source, result)
+    constant = editing.add_scalar_like(model, result, code)
     op.inputs = [source, *map(int, op.inputs[1:])]
     op.inputs[position], op.outputs = constant, [int(after.outputs[0])]
     graph.operators.remove(after)

@@ -36,7 +36,7 @@ def widen_limits(model: Any) -> bool:
             else:
                 name = result.name + b"/limit%d" % position
                 inputs = [int(each) for each in op.inputs]
-                inputs[position] = editing.add_constant(model, graph, name, wide)
+                inputs[position] = editing.add_constant(model, name, wide)
                 op.inputs = inputs
             found = True
     return found

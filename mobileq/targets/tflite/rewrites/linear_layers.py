@@ -36,7 +36,7 @@ def connect_fully(model: Any) -> bool:
         if key not in made:
             rows = matrix if is_turned else matrix.T
             name = graph.tensors[source].name + (b"/rows" if is_turned else b"/columns")
-            made[key] = editing.add_constant(model, graph, name, rows)
+            made[key] = editing.add_constant(model, name, rows)
         editing.make_fully_connected(model, op, made[key])
     editing.drop_constants(model, {source for source, _ in made})
     return bool(made)

@@ -69,5 +69,5 @@ def insert_pad(model: Any, op: Any, source: int, sides: Any) -> int:
     amounts = np.array([(0, 0), *sides, (0, 0)], np.int32)
     name = graph.tensors[int(op.outputs[0])].name + b"/padded"
     padded = editing.like(given, name, np.array(given.shape) + amounts.sum(axis=1))
-    added = editing.add_constant(model, graph, name + b"/amounts", amounts)
-    return editing.insert_op(model, graph, op, "PAD", [source, added], padded)
+    added = editing.add_constant(model, name + b"/amounts", amounts)
+    return editing.insert_op(model, op, "PAD", [source, added], padded)

@@ -37,7 +37,7 @@ def repeat_edges(model: Any) -> None:
         if sides is None:
             continue
         name = bytes(graph.tensors[int(pool.outputs[0])].name)
-        with editing.placed_before(graph, pool):
+        with editing.placed_before(model, pool):
             for axis, (first, last) in enumerate(sides.tolist(), 1):
                 source = _repeat(model, source, axis, (first, last), name)
         graph.operators.remove(pad)
@@ -80,7 +80,7 @@ def _repeat(model: Any, source: int, axis: int, counts: tuple[int, int], name: b
 
     def edge(at: int, which: bytes) -> int:
         shape = [1 if each == axis else length for each, length in enumerate(size)]
-        made = editing.add_tensor(graph, editing.like(given, side + which, shape))
+        made = editing.add_tensor(model, editing.like(given, side + which, shape))
         begin = tuple(at if each == axis else 0 for each in range(4))
         editing.add_slice(model, source, made, begin)
         return made
@@ -91,6 +91,6 @@ def _repeat(model: Any, source: int, axis: int, counts: tuple[int, int], name: b
     if counts[1]:
         parts += [edge(size[axis] - 1, b"/last")] * counts[1]
     size[axis] += sum(counts)
-    whole = editing.add_tensor(graph, editing.like(given, side, size))
+    whole = editing.add_tensor(model, editing.like(given, side, size))
     editing.add_concatenation(model, parts, whole, axis)
     return whole

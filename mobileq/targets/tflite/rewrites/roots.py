@@ -32,12 +32,12 @@ def take_roots(model: Any) -> bool:
             continue
         if any(graph.kind(taker) != "DIV" or int(taker.inputs[1]) != root for taker in takers):
             continue
-        op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.RSQRT)
+        op.opcodeIndex = editing.opcode_index(model, "RSQRT")
         op.builtinOptionsType, op.builtinOptions = schema.BuiltinOptions.NONE, None
         inverses = [taker for taker in takers if _is_one(graph, taker.inputs[0])]
         for taker in takers:
             if taker not in inverses:
-                taker.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.MUL)
+                taker.opcodeIndex = editing.opcode_index(model, "MUL")
                 taker.builtinOptionsType = schema.BuiltinOptions.MulOptions
                 taker.builtinOptions = schema.MulOptionsT()
         if len(inverses) == len(takers) == 1:
@@ -80,6 +80,6 @@ def _insert(model: Any, before: Any, kind: str, first: int, second: int | float,
     shape, name = graph.tensors[like].shape, graph.tensors[first].name + b"/newton"
     if isinstance(second, float):
         value = np.array([second], np.float32)
-        second = editing.add_constant(model, graph, name + b"/constant", value)
+        second = editing.add_constant(model, name + b"/constant", value)
     made = editing.float_tensor(name, shape)
-    return editing.insert_op(model, graph, before, kind, [first, second], made)
+    return editing.insert_op(model, before, kind, [first, second], made)

@@ -27,6 +27,6 @@ def centre_factors(model: Any) -> bool:
         if contents.dtype_name(factor) != "int8" or quant is None or not any(quant.zero_point):
             continue
         like = editing.symmetric(quant)
-        op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, graph, op, source, like)]
+        op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, op, source, like)]
         found = True
     return found

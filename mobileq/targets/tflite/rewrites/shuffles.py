@@ -47,11 +47,11 @@ def transpose_shuffles(model: Any) -> bool:
             if (source, groups) not in made:
                 name = graph.tensors[result].name + b"/shuffled"
                 like = editing.like(graph.tensors[source], name, graph.tensors[source].shape)
-                whole = editing.add_tensor(graph, like)
+                whole = editing.add_tensor(model, like)
                 made[source, groups] = whole
                 _transpose_groups(model, op, source, groups, whole)
             rank = len(graph.tensors[source].shape)
-            with editing.placed_before(graph, op):
+            with editing.placed_before(model, op):
                 begin = (0,) * (rank - 1) + (start,)
                 editing.add_slice(model, made[source, groups], result, begin)
         graph.operators.remove(op)
@@ -96,9 +96,9 @@ def _transpose_groups(model: Any, op: Any, source: int, groups: int, result: int
     # Four axes: GPUs take no more.
     apart = (first, math.prod(inner), groups, count // groups)
     together = (*apart[:2], apart[3], groups)
-    split = editing.add_tensor(graph, editing.like(given, name + b"/groups", apart))
-    turned = editing.add_tensor(graph, editing.like(given, name + b"/transposed", together))
-    with editing.placed_before(graph, op):
+    split = editing.add_tensor(model, editing.like(given, name + b"/groups", apart))
+    turned = editing.add_tensor(model, editing.like(given, name + b"/transposed", together))
+    with editing.placed_before(model, op):
         editing.add_reshape(model, source, split, apart)
         editing.add_transpose(model, split, turned, (0, 1, 3, 2), turned)
         editing.add_reshape(model, turned, result, tuple(map(int, given.shape)))

@@ -140,8 +140,8 @@ def _rewire(
     shape = count, height // block, width // block, channels * block**2
     result = graph.tensors[int(op.outputs[0])].name
     blocks = editing.like(given, result + b"/blocks", shape)
-    taken = editing.add_tensor(graph, blocks)
-    with editing.placed_before(graph, op):
+    taken = editing.add_tensor(model, blocks)
+    with editing.placed_before(model, op):
         editing.add_space_to_depth(model, source, taken, block)
     padded = insert_pad(model, op, taken, [(axis.before, axis.after) for axis in axes])
     if pad is not None:

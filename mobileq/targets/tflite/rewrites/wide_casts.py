@@ -26,11 +26,11 @@ def cast_to_wide(model: Any) -> None:
             continue
         if quant.zero_point[0] and not _is_centred(wiring, result):
             like = editing.symmetric(quant)
-            op.inputs = [editing.insert_quantize(model, graph, op, source, like)]
+            op.inputs = [editing.insert_quantize(model, op, source, like)]
             given.quantization = like.quantization
         else:
             given.quantization = editing.int8_tensor(b"", None, quant.scale[0]).quantization
-        op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.CAST, version=3)
+        op.opcodeIndex = editing.opcode_index(model, "CAST", version=3)
         op.builtinOptionsType = schema.BuiltinOptions.CastOptions
         op.builtinOptions = schema.CastOptionsT()
         op.builtinOptions.inDataType, op.builtinOptions.outDataType = taken.type, given.type

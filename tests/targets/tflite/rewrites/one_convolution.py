@@ -38,16 +38,16 @@ class Convolution:
         generator = np.random.default_rng(0)
         sizes = self.size
         x = editing.int8_tensor(b"x", [1, *sizes, self.channels], 0.02, -11)
-        graph.inputs = [editing.add_tensor(graph, x)]
+        graph.inputs = [editing.add_tensor(model, x)]
         y = editing.int8_tensor(b"y", [1, *self.result_size, self.results], 0.05, 5)
-        graph.outputs = [editing.add_tensor(graph, y)]
+        graph.outputs = [editing.add_tensor(model, y)]
         shape = self.results, *self.kernel, self.channels
         codes = generator.integers(-127, 128, shape).astype(np.int8)
-        w = editing.add_constant(model, graph, b"w", codes, 0.01)
+        w = editing.add_constant(model, b"w", codes, 0.01)
         bias = generator.integers(-3000, 3000, self.results).astype(np.int32)
-        b = editing.add_constant(model, graph, b"b", bias, 0.02 * 0.01)
+        b = editing.add_constant(model, b"b", bias, 0.02 * 0.01)
         op = schema.OperatorT()
-        op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.CONV_2D, 3)
+        op.opcodeIndex = editing.opcode_index(model, "CONV_2D", 3)
         op.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
         op.builtinOptions = schema.Conv2DOptionsT()
         op.builtinOptions.strideH = op.builtinOptions.strideW = self.stride
@@ -59,8 +59,8 @@ class Convolution:
             amounts = np.array([(0, 0), *self.zeros, (0, 0)], np.int32)
             padded = [size + sum(zeros) for size, zeros in zip(sizes, self.zeros, strict=True)]
             between = editing.int8_tensor(b"p", [1, *padded, self.channels], 0.02, -11)
-            source = editing.add_constant(model, graph, b"amounts", amounts)
-            op.inputs[0] = editing.insert_op(model, graph, op, "PAD", [0, source], between)
+            source = editing.add_constant(model, b"amounts", amounts)
+            op.inputs[0] = editing.insert_op(model, op, "PAD", [0, source], between)
         return model
 
 

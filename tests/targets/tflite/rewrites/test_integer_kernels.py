@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ai_edge_litert import schema_py_generated
-
 from mobileq.targets.tflite import counting, editing, flatbuffer
 from mobileq.targets.tflite.rewrites.integer_kernels import narrow_choices
 
@@ -17,12 +15,11 @@ def test_a_shape_is_that_of_codes_as_well(tiny, tmp_path):
     model = flatbuffer.read_model(job.output)
     graph = model.subgraphs[0]
     source = next(int(op.outputs[0]) for op in graph.operators)
-    wide = editing.add_tensor(graph, editing.float_tensor(b"wide", graph.tensors[source].shape))
+    wide = editing.add_tensor(model, editing.float_tensor(b"wide", graph.tensors[source].shape))
     rank = len(graph.tensors[source].shape)
-    made = editing.add_tensor(graph, editing.int8_tensor(b"shape", [rank], 1.0))
+    made = editing.add_tensor(model, editing.int8_tensor(b"shape", [rank], 1.0))
     for name, inputs, outputs in (("DEQUANTIZE", [source], [wide]), ("SHAPE", [wide], [made])):
-        builtin = getattr(schema_py_generated.BuiltinOperator, name)
-        editing.append_op(model, graph, builtin, inputs, outputs)
+        editing.append_op(model, name, inputs, outputs)
     narrow_choices(model)
     assert "DEQUANTIZE" not in counting.op_counts(model)
     assert list(graph.operators[-1].inputs) == [source]

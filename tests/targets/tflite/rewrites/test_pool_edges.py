@@ -26,23 +26,21 @@ def pooling(size, kernel, strides, zeros, fill=-128):
     def tensor(name, height, width):
         return editing.int8_tensor(name, [1, height, width, 3], 0.02, -11)
 
-    graph.inputs = [editing.add_tensor(graph, tensor(b"x", *size))]
-    graph.outputs = [editing.add_tensor(graph, tensor(b"y", *results))]
+    graph.inputs = [editing.add_tensor(model, tensor(b"x", *size))]
+    graph.outputs = [editing.add_tensor(model, tensor(b"y", *results))]
     op = schema.OperatorT()
-    op.opcodeIndex = editing.opcode_index(model, schema.BuiltinOperator.MAX_POOL_2D, 2)
+    op.opcodeIndex = editing.opcode_index(model, "MAX_POOL_2D", 2)
     op.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
     op.builtinOptions = options = schema.Pool2DOptionsT()
     options.filterHeight, options.filterWidth = kernel
     options.strideH, options.strideW = strides
     options.padding = schema.Padding.VALID
     padded = tensor(b"p", *(n + sum(pads) for n, pads, _, _ in sides))
-    at = editing.add_tensor(graph, padded)
-    amounts = editing.add_constant(
-        model, graph, b"amounts", np.array([(0, 0), *zeros, (0, 0)], np.int32)
-    )
-    value = editing.add_scalar_like(model, graph, padded, fill)
+    at = editing.add_tensor(model, padded)
+    amounts = editing.add_constant(model, b"amounts", np.array([(0, 0), *zeros, (0, 0)], np.int32))
+    value = editing.add_scalar_like(model, padded, fill)
     pads = [0, amounts, value]
-    editing.append_op(model, graph, schema.BuiltinOperator.PADV2, pads, [at])
+    editing.append_op(model, "PADV2", pads, [at])
     editing.require_version(model, graph.operators[-1], 2)
     op.inputs, op.outputs = [at], [1]
     graph.operators.append(op)

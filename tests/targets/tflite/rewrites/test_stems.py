@@ -69,7 +69,7 @@ def test_weights_of_two_convolutions_stay():
     second = schema.OperatorT()
     vars(second).update(vars(graph.operators[0]))
     result = editing.int8_tensor(b"z", graph.tensors[1].shape, 0.05, 5)
-    second.outputs = [editing.add_tensor(graph, result)]
+    second.outputs = [editing.add_tensor(model, result)]
     graph.operators.append(second)
     convolve_blocks(model)
     assert kinds(model) == ["CONV_2D"] * 2

@@ -95,9 +95,9 @@ def shift_io_to_uint8(model: Any) -> None:
             inner = graph.tensors[index]
             if inner.type != schema.TensorType.INT8:
                 continue
-            outer = editing.add_tensor(graph, _as_uint8(inner))
+            outer = editing.add_tensor(model, _as_uint8(inner))
             ends = ([outer], [index]) if is_input else ([index], [outer])
-            editing.append_op(model, graph, schema.BuiltinOperator.QUANTIZE, *ends)
+            editing.append_op(model, "QUANTIZE", *ends)
             if is_input:  # ops are run in the order of the list
                 graph.operators.insert(0, graph.operators.pop())
             edges[position] = outer
