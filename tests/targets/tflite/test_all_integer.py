@@ -10,7 +10,7 @@ import pytest
 from mobileq.errors import VerificationError
 from mobileq.targets.tflite import counting, flatbuffer
 
-from ..tiny import kept, make, sqnr_db
+from ..tiny import TinyFile, kept, make, sqnr_db
 from ..tiny_models import MODELS, weights
 
 
@@ -76,8 +76,8 @@ def test_functions_of_a_fixed_scale_keep_it_before_a_concatenation(monkeypatch, 
     job = model.job(tmp_path, "int8-full", "int8")
     converted = kept().convert(job)
     assert counting.float_ops(flatbuffer.read_model(job.output)) == ()
-    with closing(TfliteTarget().open(job.output, converted.inputs, converted.outputs)) as runner:
-        assert sqnr_db(model.wanted["y"], runner.run(model.feeds)["y"]) > 30
+    found = TinyFile(model, job.output, converted).run()
+    assert sqnr_db(model.wanted["y"], found["y"]) > 30
 
 
 def test_squeezed_channels_are_integers_where_they_come_last(monkeypatch, tmp_path):
