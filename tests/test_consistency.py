@@ -162,6 +162,7 @@ def test_what_is_consistent_is_read_as_it_is() -> None:
         (("decode", "class_count"), 3, "there are 2 names for 3 classes"),
         (("decode", "head"), "raw", "of 3 strides"),
         (("decode", "kind"), "ssd", "needs one with the role boxes"),
+        (("decode", "kind"), "split", "needs one with the role boxes"),
         (("decode", "kind"), "nanodet", "`decode.reg_max`: it is 0"),
     ],
 )
@@ -210,7 +211,7 @@ def test_manifest_that_contradicts_itself_is_refused(
 
 
 NUMBERS = [0, -1, 1, 2, 3, 8, 255, 256, 10**6, 10**9, 2**31, 2**63, -0.5, 0.5, 1e-300, 1e300]
-TEXTS = ["", "..", "../x", "rows", "box8", "raw", "ssd", "nanodet", "yolox", "end2end", "scores"]
+TEXTS = ["", "..", "../x", "rows", "box8", "raw", "nanodet", "yolox", "end2end", "split", "scores"]
 OTHERS = [None, True, [], {}, [0], [0, 0, 0], [1.0, 1.0, 1.0], [[1, 2]], [[[1, 2]]], ["a"]]
 EDGES: st.SearchStrategy[Any] = st.sampled_from([*NUMBERS, *TEXTS, *OTHERS]).map(copy.deepcopy)
 

@@ -53,7 +53,8 @@ Family = Annotated[
     str | None,
     typer.Option(
         help="Family, if it is not recognised: "
-        "yolov5, yolov8, yolov10, yolo26, rtdetr, rfdetr, yolox, nanodet, picodet, ssd; "
+        "yolov5, yolov8, yolov10, yolo26, rtdetr, rfdetr, yolox, nanodet, picodet, yolonas, "
+        "damoyolo, ppyoloe, yolov4, ssd; "
         "of classifiers, how pictures are prepared: imagenet, yolo_cls, keras, caffe, "
         "efficientnet_lite, cifar, mnist.",
         metavar="NAME",

@@ -24,13 +24,15 @@ places, as in a classifier that pools by attention."""
 
 
 class GraphIndex:
-    """The main graph of a model: nodes, their makers, constants, shapes and dtypes.
+    """The main graph of a model: nodes, their makers, constants, shapes and dtypes. `model` is a
+    copy with inferred shapes.
 
     Shapes have -1 for unknown dimensions; a tensor of unknown rank is missing.
     """
 
     def __init__(self, model: ModelProto) -> None:
-        graph = infer_shapes(model).graph
+        self.model = infer_shapes(model)
+        graph = self.model.graph
         self.nodes = list(graph.node)
         self.made_by = producers(graph)
         self.constants = constants(graph)
@@ -96,10 +98,12 @@ class GraphIndex:
 
 
 def is_distribution(made_by: Mapping[str, NodeProto], name: str) -> bool:
-    """Whether a tensor is what a softmax gives."""
+    """Whether a tensor is what a softmax gives, or several side by side do."""
     before = made_by.get(name)
     while before is not None and before.op_type in _CARRYING:
         before = made_by.get(before.input[0])
+    if before is not None and before.op_type == "Concat":
+        return all(is_distribution(made_by, part) for part in before.input)
     return before is not None and before.op_type == "Softmax"
 
 

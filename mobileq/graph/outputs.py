@@ -67,12 +67,16 @@ def end_of(index: GraphIndex, name: str) -> NodeProto | None:
     return node
 
 
-def is_sigmoid(index: GraphIndex, name: str) -> bool:
-    """Whether all of an output's values are what sigmoids give."""
+def is_sigmoid(index: GraphIndex, name: str, *, or_product: bool = False) -> bool:
+    """Whether all of an output's values are what sigmoids give, or products of such."""
     node = end_of(index, name)
-    if node is not None and node.op_type == "Concat":
-        return all(is_sigmoid(index, part) for part in node.input)
-    return node is not None and node.op_type == "Sigmoid"
+    if node is None:
+        return False
+    if node.op_type in ("Slice", "Split"):
+        return is_sigmoid(index, node.input[0], or_product=or_product)
+    if node.op_type == "Concat" or (or_product and node.op_type == "Mul"):
+        return all(is_sigmoid(index, part, or_product=or_product) for part in node.input)
+    return bool(node.op_type == "Sigmoid")
 
 
 def pieces_of(index: GraphIndex, name: str) -> dict[int, tuple[Piece, ...]]:

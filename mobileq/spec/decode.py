@@ -21,7 +21,9 @@ from mobileq.spec.base import (
     TensorSpec,
 )
 
-DecodeKind = Literal["yolov5", "yolov8", "yolox", "nanodet", "picodet", "end2end", "ssd"]
+DecodeKind = Literal[
+    "yolov5", "yolov8", "yolox", "nanodet", "picodet", "split", "end2end", "ssd"
+]  # fmt: skip
 BoxUnit = Literal["pixel", "normalized"]
 BoxFormat = Literal["cxcywh", "xyxy", "yxyx"]
 OutputRole = Literal[
@@ -31,7 +33,7 @@ OutputRole = Literal[
     "box_distribution",  # [anchors, 4 * bins]: logits of the distances left, top, right, bottom
     "box_regression",  # raw box branch of heads without a distribution
     "objectness_logits",
-    "boxes",  # [1, N, 4] of an in-graph post-processing, or of queries
+    "boxes",  # [1, N, 4] of an in-graph post-processing, of queries, or of cells
     "classes",  # [1, N]
     "scores",  # [1, N]
     "count",  # [1]
@@ -134,8 +136,8 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
     def _of_head(self) -> Problems:
         """What decoding goes through: outputs for each stride, anchors, bins."""
         per_stride = self.head == "raw" or self.kind in ("nanodet", "picodet")
-        if self.kind == "ssd" and per_stride:
-            yield "head", "an ssd head has no raw outputs; use decoded"
+        if self.kind in ("ssd", "split") and per_stride:
+            yield "head", f"a head of the kind {self.kind} has no raw outputs; use decoded"
             return
         if per_stride and not self.strides and not self._has_queries:
             yield "strides", f"a {self.head} {self.kind} head needs them"
@@ -166,6 +168,9 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         """Those that there is no doubt about."""
         if self.kind == "ssd":
             return "boxes", "classes", "scores"
+        if self.kind == "split":
+            with_logits = any(output.role == "class_logits" for output in self.outputs)
+            return "boxes", "class_logits" if with_logits else "class_scores"
         if self.head == "raw" and self.kind == "yolox":
             return "box_regression", "objectness_logits", "class_logits"
         in_rows = self.head == "decoded" and self.kind not in ("nanodet", "picodet")

@@ -190,14 +190,16 @@ def find_picture(inputs: tuple[TensorSpec, ...]) -> Picture | str:
 
 def _remedy(inputs: tuple[TensorSpec, ...]) -> str:
     """` (--set NAME=VALUE ...)` where one of two inputs is a picture, and the other as good as a
-    constant: RT-DETR and D-FINE take the size that boxes are wanted in."""
+    constant: RT-DETR and D-FINE take the size that boxes are wanted in, PaddleDetection's models
+    what boxes are divided by."""
     pictures = [each for each in inputs if not isinstance(find_picture((each,)), str)]
     others = [each for each in inputs if each not in pictures]
     if len(pictures) != 1 or len(others) != 1:
         return ""
     picture, value = find_picture((pictures[0],)), "VALUE"
     if not isinstance(picture, str) and others[0].shape[-1:] == (2,):
-        value = f"[{picture.width},{picture.height}]"
+        divides = others[0].name.startswith("scale_factor")
+        value = "[1,1]" if divides else f"[{picture.width},{picture.height}]"
     return f" (--set {others[0].name}={value} makes the other a constant)"
 
 

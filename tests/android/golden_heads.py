@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from mobileq.spec.decode import DecodeSpec, HeadOutput
@@ -50,6 +51,9 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "end2end", decoded("end2end", end2end_rows(numbers), box_format="xyxy")
     yield "end2end-raw", distances("end2end", numbers, 16, "class_logits")
     yield "end2end-queries", queries(numbers)
+    yield "split", split(numbers)
+    yield "split-classes-first", split_classes_first(numbers)
+    yield "split-logits", split(numbers, "class_logits")
     yield "ssd", ssd(numbers)
 
 
@@ -71,6 +75,24 @@ def queries(numbers) -> Head:
     boxes = cxcywh(numbers, 60) / (WIDTH, HEIGHT, WIDTH, HEIGHT)
     found = {"boxes": boxes.astype(np.float32), "logits": logits(numbers, 1, 60, CLASSES)}
     return Head(spec, found)
+
+
+def split(numbers, role="class_scores") -> Head:
+    """As YOLO-NAS gives them."""
+    outputs = HeadOutput(name="boxes", role="boxes"), HeadOutput(name="classes", role=role)
+    spec = DecodeSpec(kind="split", class_count=CLASSES, outputs=outputs, box_format="xyxy")
+    rows, count = end2end_rows(numbers)[:, :ANCHORS_IN_ALL], ANCHORS_IN_ALL
+    draw = scores if role == "class_scores" else logits
+    found = {"boxes": rows[:, :, :4], "classes": draw(numbers, 1, count, CLASSES)}
+    return Head(spec, {name: value.astype(np.float32) for name, value in found.items()})
+
+
+def split_classes_first(numbers) -> Head:
+    """Scores as PP-YOLOE's, and boxes as YOLOv4's."""
+    head = split(numbers)
+    boxes = head.outputs["boxes"][:, :, np.newaxis] / np.float32((WIDTH, HEIGHT, WIDTH, HEIGHT))
+    found = {"boxes": boxes, "classes": head.outputs["classes"].transpose(0, 2, 1).copy()}
+    return Head(msgspec.structs.replace(head.decode, box_unit="normalized"), found)
 
 
 def scores(numbers, *shape: int) -> np.ndarray:

@@ -170,7 +170,7 @@ CONTRADICTIONS = {
     "[decode]\ndistance_bins = [0, 1]": "`decode.distance_bins`: 2 of them for a reg_max",
     "[decode]\noutputs = []": "`decode.outputs`: ",
     '[decode]\nhead = "raw"\nstrides = []': "`decode.strides`: a raw yolov8 head needs them",
-    '[decode]\nkind = "yolo"': "choose of yolov5, yolov8, yolox, nanodet, picodet, end2end, ssd",
+    '[decode]\nkind = "yolo"': "choose of yolov5, yolov8, yolox, nanodet, picodet, split, end2end",
 }
 
 

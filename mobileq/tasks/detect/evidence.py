@@ -12,13 +12,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mobileq.graph.index import GraphIndex
-from mobileq.graph.outputs import Piece, axis_of, last_function, pieces_of, value_path
+from mobileq.graph.op_facts import MOVING
+from mobileq.graph.outputs import (
+    Piece,
+    axis_of,
+    is_sigmoid,
+    last_function,
+    pieces_of,
+    value_path,
+)
 from mobileq.tasks.detect.anchors import find_anchors
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
 _INTEGERS = frozenset({"int32", "int64"})
+_MOVING = MOVING | {"Concat", "Cast"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +43,7 @@ class OutputEvidence:
         adds_one: 1 is added to them: ids that count from 1.
         starts_squashed: A sigmoid is the last function over its first values: boxes in 0..1.
         scaled_by: The four factors that boxes were last multiplied by, empty where there are none.
+        are_scores: All of its values are sigmoids, or products of such.
     """
 
     ops: frozenset[str]
@@ -44,6 +54,12 @@ class OutputEvidence:
     adds_one: bool = False
     starts_squashed: bool = False
     scaled_by: tuple[float, ...] = ()
+    are_scores: bool = False
+
+    @property
+    def is_bare(self) -> bool:
+        """It is what convolutions give."""
+        return self.ops <= _MOVING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +67,14 @@ class Evidence:
     """Findings about a whole graph.
 
     `anchors`: stride -> (width, height) in input pixels. `class_count`: from non-maximum
-    suppression or from a top-k over all pairs, None where neither is in the graph.
+    suppression or from a top-k over all pairs, None where neither is in the graph. `index`: of the
+    graph itself.
     """
 
     outputs: Mapping[str, OutputEvidence] = field(default_factory=dict)
     anchors: Mapping[int, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     class_count: int | None = None
+    index: GraphIndex | None = None
 
 
 def gather_evidence(index: GraphIndex, outputs: Iterable[str], height: int) -> Evidence:
@@ -71,6 +89,7 @@ def gather_evidence(index: GraphIndex, outputs: Iterable[str], height: int) -> E
         outputs={name: _output_evidence(index, name) for name in outputs},
         anchors=find_anchors(index, height),
         class_count=_class_count(index),
+        index=index,
     )
 
 
@@ -90,6 +109,7 @@ def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
         adds_one=any(_adds_one(index, node) for node, _ in path),
         starts_squashed=last_function(index, name) == "Sigmoid",
         scaled_by=next((found for node, _ in path if (found := _box_factors(index, node))), ()),
+        are_scores=is_sigmoid(index, name, or_product=True),
     )
 
 

@@ -22,6 +22,7 @@ from mobileq.graph.trial_run import open_run, random_inputs
 from mobileq.spec.decode import DecodeKind, DecodeSpec, HeadOutput, OutputRole
 from mobileq.tasks.detect.decode.arrays import as_rows, output_array, picture_outputs, single_output
 from mobileq.tasks.detect.decode.distances import read_branches
+from mobileq.tasks.detect.decode.split import split_rows
 from mobileq.vision.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _ROLES: Mapping[DecodeKind, Mapping[frozenset[str], OutputRole]] = {
     "yolov5": {_ALL: "predictions"},
     "yolov8": _BRANCHES,
     "yolox": _BRANCHES,
+    "split": _BRANCHES,
     "nanodet": {**_BRANCHES, frozenset({_BOX, _CLASS}): "predictions"},
     "picodet": {**_BRANCHES, frozenset({_BOX, _CLASS}): "predictions"},
     # Other scores choose other boxes.
@@ -184,6 +186,9 @@ class _Trial:
 
 def _parts_of(decode: DecodeSpec, outputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """The decoded output, a row per anchor, by what its values are."""
+    if decode.kind == "split":
+        boxes, classes, _ = split_rows(decode, outputs)
+        return {_BOX: boxes, _CLASS: classes}
     if any(output.role != "predictions" for output in decode.outputs):
         branches = read_branches(decode, outputs)
         return {

@@ -131,8 +131,10 @@ def _raw_decode(
 ) -> DecodeSpec:
     strides = tuple(dict.fromkeys(tensor.stride for tensor in tensors))
     kind: DecodeKind = decode.kind
-    if kind == "yolox" and all(tensor.role != "objectness_logits" for tensor in tensors):
-        kind = "yolov8"  # YOLOv6 fills the objectness with ones and measures distances
+    # YOLOv6 fills the objectness with ones and measures distances, as those in two outputs do.
+    without_objectness = all(tensor.role != "objectness_logits" for tensor in tensors)
+    if kind == "split" or (kind == "yolox" and without_objectness):
+        kind = "yolov8"
     for stride in strides:
         _check_stride(kind, stride, [t for t in tensors if t.stride == stride])
     anchors = _anchors(decode, strides) if kind == "yolov5" else ()

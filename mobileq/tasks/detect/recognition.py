@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -17,14 +18,24 @@ from mobileq.tasks.detect.families.facts import Answer, Facts, Match
 from mobileq.tasks.detect.families.nanodet import match_nanodet, match_picodet
 from mobileq.tasks.detect.families.rfdetr import match_rfdetr
 from mobileq.tasks.detect.families.rtdetr import match_rtdetr
+from mobileq.tasks.detect.families.split import SplitFamily, match_split
 from mobileq.tasks.detect.families.ssd import match_ssd
 from mobileq.tasks.detect.families.yolov5 import match_yolov5
 from mobileq.tasks.detect.families.yolov8 import match_yolov8
 from mobileq.tasks.detect.families.yolox import match_yolox
 from mobileq.tasks.recognition import Claim, ModelFacts, Reasons, per_picture
 
+
+def _split(family: SplitFamily) -> Callable[[Facts], Answer]:
+    return functools.partial(match_split, named=family)
+
+
 _MATCHERS: Mapping[str, Callable[[Facts], Answer]] = {
     "yolov5": match_yolov5,
+    "yolonas": _split("yolonas"),
+    "damoyolo": _split("damoyolo"),
+    "ppyoloe": _split("ppyoloe"),
+    "yolov4": _split("yolov4"),
     "ssd": match_ssd,
     "rtdetr": match_rtdetr,
     "rfdetr": match_rfdetr,

@@ -117,7 +117,7 @@ def yolov5(classes: int = 4, *, anchors_known: bool = True, scale: float = 2.0) 
     return net.model(f"float[1,{3 * cells()},{no}] output0")
 
 
-def _branches(net: Net, box_values: int, classes: int, classes_first: bool) -> None:
+def branches(net: Net, box_values: int, classes: int, classes_first: bool) -> None:
     """Tensors `box` [1, box_values, cells] and `logits` [1, classes, cells]."""
     net.constant("box_rows", ints(1, box_values, -1))
     net.constant("class_rows", ints(1, classes, -1))
@@ -134,7 +134,7 @@ def _branches(net: Net, box_values: int, classes: int, classes_first: bool) -> N
         net.add(f"{name} = Concat<axis = 2>({parts})")
 
 
-def _distances(net: Net, bins: int, dfl: str, values: np.ndarray) -> None:
+def distances(net: Net, bins: int, dfl: str, values: np.ndarray) -> None:
     """`sides` [1, 4, cells] from `box`."""
     net.constant("bins4", ints(1, 4, bins, -1))
     net.constant("sides_of", ints(1, 4, -1))
@@ -164,7 +164,7 @@ def _distances(net: Net, bins: int, dfl: str, values: np.ndarray) -> None:
     net.add("sides = Reshape(mean, sides_of)")
 
 
-def _corners(net: Net, sides: str, offset: float) -> None:
+def corners(net: Net, sides: str, offset: float) -> None:
     """`low` and `high` [1, 2, cells] in strides."""
     net.constant("pairs", ints(2, 2))
     net.constant("centre", centres(net.strides, offset))
@@ -198,11 +198,11 @@ def yolov8(
 ) -> ModelProto:
     """`ceiling`: logits are cut off above. `normalized`: boxes are parts of the picture's sides."""
     net = Net(strides, gain)
-    _branches(net, 4 * bins, classes, classes_first)
+    branches(net, 4 * bins, classes, classes_first)
     if bins > 1:
         exact = np.arange(bins, dtype=np.float32) if values is None else values
-        _distances(net, bins, dfl, exact)
-    _corners(net, "sides" if bins > 1 else "box", offset)
+        distances(net, bins, dfl, exact)
+    corners(net, "sides" if bins > 1 else "box", offset)
     _middle_and_size(net)
     net.constant("temperature", np.array(temperature, np.float32))
     net.constant("ceiling", np.array(1e9 if ceiling is None else ceiling, np.float32))
@@ -233,10 +233,10 @@ def end2end(
     `first_class`: the class that the first channel stands for.
     """
     net = Net()
-    _branches(net, 4 * bins, classes, False)
+    branches(net, 4 * bins, classes, False)
     if bins > 1:
-        _distances(net, bins, "conv", np.arange(bins, dtype=np.float32))
-    _corners(net, "sides" if bins > 1 else "box", 0.5)
+        distances(net, bins, "conv", np.arange(bins, dtype=np.float32))
+    corners(net, "sides" if bins > 1 else "box", 0.5)
     for name, value in {
         "split_at": ints(4, classes),
         "k": ints(kept),
@@ -319,8 +319,8 @@ def yolox(
 def yolov6(classes: int = 4) -> ModelProto:
     """YOLOX's rows with ones for the objectness, from distances."""
     net = Net()
-    _branches(net, 4, classes, False)
-    _corners(net, "box", 0.5)
+    branches(net, 4, classes, False)
+    corners(net, "box", 0.5)
     _middle_and_size(net)
     net.constant("ones", np.ones((1, 1, cells()), np.float32))
     net.add(

@@ -20,6 +20,7 @@ from mobileq.tasks.detect.raw_head import raw_head, same_detections
 from mobileq.vision.preprocess import feed_picture, read_image
 from tests.graph import builders
 from tests.tasks.detect import head_builders as heads
+from tests.tasks.detect import split_builders
 
 from .head_builders import STRIDES, prepared
 from .query_builders import queries, queries_apart
@@ -73,6 +74,14 @@ CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
     ),
     "yolov10": (heads.end2end(), "yolov10", YOLOV8),
     "yolov10 with as many classes as box values": (heads.end2end(64), "yolov10", YOLOV8),
+    "yolonas": (split_builders.yolonas(), "yolonas", YOLOV8),
+    "yolonas of four classes": (split_builders.yolonas(4), "yolonas", YOLOV8),
+    "yolonas without distributions": (split_builders.yolonas(bins=1), "yolonas", PLAIN),
+    "yolonas with logits": (split_builders.yolonas(activated=False), "yolonas", YOLOV8),
+    "ppyoloe": (
+        split_builders.ppyoloe(), "ppyoloe",
+        rows(("b", "box_distribution"), ("c", "class_logits"), strides=(32, 16, 8)),
+    ),
     "yolo26": (heads.end2end(bins=1, family="YOLO26"), "yolo26", PLAIN),
     "yolo26 of many classes": (heads.end2end(9, bins=1, family="YOLO26"), "yolo26", PLAIN),
 }  # fmt: skip
@@ -153,6 +162,8 @@ def test_a_head_of_cells_is_no_head_of_queries(tmp_path: Path):
         ("picodet", "picodet", 8),
         ("yolov10", "end2end", 16),
         ("yolo26", "end2end", 0),
+        ("yolonas", "yolov8", 17),
+        ("ppyoloe", "yolov8", 17),
     ],
 )
 def test_kind_and_bins(case: str, kind: str, reg_max: int, tmp_path: Path):

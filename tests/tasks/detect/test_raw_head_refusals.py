@@ -13,6 +13,7 @@ from mobileq.spec.decode import HeadOutput
 from mobileq.tasks.detect.raw_head import cut_at, raw_head, same_detections
 from tests.graph import builders
 from tests.tasks.detect import head_builders as heads
+from tests.tasks.detect import split_builders
 
 from .head_builders import prepared
 from .raw_heads import YOLOV8, candidates, decode_of, refusal, roles, with_decode
@@ -21,6 +22,19 @@ from .raw_heads import YOLOV8, candidates, decode_of, refusal, roles, with_decod
 def test_ssd_is_refused(tmp_path: Path):
     message = refusal(prepared(builders.ssd(), tmp_path))
     assert "an ssd head has its post-processing in the graph" in message
+
+
+def test_boxes_and_scores_of_one_convolution_are_refused(tmp_path: Path):
+    given = prepared(split_builders.yolov4(), tmp_path)
+    assert "'m8' changes box and class of the decoded split output" in refusal(given)
+
+
+def test_distances_from_another_point_are_refused(tmp_path: Path):
+    """DAMO-YOLO's begin in a cell's corner."""
+    given = prepared(split_builders.damoyolo(extra=0), tmp_path)
+    assert "on a drawn picture, boxes differ by up to" in refusal(given)
+    given = prepared(split_builders.damoyolo(), tmp_path)
+    assert "'c8' (class_logits) has 6 values per cell where 5 are expected" in refusal(given)
 
 
 def test_a_model_that_is_no_detector_is_refused(tmp_path: Path):

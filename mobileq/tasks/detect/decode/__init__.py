@@ -12,6 +12,7 @@ from mobileq.tasks.detect.decode.arrays import Outputs
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.decode.end2end import decode_end2end
 from mobileq.tasks.detect.decode.nanodet import decode_nanodet
+from mobileq.tasks.detect.decode.split import decode_split
 from mobileq.tasks.detect.decode.ssd import decode_ssd
 from mobileq.tasks.detect.decode.yolov5 import decode_yolov5
 from mobileq.tasks.detect.decode.yolov8 import decode_yolov8
@@ -33,6 +34,7 @@ _CHOOSING: dict[DecodeKind, Callable[..., Candidates]] = {
 
 DECODERS: dict[DecodeKind, Decoder] = {
     **_CHOOSING,
+    "split": decode_split,
     "end2end": decode_end2end,
     "ssd": decode_ssd,
 }

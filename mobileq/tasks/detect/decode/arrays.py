@@ -50,16 +50,17 @@ def output_array(outputs: Outputs, name: str) -> FloatArray:
     return picture
 
 
-def single_output(spec: DecodeSpec, role: OutputRole) -> HeadOutput:
-    """The only output with `role`.
+def single_output(spec: DecodeSpec, *roles: OutputRole) -> HeadOutput:
+    """The only output with one of `roles`.
 
     Raises:
         InputError: None has it, or several do.
     """
-    found = [output for output in spec.outputs if output.role == role]
+    found = [output for output in spec.outputs if output.role in roles]
     if len(found) != 1:
         raise InputError(
-            f"Decoding {spec.kind} needs one output with the role {role!r}, not {len(found)}.",
+            f"Decoding {spec.kind} needs one output with the role "
+            f"{' or '.join(map(repr, roles))}, not {len(found)}.",
             "Correct the outputs of the decode specification.",
         )
     return found[0]

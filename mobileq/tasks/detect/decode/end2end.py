@@ -8,21 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobileq.errors import InputError
-from mobileq.spec.decode import DecodeSpec, OutputRole
-from mobileq.tasks.detect.decode.arrays import (
-    Outputs,
-    as_rows,
-    output_array,
-    prediction_rows,
-    sigmoid,
-    single_output,
-    to_pixels,
-    to_xyxy,
-)
+from mobileq.spec.decode import DecodeSpec
+from mobileq.tasks.detect.decode.arrays import Outputs, prediction_rows, to_pixels, to_xyxy
 from mobileq.tasks.detect.decode.candidates import Candidates
 from mobileq.tasks.detect.decode.distances import decode_branches, read_branches
-from mobileq.vision.arrays import FloatArray
+from mobileq.tasks.detect.decode.split import boxes_and_scores
 
 MAX_DETECTIONS = 300
 """What the exported graphs keep of one picture."""
@@ -58,28 +48,10 @@ def _decode_raw(
         branches = read_branches(spec, outputs)
         boxes, scores, _ = decode_branches(spec, branches, width, height, score_threshold)
     else:
-        boxes, scores = _query_rows(spec, outputs, width, height)
+        boxes, scores = boxes_and_scores(spec, outputs, width, height)
     anchor, class_id = np.nonzero(scores >= np.float32(score_threshold))
     score = scores[anchor, class_id]
     # Stable: equal scores stay in the order of anchors, then classes. The graph's two steps
     # (best 300 anchors, then best 300 pairs among them) choose the same pairs.
     best = np.argsort(-score, kind="stable")[:MAX_DETECTIONS]
     return Candidates(xyxy=boxes[anchor[best]], score=score[best], class_id=class_id[best])
-
-
-def _query_rows(
-    spec: DecodeSpec, outputs: Outputs, width: int, height: int
-) -> tuple[FloatArray, FloatArray]:
-    """Boxes [N, 4] in pixels, and scores [N, C]."""
-    roles: tuple[OutputRole, ...] = ("boxes", "class_logits")
-    names = {role: single_output(spec, role).name for role in roles}
-    boxes = as_rows(names["boxes"], output_array(outputs, names["boxes"]), 4)
-    logits = as_rows(
-        names["class_logits"], output_array(outputs, names["class_logits"]), spec.class_count
-    )
-    if len(boxes) != len(logits):
-        raise InputError(
-            f"The head gives {len(boxes)} boxes and scores of {len(logits)}.",
-            "Check which output has which role in the decode specification.",
-        )
-    return to_pixels(to_xyxy(boxes, spec.box_format), spec, width, height), sigmoid(logits)

@@ -26,6 +26,7 @@ from mobileq.tasks.detect.decode.arrays import (
 )
 from mobileq.tasks.detect.decode.distances import StrideBranches, read_branches
 from mobileq.tasks.detect.decode.nanodet import read_nanodet
+from mobileq.tasks.detect.decode.split import split_rows
 from mobileq.tasks.detect.decode.yolov5 import stride_rows
 from mobileq.tasks.detect.decode.yolox import branch_rows
 from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
@@ -136,6 +137,20 @@ def _nanodet(head: _Head, weights: Cotangents) -> None:
     _branches(head.spec, values, gradients, weights)
 
 
+def _split(head: _Head, weights: Cotangents) -> None:
+    spec = head.spec
+    (boxes, classes, are_logits), (own_boxes, own_classes, _) = [
+        split_rows(spec, arrays) for arrays in head.both
+    ]
+    at, xyxy, scores = weights.part(0, len(boxes))
+    if are_logits:
+        activated = sigmoid(classes[at])
+        scores = scores * activated * (1 - activated)
+    own_classes[at] = _numbers(scores)
+    pixels = to_pixels(xyxy, spec, head.width, head.height)
+    own_boxes[at] = _numbers(_of_corners(pixels, spec.box_format))
+
+
 def _yolox(head: _Head, weights: Cotangents) -> None:
     if head.spec.head == "raw":
         _yolox_raw(head, weights)
@@ -179,6 +194,7 @@ _KINDS: dict[DecodeKind, Callable[[_Head, Cotangents], None]] = {
     "yolox": _yolox,
     "nanodet": _nanodet,
     "picodet": _nanodet,
+    "split": _split,
 }
 
 

@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 from mobileq.spec import TensorSpec
+from mobileq.spec.decode import BoxFormat, BoxUnit
 from mobileq.tasks.detect.families.facts import Facts
 
 STRIDES = (
@@ -18,6 +19,8 @@ STRIDES = (
     (16, 32),
 )
 """Ordinary heads; P6, NanoDet-Plus and PicoDet; P2 for small objects; YOLOv3-tiny."""
+ANCHORS_PER_CELL = (1, 3)
+"""Of heads without anchors, and of YOLOv3 to YOLOv7."""
 
 
 def cell_counts(width: int, height: int, strides: tuple[int, ...]) -> tuple[int, ...]:
@@ -32,6 +35,20 @@ def strides_of(facts: Facts, count: int, anchors_per_cell: int = 1) -> tuple[int
         if anchors_per_cell * sum(cells) == count:
             return strides
     return None
+
+
+class BoxLayout(NamedTuple):
+    """How decoded boxes of cells are to be read.
+
+    `strides` in the order of the cells; `offset`: where in its cell a box has its middle where all
+    its sides are alike, in strides.
+    """
+
+    box_format: BoxFormat
+    box_unit: BoxUnit
+    strides: tuple[int, ...]
+    anchors_per_cell: int
+    offset: float
 
 
 class Predictions(NamedTuple):
@@ -117,9 +134,10 @@ def count_reason(facts: Facts, class_count: int) -> str | None:
     )
 
 
-def extra_outputs_notice(facts: Facts, used: TensorSpec) -> tuple[str, ...]:
+def extra_outputs_notice(facts: Facts, *used: TensorSpec) -> tuple[str, ...]:
     """A notice about outputs that are not read (raw feature maps of older exports)."""
-    others = [f"'{output.name}'" for output in facts.outputs if output.name != used.name]
+    read = [f"'{output.name}'" for output in used]
+    others = [f"'{output.name}'" for output in facts.outputs if output not in used]
     if not others:
         return ()
-    return (f"Detections are read from '{used.name}'; {', '.join(others)} are not needed.",)
+    return (f"Detections are read from {' and '.join(read)}; {', '.join(others)} are not needed.",)

@@ -40,6 +40,11 @@ def _rows(kind: DecodeKind, *shape: int, **more: Any) -> Case:
     return _spec(kind, "decoded", (out,), **more), {"out": shape}
 
 
+def _split(role: OutputRole, boxes: tuple[int, ...], scores: tuple[int, ...], **more: Any) -> Case:
+    outputs = HeadOutput(name="boxes", role="boxes"), HeadOutput(name="scores", role=role)
+    return _spec("split", "decoded", outputs, **more), {"boxes": boxes, "scores": scores}
+
+
 YOLOX: dict[OutputRole, int] = {"box_regression": 4, "objectness_logits": 1, "class_logits": C}
 SPLIT: dict[OutputRole, int] = {"class_logits": C, "box_distribution": 4 * BINS}
 REGRESSION: dict[OutputRole, int] = {"class_logits": C, "box_regression": 4}
@@ -79,6 +84,11 @@ CASES: dict[str, Case] = {
         "nanodet", "decoded", {"class_scores": C, "box_distribution": 4 * BINS}, "rows",
         reg_max=BINS,
     ),
+    "split": _split("class_scores", (1, ALL, 4), (1, ALL, C), box_format="xyxy"),
+    "split normalized classes first": _split(
+        "class_scores", (1, ALL, 1, 4), (1, C, ALL), box_unit="normalized"
+    ),
+    "split logits": _split("class_logits", (1, ALL, 4), (1, ALL, C), box_format="yxyx"),
     "picodet split": _convolutions("picodet", "raw", SPLIT, reg_max=BINS),
 }  # fmt: skip
 

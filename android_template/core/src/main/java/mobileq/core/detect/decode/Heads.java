@@ -39,6 +39,8 @@ public final class Heads {
                 return new DistanceHead(tensors, nanodet(tensors, isRaw), centreOffset(spec));
             case PICODET:
                 return new DistanceHead(tensors, nanodet(tensors, isRaw), 0.5f);
+            case SPLIT:
+                return splitHead(tensors, isRaw);
             case END2END:
                 return isRaw ? new BestPairs(rawEnd2End(tensors)) : new End2End(tensors);
             case SSD:
@@ -47,9 +49,16 @@ public final class Heads {
         throw new BundleException("The head " + spec.kind() + " is not known.");
     }
 
+    private static Head splitHead(HeadTensors tensors, boolean isRaw) throws BundleException {
+        if (isRaw) {
+            throw new BundleException("A head of the kind split has no raw outputs.");
+        }
+        return ScoredBoxes.ofTwo(tensors, true);
+    }
+
     private static Head rawEnd2End(HeadTensors tensors) throws BundleException {
         if (tensors.spec.strides().length == 0) {
-            return ScoredBoxes.ofQueries(tensors);
+            return ScoredBoxes.ofTwo(tensors, false);
         }
         return new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f);
     }

@@ -1,6 +1,7 @@
 package mobileq.core.detect.decode;
 
 import mobileq.core.BundleException;
+import mobileq.core.manifest.decode.HeadOutput;
 import mobileq.core.manifest.decode.OutputRole;
 import mobileq.core.tensor.Activation;
 import mobileq.core.tensor.Rows;
@@ -48,15 +49,21 @@ final class ScoredBoxes implements Head {
         return new ScoredBoxes(tensors, rows, rows, 4, true);
     }
 
-    /** Of boxes [N, 4] and class logits [N, classes], a row per query, as an RT-DETR's. */
-    static ScoredBoxes ofQueries(HeadTensors tensors) throws BundleException {
+    /**
+     * Of boxes [N, 4] and class scores or logits [N, classes]: a row per query, as an RT-DETR's, or
+     * per cell, as a YOLO-NAS's, whose boxes still compete.
+     */
+    static ScoredBoxes ofTwo(HeadTensors tensors, boolean needsNms) throws BundleException {
         Rows boxes = tensors.rows(tensors.find(null, OutputRole.BOXES), 4, Activation.NONE);
+        HeadOutput classes =
+                tensors.find(null, OutputRole.CLASS_SCORES, OutputRole.CLASS_LOGITS);
+        boolean areLogits = classes.role() == OutputRole.CLASS_LOGITS;
         Rows scores =
                 tensors.rows(
-                        tensors.find(null, OutputRole.CLASS_LOGITS),
+                        classes,
                         tensors.spec.classCount(),
-                        Activation.SIGMOID);
-        return new ScoredBoxes(tensors, boxes, scores, 0, false);
+                        areLogits ? Activation.SIGMOID : Activation.NONE);
+        return new ScoredBoxes(tensors, boxes, scores, 0, needsNms);
     }
 
     @Override

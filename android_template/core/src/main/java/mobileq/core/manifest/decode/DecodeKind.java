@@ -7,6 +7,7 @@ public enum DecodeKind {
     YOLOX("yolox"),
     NANODET("nanodet"),
     PICODET("picodet"),
+    SPLIT("split"),
     END2END("end2end"),
     SSD("ssd");
 

@@ -14,7 +14,7 @@ public enum OutputRole {
     BOX_REGRESSION("box_regression"),
     /** [anchors, 1], before the sigmoid. */
     OBJECTNESS_LOGITS("objectness_logits"),
-    /** [1, N, 4] of an in-graph post-processing. */
+    /** [1, N, 4] of an in-graph post-processing, of queries, or of cells. */
     BOXES("boxes"),
     /** [1, N]. */
     CLASSES("classes"),
