@@ -17,6 +17,7 @@ from mobileq.graph.outline import DYNAMIC, dims, graph_inputs
 from mobileq.graph.outputs import SIGMOID_ERROR, is_sigmoid
 from mobileq.graph.rewrites import rewritten_graph
 from mobileq.graph.rewrites.opset import raised
+from mobileq.graph.scaled_convolutions import fold_scales
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.slim import SlimError, slim
 from mobileq.graph.trial_run import open_run, random_inputs, run
@@ -107,7 +108,7 @@ def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | SlimE
     for each in simplified:
         if rewrite:
             # First: sums in another order may swap close ranks of a model that sorts.
-            yield as_depthwise(rewrite_hard_functions(weights_first(each)))
+            yield fold_scales(as_depthwise(rewrite_hard_functions(weights_first(each))))
         yield each
     if rewritten is not slimmed:
         yield rewritten
