@@ -117,7 +117,12 @@ class _Folding:
         if len(readers) != 1 or given in self._ends:
             return None
         step = self._step(readers[0], channels)
-        return step if step and step.taken == given else None
+        if step is None or step.taken != given:
+            return None
+        # TFLite's ADD clips its sum; of a RELU6 alone ai-edge-quantizer 0.5.1 makes floats.
+        followers = self._readers.get(step.node.output[0], [])
+        is_clipped = any(node.op_type == "Clip" for node in followers)
+        return None if step.term.any() and is_clipped else step
 
     def _before(self, convolution: NodeProto, weights: Array) -> _Step | None:
         """The step whose result the convolution alone reads."""

@@ -83,6 +83,7 @@ def test_terms_in_front_of_padding_stay_and_factors_do_not() -> None:
         "c = Conv(x, w) y = Sub(number, c)",
         "c = Conv(x, w) y = Mul(c, c)",
         "c = Conv(x, w) m = Mul(c, number) y = Add(m, c)",
+        "c = Conv(x, w) a = Add(c, number) y = Clip(a)",
     ],
 )
 def test_others_stay(body: str) -> None:
