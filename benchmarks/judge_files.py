@@ -41,6 +41,8 @@ CALIBRATED = 64
 FLOAT = "float"
 KEPT_SCORE, KEPT_FLOAT_SCORE = 0.02, 0.001
 """Of cells that are kept: where either sees more than the first, of the float model's own more."""
+CALIBRATORS: tuple[Method, ...] = ("fisher", *TRIED)
+"""What the search begins with first."""
 AT_A_TIME = 54
 """Pictures in memory."""
 Feeds = dict[str, NDArray[Any]]
@@ -70,20 +72,20 @@ class Recipe:
         return "-".join(filter(None, (f"level{self.level}", self.method, self.repair, part)))
 
     @property
-    def is_searched(self) -> bool:
-        """Whether it is one of those that the search for a calibrator chooses from."""
+    def is_plain(self) -> bool:
+        """Whether its calibrator is all that is special about it."""
         return not self.repair and self.last - self.first == CALIBRATED
 
     @property
-    def preference(self) -> tuple[int, bool, int, int]:
-        """What is taken, the least, where nothing is shown: fewer float ops, fitted weights, the
-        calibrator that is best most often, more pictures."""
+    def preference(self) -> tuple[int, int, bool, int]:
+        """What is taken, the least, where nothing is shown: fewer float ops, the calibrator that
+        the search begins with or that is best most often, fitted weights, more pictures."""
         fitted = self.repair in ("weight-rounding", "weight-shift")
-        return self.level, not fitted, TRIED.index(self.method), self.first - self.last
+        return self.level, CALIBRATORS.index(self.method), not fitted, self.first - self.last
 
 
 RECIPES = (
-    *(Recipe(method, level) for level in (0, 1, 2) for method in TRIED),
+    *(Recipe(method, level) for level in (0, 1, 2) for method in CALIBRATORS),
     Recipe(repair="none"),
     Recipe(repair="weight-rounding", precision="int8-full"),
     Recipe(repair="weight-shift"),
@@ -231,12 +233,14 @@ class Answers:
         self._runners: dict[str, Runner] = {}
         self._cells: int | None = None
 
-    def truth(self, count: int | None) -> tuple[Any, list[int], dict[str, list[Detections]]]:
-        """(labels, keys of pictures, by file its detections in each) of coco500, or of so many of
-        it, drawn at random."""
+    def truth(
+        self, start: int, end: int | None
+    ) -> tuple[Any, list[int], dict[str, list[Detections]]]:
+        """(labels, keys of pictures, by file its detections in each) of these pictures of coco500,
+        counted in an order drawn at random."""
         images = data_folder() / "coco500/images"
         truth = self._task.truth(images.parent / "annotations.json", images)
-        order = np.random.default_rng(0).permutation(len(truth.images))[:count]
+        order = np.random.default_rng(0).permutation(len(truth.images))[start:end]
         pictures = [truth.images[at] for at in order]
         stored = self._stored("coco500")
         self._open(stored, len(pictures))
@@ -249,16 +253,16 @@ class Answers:
         }
         return truth, keys, found
 
-    def seen(self, mirrored: bool = True) -> dict[str, list[Seen]]:
-        """Of the pictures for judges: all, and behind them all mirrored."""
+    def seen(self) -> dict[str, list[Seen]]:
+        """Of the pictures for judges."""
         paths = sorted((data_folder() / "coco128/images").glob("*.jpg"), key=lambda at: at.name)
         paths = paths[CALIBRATED:]
-        stored, count = self._stored("seen"), (1 + mirrored) * len(paths)
+        stored, count = self._stored("seen"), len(paths)
         self._open(stored, count)
         for start in range(0, count, AT_A_TIME):
             keys = range(start, min(start + AT_A_TIME, count))
             if not all(key in answers.by_picture for answers in stored.values() for key in keys):
-                self._look({key: _judged_sample(self._spec, paths, key) for key in keys}, stored)
+                self._look({key: self._sample(key, paths[key]) for key in keys}, stored)
         tell(f"{self._spec.name}: {count} pictures for judges")
         return {
             name: [answers.by_picture[key][0] for key in range(count)]
@@ -269,16 +273,17 @@ class Answers:
         """All pictures through one file after the other: its weights stay in the caches."""
         if all(key in answers.by_picture for answers in stored.values() for key, _ in pictures):
             return
-        samples = []
-        for key, path in pictures:
-            feeds, transform = feed_picture(self._spec, read_image(path))
-            samples.append((key, Sample(str(key), feeds, (Picture(None, transform),))))
+        samples = [(key, self._sample(key, path)) for key, path in pictures]
         for name, answers in stored.items():
             for key, sample in samples:
                 if key not in answers.by_picture:
                     outputs = self._runners[name].run(sample.feeds)
                     answers.add(key, self._task.read(outputs, sample, "all"))
         tell(f"{self._spec.name}: {len(pictures)} pictures of coco500")
+
+    def _sample(self, key: int, path: Path) -> Sample:
+        feeds, transform = feed_picture(self._spec, read_image(path))
+        return Sample(str(key), feeds, (Picture(None, transform),))
 
     def _look(self, samples: dict[int, Sample], stored: dict[str, StoredAnswers]) -> None:
         """As `_read`."""
@@ -331,12 +336,3 @@ class Answers:
             is_wanted = any(len(each.by_picture) < count for each in stored.values())
             if is_wanted and name not in self._runners:
                 self._runners[name] = opened(model, threads=1)
-
-
-def _judged_sample(spec: ModelSpec, paths: Sequence[Path], key: int) -> Sample:
-    """Of the picture, or mirrored, behind all others."""
-    image = read_image(paths[key % len(paths)])
-    if key >= len(paths):
-        image = np.ascontiguousarray(image[:, ::-1])
-    feeds, transform = feed_picture(spec, image)
-    return Sample(str(key), feeds, (Picture(None, transform),))

@@ -1,6 +1,6 @@
 """Which judge on pictures without labels ranks int8 files as what they lose with labels does.
 
-    python benchmarks/judges.py [--models nanodet,yolov5n] [--pictures N] -o FOLDER
+    python benchmarks/judges.py [--models nanodet,yolov5n] [--pictures N [--others]] -o FOLDER
 
 Files are calibrated on the first 64 pictures of coco128 (by file name), judged on the last 64, and
 what they truly lose is mAP50-95 on coco500. The README of this folder says what the columns mean. A
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,17 @@ from mobileq.quantize.search import ENOUGH_ERROR
 from mobileq.tasks.base import task_of
 
 Array = NDArray[np.float64]
+Judged = dict[tuple[str, str], Array]
 DRAWS, SPLITS = 150, 50
-MODELS = "yolox_nano,nanodet,yolov5n"
+MODELS = "yolox_nano,nanodet,yolov5n,yolov8n_320_deq"
 HOPELESS = 0.05
 """Files that lose more make any judge look good."""
 FEW, ALL = 24, 64
-SETS = ("24", "64", "64 and mirrored")
+SETS = ("24", "64")
 SEARCH = "what the search does"
-GAMES = ("of two", "of two alike", "of five", "of all")
+GAMES = ("of two", "of two alike", "of six", "of all")
 COLUMNS = (
-    *("judge", "pictures", "Spearman", "Kendall"),
+    *("judge", "pictures", "Spearman"),
     *GAMES,
     *(f"{game}, if shown" for game in GAMES),
 )
@@ -49,9 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--models", default=MODELS, help="default: %(default)s")
     parser.add_argument("--pictures", type=int, help="so many of coco500, drawn at random")
-    parser.add_argument("--mirrored", action="store_true", help="judge mirrored pictures as well")
+    parser.add_argument("--others", action="store_true", help="all but these")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for all files")
     options = parser.parse_args(arguments)
+    if options.others and options.pictures is None:
+        parser.error("--others are those that --pictures leaves.")
     studies = []
     for path in chosen_models(options.models):
         study = measured(path, options)
@@ -74,9 +77,9 @@ class Study:
     recipes: list[Recipe]
     lost: Array
     halves: Array
-    judged: dict[tuple[str, str], Array]
+    judged: Judged
 
-    def rankings(self) -> dict[tuple[str, str], Array]:
+    def rankings(self) -> Judged:
         """All judges, and what they are held against."""
         levels = np.array([float(recipe.level) for recipe in self.recipes])
         return {
@@ -87,38 +90,52 @@ class Study:
 
 
 def measured(path: Path, options: argparse.Namespace) -> Study:
-    """Of one model. What was measured of the same pictures before is read."""
+    """Of one model. Of a file that was measured before, the figures are read."""
     folder: Path = options.output / path.stem
-    stored = folder / f"study-{options.pictures or 'all'}{'-mirrored' * options.mirrored}.pickle"
-    if stored.exists():
-        study: Study = pickle.loads(stored.read_bytes())
-        return study
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     files = Files(path, folder)
     answers = Answers(files.models(), files.spec, folder)
-    judged = judged_files(answers.seen(options.mirrored))
-    truth, keys, found = answers.truth(options.pictures)
-    task, count = task_of(files.spec), len(keys)
+    start, end = (options.pictures, None) if options.others else (0, options.pictures)
+    truth, keys, found = answers.truth(start, end)
+    seen, task, count = answers.seen(), task_of(files.spec), len(keys)
     halves = split_weights(count)
     weights = np.concatenate([drawn_weights(count, 0), halves, 1.0 - halves])
-    values = {}
+    values, judged = dict[str, Array](), dict[str, Judged]()
     for name, detections in found.items():
-        values[name] = task.score(truth, keys, detections).resampled(weights)
-    lost = {name: values[FLOAT] - each for name, each in values.items() if name != FLOAT}
-    recipes = sorted((r for r in RECIPES if r.key in lost), key=lambda r: r.preference)
-    for recipe in recipes:
-        tell(f"{path.stem} {recipe.key}: {lost[recipe.key][0]:.4f}")
-    recipes = [recipe for recipe in recipes if lost[recipe.key][0] < HOPELESS]
+        # As arguments, for the functions are called at once.
+        values[name] = once(
+            figures / f"{name}-{'not-' * options.others}{options.pictures or 'all'}.pickle",
+            lambda mine=detections: task.score(truth, keys, mine).resampled(weights),
+        )
+        if name != FLOAT:
+            judged[name] = once(
+                figures / f"{name}-judged.pickle",
+                lambda mine=seen[name]: judged_file(seen[FLOAT], mine),
+            )
+            tell(f"{path.stem} {name}: {values[FLOAT][0] - values[name][0]:.4f}")
+    recipes = [
+        recipe
+        for recipe in sorted(RECIPES, key=lambda each: each.preference)
+        if recipe.key in judged and values[FLOAT][0] - values[recipe.key][0] < HOPELESS
+    ]
     names = [recipe.key for recipe in recipes]
-    losses = np.stack([lost[name] for name in names], axis=1)
-    study = Study(
+    lost = np.stack([values[FLOAT] - values[name] for name in names], axis=1)
+    return Study(
         path.stem,
         recipes,
-        losses[: 1 + DRAWS],
-        losses[1 + DRAWS :].reshape(2, SPLITS, len(names)),
-        {judge: np.stack([each[name] for name in names], axis=1) for judge, each in judged.items()},
+        lost[: 1 + DRAWS],
+        lost[1 + DRAWS :].reshape(2, SPLITS, len(names)),
+        {key: np.stack([judged[name][key] for name in names], axis=1) for key in judged[names[0]]},
     )
-    stored.write_bytes(pickle.dumps(study))
-    return study
+
+
+def once[T](path: Path, made: Callable[[], T]) -> T:
+    """What is made, or was before."""
+    if not path.exists():
+        path.write_bytes(pickle.dumps(made()))
+    known: T = pickle.loads(path.read_bytes())
+    return known
 
 
 def drawn_weights(count: int, seed: int) -> Array:
@@ -133,66 +150,63 @@ def split_weights(count: int) -> Array:
     return drawn.astype(np.float64)
 
 
-def judged_files(seen: dict[str, list[Seen]]) -> dict[tuple[str, str], dict[str, Array]]:
-    """{(judge, set of pictures): {file: [1 + draws]}}"""
-    count = len(seen[FLOAT])
-    weights = {SETS[0]: np.zeros((1 + DRAWS, count)), SETS[1]: np.zeros((1 + DRAWS, count))}
-    weights[SETS[0]][:, :FEW] = drawn_weights(FEW, 1)
-    weights[SETS[1]][:, :ALL] = drawn_weights(ALL, 2)
-    if count > ALL:
-        weights[SETS[2]] = np.tile(drawn_weights(ALL, 2), 2)
-    judged: dict[tuple[str, str], dict[str, Array]] = {}
-    for name, each in seen.items():
-        if name == FLOAT:
-            continue
-        for judge, drawn in judges(seen[FLOAT], each).items():
-            for pictures, drawn_weight in weights.items():
-                judged.setdefault((judge, pictures), {})[name] = drawn(drawn_weight)
-    return judged
+def judged_file(wanted: Sequence[Seen], found: Sequence[Seen]) -> Judged:
+    """By (judge, set of pictures), [1 + draws] of what is said of a file."""
+    few = np.pad(drawn_weights(FEW, 1), ((0, 0), (0, ALL - FEW)))
+    weights = dict(zip(SETS, (few, drawn_weights(ALL, 2)), strict=True))
+    return {
+        (judge, pictures): drawn(weights[pictures])
+        for judge, drawn in judges(wanted, found).items()
+        for pictures in SETS
+    }
 
 
-def signs(values: Array) -> Array:
-    """[draws, files, files]: which of two is more."""
-    return np.sign(values[:, :, np.newaxis] - values[:, np.newaxis])
+def ranks(values: Array) -> Array:
+    """[draws, files]: how many are less, but for a factor and a constant."""
+    found: Array = np.sign(values[:, :, np.newaxis] - values[:, np.newaxis]).sum(axis=2)
+    return found
 
 
-def correlations(judged: Array, lost: Array) -> tuple[Array, Array]:
-    """[draws] of Spearman's and of Kendall's (tau-b)."""
-    one, other = signs(judged), signs(lost)
-
-    def alike(left: Array, right: Array) -> Array:
-        axes = tuple(range(1, left.ndim))
-        power = np.square(left).sum(axis=axes) * np.square(right).sum(axis=axes)
-        return (left * right).sum(axis=axes) / np.sqrt(np.maximum(power, 1e-12))
-
-    # The sum of a file's signs is its rank, but for a factor and a constant.
-    return alike(one.sum(axis=2), other.sum(axis=2)), alike(one, other)
+def correlations(judged: Array, lost: Array) -> Array:
+    """[draws] of Spearman's."""
+    one, other = ranks(judged), ranks(lost)
+    power = np.square(one).sum(axis=1) * np.square(other).sum(axis=1)
+    found: Array = (one * other).sum(axis=1) / np.sqrt(np.maximum(power, 1e-12))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
 class Choices:
     """What is gained over a choice by chance, [1 + draws] of mAP50-95, where one of two files is
-    to be chosen, of two with the same ops in float, of the five calibrators of the search, of all.
+    to be chosen, of two with the same ops in float, of the six calibrators, of all.
     """
 
     two: Array
     alike: Array
-    five: Array
+    six: Array
     all: Array
 
     @property
     def games(self) -> tuple[Array, ...]:
         """In the order of `GAMES`."""
-        return self.two, self.alike, self.five, self.all
+        return self.two, self.alike, self.six, self.all
 
 
-def choices(study: Study, judged: Array, sure: float, held: Array | None = None) -> Choices:
+def choices(
+    study: Study,
+    judged: Array,
+    sure: float,
+    held: Array | None = None,
+    *,
+    only_levels: bool = False,
+) -> Choices:
     """What a judge's choices gain.
 
     Args:
         sure: Standard errors that a file must be better by than one that comes before it.
         held: Of `HELD`: a file that is off by `ENOUGH_ERROR` times as much as the one that would
             be taken in its place, or as the judge's best of several, is not taken.
+        only_levels: Of files with the same ops in float, the one that comes first is taken.
     """
     lost, count = study.lost, len(study.recipes)
     differences = judged[:, :, np.newaxis] - judged[:, np.newaxis]
@@ -203,10 +217,12 @@ def choices(study: Study, judged: Array, sure: float, held: Array | None = None)
         held = np.zeros_like(judged)
     most = np.log(ENOUGH_ERROR)
     changed |= held[:, left] - held[:, right] > most
+    levels = np.array([recipe.level for recipe in study.recipes])
+    if only_levels:
+        changed &= levels[left] != levels[right]
     gained = (lost[:, left] - lost[:, right]) * (changed - 0.5)
     drawn = drawn_weights(count, 3)
     weights = drawn[:, left] * drawn[:, right]
-    levels = np.array([recipe.level for recipe in study.recipes])
 
     def mean_of(pairs: NDArray[np.bool_]) -> Array:
         mine = weights * pairs
@@ -214,30 +230,33 @@ def choices(study: Study, judged: Array, sure: float, held: Array | None = None)
         return mean
 
     def one_of(files: NDArray[np.intp]) -> Array:
-        own = judged[:, files]
-        least = files[own.argmin(axis=1)]
+        asked = files
+        if only_levels:
+            asked = files[np.unique(levels[files], return_index=True)[1]]
+        own = judged[:, asked]
+        least = asked[own.argmin(axis=1)]
         rows = np.arange(len(own))
         excess = own - judged[rows, least][:, np.newaxis]
-        off = held[:, files] - held[rows, least][:, np.newaxis]
-        enough = (excess <= margin[files][:, least].T) & (off <= most)
-        chosen = files[enough.argmax(axis=1)]
+        off = held[:, asked] - held[rows, least][:, np.newaxis]
+        enough = (excess <= margin[asked][:, least].T) & (off <= most)
+        chosen = asked[enough.argmax(axis=1)]
         gain: Array = lost[:, files].mean(axis=1) - lost[rows, chosen]
         return gain
 
-    searched = np.array([recipe.is_searched for recipe in study.recipes])
-    fives = [np.flatnonzero(searched & (levels == level)) for level in np.unique(levels)]
+    plain = np.array([recipe.is_plain for recipe in study.recipes])
+    sixes = [np.flatnonzero(plain & (levels == level)) for level in np.unique(levels)]
     return Choices(
         mean_of(np.ones(len(left), bool)),
         mean_of(levels[left] == levels[right]),
-        np.mean([one_of(files) for files in fives], axis=0),
+        np.mean([one_of(files) for files in sixes], axis=0),
         one_of(np.arange(count)),
     )
 
 
 def searched(study: Study) -> Choices:
-    """As the search chooses."""
-    few = SETS[0]
-    return choices(study, study.judged[PRESENT, few], SURE, study.judged[HELD, few])
+    """As the search chooses: ranges by gradients, and of the ops in float as few as will do."""
+    present, held = (study.judged[judge, SETS[0]] for judge in (PRESENT, HELD))
+    return choices(study, present, SURE, held, only_levels=True)
 
 
 def told(values: Array, times: float = 1000.0, form: str = ".1f") -> str:
@@ -246,7 +265,7 @@ def told(values: Array, times: float = 1000.0, form: str = ".1f") -> str:
     return f"{values[0] * times:{form}} ({error:{form.lstrip('+')}})"
 
 
-def ranked(study: Study, judged: Array) -> tuple[Array, Array]:
+def ranked(study: Study, judged: Array) -> Array:
     """`correlations` with what is lost; of files drawn as well."""
     count = len(study.recipes)
     drawn = np.random.default_rng(4).integers(0, count, (DRAWS, count))
@@ -259,7 +278,7 @@ def table(study: Study) -> str:
     """Of one model, as Markdown."""
     lost = study.lost[0] * 1000.0
     error = study.lost[1:].std(axis=0, ddof=1).mean() * 1000.0
-    halves, _ = correlations(*study.halves)
+    halves = correlations(*study.halves)
     lines = [
         f"## {study.name}",
         "",
@@ -271,11 +290,11 @@ def table(study: Study) -> str:
         f"| --- | --- |{' ---: |' * (len(COLUMNS) - 2)}",
     ]
     for key, values in study.rankings().items():
-        cells = [*key, *(told(each, 1.0, ".2f") for each in ranked(study, values))]
+        cells = [*key, told(ranked(study, values), 1.0, ".2f")]
         for sure in (0.0, SURE):
             cells += map(told, choices(study, values, sure).games)
         lines.append(f"| {' | '.join(cells)} |")
-    cells = [SEARCH, SETS[0], *[""] * (2 + len(GAMES)), *map(told, searched(study).games)]
+    cells = [SEARCH, SETS[0], *[""] * (1 + len(GAMES)), *map(told, searched(study).games)]
     return "\n".join([*lines, f"| {' | '.join(cells)} |", ""])
 
 
@@ -283,7 +302,7 @@ def together(studies: Sequence[Study]) -> str:
     """How judges rank each model's files, and what all gain by others than the search's, as
     Markdown. Draw by draw: all models saw the same pictures."""
     names = [study.name for study in studies]
-    columns = (*COLUMNS[:2], *names, "mean", *COLUMNS[4:])
+    columns = (*COLUMNS[:2], *names, "mean", *COLUMNS[3:])
     lines = [
         f"## {', '.join(names)}: Spearman, and what is gained over {SEARCH}",
         "",
@@ -293,7 +312,7 @@ def together(studies: Sequence[Study]) -> str:
     now = [searched(study).games for study in studies]
     for key in studies[0].rankings():
         each = [study.rankings()[key] for study in studies]
-        found = [ranked(*pair)[0] for pair in zip(studies, each, strict=True)]
+        found = [ranked(*pair) for pair in zip(studies, each, strict=True)]
         cells = [*key, *(told(one, 1.0, ".2f") for one in (*found, np.mean(found, axis=0)))]
         for sure in (0.0, SURE):
             then = [choices(*pair, sure).games for pair in zip(studies, each, strict=True)]
