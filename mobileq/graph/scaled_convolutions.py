@@ -94,7 +94,7 @@ class _Folding:
         weights, *rest = (np.asarray(value, np.float64) for value in given)
         bias = rest[0] if rest else np.zeros(len(weights))
         found = False
-        while step := self._behind(convolution, len(weights)):
+        while step := self._behind(convolution, weights):
             per_channel = step.factor.reshape(-1, *[1] * (weights.ndim - 1))
             weights, bias = weights * per_channel, bias * step.factor + step.term
             convolution.output[0] = step.node.output[0]
@@ -110,13 +110,13 @@ class _Folding:
             self._write(convolution, weights, bias)
         return found
 
-    def _behind(self, convolution: NodeProto, channels: int) -> _Step | None:
+    def _behind(self, convolution: NodeProto, weights: Array) -> _Step | None:
         """The step that alone reads what the convolution gives."""
         given = convolution.output[0]
         readers = self._readers.get(given, [])
         if len(readers) != 1 or given in self._ends:
             return None
-        step = self._step(readers[0], channels)
+        step = self._step(readers[0], len(weights), weights.ndim)
         if step is None or step.taken != given:
             return None
         # TFLite's ADD clips its sum; of a RELU6 alone ai-edge-quantizer 0.5.1 makes floats.
@@ -130,13 +130,13 @@ class _Folding:
         if taken not in self._makers or len(self._readers[taken]) != 1 or taken in self._ends:
             return None
         channels = weights.shape[1] * _group(convolution)
-        step = self._step(self._makers[taken], channels)
+        step = self._step(self._makers[taken], channels, weights.ndim)
         if step is None or (step.term.any() and _is_padded(convolution)):
             return None
         shape = self._shapes.get(step.taken)  # a constant may have made one channel many
         return step if shape and len(shape) == weights.ndim and shape[1] == channels else None
 
-    def _step(self, node: NodeProto, channels: int) -> _Step | None:
+    def _step(self, node: NodeProto, channels: int, rank: int) -> _Step | None:
         import numpy as np
 
         if node.op_type not in (*_FACTORS, *_TERMS) or len(node.output) != 1:
@@ -146,10 +146,9 @@ class _Folding:
         is_turned = node.op_type in ("Div", "Sub") and node.input[0] in self._constants
         if len(given) != 1 or len(taken) != 1 or is_turned:
             return None
-        rank = len(self._shapes.get(node.output[0]) or ())
         value = self._constants[given[0]]
         aligned = (1,) * (rank - value.ndim) + value.shape
-        if value.ndim > rank or value.dtype != np.float32 or rank < 3:
+        if value.ndim > rank or value.dtype != np.float32:
             return None
         if value.size != 1 and aligned != (1, channels, *[1] * (rank - 2)):
             return None
