@@ -110,4 +110,18 @@ def _imported() -> Any:
             importlib.import_module("onnxslim")
         finally:
             del sys.modules[_SYMBOLIC]  # who asks for it now gets onnxslim's
+        _leave_shared_pads()
     return sys.modules["onnxslim"]
+
+
+def _leave_shared_pads() -> None:
+    """onnxslim (0.1.98) takes a Pad into a convolution also where others read it, and the Pad
+    stays. D-FINE's stem has such a Pad, behind which onnx2tf then turned the axes twice.
+    """
+    matcher = importlib.import_module("onnxslim.core.pattern.fusion.padconv").PadConvMatcher
+    fits = matcher.parameter_check
+
+    def parameter_check(self: Any) -> bool:
+        return len(self.pad_0.users) == 1 and fits(self)
+
+    matcher.parameter_check = parameter_check

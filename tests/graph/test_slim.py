@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import onnx
 import pytest
 
@@ -92,3 +93,19 @@ def test_a_model_with_a_graph_in_a_node_keeps_it() -> None:
     found = slim(model)
     assert op_counts(found) == {"If": 1, "Neg": 1, "Abs": 1}
     assert [dims(value) for value in found.graph.output] == [(2,)]
+
+
+@pytest.mark.parametrize(("other", "taken"), [("Relu(c)", "x"), ("Relu(p)", "p")])
+def test_a_pad_that_others_read_stays_in_front_of_the_convolution(other: str, taken: str) -> None:
+    """As in D-FINE's stem: behind one in the convolution onnx2tf turned the axes twice."""
+    model = model_of(
+        f"""g (float[1,3,8,8] x) => (float y, float z) {{
+            p = Pad(x, around)
+            c = Conv(p, w)
+            y = Sigmoid(c)
+            z = {other}
+        }}""",
+        {"around": ints(0, 0, 0, 0, 0, 0, 1, 1), "w": np.ones((4, 3, 2, 2), np.float32)},
+    )
+    (conv,) = (node for node in slim(model).graph.node if node.op_type == "Conv")
+    assert conv.input[0] == taken

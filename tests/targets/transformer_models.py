@@ -7,6 +7,51 @@ import numpy as np
 from .tiny_models import weights
 
 TRANSFORMERS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
+    # Anchors of RT-DETR and D-FINE, of the best cells; those at the rim are infinite, and no good.
+    "rim": (
+        """g (float[1,3,6,6] x) => (float[1,1,5] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)
+            cells = Reshape(c, flat)
+            inside = Add(cells, worth)
+            best, place = TopK<axis=1>(inside, five)
+            own = Gather<axis=1>(anchors, place)
+            row = Squeeze(own, first)
+            moved = Conv(x, v)
+            mean = GlobalAveragePool(moved)
+            shift = Reshape(mean, five_of_one)
+            box = Add(row, shift)
+            y = Sigmoid(box)
+        }""",
+        {
+            "w": weights(1, 3, 3, 3),
+            "v": weights(5, 3, 1, 1, seed=1),
+            "five_of_one": np.array([1, 1, 5]),
+            "flat": np.array([1, 36]),
+            "five": np.array([5]),
+            "first": np.array([0]),
+            "worth": np.where(np.arange(36) % 3, 0, -9).astype(np.float32),
+            "anchors": np.where(np.arange(36) % 3, weights(1, 36), np.inf).astype(np.float32),
+        },
+    ),
+    # How DETRs take a box back to where they refine it: chances of 0 and 1 are among them.
+    "inverse_sigmoid": (
+        """g (float[1,3,6,6] x) => (float[1,4,6,6] y) {
+            c = Conv(x, w)
+            chance = Sigmoid(c)
+            rest = Sub(one, chance)
+            over = Clip(chance, least)
+            under = Clip(rest, least)
+            odds = Div(over, under)
+            logit = Log(odds)
+            moved = Add(logit, c)
+            y = Sigmoid(moved)
+        }""",
+        {
+            "w": weights(4, 3, 1, 1) * 20,
+            "one": np.array(1, np.float32),
+            "least": np.array(1e-5, np.float32),
+        },
+    ),
     # Tokens of very different variances; and as exporters write it below opset 17.
     "tokens": (
         """g (float[1,16,32] x) => (float[1,16,8] y, float[1,16,8] parts) {

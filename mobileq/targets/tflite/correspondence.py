@@ -12,6 +12,8 @@ from mobileq.targets.tflite.op_facts import CHOOSING, LIMITING, MOVING
 
 Range = tuple[float, float]
 
+_CODES = 255
+_FAR = 1e30
 REPORT_SUFFIX = ".correspondence.json"
 """Beside a float file: which of its tensors is which of the ONNX model's."""
 
@@ -83,12 +85,12 @@ def file_ranges(
     return found
 
 
-def float_outputs(model: Any, kept: Collection[str], known: Collection[str]) -> set[str]:
+def float_outputs(model: Any, kept: Collection[str], known: Mapping[str, Range]) -> set[str]:
     """Output tensors of all ops that must be float.
 
     Args:
         kept: Output tensors of ops that are to stay float.
-        known: Tensors that have a range; an op that takes or gives another one stays float.
+        known: Ranges of tensors; an op that takes or gives one without a range stays float.
 
     An op that only moves values stays float too where what it feeds or is fed by is float, or the
     values would be rounded for nothing.
@@ -164,18 +166,48 @@ def _users(model: Any) -> dict[str, list[str]]:
     return users
 
 
-def _without_range(model: Any, known: Collection[str]) -> set[str]:
+def _without_range(model: Any, known: Mapping[str, Range]) -> set[str]:
+    """What ops give that touch a tensor of no known range, or a constant that none has.
+
+    The anchors of RT-DETR and D-FINE are infinite at the picture's rim. The scale of such a
+    constant is infinite too, at which TFLite's kernels (LiteRT 2.1.2) end the process.
+    """
     graph = model.subgraphs[0]
     activations = contents.activation_indices(model)
+    boundless: set[int] = set()
     found = set()
     for op in graph.operators:
+        taken = [int(index) for index in op.inputs if int(index) >= 0]
+        given = [int(index) for index in op.outputs]
         touched = [
             index
-            for index in (*op.inputs, *op.outputs)
-            if int(index) in activations
-            and contents.dtype_name(graph.tensors[int(index)]) == "float32"
+            for index in (*taken, *given)
+            if index in activations and contents.dtype_name(graph.tensors[index]) == "float32"
         ]
-        names = _tensor_names(model, touched)
-        if any(name not in known for name in names):
-            found.update(_tensor_names(model, op.outputs))
+        without = any(name not in known for name in _tensor_names(model, touched))
+        if any(i in boundless or _is_boundless(model, graph.tensors[i]) for i in taken):
+            without = True
+            if contents.op_name(model, op) in MOVING:
+                boundless.update(given)
+        if without or _may_divide_by_zero(model, op, known, activations):
+            found.update(_tensor_names(model, given))
     return found
+
+
+def _may_divide_by_zero(
+    model: Any, op: Any, known: Mapping[str, Range], activations: Collection[int]
+) -> bool:
+    """Whether a divisor comes so near to zero that its code may be zero's, as that of an inverse
+    sigmoid does: TFLite's DIV (LiteRT 2.1.2) ends the run there."""
+    if contents.op_name(model, op) != "DIV" or int(op.inputs[1]) not in activations:
+        return False
+    low, high = known.get(_tensor_names(model, op.inputs)[1], (0.0, 0.0))
+    least, most = sorted((abs(low), abs(high)))
+    return low * high <= 0 or least * _CODES <= most
+
+
+def _is_boundless(model: Any, tensor: Any) -> bool:
+    import numpy as np
+
+    values = contents.float32_values(model, tensor)
+    return values is not None and values.size > 0 and not bool(np.abs(values).max() < _FAR)
