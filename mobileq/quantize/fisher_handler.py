@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,12 @@ class FisherHandler:
         self._seeds, stopped = made.seeds, made.stopped
         self._results = [value.name for value in model.graph.output]
         self._taken = [value.name for value in made.back.graph.input]
-        self._read, self._strides = _thin(made, results, self._results, fields["stride"])
+        read, self._strides = _thin(made, results, self._results, fields["stride"])
+        self._read = {name: values for name, (values, _) in read.items()}
+        # What a function takes and gives have one gradient, which is squared once.
+        self._alike: dict[str, list[str]] = {}
+        for name, (_, gradient) in read.items():
+            self._alike.setdefault(gradient, []).append(name)
         self._taps = add_taps(made.there, plan) if plan is not None else []
         _give(made.there.graph, self._taps)
         with temporary_folder() as folder:
@@ -83,12 +87,15 @@ class FisherHandler:
         if fields["seed"] is None:
             return {"ends": {}}, taps
         back = self._gradients(given, fields["seed"])
-        ends, found = {}, {}
-        for name, (values, gradients) in self._read.items():
-            low, high = _ends(given[values])
-            if math.isfinite(low) and math.isfinite(high):
-                sums = _summed(given[values], back[gradients], low, high)
-                ends[name], found[SUMS + name] = (low, high), sums * self._strides[name]
+        ends: dict[str, tuple[float, float]] = {}
+        found: Arrays = {}
+        for gradient, names in self._alike.items():
+            values = {name: given[self._read[name]].reshape(-1) for name in names}
+            known = {name: _ends(each) for name, each in values.items()}
+            known = {name: each for name, each in known.items() if np.isfinite(each).all()}
+            sums = _summed(values, back[gradient], known)
+            found |= {SUMS + name: each * self._strides[name] for name, each in sums.items()}
+            ends |= known
         return {"ends": ends}, taps | found
 
     def _gradients(self, given: Arrays, seed: int) -> Arrays:
@@ -209,15 +216,19 @@ def _ends(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def _summed(
-    values: NDArray[Any], gradient: NDArray[Any], low: float, high: float
-) -> NDArray[np.float64]:
-    """In the bins that reach from low to high."""
-    values, gradient = values.reshape(-1), gradient.reshape(-1)
-    bins = Bins.reaching(low, high)
-    count = bins.count(max(high, 0.0))
-    sums = np.zeros(count)
-    for start in range(0, values.size, _AT_ONCE):
+    values: Mapping[str, NDArray[Any]],
+    gradient: NDArray[Any],
+    ends: Mapping[str, tuple[float, float]],
+) -> dict[str, NDArray[np.float64]]:
+    """Of tensors that have one gradient its squares, in the bins that reach from end to end."""
+    bins = {name: Bins.reaching(low, high) for name, (low, high) in ends.items()}
+    sums = {name: np.zeros(bins[name].count(high)) for name, (_, high) in ends.items()}
+    flat = gradient.reshape(-1)
+    for start in range(0, flat.size if sums else 0, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        weights = np.square(gradient[part], dtype=np.float64)
-        sums += np.bincount(bins.places(values[part], count), weights, count)
-    return sums if np.isfinite(sums).all() else np.zeros(count)
+        weights = np.square(flat[part], dtype=np.float64)
+        for name, own in sums.items():
+            own += np.bincount(bins[name].places(values[name][part], own.size), weights, own.size)
+    return {
+        name: own if np.isfinite(own).all() else np.zeros(own.size) for name, own in sums.items()
+    }
