@@ -49,10 +49,10 @@ def quantize_file(
     Returns:
         Notes for the user.
     """
+    floats = flatbuffer.read_model(Path(source))
     if precision == "fp16":
-        model = flatbuffer.read_model(Path(source))
-        run_passes(QUANTIZED, model, precision)
-        flatbuffer.write_model(model, Path(output))
+        run_passes(QUANTIZED, floats, precision)
+        flatbuffer.write_model(floats, Path(output))
         return []
     from ai_edge_quantizer import quantizer
 
@@ -61,11 +61,10 @@ def quantize_file(
         _recipe_dynamic(tool)
     else:
         bits = 16 if precision == "int16x8" else 8
-        model = flatbuffer.read_model(Path(source))
-        large = weighty.weighty_outputs(model, enough_for_codes)
+        large = weighty.weighty_outputs(floats, enough_for_codes)
         narrow = [name for name in float_tensors if name in large]
         _recipe_static(tool, bits, io, float_tensors, narrow, wide_tensors)
-        known = _statistics(model, ranges, weight_scales or {}) if ranges else None
+        known = _statistics(floats, ranges, weight_scales or {}) if ranges else None
     with _scales_before_concatenations(own_scales):
         result = tool.quantize(known)
     Path(output).write_bytes(result.quantized_model)
@@ -74,7 +73,7 @@ def quantize_file(
         take_casts_in(model)
     if io == "uint8" and precision in ("int8", "int8-full"):
         shift_io_to_uint8(model)
-    run_passes(QUANTIZED, model, precision, flatbuffer.read_model(Path(source)))
+    run_passes(QUANTIZED, model, precision, floats)
     flatbuffer.write_model(model, Path(output))
     return [REFERENCE_KERNELS_NOTE] if precision == "int16x8" else []
 
