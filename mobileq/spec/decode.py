@@ -58,6 +58,8 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
     number of bins of a box side's distance distribution (DFL: 16, NanoDet: 8), else 0.
     `distance_bins`: the distance each bin stands for, in strides; 0, 1 ... reg_max - 1 where empty
     (a model rebuilt from a quantized one may have 0.945 in place of 1).
+    `centre_offset`: where in its cell a raw box's distances begin, in strides; as the kind has it
+    where None (0.5, but 0 for a NanoDet of four strides).
     """
 
     section: ClassVar[str] = "decode"
@@ -70,6 +72,7 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
     anchors: tuple[tuple[tuple[Positive, Positive], ...], ...] = ()
     reg_max: Annotated[int, Meta(ge=0, le=1024)] = 0
     distance_bins: tuple[Real, ...] = ()
+    centre_offset: Share | None = None
     box_format: BoxFormat = "cxcywh"
     box_unit: BoxUnit = "pixel"
     score_threshold: Share = 0.25

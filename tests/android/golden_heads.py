@@ -39,6 +39,7 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "yolov8-normalized", normalized_yolov8(numbers)
     yield "yolov8-raw", distances("yolov8", numbers, 16, "class_logits")
     yield "yolov8-bins", distances("yolov8", numbers, 4, "class_logits", (0.0, 0.945, 2.1, 2.9))
+    yield "yolov8-corner", corner(numbers)
     yield "yolov8-regression", distances("yolov8", numbers, 1, "class_logits")
     yield "yolox", decoded("yolox", grid_rows(numbers), strides=STRIDES)
     yield "yolox-boxes", decoded("yolox", objectness_rows(numbers))
@@ -209,6 +210,12 @@ def distances(kind, numbers, bins: int, role, distance_bins=()) -> Head:
         else:
             values[f"class{s}"] = logits(numbers, 1, CLASSES, rows, columns)
     return Head(spec, values)
+
+
+def corner(numbers) -> Head:
+    """Distances that do not begin in the middle of a cell, as DAMO-YOLO's."""
+    head = distances("yolov8", numbers, 17, "class_logits")
+    return Head(msgspec.structs.replace(head.decode, centre_offset=0.125), head.outputs)
 
 
 def joint_nanodet(numbers, kind="nanodet", strides=STRIDES) -> Head:

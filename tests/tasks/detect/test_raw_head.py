@@ -78,6 +78,10 @@ CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
     "yolonas of four classes": (split_builders.yolonas(4), "yolonas", YOLOV8),
     "yolonas without distributions": (split_builders.yolonas(bins=1), "yolonas", PLAIN),
     "yolonas with logits": (split_builders.yolonas(activated=False), "yolonas", YOLOV8),
+    "damoyolo": (
+        split_builders.damoyolo(extra=0), "damoyolo",
+        rows(("scaled", "box_distribution"), ("c", "class_logits")),
+    ),
     "ppyoloe": (
         split_builders.ppyoloe(), "ppyoloe",
         rows(("b", "box_distribution"), ("c", "class_logits"), strides=(32, 16, 8)),
@@ -164,6 +168,7 @@ def test_a_head_of_cells_is_no_head_of_queries(tmp_path: Path):
         ("yolo26", "end2end", 0),
         ("yolonas", "yolov8", 17),
         ("ppyoloe", "yolov8", 17),
+        ("damoyolo", "yolov8", 17),
     ],
 )
 def test_kind_and_bins(case: str, kind: str, reg_max: int, tmp_path: Path):

@@ -30,9 +30,13 @@ def test_boxes_and_scores_of_one_convolution_are_refused(tmp_path: Path):
 
 
 def test_distances_from_another_point_are_refused(tmp_path: Path):
-    """DAMO-YOLO's begin in a cell's corner."""
+    """DAMO-YOLO's begin in a cell's corner, and are of logits with a factor."""
     given = prepared(split_builders.damoyolo(extra=0), tmp_path)
-    assert "on a drawn picture, boxes differ by up to" in refusal(given)
+    middle = with_decode(given.spec, centre_offset=None)
+    assert "on a drawn picture, boxes differ by up to" in refusal(given, middle)
+
+
+def test_more_classes_than_are_read_are_refused(tmp_path: Path):
     given = prepared(split_builders.damoyolo(), tmp_path)
     assert "'c8' (class_logits) has 6 values per cell where 5 are expected" in refusal(given)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ from mobileq.tasks.detect.decode import decode
 
 from .heads import (
     ANCHOR_COUNT,
+    CELLS,
     HEIGHT,
     STRIDES,
     WIDTH,
@@ -71,6 +73,16 @@ def test_raw_and_decoded_agree(bins):
     first = decode(raw_spec(bins), raw, WIDTH, HEIGHT)
     assert len(first) == ANCHOR_COUNT
     assert_close(first, decode(DECODED, decoded, WIDTH, HEIGHT))
+
+
+def test_distances_begin_where_the_spec_says():
+    raw, spec = raw_outputs(8), raw_spec(8)
+    middle = decode(spec, raw, WIDTH, HEIGHT)
+    corner = decode(msgspec.structs.replace(spec, centre_offset=0.0), raw, WIDTH, HEIGHT)
+    strides = np.repeat(STRIDES, [rows * columns for rows, columns in CELLS.values()])
+    apart = middle.xyxy - corner.xyxy
+    np.testing.assert_allclose(apart, np.tile(strides[:, np.newaxis] / 2, 4), atol=1e-4)
+    np.testing.assert_array_equal(middle.scores, corner.scores)
 
 
 def test_anchors_may_be_first_or_last():

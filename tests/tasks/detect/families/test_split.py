@@ -63,6 +63,7 @@ def test_layout_of_the_boxes_tells_the_family_and_its_pictures(case: str) -> Non
     decode, preprocess = read_of(found), found.spec.preprocess
     assert found.spec.family == family
     assert (decode.box_format, decode.box_unit, decode.strides) == layout
+    assert decode.centre_offset == (0 if family == "damoyolo" else None)
     assert preprocess is not None
     assert (preprocess.resize_mode, preprocess.interpolation) == (feeding[0], feeding[2])
     assert preprocess.rescale_factor == pytest.approx(feeding[1])

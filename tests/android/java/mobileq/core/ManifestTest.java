@@ -55,6 +55,7 @@ class ManifestTest {
                 "\"class_count\": 7 | \"class_count\": 1000000000 | class_count",
                 "\"reg_max\": 16 | \"reg_max\": -16 | reg_max",
                 "\"reg_max\": 16 | \"reg_max\": 1000000000 | reg_max",
+                "\"centre_offset\": null | \"centre_offset\": 1.5 | centre_offset",
                 "\"score_threshold\": 0 | \"score_threshold\": 7 | score_threshold",
                 "\"iou_threshold\": 0 | \"iou_threshold\": -1 | iou_threshold",
                 "\"strides\": [ | \"strides\": [2147483647, | strides",

@@ -106,6 +106,11 @@ public final class Fields {
         return isGiven(name) ? asNumber(at(name), present(name)) : otherwise;
     }
 
+    /** A finite number, or null where it is missing or null. */
+    public Double numberOrNull(String name) throws BundleException {
+        return isNull(name) ? null : Double.valueOf(number(name, 0));
+    }
+
     /** True or false, or `otherwise` where it is missing. */
     public boolean flag(String name, boolean otherwise) throws BundleException {
         if (!isGiven(name)) {

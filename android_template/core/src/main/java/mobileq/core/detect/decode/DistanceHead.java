@@ -1,5 +1,6 @@
 package mobileq.core.detect.decode;
 
+import mobileq.core.manifest.decode.DecodeKind;
 import mobileq.core.manifest.decode.DecodeSpec;
 import mobileq.core.tensor.Rows;
 
@@ -19,16 +20,28 @@ final class DistanceHead implements Head {
     private final BoxReader box;
     private final float[] ltrb = new float[4];
 
-    DistanceHead(HeadTensors tensors, DistanceBranch[] branches, float centreOffset) {
+    DistanceHead(HeadTensors tensors, DistanceBranch[] branches) {
         this.spec = tensors.spec;
         this.branches = branches;
-        this.centreOffset = centreOffset;
+        this.centreOffset = centreOffset(spec);
         this.passing = new int[branches.length][];
         for (int level = 0; level < branches.length; level++) {
             passing[level] = new int[branches[level].classes().count];
         }
         this.picker = new ClassPicker(spec.classCount());
         this.box = new BoxReader(spec, tensors.width, tensors.height);
+    }
+
+    /**
+     * Where in its cell a box's distances start, in strides: in the middle if nothing else is said,
+     * but of NanoDet-Plus (a fourth stride) in the corner.
+     */
+    private static float centreOffset(DecodeSpec spec) {
+        if (spec.centreOffset() != null) {
+            return spec.centreOffset().floatValue();
+        }
+        boolean isPlus = spec.kind() == DecodeKind.NANODET && spec.strides().length > 3;
+        return isPlus ? 0f : 0.5f;
     }
 
     @Override

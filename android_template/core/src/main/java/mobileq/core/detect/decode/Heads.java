@@ -33,12 +33,11 @@ public final class Heads {
                 return isRaw ? new RawYolox(tensors) : new ObjectnessHead(tensors);
             case YOLOV8:
                 return isRaw
-                        ? new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f)
+                        ? new DistanceHead(tensors, DistanceBranch.perStride(tensors))
                         : ScoredBoxes.ofAnchors(tensors);
             case NANODET:
-                return new DistanceHead(tensors, nanodet(tensors, isRaw), centreOffset(spec));
             case PICODET:
-                return new DistanceHead(tensors, nanodet(tensors, isRaw), 0.5f);
+                return new DistanceHead(tensors, nanodet(tensors, isRaw));
             case SPLIT:
                 return splitHead(tensors, isRaw);
             case END2END:
@@ -60,7 +59,7 @@ public final class Heads {
         if (tensors.spec.strides().length == 0) {
             return ScoredBoxes.ofTwo(tensors, false);
         }
-        return new DistanceHead(tensors, DistanceBranch.perStride(tensors), 0.5f);
+        return new DistanceHead(tensors, DistanceBranch.perStride(tensors));
     }
 
     private static DistanceBranch[] nanodet(HeadTensors tensors, boolean isRaw)
@@ -69,13 +68,5 @@ public final class Heads {
             return DistanceBranch.perStride(tensors);
         }
         return isRaw ? DistanceBranch.joint(tensors) : DistanceBranch.ofOne(tensors);
-    }
-
-    /**
-     * Where in its cell a NanoDet box's distances start, in strides: the first NanoDet (three
-     * strides) measures from the middle, NanoDet-Plus (a fourth) from the corner.
-     */
-    private static float centreOffset(DecodeSpec spec) {
-        return spec.strides().length < 4 ? 0.5f : 0f;
     }
 }

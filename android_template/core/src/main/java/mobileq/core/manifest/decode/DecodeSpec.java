@@ -16,6 +16,8 @@ import mobileq.core.manifest.HeadKind;
  * @param anchors Per stride, (width, height) pairs in input pixels.
  * @param regMax How many bins the distance distribution of a box side has, else 0.
  * @param distanceBins The distance that each bin stands for, in strides; 0, 1 ... where empty.
+ * @param centreOffset Where in its cell a raw box's distances begin, in strides; null where that
+ *     is as the kind has it.
  * @param boxFormat Of decoded boxes.
  * @param boxUnit Of decoded boxes.
  * @param scoreThreshold The default.
@@ -30,6 +32,7 @@ public record DecodeSpec(
         double[][][] anchors,
         int regMax,
         double[] distanceBins,
+        Double centreOffset,
         BoxFormat boxFormat,
         BoxUnit boxUnit,
         double scoreThreshold,
@@ -50,6 +53,7 @@ public record DecodeSpec(
                         fields.nestedNumbers("anchors"),
                         fields.integer("reg_max", 0),
                         fields.numbers("distance_bins"),
+                        fields.numberOrNull("centre_offset"),
                         fields.constant("box_format", BoxFormat.class, BoxFormat.CXCYWH),
                         fields.constant("box_unit", BoxUnit.class, BoxUnit.PIXEL),
                         fields.number("score_threshold", 0.25),
@@ -69,6 +73,9 @@ public record DecodeSpec(
         if (distanceBins.length != 0 && distanceBins.length != regMax) {
             throw fields.wrong(
                     "distance_bins", "%d of them for a reg_max of %d", distanceBins.length, regMax);
+        }
+        if (centreOffset != null) {
+            checkShare(fields, "centre_offset", centreOffset);
         }
         checkShare(fields, "score_threshold", scoreThreshold);
         checkShare(fields, "iou_threshold", iouThreshold);
