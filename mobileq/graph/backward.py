@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mobileq.errors import InputError, UsageError
-from mobileq.graph.outline import consumers, opset, reads
+from mobileq.graph.outline import opset, reads
 from mobileq.graph.prune import prune
+from mobileq.graph.rewrites.engine import apply_rules
+from mobileq.graph.rewrites.grid_sample import write
 from mobileq.graph.rewrites.opset import OLDEST, raised
+from mobileq.graph.rewrites.rule import Editing, Rule
 from mobileq.graph.shapes import infer_shapes
 
 if TYPE_CHECKING:
@@ -23,9 +26,30 @@ if TYPE_CHECKING:
 
     from mobileq.graph.gradients import Found, Tape
 
-_FLOAT = 1
+_FLOAT, _INT64 = 1, 7
 _FLOATS = frozenset({1, 10, 11, 16})
 """`TensorProto.DataType`: float32, float16, float64 and bfloat16."""
+
+
+def _as_gathers(node: NodeProto, edit: Editing) -> str | None:
+    """A GridSample as the gathers of the pixels about each place, and their weights, which all have
+    rules. Which pixels these are is an integer, that no gradient goes through."""
+    start = len(edit.nodes)
+    reason = write(node, edit)
+    made = edit.nodes[start:]
+    del edit.nodes[start:]
+    for each in made:
+        result = each.output[0]
+        whole = each.op_type == "Floor"
+        edit.nodes.append(each)
+        if whole:
+            each.output[0] = edit.fresh("pixel")
+            number = edit.emit("Cast", [each.output[0]], to=_INT64)
+            edit.emit("Cast", [number], [result], to=_FLOAT)
+    return reason
+
+
+_GATHERED = Rule("gathered", frozenset({"GridSample"}), _as_gathers)
 
 
 @dataclass(frozen=True)
@@ -41,8 +65,8 @@ class Backward:
         gradients: Tensor -> the output that is dL / d tensor, in its shape and type. Two tensors
             may share one.
         stopped: Tensor whose gradient is not known, or not all of it -> the op type that has no
-            rule and stands between it and an output. Where only integers follow from a tensor,
-            their first op.
+            rule and stands between it and an output. Where only integers follow from a tensor, the
+            op that gives them; "" where nothing reads it.
     """
 
     there: ModelProto
@@ -75,6 +99,7 @@ def backward(model: ModelProto, tensors: Collection[str]) -> Backward:
             f"Export it with opset {OLDEST} or newer.",
         )
     model = infer_shapes(model)  # a copy: it becomes the way there
+    model = apply_rules(model, [_GATHERED])
     tape = Tape(model, tensors)
     made_by = tape.makers
     for name in tensors:
@@ -109,9 +134,9 @@ class _Way:
 
     def __init__(self, model: ModelProto, tape: Tape, tensors: Collection[str]) -> None:
         self._tape = tape
-        self._readers = consumers(model.graph)
         self._parts: dict[str, list[str]] = {}
         self._stopped: dict[str, str] = {}
+        self._idle: dict[str, str] = {}
         self._needed = set(tensors)
         for node in model.graph.node:
             if not self._needed.isdisjoint(reads(node)):
@@ -133,14 +158,15 @@ class _Way:
 
     def stopped_by(self, name: str) -> str:
         """The op type between the tensor and the outputs that has no rule."""
-        if name in self._stopped:
-            return self._stopped[name]
-        return next((node.op_type for node in self._readers.get(name, ())), "")
+        return self._stopped.get(name) or self._idle.get(name, "")
 
     def back(self, node: NodeProto) -> None:
         """From the gradients of what a node gives to those of what it takes."""
         wanted = {name for name in reads(node) if self._is_wanted(name)}
         live = [name for name in node.output if name in self._parts or name in self._stopped]
+        if not live:
+            idle = next((self._idle[name] for name in node.output if name in self._idle), "")
+            self._idle.update(dict.fromkeys(wanted, idle or node.op_type))
         if not wanted or not live:
             return
         why = next((self._stopped[name] for name in live if name in self._stopped), None)

@@ -107,7 +107,7 @@ def weighed_statistics(
         known = collect(onnx.read_bytes(), None, feeds, progress, len(samples))
     asked = {name: result for name, result in asked.items() if name in known.tensors}
     missing = asked.keys() - found.keys()
-    reasons = {stopped[name] for name in missing if name in stopped}
+    reasons = {stopped[name] for name in missing if stopped.get(name)}
     if reasons:
         progress.notice(
             f"{plural(len(missing), 'range')} of {len(asked)} are chosen without the task's "

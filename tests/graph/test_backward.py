@@ -152,6 +152,13 @@ def test_a_tensor_that_only_integers_follow_has_none():
     assert set(way.gradients) == {"x"}
 
 
+def test_what_is_only_chosen_by_is_told_apart_from_what_nothing_reads():
+    text = """m (float[1,5] x) => (float[1,5] y, int64[1,2] best) {
+        t = Tanh(x) s = Sigmoid(t) v, best = TopK(s, k) y = Exp(x) }"""
+    way = backward(model_of(text, {"k": ints(2)}), ["x", "t", "s", "v"])
+    assert way.stopped == {"t": "TopK", "s": "TopK", "v": ""}
+
+
 def test_an_input_that_a_rule_does_not_know_stops():
     text = """m (float[2,3] x, float[3] e) => (float[2,3] y) {
         a = Sigmoid(x) b = Sigmoid(e) y = Pow(a, b) }"""

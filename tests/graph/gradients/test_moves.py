@@ -114,3 +114,18 @@ def test_padded(mode, axes):
 def test_negative_pads():
     body = "z = Pad(x, p)"
     check_text(squared("2,4,5", body, 3), {"p": ints(0, -1, 2, 0, 2, -3)})
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("aligned", [0, 1])
+def test_values_between_pixels_go_back_to_the_pixels_and_to_their_place(padding, aligned):
+    """The places, some beyond the edges, are between the same pixels before and after a step."""
+    options = f'mode = "bilinear", padding_mode = "{padding}", align_corners = {aligned}'
+    text = f"""m (float[2,3,5,6] x, float[2,4,3,2] g) => (float[2,3,4,3] y) {{
+        moved = Mul(g, spread) where = Add(moved, places)
+        z = GridSample<{options}>(x, where) y = Mul(z, z) }}"""
+    pixels = np.random.default_rng(2).integers(-2, 6, (2, 4, 3, 2)) + 0.5
+    sizes = np.array([6, 5])
+    places = pixels * 2 / (sizes - 1) - 1 if aligned else (pixels * 2 + 1) / sizes - 1
+    spread = np.array(0.05, np.float32)
+    check_text(text, {"spread": spread, "places": places.astype(np.float32)}, opset=16)
