@@ -130,6 +130,8 @@ def test_int8_that_is_larger_slower_and_worse_is_told_so_in_one_line() -> None:
 def test_int8_that_loses_nothing_to_speak_of_is_not_complained_of(agreement: float) -> None:
     files = [_file("fp16", 4, 1.0), _file("dynamic", 2.2, 0.97), _file("int8", 2, agreement)]
     assert which_to_ship(files).beside == ()
+    files[1] = _file("dynamic", 1.99, 0.97)
+    assert which_to_ship(files).beside == ()
 
 
 def test_to_be_better_than_the_model_itself_is_chance() -> None:
