@@ -46,8 +46,11 @@ def yolonas(
     return net.model(f"float[1,{cells()},4] boxes, float[1,{cells()},{classes}] scores")
 
 
-def ppyoloe(classes: int = 5, *, divisor: tuple[float, ...] = (1, 1, 1, 1)) -> ModelProto:
-    """The largest stride first, scores [1, C, A]; boxes are divided by what `scale_factor` says."""
+def ppyoloe(
+    classes: int = 5, *, divisor: tuple[float, ...] = (1, 1, 1, 1), joined: bool = False
+) -> ModelProto:
+    """The largest stride first, scores [1, C, A]; boxes are divided by what `scale_factor` says.
+    `joined`: in one output, as with `exclude_post_process`."""
     strides = STRIDES[::-1]
     net = Net(strides)
     branches(net, 4 * BINS, classes, False)
@@ -61,6 +64,12 @@ def ppyoloe(classes: int = 5, *, divisor: tuple[float, ...] = (1, 1, 1, 1)) -> M
         "boxes = Div(rows, scale)",
         "scores = Sigmoid(logits)",
     )
+    if joined:
+        net.add(
+            "score_rows = Transpose<perm = [0, 2, 1]>(scores)",
+            "output = Concat<axis = 2>(boxes, score_rows)",
+        )
+        return net.model(f"float[1,{cells()},{4 + classes}] output")
     return net.model(f"float[1,{cells()},4] boxes, float[1,{classes},{cells()}] scores")
 
 

@@ -86,6 +86,10 @@ CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
         split_builders.ppyoloe(), "ppyoloe",
         rows(("b", "box_distribution"), ("c", "class_logits"), strides=(32, 16, 8)),
     ),
+    "ppyoloe in one output": (
+        split_builders.ppyoloe(joined=True), "yolov8",
+        rows(("b", "box_distribution"), ("c", "class_logits"), strides=(32, 16, 8)),
+    ),
     "yolo26": (heads.end2end(bins=1, family="YOLO26"), "yolo26", PLAIN),
     "yolo26 of many classes": (heads.end2end(9, bins=1, family="YOLO26"), "yolo26", PLAIN),
 }  # fmt: skip

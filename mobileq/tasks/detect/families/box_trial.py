@@ -30,16 +30,18 @@ _NEAR = 0.01
 """Strides by which boxes of cells may lie unlike each other."""
 
 
-def try_boxes(model: ModelProto, name: str, width: int, height: int) -> BoxLayout | None:
+def try_boxes(
+    model: ModelProto, name: str, width: int, height: int, values: int = 4
+) -> BoxLayout | None:
     """How the boxes of the output `name` are laid out, or None where they do not lie about cells.
 
     Args:
         model: With static input shapes.
-        name: Of an output of four values a box.
+        name: Of an output with so many `values` a box, the first four of which are its own.
         width: Of the picture, pixels.
         height: Of the picture, pixels.
     """
-    boxes = _boxes_of_one_value(model, name)
+    boxes = _boxes_of_one_value(model, name, values)
     if boxes is None or not np.isfinite(boxes).all():
         return None
     formats: tuple[BoxFormat, ...] = ("xyxy", "cxcywh", "yxyx")
@@ -58,7 +60,7 @@ def try_boxes(model: ModelProto, name: str, width: int, height: int) -> BoxLayou
     return None
 
 
-def _boxes_of_one_value(model: ModelProto, name: str) -> FloatArray | None:
+def _boxes_of_one_value(model: ModelProto, name: str, values: int) -> FloatArray | None:
     """[N, 4], of the first picture; None where the graph can't be cut, or does not run."""
     names = frontier(model, [name])
     try:
@@ -69,7 +71,7 @@ def _boxes_of_one_value(model: ModelProto, name: str) -> FloatArray | None:
                 inputs[value.name] = np.full(dims(value) or (), _EVERYWHERE, np.float32)
         array = open_run(tail)(inputs)[name].astype(np.float32)
         first = array[:1] if array.ndim > 2 else array
-        return as_rows(name, output_array({name: first}, name), 4)
+        return as_rows(name, output_array({name: first}, name), values)[:, :4]
     except MobileqError:
         return None
 

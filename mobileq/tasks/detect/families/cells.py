@@ -47,8 +47,14 @@ class BoxLayout(NamedTuple):
     box_format: BoxFormat
     box_unit: BoxUnit
     strides: tuple[int, ...]
-    anchors_per_cell: int
-    offset: float
+    anchors_per_cell: int = 1
+    offset: float = 0.5
+
+    @property
+    def centre_offset(self) -> float | None:
+        """Where the distances of a head without anchors begin; None in the middle of a cell."""
+        is_usual = self.anchors_per_cell > 1 or abs(self.offset - 0.5) < 0.005
+        return None if is_usual else abs(round(self.offset, 2))
 
 
 class Predictions(NamedTuple):

@@ -43,8 +43,8 @@ _WANTS: dict[SplitFamily, str] = {
     "mean and deviation too",
     "yolov4": "YOLOv4, which wants RGB / 255, stretched",
 }
-_MIDDLE, _CORNER, _ROUNDED = 0.5, 0.25, 0.005
-"""Strides: where in a cell its box has the middle; under the second it is meant for the corner."""
+_CORNER = 0.25
+"""Strides from a cell's corner, under which a box's middle is meant to be there."""
 
 
 class _Pair(NamedTuple):
@@ -79,7 +79,7 @@ def match_split(facts: Facts, named: SplitFamily) -> Answer:
                 HeadOutput(name=pair.scores.name, role=pair.role),
             ),
             strides=layout.strides,
-            centre_offset=_centre_offset(layout),
+            centre_offset=layout.centre_offset,
             box_format=layout.box_format,
             box_unit=layout.box_unit,
         ),
@@ -146,7 +146,7 @@ def _layout(facts: Facts, pair: _Pair) -> BoxLayout | str:
     width, height = facts.picture.width, facts.picture.height
     if facts.evidence is None or facts.evidence.index is None:
         strides, per_cell = _cells(facts, pair.rows) or ((), 1)
-        return BoxLayout("xyxy", box_unit_of(pair.boxes), strides, per_cell, _MIDDLE)
+        return BoxLayout("xyxy", box_unit_of(pair.boxes), strides, per_cell)
     from mobileq.tasks.detect.families.box_trial import try_boxes
 
     tried = try_boxes(facts.evidence.index.model, pair.boxes.name, width, height)
@@ -173,13 +173,6 @@ def _family_of(layout: BoxLayout, pair: _Pair) -> SplitFamily:
         return "damoyolo"
     largest_first = layout.strides[0] > layout.strides[-1]
     return "ppyoloe" if largest_first or pair.scores.shape[-1] == pair.rows else "yolonas"
-
-
-def _centre_offset(layout: BoxLayout) -> float | None:
-    """Where another head's distances begin, in case it is cut at its last convolutions."""
-    if layout.anchors_per_cell > 1 or abs(layout.offset - _MIDDLE) < _ROUNDED:
-        return None
-    return abs(round(layout.offset, 2))
 
 
 def _preprocess(facts: Facts, family: SplitFamily) -> PreprocessSpec:

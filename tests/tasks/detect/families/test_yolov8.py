@@ -14,6 +14,7 @@ from tests.graph.builders import (
     outputs_of,
     yolov8,
 )
+from tests.tasks.detect import split_builders
 
 
 @pytest.mark.parametrize("transposed", [True, False])
@@ -23,6 +24,20 @@ def test_both_orders_are_recognised(transposed: bool) -> None:
     assert found.spec.decode is not None
     assert (found.spec.decode.class_count, found.spec.decode.reg_max) == (4, 16)
     assert found.spec.decode.outputs == (HeadOutput(name="output0", role="predictions"),)
+
+
+def test_corners_are_told_from_centres_where_channels_are_last() -> None:
+    """PP-YOLOE's rows with `exclude_post_process`."""
+    found = recognise(split_builders.ppyoloe(joined=True))
+    assert found.spec.family == "yolov8"
+    assert found.spec.decode is not None
+    assert (found.spec.decode.box_format, found.spec.decode.box_unit) == ("xyxy", "pixel")
+    assert found.spec.decode.strides == (32, 16, 8)
+    assert "as PP-YOLOE's are" in found.questions["preprocess"]
+    centres = recognise(yolov8(transposed=True))
+    assert centres.spec.decode is not None
+    assert centres.spec.decode.box_format == "cxcywh"
+    assert "preprocess" not in centres.questions
 
 
 def test_channels_after_the_scores_are_not_decoded() -> None:
