@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.graph.outline import node_label
 from mobileq.targets.tflite import contents
-from mobileq.targets.tflite.correspondence import REPORT_SUFFIX, read_correspondence
+from mobileq.targets.tflite.correspondence import (
+    REPORT_SUFFIX,
+    Range,
+    read_correspondence,
+    without_scale,
+)
 from mobileq.targets.tflite.flatbuffer import read_model
+from mobileq.targets.tflite.op_facts import MOVING
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
 _EDGES = ("QUANTIZE", "DEQUANTIZE")
+_NEVER_FIRST = {*_EDGES, *MOVING}
+"""What only moves values is in float because of its neighbours."""
 
 
-def float_reason(model: Any, base: Path, source: Path, known: Collection[str]) -> str | None:
+def float_reason(model: Any, base: Path, source: Path, known: Mapping[str, Range]) -> str | None:
     """Half a sentence on the first op that is in float; None where none is.
 
     Args:
         model: The quantized file (a schema `ModelT`).
         base: The float file that it was made of, its correspondence beside it.
         source: The ONNX model's file.
-        known: Tensors of `base` that have a range.
+        known: Ranges of tensors of `base`.
     """
     made_from = read_model(base)
     graph = made_from.subgraphs[0]
     nodes = _nodes(source, base, made_from)
     floats = _on_floats(model)
-    activations = contents.activation_indices(made_from)
     names = [contents.tensor_name(tensor) for tensor in graph.tensors]
-    kind, lacks = "", False
+    unfit, why = without_scale(made_from, known), None
+    kind = ""
     for op in graph.operators:
         given, op_name = (
             [names[int(index)] for index in op.outputs],
             contents.op_name(made_from, op),
         )
-        if not kind and op_name not in _EDGES and not floats.isdisjoint(given):
+        if not kind and op_name not in _NEVER_FIRST and not floats.isdisjoint(given):
             kind = op_name
-            touched = (*op.inputs, *op.outputs)
-            lacks = any(
-                names[int(i)] not in known
-                for i in touched
-                if int(i) in activations and _is_float(graph.tensors[int(i)])
-            )
+            why = next((unfit[name] for name in given if name in unfit), None)
         # onnx2tf writes what it makes of a node in one piece, which ends with what the node gives.
         node = next((nodes[name] for name in given if name in nodes), None)
         if kind and node is not None:
             what = f"{kind}, a part of {node.op_type} ({node_label(node)})"
-            if lacks:
-                return f"{what}, takes or gives values of which no range is known"
+            if why is not None:
+                return f"{what}, {why}"
             return f"mobileq has no integers for {what}"
     return f"{kind} is in float" if kind else None
 

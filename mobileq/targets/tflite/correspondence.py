@@ -95,7 +95,7 @@ def float_outputs(model: Any, kept: Collection[str], known: Mapping[str, Range])
     An op that only moves values stays float too where what it feeds or is fed by is float, or the
     values would be rounded for nothing.
     """
-    wanted = set(kept) | _without_range(model, known)
+    wanted = {*kept, *without_scale(model, known)}
     # No range is known inside of loops and branches.
     for graph in model.subgraphs[1:]:
         for op in graph.operators:
@@ -166,8 +166,8 @@ def _users(model: Any) -> dict[str, list[str]]:
     return users
 
 
-def _without_range(model: Any, known: Mapping[str, Range]) -> set[str]:
-    """What ops give that touch a tensor of no known range, or a constant that none has.
+def without_scale(model: Any, known: Mapping[str, Range]) -> dict[str, str]:
+    """{what an op gives that has to be float: what about the op no scale is for}
 
     The anchors of RT-DETR and D-FINE are infinite at the picture's rim. The scale of such a
     constant is infinite too, at which TFLite's kernels (LiteRT 2.1.2) end the process.
@@ -175,7 +175,7 @@ def _without_range(model: Any, known: Mapping[str, Range]) -> set[str]:
     graph = model.subgraphs[0]
     activations = contents.activation_indices(model)
     boundless: set[int] = set()
-    found = set()
+    found = dict[str, str]()
     for op in graph.operators:
         taken = [int(index) for index in op.inputs if int(index) >= 0]
         given = [int(index) for index in op.outputs]
@@ -184,13 +184,17 @@ def _without_range(model: Any, known: Mapping[str, Range]) -> set[str]:
             for index in (*taken, *given)
             if index in activations and contents.dtype_name(graph.tensors[index]) == "float32"
         ]
-        without = any(name not in known for name in _tensor_names(model, touched))
+        why = None
+        if any(name not in known for name in _tensor_names(model, touched)):
+            why = "takes or gives values of which no range is known"
+        elif _may_divide_by_zero(model, op, known, activations):
+            why = "divides by values near 0"
         if any(i in boundless or _is_boundless(model, graph.tensors[i]) for i in taken):
-            without = True
+            why = "takes values without bounds"
             if contents.op_name(model, op) in MOVING:
                 boundless.update(given)
-        if without or _may_divide_by_zero(model, op, known, activations):
-            found.update(_tensor_names(model, given))
+        if why is not None:
+            found.update(dict.fromkeys(_tensor_names(model, given), why))
     return found
 
 

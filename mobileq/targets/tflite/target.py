@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -28,7 +28,7 @@ from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, flatbuffer, interface
 from mobileq.targets.tflite.all_integer import float_reason
 from mobileq.targets.tflite.copies import restore_copies
-from mobileq.targets.tflite.correspondence import REPORT_SUFFIX
+from mobileq.targets.tflite.correspondence import REPORT_SUFFIX, Range
 from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.inner_tensors import inner_tensors
@@ -221,7 +221,7 @@ def _restore_copies(job: ConversionJob, base: Path) -> None:
     restore_copies(base, onnx.load(job.model, load_external_data=False).graph)
 
 
-def _require_integers(job: ConversionJob, base: Path, ranges: Collection[str]) -> None:
+def _require_integers(job: ConversionJob, base: Path, ranges: Mapping[str, Range]) -> None:
     """Nothing that an integer-only accelerator would refuse."""
     model = flatbuffer.read_model(job.output)
     floats = counting.float_ops(model)
