@@ -42,6 +42,7 @@ class OutputEvidence:
         takes_ids: Its values were integers: class ids.
         adds_one: 1 is added to them: ids that count from 1.
         starts_squashed: A sigmoid is the last function over its first values: boxes in 0..1.
+        takes_mean: A mean of a distribution with constant distances is among its values.
         scaled_by: The four factors that boxes were last multiplied by, empty where there are none.
         are_scores: All of its values are sigmoids, or products of such.
     """
@@ -53,6 +54,7 @@ class OutputEvidence:
     takes_ids: bool = False
     adds_one: bool = False
     starts_squashed: bool = False
+    takes_mean: bool = False
     scaled_by: tuple[float, ...] = ()
     are_scores: bool = False
 
@@ -108,6 +110,7 @@ def _output_evidence(index: GraphIndex, name: str) -> OutputEvidence:
         ),
         adds_one=any(_adds_one(index, node) for node, _ in path),
         starts_squashed=last_function(index, name) == "Sigmoid",
+        takes_mean=any(index.expectation_weights(node) is not None for node in nodes),
         scaled_by=next((found for node, _ in path if (found := _box_factors(index, node))), ()),
         are_scores=is_sigmoid(index, name, or_product=True),
     )

@@ -7,6 +7,8 @@ height in parts of the picture, `labels` logits of classes each by itself. Sourc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from mobileq.spec import TensorSpec
@@ -19,7 +21,7 @@ _NAMES = ("dets", "labels")
 
 def match_rfdetr(facts: Facts) -> Answer:
     """Match two outputs by their names and shapes; of a named family by shapes alone."""
-    found = _boxes_and_logits(facts)
+    found = boxes_and_logits(facts, lambda output: output.name == _NAMES[0])
     if isinstance(found, str):
         return found
     boxes, logits = found
@@ -50,10 +52,12 @@ def match_rfdetr(facts: Facts) -> Answer:
     )
 
 
-def _boxes_and_logits(facts: Facts) -> tuple[TensorSpec, TensorSpec] | str:
-    """The two outputs, or why they are not there."""
+def boxes_and_logits(
+    facts: Facts, are_boxes: Callable[[TensorSpec], bool]
+) -> tuple[TensorSpec, TensorSpec] | str:
+    """The two outputs, or why they are not there. Logits of four classes look like boxes."""
     boxes = [output for output in facts.outputs if output.shape[2:] == (4,)]
-    boxes.sort(key=lambda output: output.name != _NAMES[0])  # logits of four classes look the same
+    boxes.sort(key=lambda output: not are_boxes(output))
     others = [output for output in facts.outputs if output not in boxes[:1]]
     if len(facts.outputs) == 2 and boxes:
         first, logits = boxes[0], others[0]

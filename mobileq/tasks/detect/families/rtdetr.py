@@ -2,16 +2,20 @@
 
 Ultralytics' RT-DETR gives rows of six, whose boxes are centre, width and height in parts of the
 picture. The authors' own exports give labels, boxes and scores apart, boxes as corners in a size
-that is an input (`orig_target_sizes`) until `--set` makes it a constant. Source: `export_onnx.py`
-and the postprocessors of lyuwenyu/RT-DETR and Peterande/D-FINE. All want the picture stretched.
+that is an input (`orig_target_sizes`) until `--set` makes it a constant. Exports without a
+postprocessor end at boxes and logits of all queries. DETR's look the same, but have a softmax: only
+D-FINE's boxes show what they are, being means of distributions. All want the picture stretched.
+Source: `export_onnx.py` and the postprocessors of lyuwenyu/RT-DETR and Peterande/D-FINE.
 """
 
 from __future__ import annotations
 
 from mobileq.spec import TensorSpec
 from mobileq.spec.decode import BoxUnit, DecodeSpec, HeadOutput
+from mobileq.tasks.detect.families.cells import strides_of
 from mobileq.tasks.detect.families.end2end import class_count_of, final_rows
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
+from mobileq.tasks.detect.families.rfdetr import boxes_and_logits
 from mobileq.tasks.recognition import shape_text
 
 _NAMES = frozenset({"labels", "boxes", "scores"})
@@ -20,9 +24,12 @@ _Triple = tuple[TensorSpec, TensorSpec, TensorSpec]
 
 
 def match_rtdetr(facts: Facts) -> Answer:
-    """Match rows of six whose boxes a sigmoid keeps in 0..1, or labels, boxes and scores."""
+    """Match rows of six whose boxes a sigmoid keeps in 0..1; labels, boxes and scores; or boxes and
+    logits."""
     if len(facts.outputs) == len(_NAMES):
         return _match_apart(facts)
+    if len(facts.outputs) == 2:
+        return _match_queries(facts)
     output = final_rows(facts)
     if isinstance(output, str):
         return output
@@ -68,6 +75,38 @@ def _match_apart(facts: Facts) -> Answer:
         box_unit=unit,
     )
     return _match(facts, decode)
+
+
+def _match_queries(facts: Facts) -> Answer:
+    found = boxes_and_logits(facts, lambda output: _has_mean(facts, output) or "box" in output.name)
+    if isinstance(found, str):
+        return found
+    boxes, logits = found
+    about = facts.about(logits)
+    if about is not None and about.starts_squashed:
+        return f"its output '{logits.name}' comes from a sigmoid, and is no logits"
+    if not facts.forced and strides_of(facts, boxes.shape[1], 1) is not None:
+        return f"its {boxes.shape[1]} boxes are of cells"
+    if not facts.forced and not _has_mean(facts, boxes):
+        return f"its boxes '{boxes.name}' are no means of distributions"
+    decode = DecodeSpec(
+        kind="end2end",
+        head="raw",
+        class_count=logits.shape[2],
+        outputs=(
+            HeadOutput(name=boxes.name, role="boxes"),
+            HeadOutput(name=logits.name, role="class_logits"),
+        ),
+        box_format="cxcywh",
+        box_unit="normalized",
+    )
+    preprocess = facts.preprocess("stretch", rescale_factor=1.0 / 255.0)
+    return Match(family="rtdetr", preprocess=preprocess, decode=decode)
+
+
+def _has_mean(facts: Facts, output: TensorSpec) -> bool:
+    about = facts.about(output)
+    return about is not None and about.takes_mean
 
 
 def _match(facts: Facts, decode: DecodeSpec) -> Match:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from mobileq.errors import UsageError
 from mobileq.graph.outline import tensor_specs
 from mobileq.preparation.recognise import Recognition, recognise, recognise_shapes
 from mobileq.spec.decode import DecodeSpec
-from tests.graph.builders import NCHW640, end2end, outputs_of
+from tests.graph.builders import NCHW640, end2end, ints, outputs_of
+from tests.tasks.detect.head_builders import Net
 from tests.tasks.detect.query_builders import queries_apart
 
 
@@ -76,3 +78,35 @@ def test_a_second_input_is_named_with_what_makes_a_constant_of_it() -> None:
     assert "--set threshold=VALUE" in " ".join(
         recognise_shapes((inputs[0], other), outputs, {}).notices
     )
+
+
+@pytest.mark.parametrize("classes", [4, 9])
+def test_boxes_that_are_means_of_distributions_are_d_fines(classes: int) -> None:
+    net = Net((32,))
+    net.conv("side", "feature32", 4 * 33)
+    net.conv("class", "feature32", classes)
+    for name, value in {
+        "bins": ints(1, 4, 33, 30),
+        "rows": ints(1, classes, 30),
+        "distances": np.linspace(-4, 4, 33, dtype=np.float32),
+    }.items():
+        net.constant(name, value)
+    net.add(
+        "cells = Reshape(side, bins)",
+        "last = Transpose<perm = [0, 3, 1, 2]>(cells)",
+        "chances = Softmax<axis = 3>(last)",
+        "pred_boxes = MatMul(chances, distances)",
+        "scores = Reshape(class, rows)",
+        "logits = Transpose<perm = [0, 2, 1]>(scores)",
+    )
+    found = recognise(net.model(f"float[1,30,{classes}] logits, float[1,30,4] pred_boxes"))
+    decode = read_of(found)
+    assert (decode.kind, decode.head, decode.class_count) == ("end2end", "raw", classes)
+    assert [output.name for output in decode.outputs] == ["pred_boxes", "logits"]
+
+
+def test_other_boxes_and_logits_have_to_be_told() -> None:
+    shapes = outputs_of((1, 300, 80), (1, 300, 4), names=("logits", "pred_boxes"))
+    assert recognise_shapes(NCHW640, shapes, {}).spec.family is None
+    decode = read_of(recognise_shapes(NCHW640, shapes, {}, family="rtdetr"))
+    assert (decode.head, decode.class_count) == ("raw", 80)
