@@ -20,6 +20,8 @@ _WEIGHTED = frozenset({"Conv", "ConvTranspose"})
 _POOLS = frozenset({"MaxPool", "AveragePool", "LpPool", "MaxUnpool"})
 _HIGHEST_RANK = ops_with(Fact.ELEMENTWISE | Fact.KEEPS_RANK)
 """Operators whose output has the highest rank among their inputs."""
+_KEEPING = ops_with(Fact.KEEPS_RANK)
+"""Of those the operators where that is the first input's."""
 
 
 def require_ranks(model: ModelProto) -> None:
@@ -39,6 +41,9 @@ def require_ranks(model: ModelProto) -> None:
 
 
 def _follow(node: NodeProto, ranks: dict[str, int]) -> None:
+    value = attribute(node, "value") if node.op_type == "Constant" else None
+    if value is not None:
+        ranks[node.output[0]] = len(value.t.dims)
     if not node.input or not node.output:
         return
     given = ranks.get(node.input[0])
@@ -62,7 +67,9 @@ def _follow(node: NodeProto, ranks: dict[str, int]) -> None:
         ranks[node.output[0]] = needed
     elif node.op_type in _HIGHEST_RANK:
         known = [ranks[name] for name in node.input if name in ranks]
-        if given is not None or (known and len(known) == len(node.input)):
+        # What is broadcast may be as a number beside a tensor of which nothing is known.
+        kept = given is not None and node.op_type in _KEEPING
+        if kept or (known and len(known) == sum(map(bool, node.input))):
             names = node.output if only_moves(node) else node.output[:1]
             ranks.update(dict.fromkeys(names, max(known)))
 

@@ -16,7 +16,7 @@ WEIGHTS = ",".join("0" * 108)
     [
         *("Relu(x)", "Tanh(x)", "HardSwish(x)", "Elu(x)", "Softplus(x)", "Exp(x)", "Sqrt(x)"),
         *("Softmax(x)", "Dropout(x)", "PRelu(x, p)", "Pow(x, p)", "Max(x, p)"),
-        *("InstanceNormalization(x, p, p)", "Concat<axis=1>(x, x)"),
+        *("InstanceNormalization(x, p, p)", "Concat<axis=1>(x, x)", "Clip(x, , p)"),
     ],
 )
 def test_picture_without_channels_is_refused(between: str):
@@ -37,3 +37,15 @@ def test_parts_of_a_split_have_its_rank():
     )
     with pytest.raises(InputError, match="works on 4 dimensions but gets 3"):
         require_ranks(model)
+
+
+@pytest.mark.parametrize("between", ["Mul(p, u)", "Add(u, p)", "Max(p, u, p)"])
+def test_a_number_beside_what_is_not_known_has_no_say(between: str):
+    """As a dynamic file has it where a model multiplies what a convolution gives: nothing is known
+    of what ConvInteger does."""
+    model = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]> g (float[1,3,8,8] x) => (float y)'
+        f" <float[4,3,3,3] w = {{{WEIGHTS}}}, float[1] p = {{0}}>"
+        f" {{ u = Unique(x) t = {between} y = Conv(t, w) }}"
+    )
+    require_ranks(model)
