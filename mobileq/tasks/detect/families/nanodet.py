@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from mobileq.spec import TensorSpec
 from mobileq.spec.decode import DecodeSpec, HeadOutput, OutputRole
 from mobileq.tasks.detect.families.anchor_free import tell_apart, uncertain_notice
@@ -27,6 +29,9 @@ _MEAN = (103.53, 116.28, 123.675)
 _STD = (57.375, 57.12, 58.395)
 """ImageNet's, as BGR: NanoDet reads pictures with OpenCV, PaddleDetection turns them to RGB."""
 _USUAL_BINS = 8
+_OF_THE_FIRST = (8, 16, 32)
+"""NanoDet's, which keeps the shape of pictures on black (`keep_ratio: True` of its configurations);
+NanoDet-Plus has a stride more, and stretches them as PicoDet does."""
 
 _Family = Literal["nanodet", "picodet"]
 _Pair = tuple[TensorSpec, TensorSpec]
@@ -83,9 +88,12 @@ def _match(
 ) -> Match:
     bgr = family == "nanodet"
     mean, std = (_MEAN, _STD) if bgr else (_MEAN[::-1], _STD[::-1])
+    preprocess = facts.preprocess("stretch", bgr=bgr, mean=mean, std=std)
+    if bgr and strides == _OF_THE_FIRST:
+        preprocess = replace(preprocess, resize_mode="letterbox", pad_value=0)
     return Match(
         family=family,
-        preprocess=facts.preprocess("stretch", bgr=bgr, mean=mean, std=std),
+        preprocess=preprocess,
         decode=DecodeSpec(
             kind=family,
             class_count=class_count,

@@ -30,7 +30,13 @@ def test_pairs_are_found_by_shape_whatever_the_names() -> None:
     assert found.spec.preprocess is not None
     assert found.spec.preprocess.channel_order == "BGR"
     assert found.spec.preprocess.image_mean == (103.53, 116.28, 123.675)
-    assert found.spec.preprocess.resize_mode == "stretch"
+    assert (found.spec.preprocess.resize_mode, found.spec.preprocess.pad_value) == ("letterbox", 0)
+
+
+def test_pictures_of_nanodet_plus_are_stretched() -> None:
+    cells = 52 * 52 + 26 * 26 + 13 * 13 + 7 * 7
+    found = recognise_shapes(picture(1, 3, 416, 416), outputs_of((1, cells, 112)), {})
+    assert (found.spec.family, found.spec.preprocess.resize_mode) == ("nanodet", "stretch")
 
 
 def test_as_many_classes_as_distance_values_are_told_by_the_sigmoid() -> None:
