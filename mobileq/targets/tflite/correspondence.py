@@ -67,7 +67,7 @@ def file_ranges(
     for taken, given, bias in _biased(model):
         if given in found:
             low, high = found[given]
-            found.setdefault(taken, (low - float(bias.max()), high - float(bias.min())))
+            found[taken] = low - float(bias.max()), high - float(bias.min())
     for taken, given in reversed(list(_limited(model))):
         if given in found:  # what lies outside is cut by the limit, or by the range
             found.setdefault(taken, found[given])
@@ -118,15 +118,21 @@ def float_outputs(model: Any, kept: Collection[str], known: Mapping[str, Range])
 
 
 def _biased(model: Any) -> Iterator[tuple[str, str, Any]]:
-    """(what it takes, what it gives, the bias) of each op that adds a transposed convolution's."""
+    """(what it takes, what it gives, the bias) of each op that adds a transposed convolution's.
+
+    What it gives may be limited already, by a ReLU that became part of it.
+    """
     graph = model.subgraphs[0]
+    made = {
+        int(op.outputs[0])
+        for op in graph.operators
+        if contents.op_name(model, op) == "TRANSPOSE_CONV"
+    }
     for op in graph.operators:
-        if contents.op_name(model, op) != "ADD":
-            continue
-        (given,) = _tensor_names(model, op.outputs)
-        if given.endswith("_output_nhwc_bias"):
+        if contents.op_name(model, op) == "ADD" and int(op.inputs[0]) in made:
             bias = contents.float32_values(model, graph.tensors[int(op.inputs[1])])
             if bias is not None:
+                (given,) = _tensor_names(model, op.outputs)
                 yield _tensor_names(model, op.inputs)[0], given, bias
 
 

@@ -106,6 +106,20 @@ def test_transposed_convolutions_are_integer_with_their_bias(convert):
     assert sqnr_db(file.model.wanted["y"], file.run()["y"]) > 30
 
 
+def test_what_a_bias_lifts_above_zero_is_not_cut_off_before_it(monkeypatch, tmp_path):
+    """A transposed convolution's bias is added by an op of its own, which has the ReLU in it."""
+    graph = """g (float[1,3,8,8] x) => (float[1,5,16,16] y) {
+        u = ConvTranspose<strides=[2,2], kernel_shape=[2,2]>(x, w, b) r = Relu(u) y = Conv(r, d)
+    }"""
+    constants = {"w": weights(3, 4, 2, 2), "b": np.full(4, 2, np.float32), "d": weights(5, 4, 1, 1)}
+    monkeypatch.setitem(MODELS, "made", (graph, constants))
+    model = make("made", tmp_path)
+    job = model.job(tmp_path, "int8-full", "int8")
+    converted = kept().convert(job)
+    found = TinyFile(model, job.output, converted).run()
+    assert sqnr_db(model.wanted["y"], found["y"]) > 30
+
+
 @pytest.mark.parametrize(
     ("name", "least_db"),
     [("normed", 38), ("tokens", 30), ("loud", 30), ("choices", 40), ("block", 30)],
