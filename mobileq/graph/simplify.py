@@ -19,6 +19,7 @@ from mobileq.graph.rewrites import rewritten_graph
 from mobileq.graph.rewrites.opset import raised
 from mobileq.graph.scaled_convolutions import fold_scales
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
+from mobileq.graph.shared_pads import share_pads
 from mobileq.graph.slim import SlimError, slim
 from mobileq.graph.trial_run import open_run, random_inputs, run
 
@@ -108,7 +109,7 @@ def _candidates(model: ModelProto, rewrite: bool) -> Iterator[ModelProto | SlimE
     for each in simplified:
         if rewrite:
             # First: sums in another order may swap close ranks of a model that sorts.
-            yield fold_scales(as_depthwise(rewrite_hard_functions(weights_first(each))))
+            yield share_pads(fold_scales(as_depthwise(rewrite_hard_functions(weights_first(each)))))
         yield each
     if rewritten is not slimmed:
         yield rewritten
