@@ -14,6 +14,7 @@ Range = tuple[float, float]
 
 _CODES = 255
 _FAR = 1e30
+_PADDING = "PADV2"
 REPORT_SUFFIX = ".correspondence.json"
 """Beside a float file: which of its tensors is which of the ONNX model's."""
 
@@ -176,7 +177,9 @@ def without_scale(model: Any, known: Mapping[str, Range]) -> dict[str, str]:
     """{what an op gives that has to be float: what about the op no scale is for}
 
     The anchors of RT-DETR and D-FINE are infinite at the picture's rim. The scale of such a
-    constant is infinite too, at which TFLite's kernels (LiteRT 2.1.2) end the process.
+    constant is infinite too, at which TFLite's kernels (LiteRT 2.1.2) end the process. The lowest
+    value of all, which a max pooling is padded with, is none of them: nothing chooses it, and
+    `rewrites.pool_edges` takes it out again.
     """
     graph = model.subgraphs[0]
     activations = contents.activation_indices(model)
@@ -195,7 +198,8 @@ def without_scale(model: Any, known: Mapping[str, Range]) -> dict[str, str]:
             why = "takes or gives values of which no range is known"
         elif _may_divide_by_zero(model, op, known, activations):
             why = "divides by values near 0"
-        if any(i in boundless or _is_boundless(model, graph.tensors[i]) for i in taken):
+        values = taken[:1] if contents.op_name(model, op) == _PADDING else taken
+        if any(i in boundless or _is_boundless(model, graph.tensors[i]) for i in values):
             why = "takes values without bounds"
             if contents.op_name(model, op) in MOVING:
                 boundless.update(given)
