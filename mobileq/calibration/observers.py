@@ -32,6 +32,11 @@ class Histogram:
     first: int
     counts: NDArray[np.float64]
 
+    @property
+    def bins(self) -> Bins:
+        """Where they lie."""
+        return Bins(math.frexp(self.width)[1] - 1, self.first)
+
     def centers(self) -> NDArray[np.float64]:
         """The middle of each bin."""
         import numpy as np
@@ -135,19 +140,43 @@ class Bins:
         return np.bincount(places, counts[used], count).astype(np.float64, copy=False)
 
 
-class HistogramObserver:
-    """A histogram that widens as values come.
+class WideningBins:
+    """Counts whose bins widen as values come.
 
     When a value lies outside, the bins become two, four ... times as wide, by adding up
     neighbours; since widths are powers of two and zero is an edge, the counts stay exact.
+
+    Attributes:
+        bins: Those that reach to all that came.
+        counts: float64 [BIN_COUNT], for who counts to add to.
     """
 
     def __init__(self) -> None:
         import numpy as np
 
         self._low = self._high = 0.0
-        self._bins = Bins()
-        self._counts: NDArray[np.float64] = np.zeros(BIN_COUNT)
+        self.bins = Bins()
+        self.counts: NDArray[np.float64] = np.zeros(BIN_COUNT)
+
+    @property
+    def used(self) -> int:
+        """Bins up to the one that holds the largest, or 0."""
+        return self.bins.count(self._high)
+
+    def reach(self, low: float, high: float) -> None:
+        """Widen them where these lie outside."""
+        if low < self._low or high > self._high:
+            self._low, self._high = min(low, self._low), max(high, self._high)
+            wider = Bins.reaching(self._low, self._high, self.bins.exponent)
+            self.counts = self.bins.moved(self.counts, wider, BIN_COUNT)
+            self.bins = wider
+
+
+class HistogramObserver:
+    """A histogram that widens as values come; see `WideningBins`."""
+
+    def __init__(self) -> None:
+        self._counted = WideningBins()
 
     def update(
         self, values: NDArray[np.float32], low: float, high: float, weight: float = 1.0
@@ -162,19 +191,15 @@ class HistogramObserver:
         """
         import numpy as np
 
-        if low < self._low or high > self._high:
-            self._low, self._high = min(low, self._low), max(high, self._high)
-            wider = Bins.reaching(self._low, self._high, self._bins.exponent)
-            self._counts = self._bins.moved(self._counts, wider, BIN_COUNT)
-            self._bins = wider
-        places = self._bins.places(values.reshape(-1), self._bins.count(self._high))
-        counts = np.bincount(places, minlength=BIN_COUNT)
-        self._counts += counts if weight == 1 else counts * weight
+        own = self._counted
+        own.reach(low, high)
+        counts = np.bincount(own.bins.places(values.reshape(-1), own.used), minlength=BIN_COUNT)
+        own.counts += counts if weight == 1 else counts * weight
 
     def histogram(self) -> Histogram:
         """What was counted, cut to the bins from min (or 0) to max (or 0)."""
-        counts = self._counts[: self._bins.count(self._high)].copy()
-        return Histogram(2.0**self._bins.exponent, self._bins.first, counts)
+        own = self._counted
+        return Histogram(2.0**own.bins.exponent, own.bins.first, own.counts[: own.used].copy())
 
 
 class TensorObserver:

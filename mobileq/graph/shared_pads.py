@@ -34,21 +34,23 @@ def share_pads(model: ModelProto) -> ModelProto:
     copy = ModelProto()
     copy.CopyFrom(model)
     nodes: list[NodeProto] = []
-    placed: set[str] = set()
+    given: set[str] = set()
+    moved: set[str] = set()
     for node in copy.graph.node:
         key = _own_padding(node)
         if key is not None and (pad := pads.get(key)) is not None:
-            if pad.output[0] not in placed:  # it may stand behind the convolution
+            if pad.output[0] not in given:  # it stands behind the convolution
                 nodes.append(pad)
-                placed.add(pad.output[0])
+                given.update(pad.output)
+                moved.update(pad.output)
             node.input[0] = pad.output[0]
             kept = [each for each in node.attribute if each.name != "pads"]
             del node.attribute[:]
             node.attribute.extend(kept)
             node.attribute.append(helper.make_attribute("pads", [0] * len(key[1])))
-        if node.output[0] not in placed:
+        if moved.isdisjoint(node.output):
             nodes.append(node)
-            placed.add(node.output[0])
+            given.update(node.output)
     del copy.graph.node[:]
     copy.graph.node.extend(nodes)
     return copy

@@ -8,7 +8,6 @@ independent, that is the sum of g^2 d^2 over the values: the diagonal of the Fis
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from mobileq.calibration.observers import BIN_COUNT, Bins, Histogram
+from mobileq.calibration.observers import BIN_COUNT, Bins, Histogram, WideningBins
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.quantization_error import ErrorModel
 from mobileq.calibration.samples import Sample, spread
@@ -168,28 +167,19 @@ class _Squares:
     """Squared gradients of one tensor, in bins that widen as samples come."""
 
     def __init__(self) -> None:
-        import numpy as np
-
-        self._low = self._high = 0.0
-        self._bins = Bins()
-        self._sums: NDArray[np.float64] = np.zeros(BIN_COUNT)
+        self._sums = WideningBins()
 
     def add(self, low: float, high: float, sums: NDArray[np.float64]) -> None:
         """Of one sample, in the bins that reach from low to high."""
-        own = Bins.reaching(low, high)
-        self._low, self._high = min(low, self._low), max(high, self._high)
-        wider = Bins.reaching(self._low, self._high, self._bins.exponent)
-        if wider != self._bins:
-            self._sums = self._bins.moved(self._sums, wider, BIN_COUNT)
-            self._bins = wider
-        self._sums += own.moved(sums, wider, BIN_COUNT)
+        self._sums.reach(low, high)
+        self._sums.counts += Bins.reaching(low, high).moved(sums, self._sums.bins, BIN_COUNT)
 
     def mean(self, count: int, histogram: Histogram) -> Histogram | None:
         """Of so many samples, in the bins of a histogram; None where there is nothing."""
-        if not self._sums.any():
+        counts = self._sums.counts
+        if not counts.any():
             return None
-        bins = Bins(math.frexp(histogram.width)[1] - 1, histogram.first)
-        sums = self._bins.moved(self._sums, bins, len(histogram.counts))
+        sums = self._sums.bins.moved(counts, histogram.bins, len(histogram.counts))
         return replace(histogram, counts=sums / count)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -72,7 +72,6 @@ class Conversion:
     def __init__(self, model: Path, request: Request, stages: Stages) -> None:
         self._request, self._stages, self._progress = request, stages, stages.progress
         self._options = request.options
-        next(iter(request.targets.values())).start()
         self._source = prepare(stages, model, request.overrides)
         request.require_ranges(
             has_scales=self._source.info.given is not None, spec=self._source.spec
@@ -91,13 +90,6 @@ class Conversion:
         self._judge = Judge(self._task.measure, self._samples is None, self._progress)
         self._failures = Failures(request.options.strict)
         self._float_files: dict[tuple[str, str, str], Result | Exception] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for target in self._request.targets.values():
-            target.close()
 
     def run(self) -> Results:
         """All files of all targets that can be made right. Where none can, the first one's error

@@ -79,8 +79,8 @@ def convert(
         kept_children(),
     ):
         stages = Stages(store, scratch, progress)
-        with Conversion(Path(model), request, stages) as conversion:
-            results = conversion.run()
+        with request.converters():
+            results = Conversion(Path(model), request, stages).run()
         manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
         if store.notice:
             progress.notice(store.notice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +94,17 @@ class Request:
             self.overrides = _with_constants(options.overrides, file.set_inputs)
             self.fold_preprocessing |= file.fold_preprocessing
             self._check_recipes(options.recipe)
+
+    @contextmanager
+    def converters(self) -> Iterator[None]:
+        """Those of the targets, the first of which starts at once; they end with the block, however
+        that ends."""
+        try:
+            next(iter(self.targets.values())).start()
+            yield
+        finally:
+            for target in self.targets.values():
+                target.close()
 
     @cached_property
     def files(self) -> tuple[File, ...]:

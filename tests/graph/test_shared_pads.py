@@ -51,3 +51,15 @@ def test_convolution_reads_the_padding_that_is_there(body: str) -> None:
 def test_other_paddings_are_left(body: str, pads: tuple[int, ...], zero: float) -> None:
     given = model(body, pads, zero)
     assert share_pads(given) is given
+
+
+def test_what_names_no_first_output_stays() -> None:
+    """A recurrent op that gives its last state alone; and a second Pad that does the same."""
+    body = f"{CONV} {PAD} q = Pad(x, pads, zero) n = Neg(q)"
+    given = model(body)
+    for _ in range(2):
+        node = given.graph.node.add(op_type="GRU", input=["a", "b", "c"], output=["", "h"])
+    shared = share_pads(given)
+    kinds = [each.op_type for each in shared.graph.node]
+    assert kinds.count(node.op_type) == 2
+    assert kinds.count("Pad") == 2

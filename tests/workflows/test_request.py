@@ -116,3 +116,18 @@ def test_a_recipe_settles_its_file_and_nobody_overrules_it(tmp_path: Path) -> No
         list(overruled.notices())
     with pytest.raises(UsageError, match="has no recipe for mnn"):
         request(recipe=path, targets=("mnn",))
+
+
+def test_converter_that_was_started_ends_where_the_model_is_no_good() -> None:
+    asked = request(targets=("tflite",))
+    target, told = asked.targets["tflite"], list[str]()
+    closed = target.close
+
+    def close() -> None:
+        told.append("closed")
+        closed()
+
+    target.close = close  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="no good"), asked.converters():
+        raise ValueError("no good")
+    assert told == ["closed"]

@@ -25,9 +25,6 @@ def match_rfdetr(facts: Facts) -> Answer:
     if isinstance(found, str):
         return found
     boxes, logits = found
-    about = facts.about(logits)
-    if about is not None and about.starts_squashed:
-        return f"its output '{logits.name}' comes from a sigmoid, and is no logits"
     if not facts.forced and (boxes.name, logits.name) != _NAMES:
         return f"its outputs are not named {' and '.join(_NAMES)}"
     preprocess = facts.preprocess(
@@ -37,17 +34,7 @@ def match_rfdetr(facts: Facts) -> Answer:
         family="rfdetr",
         # torchvision's resize, which it is trained and evaluated with, takes means where it shrinks
         preprocess=msgspec.structs.replace(preprocess, antialias=True),
-        decode=DecodeSpec(
-            kind="end2end",
-            head="raw",
-            class_count=logits.shape[2],
-            outputs=(
-                HeadOutput(name=boxes.name, role="boxes"),
-                HeadOutput(name=logits.name, role="class_logits"),
-            ),
-            box_format="cxcywh",
-            box_unit="normalized",
-        ),
+        decode=decode_of(boxes, logits),
         background_label=True,  # classes are numbered as in COCO's files: 0 is none of them
     )
 
@@ -63,6 +50,24 @@ def boxes_and_logits(
         first, logits = boxes[0], others[0]
         fits = len(logits.shape) == 3 and logits.shape[2] > 0
         if fits and first.shape[0] in (1, -1) and first.shape[:2] == logits.shape[:2]:
+            about = facts.about(logits)
+            if about is not None and about.starts_squashed:
+                return f"its output '{logits.name}' comes from a sigmoid, and is no logits"
             return first, logits
     shapes = ", ".join(map(shape_text, facts.outputs))
     return f"its outputs {shapes} are not boxes [1, N, 4] and logits [1, N, C]"
+
+
+def decode_of(boxes: TensorSpec, logits: TensorSpec) -> DecodeSpec:
+    """Of queries that nothing was picked from yet."""
+    return DecodeSpec(
+        kind="end2end",
+        head="raw",
+        class_count=logits.shape[2],
+        outputs=(
+            HeadOutput(name=boxes.name, role="boxes"),
+            HeadOutput(name=logits.name, role="class_logits"),
+        ),
+        box_format="cxcywh",
+        box_unit="normalized",
+    )

@@ -15,7 +15,7 @@ from mobileq.spec.decode import BoxUnit, DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.cells import strides_of
 from mobileq.tasks.detect.families.end2end import class_count_of, final_rows
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
-from mobileq.tasks.detect.families.rfdetr import boxes_and_logits
+from mobileq.tasks.detect.families.rfdetr import boxes_and_logits, decode_of
 from mobileq.tasks.recognition import shape_text
 
 _NAMES = frozenset({"labels", "boxes", "scores"})
@@ -82,26 +82,12 @@ def _match_queries(facts: Facts) -> Answer:
     if isinstance(found, str):
         return found
     boxes, logits = found
-    about = facts.about(logits)
-    if about is not None and about.starts_squashed:
-        return f"its output '{logits.name}' comes from a sigmoid, and is no logits"
     if not facts.forced and strides_of(facts, boxes.shape[1], 1) is not None:
         return f"its {boxes.shape[1]} boxes are of cells"
     if not facts.forced and not _has_mean(facts, boxes):
         return f"its boxes '{boxes.name}' are no means of distributions"
-    decode = DecodeSpec(
-        kind="end2end",
-        head="raw",
-        class_count=logits.shape[2],
-        outputs=(
-            HeadOutput(name=boxes.name, role="boxes"),
-            HeadOutput(name=logits.name, role="class_logits"),
-        ),
-        box_format="cxcywh",
-        box_unit="normalized",
-    )
     preprocess = facts.preprocess("stretch", rescale_factor=1.0 / 255.0)
-    return Match(family="rtdetr", preprocess=preprocess, decode=decode)
+    return Match(family="rtdetr", preprocess=preprocess, decode=decode_of(boxes, logits))
 
 
 def _has_mean(facts: Facts, output: TensorSpec) -> bool:
