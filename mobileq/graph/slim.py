@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import logging
@@ -110,10 +111,11 @@ def _imported() -> Any:
             importlib.import_module("onnxslim")
         finally:
             del sys.modules[_SYMBOLIC]  # who asks for it now gets onnxslim's
-        _leave_shared_pads()
+    _leave_shared_pads()  # whoever imported it: onnx2tf does as well
     return sys.modules["onnxslim"]
 
 
+@functools.cache
 def _leave_shared_pads() -> None:
     """onnxslim (0.1.98) takes a Pad into a convolution also where others read it, and the Pad
     stays. D-FINE's stem has such a Pad, behind which onnx2tf then turned the axes twice.

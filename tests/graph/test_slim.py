@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -109,3 +110,14 @@ def test_a_pad_that_others_read_stays_in_front_of_the_convolution(other: str, ta
     )
     (conv,) = (node for node in slim(model).graph.node if node.op_type == "Conv")
     assert conv.input[0] == taken
+
+
+def test_a_pad_stays_there_whoever_imported_onnxslim() -> None:
+    """onnx2tf does as well, in the process that converts."""
+    code = """if True:
+        import onnxslim
+        from tests.graph import test_slim
+        test_slim.test_a_pad_that_others_read_stays_in_front_of_the_convolution("Relu(p)", "p")
+    """
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=root, check=True)
