@@ -8,7 +8,7 @@ independent, that is the sum of g^2 d^2 over the values: the diagonal of the Fis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from mobileq.page import plural
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
 from mobileq.spec import ModelSpec, TensorRanges
-from mobileq.tasks.base import task_of
+from mobileq.tasks.base import Outputs, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,19 @@ class Samples(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Somebody who wants the outputs of some samples, and is told them in their order.
+
+    Attributes:
+        samples: Their indices.
+        tell: Is called with each.
+    """
+
+    samples: range
+    tell: Callable[[Sample, Outputs], None]
+
+
 def weighed_statistics(
     onnx: Path,
     model: ModelProto,
@@ -77,6 +90,7 @@ def weighed_statistics(
     fixed: Collection[str] = (),
     gradients: Gradients = FEW,
     known: Statistics | None = None,
+    watch: Watch | None = None,
 ) -> Statistics:
     """The samples' statistics, each tensor that a gradient reaches with its `importance`.
 
@@ -88,6 +102,7 @@ def weighed_statistics(
         onnx: The float model's file, and
         model: what is in it.
         fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
+        watch: Not told of samples that are not run, nor where the whole model is not.
 
     Raises:
         As `collect`.
@@ -97,7 +112,7 @@ def weighed_statistics(
     found, stopped = dict[str, _Squares](), dict[str, str]()
     try:
         with closing(_Pass(onnx, model, spec, asked, gradients.stride, known is None)) as there:
-            tapped, found = there.run(samples, gradients.samples, progress)
+            tapped, found = there.run(samples, gradients.samples, progress, watch)
             known, stopped = known or tapped, there.stopped
     except MobileqError as error:
         progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
@@ -210,9 +225,10 @@ class _Pass:
         self.stopped: dict[str, str] = said["stopped"]
         self.weighed: list[str] = said["weighed"]
         self._collector = Collector(make_plan(model, None)) if said["tapped"] else None
+        self._outputs = [value.name for value in model.graph.output]
 
     def run(
-        self, samples: Samples, count: int, progress: Progress
+        self, samples: Samples, count: int, progress: Progress, watch: Watch | None
     ) -> tuple[Statistics | None, dict[str, _Squares]]:
         """Statistics, if they are tapped, and each tensor's squared gradients, of `count` samples.
 
@@ -223,15 +239,21 @@ class _Pass:
         seeds = {at: seed for seed, at in enumerate(chosen)}
         indices = range(total) if self._collector is not None else chosen
 
+        # Who is tapped is whole, and all samples are run.
+        watched = watch.samples if watch and self._collector is not None else range(0)
+
         def ask(numbered: tuple[int, Sample]) -> tuple[Fields, Arrays]:
             at, sample = numbered
-            return self._guest.request("sample", {"seed": seeds.get(at)}, sample.feeds)
+            fields = {"seed": seeds.get(at), "outputs": self._outputs if at in watched else []}
+            return self._guest.request("sample", fields, sample.feeds)
 
         found = {name: _Squares() for name in self.weighed}
         numbered = zip(indices, samples.at(indices), strict=True)
         # In the samples' order, whichever is done first: sums are the same in every run.
         runs = in_parallel(ask, numbered, _THREADS)
-        for (_, sample), (fields, arrays) in tracked(runs, progress, _STAGE, len(indices)):
+        for (at, sample), (fields, arrays) in tracked(runs, progress, _STAGE, len(indices)):
+            if watch is not None and at in watched:
+                watch.tell(sample, {name: arrays[name] for name in self._outputs})
             if self._collector is not None:
                 self._collector.add(sample.feeds, arrays)
             for name, (low, high) in fields["ends"].items():

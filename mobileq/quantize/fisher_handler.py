@@ -80,12 +80,13 @@ class FisherHandler:
         return told, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
-        """Of the inputs the taps, and where there is a `seed` in the fields also, by tensor, the
-        sums of squared gradients in bins; in the fields the `ends` that these reach to."""
+        """Of the inputs the taps and the `outputs` that the fields name; where there is a `seed`
+        also, by tensor, the sums of squared gradients in bins, and in the fields the `ends` that
+        these reach to."""
         given = {**arrays, **self._there.run_in_place(arrays)}
-        taps = {name: given[name] for name in self._taps}
+        told = {name: given[name] for name in (*self._taps, *fields["outputs"])}
         if fields["seed"] is None:
-            return {"ends": {}}, taps
+            return {"ends": {}}, told
         back = self._gradients(given, fields["seed"])
         ends: dict[str, tuple[float, float]] = {}
         found: Arrays = {}
@@ -96,7 +97,7 @@ class FisherHandler:
             sums = _summed(values, back[gradient], known)
             found |= {SUMS + name: each * self._strides[name] for name, each in sums.items()}
             ends |= known
-        return {"ends": ends}, taps | found
+        return {"ends": ends}, told | found
 
     def _gradients(self, given: Arrays, seed: int) -> Arrays:
         """Args: given: What is fed to the way there and what it gives."""

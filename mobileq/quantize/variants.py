@@ -14,7 +14,7 @@ from mobileq.calibration.ranges import Method
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
-from mobileq.quantize.fisher import FEW, Gradients, expected_errors, weighed_statistics
+from mobileq.quantize.fisher import FEW, Gradients, Watch, expected_errors, weighed_statistics
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
@@ -140,9 +140,16 @@ class Variants:
         tensors = self._weighed_of(variant, ranging).tensors.values()
         return any(each.importance is not None for each in tensors)
 
-    def begin(self, repairs: Collection[str], ranging: Ranging) -> None:
-        """The ranges that a plan begins with, where weights get these repairs."""
-        self.ranges(self.scaled if INPUT_SCALING in repairs else self.given, ranging)
+    def begin(self, repairs: Collection[str], ranging: Ranging, watch: Watch | None = None) -> None:
+        """The ranges that a plan begins with, where weights get these repairs.
+
+        Args:
+            watch: Is told the float model's outputs if it is run as it was given.
+        """
+        variant = self.scaled if INPUT_SCALING in repairs else self.given
+        if ranging.method == "fisher" and variant.sha256 == self.given.sha256:
+            self._weighed_of(variant, ranging, watch)
+        self.ranges(variant, ranging)
 
     def errors(
         self, variant: Variant, ranging: Ranging, feeds: list[Feeds], shifted: bool = False
@@ -217,7 +224,9 @@ class Variants:
             )
         return self._statistics[known]
 
-    def _weighed_of(self, variant: Variant, ranging: Ranging) -> Statistics:
+    def _weighed_of(
+        self, variant: Variant, ranging: Ranging, watch: Watch | None = None
+    ) -> Statistics:
         """With gradients of the task, which take some runs' time for each sample."""
         key = variant.sha256, ranging.fixed, ranging.gradients
         if key not in self._weighed:
@@ -231,6 +240,7 @@ class Variants:
                 dict(ranging.fixed),
                 ranging.gradients,
                 known,
+                watch,
             )
             self._weighed[key] = found
             self._statistics.setdefault(variant.sha256, found)

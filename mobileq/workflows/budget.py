@@ -33,5 +33,5 @@ def lost_on(
         closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as reference,
         closing(target.open(made.path, artifact.inputs, artifact.outputs)) as runner,
     ):
-        lost = Decision(reference, spec, pictures, progress).score(runner).lost
+        lost = Decision.of(reference, spec, pictures, progress).score(runner).lost
         return None if lost is None else lost.value

@@ -19,7 +19,7 @@ from mobileq.progress import Progress, tracked
 from mobileq.quantize.search import ENOUGH_ERROR, times_off
 from mobileq.spec import ModelSpec
 from mobileq.targets.base import Runner
-from mobileq.tasks.base import Answer, Reference, Scored, Truth, task_of
+from mobileq.tasks.base import Answer, Outputs, Reference, Scored, Truth, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,31 +127,45 @@ class Decision:
     """The float model's results on some pictures, to hold quantized files against.
 
     Args:
-        runner: Of the float model.
-        spec: Its own.
+        spec: Of the float model.
         pictures: Some.
     """
 
-    def __init__(
-        self, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
-    ) -> None:
+    def __init__(self, spec: ModelSpec, pictures: Pictures) -> None:
         self._task, self._pictures = task_of(spec), pictures
         measure = self._task.measure
         by_error = measure is not None and len(pictures) < measure.decisive
-        compared = len(pictures) if by_error else COMPARED
+        self._compared = len(pictures) if by_error else COMPARED
         self._few = 0 if by_error else FEW
         self._samples: list[Sample] = []
         self._references: list[Reference] = []
         self._answers: list[Answer] = []
         self._counts: list[int] = []
+
+    @classmethod
+    def of(
+        cls, runner: Runner, spec: ModelSpec, pictures: Pictures, progress: Progress
+    ) -> Decision:
+        """Of what the float model gives when it is run."""
+        decision = cls(spec, pictures)
         done = run_each(runner, pictures.feeds(spec))
         for sample, outputs in tracked(done, progress, "Running the float model", len(pictures)):
-            if len(self._references) < compared:
-                self._references.append(self._task.reference(outputs))
-            self._samples.append(sample.without_images())
-            answers = self._task.read(outputs, sample, "all")
-            self._answers += answers
-            self._counts.append(sum(map(self._task.count, answers)))
+            decision.add(sample, outputs)
+        return decision
+
+    def add(self, sample: Sample, outputs: Outputs) -> None:
+        """What the float model gives for the next picture."""
+        if len(self._references) < self._compared:
+            self._references.append(self._task.reference(outputs))
+        self._samples.append(sample.without_images())
+        answers = self._task.read(outputs, sample, "all")
+        self._answers += answers
+        self._counts.append(sum(map(self._task.count, answers)))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all pictures are there."""
+        return len(self._samples) == len(self._pictures)
 
     @cached_property
     def float_value(self) -> float | None:

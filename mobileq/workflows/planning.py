@@ -14,6 +14,7 @@ import msgspec
 
 from mobileq.hashing import file_digest
 from mobileq.page import plural
+from mobileq.quantize.fisher import Watch
 from mobileq.quantize.given_plan import given_plan
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.options import SENSITIVE, QuantOptions
@@ -62,6 +63,7 @@ class Planning:
     def __init__(self, stages: Stages, samples: SampleSet | None, truth: Truth | None) -> None:
         self._stages, self._samples, self._truth = stages, samples, truth
         self._shared: dict[str, _Shared] = {}
+        self._begun: dict[str, Decision] = {}
         self._progress = Beside(stages.progress)
 
     @cached_property
@@ -98,9 +100,16 @@ class Planning:
 
         def work() -> None:
             ranging = first_ranging(recipe.precision, options, target.info.fixed_ranges)
-            shared.variants.begin(options.wanted_repairs(recipe.precision), ranging)
-            if options.search and recipe.precision in ("int8", "int8-full"):
-                shared.decision()
+            repairs, pictures = options.wanted_repairs(recipe.precision), self.pictures[0]
+            if not options.search or recipe.precision not in ("int8", "int8-full"):
+                shared.variants.begin(repairs, ranging)
+                return
+            decision = Decision(source.spec, pictures)
+            watch = Watch(range(pictures.start, pictures.stop), decision.add)
+            shared.variants.begin(repairs, ranging, watch)
+            if decision.is_complete:
+                self._begun[source.sha256] = decision
+            shared.decision()
 
         with self._progress.begun(work):
             yield
@@ -219,8 +228,10 @@ class Planning:
     def _decided(self, source: Source, pictures: Pictures) -> Decision:
         """The float model's results on the decision pictures."""
         spec, progress = source.spec, self._progress
-        with closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
-            decision = Decision(runner, spec, pictures, progress)
+        decision = self._begun.pop(source.sha256, None)
+        if decision is None:
+            with closing(ReferenceRunner(source.onnx, spec.inputs, spec.outputs)) as runner:
+                decision = Decision.of(runner, spec, pictures, progress)
         measure = task_of(spec).measure
         if measure is not None and decision.count < _FEW:
             counted = f"finds only {plural(decision.count, measure.thing)}"

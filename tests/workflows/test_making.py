@@ -55,7 +55,7 @@ class Run:
         def decision() -> Decision:
             spec = self.source.spec
             with closing(ReferenceRunner(self.source.onnx, spec.inputs, spec.outputs)) as runner:
-                return Decision(runner, spec, decide, Silent())
+                return Decision.of(runner, spec, decide, Silent())
 
         return FileTrials(
             *(self.stages, self.source, self.target, INT8, self.samples),
