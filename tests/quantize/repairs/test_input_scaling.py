@@ -52,3 +52,28 @@ def test_dead_channels_and_dead_layers_do_no_harm(samples: Samples, silent: Sile
     model = network(body, {"w": weights, "z": np.zeros_like(weights), "w3": np.ones_like(weights)})
     (found,) = run(scale_inputs(model, samples, silent), samples[:1])
     assert np.isfinite(found["y"]).all()
+
+
+def test_channels_that_others_reach_beyond_are_scaled_to_them(
+    samples: Samples, silent: Silent
+) -> None:
+    """PicoDet's first stages: behind a hard swish a few channels reach far, and beside them in a
+    concatenation are some that do not."""
+    generator = np.random.default_rng(8)
+    sizes = np.array([40, 30, 1, 1, 1, 1, 1, 1]).reshape(-1, 1, 1, 1)
+    weights = {
+        "w1": generator.normal(size=(8, 8, 1, 1)) * sizes,
+        "w2": generator.normal(size=(8, 8, 1, 1)),
+        "v": generator.normal(size=(16, 1, 3, 3)) / np.concatenate([sizes, np.ones_like(sizes)]),
+        "w3": generator.normal(size=(8, 16, 1, 1)),
+    }
+    body = """c = Conv(x, w1) h = HardSwish(c) d = Conv(x, w2) k = HardSwish(d)
+        j = Concat <axis = 1> (h, k) e = Conv <group = 16> (j, v) y = Conv(e, w3)"""
+    model = onnx.shape_inference.infer_shapes(network(body, weights))
+    reference, ranges_of = run(model, samples), ranges_over(samples)
+    made = scale_inputs(model, samples, silent)
+    ranges = ranges_of(made)
+    assert ranges["h"].max < 1.1 * ranges["k"].max
+    assert [node.op_type for node in made.graph.node].count("HardSwish") == 1
+    before = int8_sqnr(model, reference, samples, ranges_of(model))
+    assert int8_sqnr(made, reference, samples, ranges) > before + 10.0
