@@ -29,6 +29,11 @@ def op_name(model: Any, op: Any) -> str:
     return enum_names("BuiltinOperator").get(builtin, f"BUILTIN_{builtin}")
 
 
+def ops_of(model: Any, *kinds: str) -> list[Any]:
+    """The main graph's ops of these types, in the order they run."""
+    return [op for op in model.subgraphs[0].operators if op_name(model, op) in kinds]
+
+
 def dtype_name(tensor: Any) -> str:
     """The tensor's type as numpy names it."""
     return enum_names("TensorType").get(tensor.type, f"type {tensor.type}").lower()

@@ -124,13 +124,9 @@ def _biased(model: Any) -> Iterator[tuple[str, str, Any]]:
     What it gives may be limited already, by a ReLU that became part of it.
     """
     graph = model.subgraphs[0]
-    made = {
-        int(op.outputs[0])
-        for op in graph.operators
-        if contents.op_name(model, op) == "TRANSPOSE_CONV"
-    }
-    for op in graph.operators:
-        if contents.op_name(model, op) == "ADD" and int(op.inputs[0]) in made:
+    made = {int(op.outputs[0]) for op in contents.ops_of(model, "TRANSPOSE_CONV")}
+    for op in contents.ops_of(model, "ADD"):
+        if int(op.inputs[0]) in made:
             bias = contents.float32_values(model, graph.tensors[int(op.inputs[1])])
             if bias is not None:
                 (given,) = _tensor_names(model, op.outputs)
@@ -140,11 +136,10 @@ def _biased(model: Any) -> Iterator[tuple[str, str, Any]]:
 def _limited(model: Any) -> Iterator[tuple[str, str]]:
     """(what it takes, what it gives) of each op that limits values by a constant; a Clip is two."""
     activations = contents.activation_indices(model)
-    for op in model.subgraphs[0].operators:
-        if contents.op_name(model, op) in LIMITING:
-            taken = [index for index in op.inputs if int(index) in activations]
-            if len(taken) == 1:
-                yield _tensor_names(model, taken)[0], _tensor_names(model, op.outputs)[0]
+    for op in contents.ops_of(model, *LIMITING):
+        taken = [index for index in op.inputs if int(index) in activations]
+        if len(taken) == 1:
+            yield _tensor_names(model, taken)[0], _tensor_names(model, op.outputs)[0]
 
 
 def _tensor_names(model: Any, indices: Any) -> list[str]:
@@ -154,13 +149,11 @@ def _tensor_names(model: Any, indices: Any) -> list[str]:
 
 def _moving_ops(model: Any) -> Iterator[tuple[str, list[str], list[str]]]:
     """(kind, activations it takes, tensors it gives) of each op that only moves values."""
-    graph = model.subgraphs[0]
     activations = contents.activation_indices(model)
-    for op in graph.operators:
+    for op in contents.ops_of(model, *MOVING):
+        taken = [index for index in op.inputs if int(index) in activations]
         kind = contents.op_name(model, op)
-        if kind in MOVING:
-            taken = [index for index in op.inputs if int(index) in activations]
-            yield kind, _tensor_names(model, taken), _tensor_names(model, op.outputs)
+        yield kind, _tensor_names(model, taken), _tensor_names(model, op.outputs)
 
 
 def _users(model: Any) -> dict[str, list[str]]:

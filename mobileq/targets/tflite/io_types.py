@@ -110,9 +110,8 @@ def _casts(model: Any) -> list[Any]:
     inputs = set(map(int, graph.inputs))
     return [
         op
-        for op in graph.operators
-        if contents.op_name(model, op) == "CAST"
-        and int(op.inputs[0]) in inputs
+        for op in contents.ops_of(model, "CAST")
+        if int(op.inputs[0]) in inputs
         and contents.dtype_name(graph.tensors[int(op.inputs[0])]) == "uint8"
         and contents.dtype_name(graph.tensors[int(op.outputs[0])]) == "float32"
     ]

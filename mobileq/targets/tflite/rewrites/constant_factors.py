@@ -31,11 +31,10 @@ def rescale_constant_factors(model: Any, float_model: Any) -> None:
     """
     graph = model.subgraphs[0]
     originals = {tensor.name: tensor for tensor in float_model.subgraphs[0].tensors}
-    for op in graph.operators:
-        if contents.op_name(model, op) != "BATCH_MATMUL":
-            continue
+    for op in contents.ops_of(model, "BATCH_MATMUL"):
         for at in (0, 1):
-            index, kind = int(op.inputs[at]), _dtype(graph, op.inputs[1 - at])
+            other = graph.tensors[int(op.inputs[1 - at])]
+            index, kind = int(op.inputs[at]), contents.dtype_name(other)
             name = graph.tensors[index].name
             original = originals.get(name.split(_COPY)[0])
             is_constant = contents.has_data(model, graph.tensors[index])
@@ -54,7 +53,3 @@ def _add_scaled(model: Any, name: bytes, value: Matrix, kind: str) -> int:
     scale = max(float(np.abs(value).max(initial=0.0)), 1e-30) / _LARGEST[kind]
     codes = np.round(value / scale).astype(kind)
     return editing.add_constant(model, name, codes, scale)
-
-
-def _dtype(graph: Any, index: Any) -> str:
-    return contents.dtype_name(graph.tensors[int(index)])

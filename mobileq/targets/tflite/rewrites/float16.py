@@ -20,9 +20,7 @@ def halve_constants(model: Any) -> None:
     """Put the float32 weights of weighted ops, and the biases beside them, into float16."""
     graph = model.subgraphs[0]
     halved: set[int] = set()
-    for op in list(graph.operators):
-        if contents.op_name(model, op) not in WEIGHTY:
-            continue
+    for op in contents.ops_of(model, *WEIGHTY):
         constants = [i for i in map(int, op.inputs) if _is_float_constant(model, graph, i)]
         if int(op.inputs[1]) not in constants:
             continue  # integers, whose bias must stay as it is

@@ -17,24 +17,20 @@ from mobileq.targets.tflite.wiring import Wiring
 def join_slices(model: Any) -> None:
     """Turn the slices and their CONCATENATION, before an int8 convolution, into one op."""
     graph, wiring = model.subgraphs[0], Wiring(model)
-    for op in list(wiring.ops):
-        if wiring.kind(op) != "CONCATENATION":
-            continue
+    for op in contents.ops_of(model, "CONCATENATION"):
         joined = int(op.outputs[0])
-        takers = wiring.takers(joined)
-        places = _places(model, wiring, op)
-        if places is None or len(takers) != 1 or joined in map(int, graph.outputs):
+        taker, places = wiring.only_taker(joined), _places(model, wiring, op)
+        if places is None or taker is None:
             continue
         source, block, order = places
-        if not _reorder(model, wiring, takers[0], joined, order):
+        if not _reorder(model, wiring, taker, joined, order):
             continue
         with editing.placed_before(model, op):
             editing.add_space_to_depth(model, source, joined, block)
         slices = [wiring.makers[int(index)] for index in op.inputs]
         graph.operators.remove(op)
         for each in slices:
-            given = int(each.outputs[0])
-            if not wiring.takers(given) and given not in map(int, graph.outputs):
+            if wiring.is_unused(each.outputs[0]):
                 graph.operators.remove(each)
                 editing.drop_constants(model, [int(index) for index in each.inputs[1:]])
         tensor = graph.tensors[joined]

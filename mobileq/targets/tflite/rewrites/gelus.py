@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobileq.targets.tflite import editing
+from mobileq.targets.tflite import contents, editing
 from mobileq.targets.tflite.wiring import Wiring
 
 _STEPS_BEFORE, _STEPS_BEHIND = 6, 4
@@ -35,10 +35,9 @@ def join_gelus(model: Any) -> bool:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    graph, changed = model.subgraphs[0], False
-    for op in list(graph.operators):
-        wiring = Wiring(model)
-        ends = _ends(wiring, op) if wiring.kind(op) == "TANH" else None
+    changed = False
+    for op in contents.ops_of(model, "TANH"):
+        ends = _ends(Wiring(model), op)
         if ends is None:
             continue
         source, last = ends
@@ -113,7 +112,7 @@ def _drop_unused(model: Any, index: int) -> None:
     """Remove the op that gives a tensor which nothing needs any more, and what was for it alone."""
     wiring = Wiring(model)
     op = wiring.makers.get(index)
-    if op is None or wiring.takers(index) or index in map(int, model.subgraphs[0].outputs):
+    if op is None or not wiring.is_unused(index):
         return
     wiring.ops.remove(op)
     for each in map(int, op.inputs):

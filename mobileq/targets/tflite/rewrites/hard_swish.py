@@ -8,26 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite import editing
+from mobileq.targets.tflite.wiring import Wiring
 
 
 def split_hard_swishes(model: Any) -> None:
     """Turn each int8 HARD_SWISH into x * clip(x / 6 + 1/2, 0, 1), int8 doing the clip."""
     graph = model.subgraphs[0]
-    for op in list(graph.operators):
-        if contents.op_name(model, op) != "HARD_SWISH":
-            continue
-        source = int(op.inputs[0])
-        given = graph.tensors[source]
-        quant = contents.tensor_quant(given)
-        if contents.dtype_name(given) != "int8" or quant is None:
-            continue
-        name = graph.tensors[int(op.outputs[0])].name
+    for op, source, quant in Wiring(model).int8_inputs("HARD_SWISH"):
+        shape, name = graph.tensors[source].shape, graph.tensors[int(op.outputs[0])].name
         # The same codes as x, on a sixth of its scale: nothing is rounded.
-        sixth = editing.int8_tensor(
-            name + b"/sixth", given.shape, quant.scale[0] / 6, quant.zero_point[0]
-        )
-        gate = editing.int8_tensor(name + b"/gate", given.shape, 1 / 255, -128)
+        scale, zero_point = quant.scale[0] / 6, quant.zero_point[0]
+        sixth = editing.int8_tensor(name + b"/sixth", shape, scale, zero_point)
+        gate = editing.int8_tensor(name + b"/gate", shape, 1 / 255, -128)
         constants = (
             editing.int8_tensor(sixth.name, [1], 1 / 6 / 127),
             editing.int8_tensor(gate.name, [1], 1 / 2 / 127),

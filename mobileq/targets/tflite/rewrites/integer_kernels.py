@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite.wiring import Wiring
 
 _COPYING = {"PADV2": 2, "MINIMUM": 1}
 """Their kernels copy integers, and those of a constant, which is this input."""
@@ -20,107 +21,100 @@ _LOWEST = {"int8": -128, "int16": -32768}
 
 def narrow_ops(model: Any) -> None:
     """Turn DEQUANTIZE, op, QUANTIZE into the op on integers, for the ops above."""
-    graph = model.subgraphs[0]
+    wiring = Wiring(model)
     # Backwards: what is behind a float op must be an integer before the op itself can be.
-    for op in list(reversed(graph.operators)):
-        name = contents.op_name(model, op)
-        if name in _COPYING:
-            _narrow_copy(model, graph, op, _COPYING[name])
-        elif name == "LEAKY_RELU":
-            _narrow_activation(model, graph, op)
+    for op in reversed(contents.ops_of(model, *_COPYING, "LEAKY_RELU")):
+        position = _COPYING.get(wiring.kind(op))
+        if position is None:
+            _narrow_activation(wiring, op)
+        else:
+            _narrow_copy(model, wiring, op, position)
 
 
 def narrow_choices(model: Any) -> None:
     """Let ops that choose among values, which ai-edge-quantizer 0.5.1 does not know, do so among
     their codes; what they give has the scale of what they take."""
-    graph = model.subgraphs[0]
-    for op in list(graph.operators):
-        before = _dequantize(model, graph, op)
-        version = _CHOOSING.get(contents.op_name(model, op))
-        if version is None or before is None:
+    wiring, tensors = Wiring(model), model.subgraphs[0].tensors
+    for op in contents.ops_of(model, *_CHOOSING):
+        before = _dequantize(wiring, op)
+        if before is None:
             continue
         source = int(before.inputs[0])
         op.inputs = [source, *map(int, op.inputs[1:])]
-        editing.require_version(model, op, version)
-        for position, index in enumerate(map(int, op.outputs)):
-            if _dtype(graph, index) == "float32":
-                _give_codes(model, graph, op, position, graph.tensors[source])
-        _drop_unused(graph, before)
+        editing.require_version(model, op, _CHOOSING[wiring.kind(op)])
+        for position, index in enumerate(op.outputs):
+            if wiring.dtype(index) == "float32":
+                _give_codes(model, wiring, op, position, tensors[source])
+        _drop_unused(wiring, before)
 
 
-def _give_codes(model: Any, graph: Any, op: Any, position: int, like: Any) -> None:
+def _give_codes(model: Any, wiring: Wiring, op: Any, position: int, like: Any) -> None:
     """Make an output of integers, and a DEQUANTIZE of it for those that take floats."""
     given = int(op.outputs[position])
-    takers = [other for other in graph.operators if given in map(int, other.inputs)]
+    takers = wiring.takers(given)
     codes = editing.tensor_like(model, given, like)
     op.outputs = [codes if at == position else int(each) for at, each in enumerate(op.outputs)]
     for taker in takers:
-        if contents.op_name(model, taker) == "QUANTIZE":
+        if wiring.kind(taker) == "QUANTIZE":
             taker.inputs = [codes]
-    still = [other for other in takers if given in map(int, other.inputs)]
-    if still or given in map(int, graph.outputs):
-        after = graph.operators[graph.operators.index(op) + 1]
+    if not wiring.is_unused(given):
+        after = wiring.ops[wiring.ops.index(op) + 1]
         editing.insert_op(model, after, "DEQUANTIZE", [codes], given)
 
 
-def _narrow_activation(model: Any, graph: Any, op: Any) -> None:
-    before, after = _dequantize(model, graph, op), _only_quantize(model, graph, op)
+def _narrow_activation(wiring: Wiring, op: Any) -> None:
+    before, after = _dequantize(wiring, op), _only_quantize(wiring, op)
     if before is None or after is None:
         return
-    types = {_dtype(graph, index) for index in (before.inputs[0], after.outputs[0])}
-    if len(types) != 1:
+    if wiring.dtype(before.inputs[0]) != wiring.dtype(after.outputs[0]):
         return
     op.inputs, op.outputs = [int(before.inputs[0])], [int(after.outputs[0])]
-    graph.operators.remove(after)
-    _drop_unused(graph, before)
+    wiring.ops.remove(after)
+    _drop_unused(wiring, before)
 
 
-def _narrow_copy(model: Any, graph: Any, op: Any, position: int) -> None:
-    after = _only_quantize(model, graph, op)
-    if after is None or _dtype(graph, op.inputs[0]) != "float32":
+def _narrow_copy(model: Any, wiring: Wiring, op: Any, position: int) -> None:
+    tensors, after = model.subgraphs[0].tensors, _only_quantize(wiring, op)
+    if after is None or wiring.dtype(op.inputs[0]) != "float32":
         return
-    result = graph.tensors[int(after.outputs[0])]
-    code = _constant_code(model, graph.tensors[int(op.inputs[position])], result)
+    result = tensors[int(after.outputs[0])]
+    code = _constant_code(model, tensors[int(op.inputs[position])], result)
     if code is None:
         return
     # The integers must mean the same before and behind.
-    before, source = _dequantize(model, graph, op), int(op.inputs[0])
+    before, source = _dequantize(wiring, op), int(op.inputs[0])
     if before is not None:
         source = int(before.inputs[0])
-    if before is None or not _same_quant(graph.tensors[source], result):
+    if before is None or not _same_quant(tensors[source], result):
         source = editing.insert_quantize(model, op, source, result)
     constant = editing.add_scalar_like(model, result, code)
     op.inputs = [source, *map(int, op.inputs[1:])]
     op.inputs[position], op.outputs = constant, [int(after.outputs[0])]
-    graph.operators.remove(after)
+    wiring.ops.remove(after)
     if before is not None:
-        _drop_unused(graph, before)
+        _drop_unused(wiring, before)
 
 
-def _dequantize(model: Any, graph: Any, op: Any) -> Any | None:
+def _dequantize(wiring: Wiring, op: Any) -> Any | None:
     """The DEQUANTIZE of integers that gives the op's first input."""
-    for other in graph.operators:
+    for other in wiring.ops:
         if int(op.inputs[0]) in map(int, other.outputs):
-            known = _dtype(graph, other.inputs[0]) in _LOWEST
-            return other if known and contents.op_name(model, other) == "DEQUANTIZE" else None
+            known = wiring.dtype(other.inputs[0]) in _LOWEST
+            return other if known and wiring.kind(other) == "DEQUANTIZE" else None
     return None
 
 
-def _only_quantize(model: Any, graph: Any, op: Any) -> Any | None:
+def _only_quantize(wiring: Wiring, op: Any) -> Any | None:
     """The QUANTIZE that alone takes the op's output."""
-    given = int(op.outputs[0])
-    takers = [other for other in graph.operators if given in map(int, other.inputs)]
-    if len(takers) != 1 or given in map(int, graph.outputs):
+    taker = wiring.only_taker(op.outputs[0])
+    if taker is None or wiring.kind(taker) != "QUANTIZE":
         return None
-    known = _dtype(graph, takers[0].outputs[0]) in _LOWEST
-    return takers[0] if known and contents.op_name(model, takers[0]) == "QUANTIZE" else None
+    return taker if wiring.dtype(taker.outputs[0]) in _LOWEST else None
 
 
-def _drop_unused(graph: Any, dequantize: Any) -> None:
-    given = int(dequantize.outputs[0])
-    used = any(given in map(int, other.inputs) for other in graph.operators)
-    if not used and given not in map(int, graph.outputs):
-        graph.operators.remove(dequantize)
+def _drop_unused(wiring: Wiring, dequantize: Any) -> None:
+    if wiring.is_unused(dequantize.outputs[0]):
+        wiring.ops.remove(dequantize)
 
 
 def _constant_code(model: Any, constant: Any, like: Any) -> int | None:
@@ -138,7 +132,3 @@ def _constant_code(model: Any, constant: Any, like: Any) -> int | None:
 def _same_quant(first: Any, second: Any) -> bool:
     same_type = first.type == second.type
     return same_type and contents.tensor_quant(first) == contents.tensor_quant(second)
-
-
-def _dtype(graph: Any, index: Any) -> str:
-    return contents.dtype_name(graph.tensors[int(index)])

@@ -20,9 +20,7 @@ def widen_limits(model: Any) -> bool:
     """
     graph, found = model.subgraphs[0], False
     takers = Counter(int(index) for op in graph.operators for index in op.inputs)
-    for op in graph.operators:
-        if contents.op_name(model, op) not in LIMITING:
-            continue
+    for op in contents.ops_of(model, *LIMITING):
         result = graph.tensors[int(op.outputs[0])]
         for position, index in enumerate(op.inputs):
             limit = graph.tensors[int(index)]

@@ -27,7 +27,7 @@ def connect_fully(model: Any) -> bool:
     """
     graph = model.subgraphs[0]
     made: dict[tuple[int, bool], int] = {}
-    for op in graph.operators:
+    for op in contents.ops_of(model, "BATCH_MATMUL"):
         matrix = _second_factor(model, graph, op)
         if matrix is None:
             continue
@@ -44,7 +44,7 @@ def connect_fully(model: Any) -> bool:
 
 def _second_factor(model: Any, graph: Any, op: Any) -> Matrix | None:
     """The constant, where it is one matrix for all that it is multiplied with."""
-    if contents.op_name(model, op) != "BATCH_MATMUL" or op.builtinOptions.adjX:
+    if op.builtinOptions.adjX:
         return None
     taken, given = (graph.tensors[int(index)] for index in (op.inputs[0], op.outputs[0]))
     value = contents.float32_values(model, graph.tensors[int(op.inputs[1])])

@@ -6,8 +6,6 @@ from typing import Any
 
 from mobileq.targets.tflite import contents, editing
 
-_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-
 
 def spell_out_same(model: Any) -> bool:
     """Pad convolutions by a PAD where SAME goes wrong.
@@ -21,9 +19,7 @@ def spell_out_same(model: Any) -> bool:
     from ai_edge_litert import schema_py_generated as schema
 
     changed = False
-    for op in list(model.subgraphs[0].operators):
-        if contents.op_name(model, op) not in _KINDS:
-            continue
+    for op in contents.ops_of(model, "CONV_2D", "DEPTHWISE_CONV_2D"):
         if op.builtinOptions.padding != schema.Padding.SAME:
             continue
         missing = same_zeros(model, op)

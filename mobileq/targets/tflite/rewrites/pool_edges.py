@@ -27,9 +27,7 @@ def repeat_edges(model: Any) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     graph, wiring = model.subgraphs[0], Wiring(model)
-    for pool in list(wiring.ops):
-        if wiring.kind(pool) != "MAX_POOL_2D":
-            continue
+    for pool in contents.ops_of(model, "MAX_POOL_2D"):
         pad = wiring.maker(pool.inputs[0], "PADV2")
         if pad is None or pool.builtinOptions.padding != schema.Padding.VALID:
             continue
@@ -51,8 +49,7 @@ def _sides(model: Any, wiring: Wiring, pad: Any, pool: Any) -> Sides | None:
 
     graph, options = model.subgraphs[0], pool.builtinOptions
     taken, amounts, value = (graph.tensors[int(index)] for index in pad.inputs)
-    padded = int(pad.outputs[0])
-    is_inner = len(wiring.takers(padded)) == 1 and padded not in map(int, graph.outputs)
+    is_inner = wiring.only_taker(pad.outputs[0]) is not None
     kinds = contents.dtype_name(taken), contents.dtype_name(value), contents.dtype_name(amounts)
     if kinds != ("int8", "int8", "int32") or not is_inner or len(taken.shape) != 4:
         return None

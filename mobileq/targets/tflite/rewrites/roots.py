@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mobileq.targets.tflite import editing
+from mobileq.targets.tflite import contents, editing
 from mobileq.targets.tflite.normalizations import find_normalizations
 from mobileq.targets.tflite.wiring import Wiring
 
@@ -25,7 +25,7 @@ def take_roots(model: Any) -> bool:
     from ai_edge_litert import schema_py_generated as schema
 
     graph, changed = Wiring(model), False
-    for op in [op for op in graph.ops if graph.kind(op) == "SQRT"]:
+    for op in contents.ops_of(model, "SQRT"):
         root = int(op.outputs[0])
         takers = graph.takers(root)
         if not takers or root in map(int, model.subgraphs[0].outputs):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite import editing
+from mobileq.targets.tflite.wiring import Wiring
 
 
 def centre_factors(model: Any) -> bool:
@@ -17,16 +18,10 @@ def centre_factors(model: Any) -> bool:
     Returns:
         Whether there was any.
     """
-    graph, found = model.subgraphs[0], False
-    for op in list(graph.operators):
-        if contents.op_name(model, op) != "BATCH_MATMUL":
-            continue
-        source = int(op.inputs[1])
-        factor = graph.tensors[source]
-        quant = contents.tensor_quant(factor)
-        if contents.dtype_name(factor) != "int8" or quant is None or not any(quant.zero_point):
-            continue
-        like = editing.symmetric(quant)
-        op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, op, source, like)]
-        found = True
+    found = False
+    for op, source, quant in Wiring(model).int8_inputs("BATCH_MATMUL", at=1):
+        if any(quant.zero_point):
+            like = editing.symmetric(quant)
+            op.inputs = [int(op.inputs[0]), editing.insert_quantize(model, op, source, like)]
+            found = True
     return found

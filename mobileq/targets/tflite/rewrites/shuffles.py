@@ -31,7 +31,7 @@ def transpose_shuffles(model: Any) -> bool:
     """
     graph = model.subgraphs[0]
     made: dict[tuple[int, int], int] = {}
-    for op in list(graph.operators):
+    for op in contents.ops_of(model, "GATHER"):
         indices = _channels(model, op)
         if indices is None:
             continue
@@ -62,7 +62,7 @@ def transpose_shuffles(model: Any) -> bool:
 def _channels(model: Any, op: Any) -> Indices | None:
     """Which channels a GATHER takes, where they are constant and there are several."""
     graph = model.subgraphs[0]
-    if contents.op_name(model, op) != "GATHER" or op.builtinOptions.batchDims:
+    if op.builtinOptions.batchDims:
         return None
     source, indices = (graph.tensors[int(index)] for index in op.inputs)
     axis, rank = op.builtinOptions.axis, len(source.shape)

@@ -50,15 +50,14 @@ class _Axis:
 def convolve_blocks(model: Any) -> None:
     """Put a SPACE_TO_DEPTH before each int8 convolution that this saves work of."""
     wiring = Wiring(model)
-    for op in list(wiring.ops):
-        if wiring.kind(op) == "CONV_2D":
-            _convolve_blocks(model, wiring, op)
+    for op in contents.ops_of(model, "CONV_2D"):
+        _convolve_blocks(model, wiring, op)
 
 
 def _convolve_blocks(model: Any, wiring: Wiring, op: Any) -> None:
     tensors, options = model.subgraphs[0].tensors, op.builtinOptions
     weights, block = tensors[int(op.inputs[1])], int(options.strideH)
-    kinds = tuple(contents.dtype_name(tensors[int(index)]) for index in op.inputs[:2])
+    kinds = tuple(map(wiring.dtype, op.inputs[:2]))
     kernel = wiring.own_constant(op.inputs[1]) if kinds in _KINDS else None
     steps = (options.strideW, options.dilationHFactor, options.dilationWFactor)
     if kernel is None or block < 2 or steps != (block, 1, 1):
@@ -87,8 +86,7 @@ def _padded(model: Any, wiring: Wiring, op: Any) -> tuple[Any, int, tuple[int, i
         rows, columns = same_zeros(model, op)
         return None, taken, (max(rows, 0) // 2, max(columns, 0) // 2)
     pad = wiring.maker(taken, "PAD")
-    is_inner = len(wiring.takers(taken)) == 1 and taken not in map(int, graph.outputs)
-    if pad is None or not is_inner:
+    if pad is None or wiring.only_taker(taken) is None:
         return None, taken, (0, 0)
     pads = contents.values(model, graph.tensors[int(pad.inputs[1])])
     if pads is None or len(pads) != 4 or pads[[0, 3]].any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobileq.targets.tflite import contents, editing
+from mobileq.targets.tflite import editing
 from mobileq.targets.tflite.wiring import Wiring
 
 
@@ -17,12 +17,10 @@ def cast_to_wide(model: Any) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     graph, wiring = model.subgraphs[0], Wiring(model)
-    for op in list(graph.operators):
-        source, result = int(op.inputs[0]), int(op.outputs[0])
+    for op, source, quant in wiring.int8_inputs("QUANTIZE"):
+        result = int(op.outputs[0])
         taken, given = graph.tensors[source], graph.tensors[result]
-        types = contents.dtype_name(taken), contents.dtype_name(given)
-        quant = contents.tensor_quant(taken)
-        if wiring.kind(op) != "QUANTIZE" or types != ("int8", "int16") or quant is None:
+        if wiring.dtype(result) != "int16":
             continue
         if quant.zero_point[0] and not _is_centred(wiring, result):
             like = editing.symmetric(quant)
