@@ -45,14 +45,16 @@ def kept_children() -> Iterator[None]:
             child.close()
 
 
-def _taken(kind: str) -> Child | None:
+def _started(kind: str, handler: str, *, stage: str, tool: str, **options: Any) -> Child:
+    """One that was left, told what is done now, or a new one; `options` as of `Child`."""
     idle = (_idle or {}).get(kind, [])
     while idle:
         child = idle.pop()
         if child.is_running:
+            child.turn_to(stage, tool)
             return child
         child.close()
-    return None
+    return Child(handler, stage=stage, tool=tool, **options)
 
 
 def _left(kind: str, child: Child) -> None:
@@ -77,23 +79,24 @@ class KeptChild:
     def start(self, tool: str) -> None:
         """Have it ready before it is asked; `tool` as in `Child`."""
         if self._child is None:
-            self._child = self._taken("waiting", tool)
+            self._child = self._started("waiting", tool)
 
     @contextmanager
     def asked(self, stage: str, tool: str) -> Iterator[Child]:
         """The child, started where there is none; `stage` and `tool` as in `Child`."""
         if self._child is None:
-            self._child = self._taken(stage, tool)
-        self._child.turn_to(stage, tool)
+            self._child = self._started(stage, tool)
+        else:
+            self._child.turn_to(stage, tool)
         try:
             yield self._child
         except MobileqError:
             self.end()
             raise
 
-    def _taken(self, stage: str, tool: str) -> Child:
-        found = _taken(self._handler)
-        return found or Child(self._handler, stage=stage, tool=tool, advice=self._advice)
+    def _started(self, stage: str, tool: str) -> Child:
+        handler = self._handler
+        return _started(handler, handler, stage=stage, tool=tool, advice=self._advice)
 
     def close(self) -> None:
         """Leave it to the next; safe to call where there is none."""
@@ -129,9 +132,16 @@ class HostedRunner:
         **options: Any,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
-        self._tool, self._is_kept, self._is_closed = tool, True, False
+        self._is_kept, self._is_closed = True, False
         self._kind = f"{tool}, disturbed" if disturbed else tool
-        self._child = self._started(f"running {path.name}", disturbed)
+        self._child = _started(
+            self._kind,
+            "mobileq.targets.hosted:RunnerHandler",
+            stage=f"running {path.name}",
+            tool=tool,
+            advice="The file may be damaged: convert it again, or use another precision.",
+            disturbed=disturbed,
+        )
         fields = {
             "runner": runner,
             "path": str(path),
@@ -144,19 +154,6 @@ class HostedRunner:
         except BaseException:
             self._child.close()
             raise
-
-    def _started(self, stage: str, disturbed: bool) -> Child:
-        child = _taken(self._kind)
-        if child is not None:
-            child.turn_to(stage, self._tool)
-            return child
-        return Child(
-            "mobileq.targets.hosted:RunnerHandler",
-            stage=stage,
-            tool=self._tool,
-            advice="The file may be damaged: convert it again, or use another precision.",
-            disturbed=disturbed,
-        )
 
     def _asked(
         self, command: str, fields: Fields | None = None, arrays: Tensors | None = None
