@@ -24,10 +24,12 @@ from mobileq.calibration.statistics import Collector, Statistics, collect
 from mobileq.calibration.taps import float_tensors, make_plan
 from mobileq.errors import MobileqError
 from mobileq.external.framing import Arrays, Fields
+from mobileq.graph.shapes import value_counts
 from mobileq.onnx_runtime import Guest
 from mobileq.page import plural
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
+from mobileq.quantize.squares import shared_among_neighbours
 from mobileq.spec import ModelSpec, TensorRanges
 from mobileq.tasks.base import Outputs, task_of
 
@@ -45,16 +47,25 @@ _STAGE = "Gradients"
 
 @dataclass(frozen=True)
 class Gradients:
-    """How many are looked at: of how many samples, each run there and back, and of large tensors
-    one in how many values."""
+    """How many samples are run there and back: as many as have so many `values` in their tensors,
+    but `least` of them in any case, and no more than 64.
 
-    samples: int
+    Of small pictures more are wanted, each of which takes less time. Of large tensors one in
+    `stride` values is looked at.
+    """
+
+    least: int
     stride: int
+    values: int = 0
+
+    def samples(self, size: int) -> int:
+        """Args: size: Values that are looked at in one."""
+        return max(self.least, min(_MOST, self.values // max(1, size)))
 
 
-FEW = Gradients(48, 3)
-"""Of ranges by more it was not shown that they leave a smaller error on other pictures."""
-MANY = Gradients(64, 1)
+_MOST = 64
+FEW = Gradients(32, 3, 2**30)
+MANY = Gradients(_MOST, 1)
 """Where no op can be float instead, and the weights' fitting takes longer anyway."""
 
 
@@ -109,10 +120,12 @@ def weighed_statistics(
     """
     names = float_tensors(model) if known is None else known.tensors
     asked = _results(model, spec, names, fixed)
+    sizes = value_counts(model)
+    chosen = gradients.samples(sum(sizes.get(name, 0) for name in asked))
     found, stopped = dict[str, _Squares](), dict[str, str]()
     try:
         with closing(_Pass(onnx, model, spec, asked, gradients.stride, known is None)) as there:
-            tapped, found = there.run(samples, gradients.samples, progress, watch)
+            tapped, found = there.run(samples, chosen, progress, watch)
             known, stopped = known or tapped, there.stopped
     except MobileqError as error:
         progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
@@ -127,7 +140,7 @@ def weighed_statistics(
             f"{plural(len(missing), 'range')} of {len(asked)} are chosen without the task's "
             f"gradients, which don't go through {', '.join(sorted(reasons))}."
         )
-    tensors, count = dict(known.tensors), min(gradients.samples, len(samples))
+    tensors, count = dict(known.tensors), min(chosen, len(samples))
     for name in asked.keys() & found.keys():
         # None where nothing that the task compares depends on it.
         importance = found[name].mean(count, tensors[name].histogram)
@@ -195,7 +208,7 @@ class _Squares:
         if not counts.any():
             return None
         sums = self._sums.bins.moved(counts, histogram.bins, len(histogram.counts))
-        return replace(histogram, counts=sums / count)
+        return replace(histogram, counts=shared_among_neighbours(sums, histogram) / count)
 
 
 class _Pass:
