@@ -209,16 +209,10 @@ def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
     restored = restore_lost(model, base.with_suffix(REPORT_SUFFIX))
     if run_passes(registry.CONVERTED, model, "fp32") or restored:
         flatbuffer.write_model(model, base)
-    _restore_copies(job, base)
+    restore_copies(base, job.model)
     restore_shapes(base, job.spec.inputs, job.spec.outputs)
     telling = job.spec.outputs if job.spec.is_raw else ()
     restore_layouts(base, job.spec.inputs, _edge_orders(job, base), telling)
-
-
-def _restore_copies(job: ConversionJob, base: Path) -> None:
-    import onnx
-
-    restore_copies(base, onnx.load(job.model, load_external_data=False).graph)
 
 
 def _require_integers(job: ConversionJob, base: Path, ranges: Mapping[str, Range]) -> None:
