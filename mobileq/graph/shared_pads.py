@@ -1,5 +1,7 @@
 """A convolution's own padding, where there is a Pad of the same tensor that does it for others.
 
+Larger paddings stay as they are: what is left of them would be a PAD where TFLite's SAME has none.
+
 torch.onnx.export with dynamo takes a Pad into a convolution also where others read it, and the Pad
 stays. onnx2tf (2.6.9) turns the axes of such a convolution twice: the float .tflite of a D-FINE,
 whose stem has one, did not load.

@@ -119,6 +119,8 @@ def _imported() -> Any:
 def _leave_shared_pads() -> None:
     """onnxslim (0.1.98) takes a Pad into a convolution also where others read it, and the Pad
     stays. D-FINE's stem has such a Pad, behind which onnx2tf then turned the axes twice.
+    `share_pads` can't undo it: the convolution has another name then, and what a Pad gave is part
+    of larger paddings, which TFLite may have an op without a PAD for.
     """
     matcher = importlib.import_module("onnxslim.core.pattern.fusion.padconv").PadConvMatcher
     fits = matcher.parameter_check

@@ -45,6 +45,7 @@ def test_convolution_reads_the_padding_that_is_there(body: str) -> None:
         (f"{PAD} {CONV}", (0, 0, 0, 0, 0, 0, 1, 1), 1),
         (f"{PAD} {CONV}".replace("zero)", "zero) ").replace("Pad(", 'Pad<mode = "edge">('),
          (0, 0, 0, 0, 0, 0, 1, 1), 0),
+        (f"{PAD} c = Conv<pads = [1,1,1,1]>(x, w)", (0, 0, 0, 0, 0, 0, 1, 1), 0),
         (f"m = Identity(x) {CONV}", (), 0),
     ],
 )  # fmt: skip

@@ -96,13 +96,16 @@ def test_a_model_with_a_graph_in_a_node_keeps_it() -> None:
     assert [dims(value) for value in found.graph.output] == [(2,)]
 
 
+@pytest.mark.parametrize("pads", ["0,0,0,0", "1,1,0,0"])
 @pytest.mark.parametrize(("other", "taken"), [("Relu(c)", "x"), ("Relu(p)", "p")])
-def test_a_pad_that_others_read_stays_in_front_of_the_convolution(other: str, taken: str) -> None:
+def test_a_pad_that_others_read_stays_in_front_of_the_convolution(
+    other: str, taken: str, pads: str
+) -> None:
     """As in D-FINE's stem: behind one in the convolution onnx2tf turned the axes twice."""
     model = model_of(
         f"""g (float[1,3,8,8] x) => (float y, float z) {{
             p = Pad(x, around)
-            c = Conv(p, w)
+            c = Conv<pads = [{pads}]>(p, w)
             y = Sigmoid(c)
             z = {other}
         }}""",
@@ -117,7 +120,8 @@ def test_a_pad_stays_there_whoever_imported_onnxslim() -> None:
     code = """if True:
         import onnxslim
         from tests.graph import test_slim
-        test_slim.test_a_pad_that_others_read_stays_in_front_of_the_convolution("Relu(p)", "p")
+        test = test_slim.test_a_pad_that_others_read_stays_in_front_of_the_convolution
+        test("Relu(p)", "p", "0,0,0,0")
     """
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=root, check=True)
