@@ -8,16 +8,10 @@ from __future__ import annotations
 from mobileq.spec import TensorSpec
 from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.cells import mask_reason, strides_of
-from mobileq.tasks.detect.families.facts import (
-    Answer,
-    Facts,
-    Match,
-    box_unit_of,
-)
-from mobileq.tasks.recognition import Questions, assumed_classes, shape_text
+from mobileq.tasks.detect.families.facts import Answer, Facts, Match, box_unit_of
+from mobileq.tasks.recognition import shape_text
 
 _NAMED = ("yolov10", "yolo26")
-_COCO_CLASSES = 80
 _USUAL_BINS = 16
 
 
@@ -29,7 +23,7 @@ def match_end2end(facts: Facts) -> Answer:
     about = facts.about(output)
     bins = _USUAL_BINS if about is None else about.softmax_bins
     family, origin = _family(facts, bins)
-    class_count, questions = class_count_of(facts)
+    class_count, questions = facts.class_count()
     return Match(
         family=family,
         preprocess=facts.preprocess("letterbox", rescale_factor=1.0 / 255.0),
@@ -57,15 +51,6 @@ def final_rows(facts: Facts) -> TensorSpec | str:
     if per_cell is not None and not facts.forced:
         return f"its {count} rows are all anchors of a {'1' if per_cell == 1 else '3'}-anchor head"
     return mask_reason(facts) or rows[0]
-
-
-def class_count_of(facts: Facts) -> tuple[int, Questions]:
-    """By the graph, the names that were given, or as in COCO."""
-    if facts.evidence is not None and facts.evidence.class_count is not None:
-        return facts.evidence.class_count, {}
-    if facts.names is not None:
-        return len(facts.names), {}
-    return _COCO_CLASSES, assumed_classes(_COCO_CLASSES)
 
 
 def _family(facts: Facts, bins: int) -> tuple[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mobileq.spec import PreprocessSpec, ResizeMode, TensorSpec
 from mobileq.spec.decode import BoxUnit, DecodeSpec
 from mobileq.tasks.detect.evidence import Evidence, OutputEvidence
-from mobileq.tasks.recognition import Picture, Questions
+from mobileq.tasks.recognition import Picture, Questions, assumed_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,14 @@ class Facts:
     def about(self, output: TensorSpec) -> OutputEvidence | None:
         """What the graph reveals about an output, None without a graph."""
         return None if self.evidence is None else self.evidence.outputs.get(output.name)
+
+    def class_count(self, otherwise: int = 80) -> tuple[int, Questions]:
+        """By the graph or the names that were given; else `otherwise`, and what to ask."""
+        if self.evidence is not None and self.evidence.class_count is not None:
+            return self.evidence.class_count, {}
+        if self.names is not None:
+            return len(self.names), {}
+        return otherwise, assumed_classes(otherwise)
 
     def preprocess(
         self,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from mobileq.spec import TensorSpec
 from mobileq.spec.decode import BoxUnit, DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.cells import strides_of
-from mobileq.tasks.detect.families.end2end import class_count_of, final_rows
+from mobileq.tasks.detect.families.end2end import final_rows
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
 from mobileq.tasks.detect.families.rfdetr import boxes_and_logits, decode_of
 from mobileq.tasks.recognition import shape_text
@@ -38,7 +38,7 @@ def match_rtdetr(facts: Facts) -> Answer:
         return "no sigmoid keeps its boxes in 0..1"
     decode = DecodeSpec(
         kind="end2end",
-        class_count=class_count_of(facts)[0],
+        class_count=facts.class_count()[0],
         outputs=(HeadOutput(name=output.name, role="predictions"),),
         box_format="cxcywh",
         box_unit="normalized",
@@ -65,7 +65,7 @@ def _match_apart(facts: Facts) -> Answer:
         )
     decode = DecodeSpec(
         kind="ssd",
-        class_count=class_count_of(facts)[0],
+        class_count=facts.class_count()[0],
         outputs=(
             HeadOutput(name=boxes.name, role="boxes"),
             HeadOutput(name=labels.name, role="classes"),
@@ -100,7 +100,7 @@ def _match(facts: Facts, decode: DecodeSpec) -> Match:
         family="rtdetr",
         preprocess=facts.preprocess("stretch", rescale_factor=1.0 / 255.0),
         decode=decode,
-        questions=class_count_of(facts)[1],
+        questions=facts.class_count()[1],
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mobileq.spec import PreprocessSpec, TensorSpec
 from mobileq.spec.decode import DecodeSpec, HeadOutput
 from mobileq.tasks.detect.families.facts import Answer, Facts, Match
-from mobileq.tasks.recognition import Questions, assumed_classes
+from mobileq.tasks.recognition import Questions
 
 _COCO_CLASSES = 90
 _TF_NAMES = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
@@ -31,7 +31,7 @@ def match_ssd(facts: Facts) -> Answer:
     if isinstance(found, str):
         return found
     outputs, notices = _tell_scores(facts, found)
-    class_count, count_questions = _class_count(facts)
+    class_count, count_questions = facts.class_count(_COCO_CLASSES)
     about = facts.about(outputs.classes)
     from_one = about is not None and about.adds_one
     preprocess, preprocess_questions = _preprocess(facts)
@@ -100,14 +100,6 @@ def _tell_scores(facts: Facts, found: _Outputs) -> tuple[_Outputs, tuple[str, ..
         f"By their order, '{chosen.classes.name}' is taken for the classes and"
         f" '{chosen.scores.name}' for the scores.",
     )
-
-
-def _class_count(facts: Facts) -> tuple[int, Questions]:
-    if facts.evidence is not None and facts.evidence.class_count is not None:
-        return facts.evidence.class_count, {}
-    if facts.names is not None:
-        return len(facts.names), {}
-    return _COCO_CLASSES, assumed_classes(_COCO_CLASSES)
 
 
 def _preprocess(facts: Facts) -> tuple[PreprocessSpec, Questions]:
