@@ -5,7 +5,7 @@ onnxslim or ONNX Runtime (hours, gigabytes, a crash) stays there, and Ctrl-C end
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -50,12 +50,14 @@ def prepare_file(
     spec_file: Path | None = None,
     labels: str | None = None,
     constants: Iterable[str] = (),
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> PreparedFile:
     """Prepare a model in a child. Writes `MODEL_NAME`, and `QUANTIZED_NAME` of a quantized one.
 
     Args:
         folder: Where to.
         path, input_shapes, family, spec_file, labels, constants: As `prepare`'s.
+        meanwhile: Is called once the child has begun, and is to return soon.
 
     Raises:
         UsageError, InputError: As `prepare`; also where the model takes too much memory.
@@ -76,6 +78,7 @@ def prepare_file(
         tool="ONNX Runtime",
         advice="Export the model again, or with another opset.",
     ) as child:
+        meanwhile()
         answer = child.request("prepare", fields)[0]
     return msgspec.convert(answer, PreparedFile)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +215,12 @@ def _require_source(path: Path) -> None:
                 )
 
 
-def prepared_by(path: Path, overrides: Overrides, folder: Path) -> PreparedFile:
+def prepared_by(
+    path: Path,
+    overrides: Overrides,
+    folder: Path,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> PreparedFile:
     """An ONNX file as the overrides want it. Arguments and errors as `prepare_file`'s."""
     _require_source(path)
     return prepare_file(
@@ -226,6 +231,7 @@ def prepared_by(path: Path, overrides: Overrides, folder: Path) -> PreparedFile:
         overrides.spec_file,
         overrides.labels,
         overrides.set_inputs,
+        meanwhile,
     )
 
 
