@@ -79,6 +79,10 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     suppressed = any(output.role == "count" for output in decode.outputs)
     if decode.kind == "ssd" and suppressed:
         raise NoRawHead("an ssd head has its post-processing in the graph")
+    if decode.kind == "end2end" and _suppresses(model, decode):
+        raise NoRawHead(
+            "its graph suppresses overlapping boxes (Ultralytics leaves that out without nms=True)"
+        )
     if decode.kind in ("end2end", "ssd") and not decode.strides:
         return _cut_queries(model, spec, decode)
     names = frontier(model, [output.name for output in decode.outputs])
@@ -95,6 +99,12 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     if reason is not None:
         raise NoRawHead(f"decoded outside the graph, {reason}")
     return raw_model, raw_spec
+
+
+def _suppresses(model: ModelProto, decode: DecodeSpec) -> bool:
+    index = GraphIndex(model)
+    behind = (node for output in decode.outputs for node in index.nodes_behind(output.name))
+    return any(node.op_type == "NonMaxSuppression" for node in behind)
 
 
 def _cut_queries(

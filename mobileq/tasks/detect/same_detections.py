@@ -146,6 +146,7 @@ def _decided_reason(expected: Candidates, given: Candidates) -> str | None:
     """Compare boxes the models have decided on, highest score first.
 
     Nearly equal scores may come in another order, and of those at the end another one may be in.
+    Only below these may there be more: a graph that suppresses has fewer boxes between its own.
     """
     if expected.score is None or expected.class_id is None:
         return "only one of the heads needs suppression"
@@ -166,4 +167,7 @@ def _decided_reason(expected: Candidates, given: Candidates) -> str | None:
             free[match[0]] = False
         elif score > last:
             return f"no candidate is like one of the decoded head's with the score {score:.3g}"
+    more = given.score[free & (given.score > last)]
+    if more.size:
+        return f"there is a candidate with the score {more.max():.3g} that the decoded head has not"
     return None

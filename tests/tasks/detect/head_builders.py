@@ -232,13 +232,8 @@ def end2end(
 
     `first_class`: the class that the first channel stands for.
     """
-    net = Net()
-    branches(net, 4 * bins, classes, False)
-    if bins > 1:
-        distances(net, bins, "conv", np.arange(bins, dtype=np.float32))
-    corners(net, "sides" if bins > 1 else "box", 0.5)
+    net = boxes_beside_scores(bins, classes)
     for name, value in {
-        "split_at": ints(4, classes),
         "k": ints(kept),
         "one": ints(1),
         "last": ints(-1),
@@ -251,12 +246,6 @@ def end2end(
     }.items():
         net.constant(name, value)
     net.add(
-        "xyxy = Concat<axis = 1>(low, high)",
-        "pixels = Mul(xyxy, sizes)",
-        "score = Sigmoid(logits)",
-        "both = Concat<axis = 1>(pixels, score)",
-        "rows = Transpose<perm = [0, 2, 1]>(both)",
-        "boxes, scores = Split<axis = 2>(rows, split_at)",
         "best = ReduceMax<axes = [2], keepdims = 0>(scores)",
         "top, anchor = TopK<axis = 1>(best, k)",
         "anchor1 = Unsqueeze(anchor, last)",
@@ -277,6 +266,25 @@ def end2end(
         "output0 = Concat<axis = 2>(box_out, value1, class_f)",
     )
     return net.model(f"float[1,{kept},6] output0", {"description": f"Ultralytics {family}n model"})
+
+
+def boxes_beside_scores(bins: int, classes: int) -> Net:
+    """Up to `boxes` [1, cells, 4], corners in pixels, and `scores` [1, cells, classes]."""
+    net = Net()
+    branches(net, 4 * bins, classes, False)
+    if bins > 1:
+        distances(net, bins, "conv", np.arange(bins, dtype=np.float32))
+    corners(net, "sides" if bins > 1 else "box", 0.5)
+    net.constant("split_at", ints(4, classes))
+    net.add(
+        "xyxy = Concat<axis = 1>(low, high)",
+        "pixels = Mul(xyxy, sizes)",
+        "score = Sigmoid(logits)",
+        "both = Concat<axis = 1>(pixels, score)",
+        "rows = Transpose<perm = [0, 2, 1]>(both)",
+        "boxes, scores = Split<axis = 2>(rows, split_at)",
+    )
+    return net
 
 
 def yolox(

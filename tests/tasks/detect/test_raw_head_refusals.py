@@ -17,6 +17,7 @@ from tests.tasks.detect import split_builders
 
 from .head_builders import prepared
 from .raw_heads import YOLOV8, candidates, decode_of, refusal, roles, with_decode
+from .suppression_builders import suppressed
 
 
 def test_ssd_is_refused(tmp_path: Path):
@@ -111,6 +112,20 @@ def test_decided_heads_must_agree_in_every_row(tmp_path: Path):
     assert "no candidate is like one of the decoded head's" in reason
     fewer = with_decode(spec, strides=(32,), outputs=tuple(o for o in outputs if o.stride == 32))
     assert "candidates instead of" in str(same_detections(given.model, model, given.spec, fewer, 5))
+
+
+def test_suppression_in_the_graph_is_refused(tmp_path: Path):
+    """Its rows are read as an end-to-end head's, whose raw head nobody suppresses."""
+    given = prepared(suppressed(1), tmp_path)
+    assert "its graph suppresses overlapping boxes" in refusal(given)
+
+
+def test_a_decided_head_may_not_have_what_the_graph_drops(tmp_path: Path):
+    ranked, given = prepared(heads.end2end(1), tmp_path), prepared(suppressed(1), tmp_path)
+    model, spec = raw_head(ranked.model, ranked.spec)
+    assert "that the decoded head has not" in str(
+        same_detections(given.model, model, given.spec, spec, 5)
+    )
 
 
 @pytest.mark.parametrize("kept", [2, 50])

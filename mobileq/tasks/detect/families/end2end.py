@@ -55,13 +55,16 @@ def final_rows(facts: Facts) -> TensorSpec | str:
 
 def _family(facts: Facts, bins: int) -> tuple[str, tuple[str, ...]]:
     """The family's name, and a notice where it is only the nearest one."""
-    described = facts.metadata.get("description", "").lower()
+    described = facts.metadata.get("description", "").strip()
     for family in _NAMED:
-        if family in described:
+        if family in described.lower():
             return family, ()
     if facts.evidence is not None and not bins:
         # YOLO26 gave up the distance distribution that YOLOv10 still has.
         return "yolo26", ()
-    return "yolov10", (
-        "The file does not name its model; its final [1, N, 6] rows are read like YOLOv10's.",
+    named = (
+        f"The file's description is '{described[:60]}'"
+        if described
+        else "The file does not name its model"
     )
+    return "yolov10", (f"{named}; its final [1, N, 6] rows are read like YOLOv10's.",)

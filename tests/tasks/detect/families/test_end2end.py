@@ -31,6 +31,15 @@ def test_family_is_named_by_the_description(description: str, family: str) -> No
     assert any("does not name its model" in n for n in found.notices) == (not description)
 
 
+@pytest.mark.parametrize("description", ["Ultralytics YOLO11n model", "mine"])
+def test_another_name_is_not_taken_for_none(description: str) -> None:
+    found = recognise_shapes(NCHW640, outputs_of((1, 300, 6)), {"description": description})
+    assert found.spec.family == "yolov10"
+    (notice,) = (n for n in found.notices if "YOLOv10's" in n)
+    assert "does not name" not in notice
+    assert description in notice
+
+
 def test_unknown_class_count_is_assumed_with_a_notice() -> None:
     found = recognise_shapes(NCHW640, outputs_of((1, -1, 6)), {})
     assert found.spec.decode is not None
