@@ -56,6 +56,7 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "split-classes-first", split_classes_first(numbers)
     yield "split-logits", split(numbers, "class_logits")
     yield "ssd", ssd(numbers)
+    yield "end2end-regression", distances("end2end", numbers, 1, "class_logits")
 
 
 def decoded(kind, rows: np.ndarray, **fields) -> Head:
