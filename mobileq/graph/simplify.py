@@ -22,6 +22,7 @@ from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.shared_pads import share_pads
 from mobileq.graph.slim import SlimError, slim
 from mobileq.graph.trial_run import open_run, random_inputs, run
+from mobileq.parallel import threads_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,21 +58,22 @@ def simplify(model: ModelProto, *, rewrite: bool = True) -> tuple[ModelProto, tu
     Raises:
         InputError: The model does not run in ONNX Runtime as it is.
     """
-    inputs = random_inputs(model, _SEED)
-    before = run(model, inputs)
-    trials: list[tuple[Arrays, Arrays]] = [(inputs, before), *_signed_trial(model)]
     notices: list[str] = []
     difference: str | None = None
     simplified = model
-    for candidate in _candidates(model, rewrite):
-        if isinstance(candidate, SlimError):
-            notices.append(_not_simplified(f"onnxslim failed: {candidate}"))
-            continue
-        found = _trial(trials, model, candidate)
-        if not found:
-            simplified, difference = candidate, None
-            break
-        difference = difference or found
+    with threads_for(1) as beside:
+        # ONNX Runtime lets go of Python's lock while it runs.
+        running = beside.submit(_trials, model)
+        for candidate in _candidates(model, rewrite):
+            if isinstance(candidate, SlimError):
+                notices.append(_not_simplified(f"onnxslim failed: {candidate}"))
+                continue
+            found = _trial(running.result(), model, candidate)
+            if not found:
+                simplified, difference = candidate, None
+                break
+            difference = difference or found
+        before = running.result()[0][1]
     if difference:
         notices.append(_not_simplified(difference))
     result = infer_shapes(simplified)
@@ -123,6 +125,12 @@ def _name_nodes(model: ModelProto) -> None:
             others = (f"{base}_{count}" for count in itertools.count(1))
             node.name = next(name for name in itertools.chain([base], others) if name not in used)
             used.add(node.name)
+
+
+def _trials(model: ModelProto) -> list[tuple[Arrays, Arrays]]:
+    """Inputs and the model's outputs. Raises InputError where it can't be run."""
+    inputs = random_inputs(model, _SEED)
+    return [(inputs, run(model, inputs)), *_signed_trial(model)]
 
 
 def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:

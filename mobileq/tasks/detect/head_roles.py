@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mobileq.graph.frontier import between
 from mobileq.graph.outline import dims, graph_inputs
 from mobileq.graph.trial_run import open_run, random_inputs
+from mobileq.parallel import in_parallel
 from mobileq.spec.decode import DecodeKind, DecodeSpec, HeadOutput, OutputRole
 from mobileq.tasks.detect.decode.arrays import as_rows, output_array, picture_outputs, single_output
 from mobileq.tasks.detect.decode.distances import read_branches
@@ -28,6 +29,7 @@ from mobileq.vision.arrays import FloatArray
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_THREADS = 2
 _POWERS = (4, 8, 16, 32, 64, 128)
 _AWAY = -20.0
 """Added to the tensors of all strides but one, so that a top-k in the graph takes that one's."""
@@ -112,8 +114,7 @@ def find_roles(
     trial = _Trial(tail, decode, strides, seed, batch)
     found: list[HeadTensor] = []
     first_anchor: dict[int, int] = {}
-    for name in names:
-        parts, first = trial.effect_of(name)
+    for name, (parts, first) in in_parallel(trial.effect_of, names, _THREADS):
         role = _role(name, decode.kind, parts, shapes[name][1])
         found.append(HeadTensor(name, shapes[name], role, strides[name]))
         first_anchor[strides[name]] = min(first, first_anchor.get(strides[name], first))
@@ -155,6 +156,7 @@ class _Trial:
         self._others = random_inputs(tail, seed)
         self._generator = np.random.default_rng(seed)
         self._base = {name: self._draw(name) for name in strides}
+        self._changed = {name: self._draw(name) for name in strides}
 
     def _draw(self, name: str) -> FloatArray:
         return self._generator.standard_normal(self._inputs[name], np.float32)
@@ -169,7 +171,7 @@ class _Trial:
                 for other, values in self._base.items()
             },
         }
-        after = {**before, name: self._draw(name)}
+        after = {**before, name: self._changed[name]}
         changed: dict[str, npt.NDArray[np.intp]] = {}
         old, new = self._parts(before), self._parts(after)
         for part, rows in old.items():
