@@ -15,7 +15,7 @@ from mobileq.calibration.derivations import Gated, Pointwise, pointwise, sigmoid
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
     Array = NDArray[np.float32]
 
@@ -80,11 +80,13 @@ def purposes(model: ModelProto, logits: Collection[str] = ()) -> dict[str, Purpo
     constants = small_constants(model)
     # A gate that is used on its own is a second purpose of what it is made from.
     gates = {name for name, nodes in users.items() if len(nodes) == 1} - outputs
-    found = {
-        name: Purpose(known[0], result=known[1])
-        for name, nodes in users.items()
-        if name not in outputs and (known := _function(name, nodes, producers, constants, gates))
-    }
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    found = {}
+    for name, nodes in users.items():
+        known = _function(name, nodes, producers, constants, gates)
+        known = known or _scaled_hard_swish(name, nodes, users, gates, stored)
+        if known and name not in outputs:
+            found[name] = Purpose(known[0], result=known[1])
     return found | {name: Purpose(sigmoid, keep_extremes=True) for name in logits}
 
 
@@ -137,6 +139,45 @@ def _function(
         return None
     function = gate.function
     return lambda values: values * function(values), result
+
+
+def _scaled_hard_swish(
+    name: str,
+    nodes: list[NodeProto],
+    users: Mapping[str, list[NodeProto]],
+    gates: Collection[str],
+    stored: Mapping[str, TensorProto],
+) -> tuple[Callable[[Array], Array], str] | None:
+    """x * clip(w x + 3, 0, 6), where channels have factors w of their own (input scaling).
+
+    The least of these is told: nothing is flat that is not so in all channels.
+    """
+    from onnx import numpy_helper
+
+    convolution = next((node for node in nodes if node.op_type == "Conv"), None)
+    product = next((node for node in nodes if node.op_type == "Mul"), None)
+    if len(nodes) != 2 or convolution is None or product is None:
+        return None
+    clip = users.get(convolution.output[0], [convolution])[0]
+    chain = {convolution.output[0], clip.output[0]}
+    if clip.op_type != "Clip" or not chain <= set(gates) or clip.output[0] not in product.input:
+        return None
+    taken = [*convolution.input[1:], *clip.input[1:]]
+    if len(taken) != 4 or not stored.keys() >= set(taken):
+        return None
+    factors, terms, low, high = (numpy_helper.to_array(stored[each]) for each in taken)
+    least = float(factors.min())
+    depthwise = factors[0].size == 1 and convolution.input[0] == name
+    if not depthwise or (terms != 3).any() or (low, high) != (0, 6) or least <= 0:
+        return None
+
+    def function(values: Array) -> Array:
+        import numpy as np
+
+        result: Array = values * np.clip(values * np.float32(least) + 3, 0, 6)
+        return result
+
+    return function, product.output[0]
 
 
 def _hard_swish(values: Array) -> Array:

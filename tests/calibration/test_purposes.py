@@ -79,6 +79,43 @@ def test_tensor_that_is_used_otherwise_has_no_purpose(body: str) -> None:
     assert "c" not in purposes(graph(body))
 
 
+_SCALED = "p = Conv<group = 4>(c, f, t) k = Clip(p, zero, six) y = Mul(c, k)"
+
+
+def _with_factors(body: str, term: float = 3.0, least: float = 0.1) -> onnx.ModelProto:
+    model = graph(body)
+    factors = np.array([1, least, 10, 0.5]).reshape(4, 1, 1, 1)
+    constants = {"f": factors, "t": np.full(4, term), "zero": 0.0, "six": 6.0}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, np.float32), name)
+        for name, value in constants.items()
+    )
+    return model
+
+
+def test_hard_swish_of_scaled_channels_is_flat_where_it_is_in_all() -> None:
+    found = purposes(_with_factors(_SCALED))["c"]
+    assert found.result == "y"
+    wanted = VALUES * np.clip(VALUES / 10 + 3, 0, 6)
+    np.testing.assert_allclose(found.function(VALUES), wanted, atol=1e-5)
+    assert found.sensible(-500, 500)[0] == pytest.approx(-30, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        _with_factors(_SCALED, term=2.0),
+        _with_factors(_SCALED, least=-0.1),
+        _with_factors(_SCALED.replace("Mul(c, k)", "Mul(p, k)")),
+        _with_factors(_SCALED.replace("Clip(p, zero, six)", "Clip(p, zero)")),
+        _with_factors(_SCALED.replace("Mul(c, k)", "Mul(c, k) z = Relu(k)")),
+        _with_factors(_SCALED.replace("Clip(p, zero, six)", "Sigmoid(p)")),
+    ],
+)
+def test_other_products_of_scaled_channels_have_no_purpose(model: onnx.ModelProto) -> None:
+    assert "c" not in purposes(model)
+
+
 @pytest.mark.parametrize("body", ["y = Relu(c)", "s = Sigmoid(c) y = Mul(c, s)"])
 def test_output_of_the_model_has_no_purpose(body: str) -> None:
     assert "c" not in purposes(graph(body, "y c"))
