@@ -32,6 +32,34 @@ MODELS: dict[str, tuple[str, dict[str, np.ndarray]]] = {
         }""",
         {"w": weights(8, 3, 1, 3), "b": weights(8)},
     ),
+    # PicoDet's unit.
+    "gated": (
+        """g (float[1,3,8,6] x) => (float[1,5,8,6] y) {
+            a = Conv<pads=[1,1,1,1]>(x, w)
+            h = HardSwish(a)
+            kept, half = Split<axis=1>(h, halves)
+            d = Conv<pads=[1,1,1,1]>(half, v)
+            k = HardSwish(d)
+            p = GlobalAveragePool(x)
+            q = Conv(p, s)
+            g = Relu(q)
+            m = Mul(k, g)
+            e = Concat<axis=1>(kept, m)
+            apart = Reshape(e, groups)
+            turned = Transpose<perm=[0,2,1,3,4]>(apart)
+            mixed = Reshape(turned, together)
+            y = Conv(mixed, last)
+        }""",
+        {
+            "w": weights(12, 3, 3, 3),
+            "v": weights(6, 6, 3, 3, seed=1),
+            "s": weights(6, 3, 1, 1, seed=2),
+            "last": weights(5, 12, 1, 1, seed=3),
+            "halves": np.array([6, 6]),
+            "groups": np.array([1, 2, 6, 8, 6]),
+            "together": np.array([1, 12, 8, 6]),
+        },
+    ),
     # ShuffleNet's units, and one shuffle whole.
     "shuffled": (
         """g (float[1,3,8,6] x) => (float[1,5,8,6] y) {
