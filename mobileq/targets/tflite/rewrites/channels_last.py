@@ -99,8 +99,15 @@ class _Islands:
             for op in self._graph.operators
             if id(op) in turns and int(op.outputs[0]) in replaced.keys() - used
         ]
+        fixed = {*self._outputs, *map(int, self._graph.inputs)}
         for op in gone:
             self._graph.operators.remove(op)
+            source, result = int(op.inputs[0]), int(op.outputs[0])
+            if id(op) in self._before and source not in fixed:
+                # The ONNX model's, by which ranges find it.
+                taken, given = self._graph.tensors[source], self._graph.tensors[result]
+                taken.name, given.name = given.name, given.name + b"/channels_first"
+                fixed.add(source)
         editing.drop_constants(self._model, [int(op.inputs[1]) for op in gone])
 
     def _turns(self, op: Any, order: tuple[int, ...]) -> bool:
