@@ -34,12 +34,20 @@ _SEGMENTERS = {
     "lraspp": "lraspp_mobilenet_v3_large",
 }
 _ULTRALYTICS = {
+    "yolov9t": 320,
+    "yolov10n": 320,
     "yolo11n": 320,
+    "yolo12n": 320,
+    "yolo26n": 320,
     "yolo11n-pose": 320,
     "yolo11n-seg": 320,
     "yolo11n-obb": 320,
     "yolo11n-cls": 224,
 }
+_ENDS = {"yolov10n": {"-end2end": False}, "yolo11n": {"-nms": True}, "yolo26n": {"-end2end": False}}
+"""{model: {what its other file's name ends in: the option `nms`}}. Left out, boxes overlap; False
+keeps the branch that gives every object one box, where there is one; True suppresses in the graph.
+"""
 
 
 class _Mask(nn.Module):
@@ -165,9 +173,12 @@ def _export(name: str, made: _Made, folder: Path) -> None:
 def _export_ultralytics(name: str, folder: Path) -> None:
     from ultralytics import YOLO
 
-    torch.manual_seed(0)
-    written = YOLO(f"{name}.yaml").export(format="onnx", imgsz=_ULTRALYTICS[name], simplify=False)
-    os.replace(written, folder / f"{name}.onnx")
+    for suffix, nms in {"": None, **_ENDS.get(name, {})}.items():
+        torch.manual_seed(0)
+        model = YOLO(f"{name}.yaml")
+        side = _ULTRALYTICS[name]
+        written = model.export(format="onnx", imgsz=side, simplify=False, nms=nms)
+        os.replace(written, folder / f"{name}{suffix}.onnx")
 
 
 def main() -> int:
