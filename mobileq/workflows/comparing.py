@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,7 +168,11 @@ class Comparer:
                     # raises a dozen exception types without a common base.
                     with suppress(Exception):
                         ran = run_reference(runner, spec, [sample], Silent())
-                        found += [each for each in ran if _is_as_declared(spec, each)]
+                        found += [
+                            replace(each, is_probe=True)
+                            for each in ran
+                            if _is_as_declared(spec, each)
+                        ]
         return self._known_probes[model]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import contextmanager
 
 import msgspec
 import numpy as np
 import pytest
 
+from mobileq.calibration.samples import Sample
 from mobileq.errors import ToolError
 from mobileq.evaluate.verify import (
     Verification,
@@ -147,6 +149,83 @@ def test_fp32_file_is_held_to_no_more_than_the_models_own_rounding(reference, un
     # Half precision is held to 30 dB, or to the model's own noise where that is large.
     assert found_with(1e-5, "fp16").rounding == {}
     assert "SQNR" in found_with(30.0, "fp16").problems[0]
+
+
+class Magnifying(Right):
+    """Gives other numbers where its input is large, as a softmax that saturates does."""
+
+    def __init__(self, error, everywhere=0.0):
+        super().__init__()
+        self._error, self._everywhere = error, everywhere
+
+    def run(self, feeds):
+        outputs = super().run(feeds)
+        off = self._error if feeds["x"].max() > 100 else self._everywhere
+        return {**outputs, "twice": outputs["twice"] * np.float32(1 + off)}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    ("is_probe", "own", "elsewhere", "agrees"),
+    [
+        (True, 1e-2, 0.0, True),
+        # A wrong file is wrong on other samples, and on probes on which the model is certain.
+        (True, 1e-2, 0.5, False),
+        (True, 1e-6, 0.0, False),
+        # What a person gave is never left out.
+        (False, 1e-2, 0.0, False),
+    ],
+)
+def test_probes_on_which_the_model_is_at_odds_with_itself_count_for_nothing(
+    reference, precision, is_probe, own, elsewhere, agrees
+):
+    feeds = {"x": np.full((1, 4), 1000, np.float32)}
+    (large,) = run_reference(Right(), SPEC, [Sample("large", feeds)], Silent())
+    found = verify(
+        Magnifying(0.9, elsewhere),
+        "reference",
+        [*reference, dataclasses.replace(large, is_probe=is_probe)],
+        SPEC,
+        TFLITE.precision(precision),
+        Silent(),
+        other_order=lambda: Magnifying(own),
+    )
+    assert (found.problems == ()) == agrees
+    left_out = is_probe and own > 1e-4
+    assert found.left_out == (("large",) if left_out else ())
+    assert found.sample_ids == (("s0", "s1", "s2") if left_out else ("s0", "s1", "s2", "large"))
+    # The figures are of what is left.
+    assert (found.outputs[0].sqnr_db is None) == (agrees and left_out)
+
+
+def test_nan_on_a_probe_is_no_rounding(reference):
+    feeds = {"x": np.full((1, 4), 1000, np.float32)}
+    (large,) = run_reference(Right(), SPEC, [Sample("large", feeds)], Silent())
+    found = verify(
+        Magnifying(np.nan),
+        "reference",
+        [*reference, dataclasses.replace(large, is_probe=True)],
+        SPEC,
+        TFLITE.precision("fp32"),
+        Silent(),
+        other_order=lambda: Magnifying(1e-2),
+    )
+    assert "NaN" in found.problems[0]
+
+
+def test_where_nothing_but_such_probes_is_there_they_count():
+    feeds = {"x": np.full((1, 4), 1000, np.float32)}
+    (large,) = run_reference(Right(), SPEC, [Sample("large", feeds)], Silent())
+    found = verify(
+        Magnifying(0.9),
+        "reference",
+        [dataclasses.replace(large, is_probe=True)],
+        SPEC,
+        TFLITE.precision("fp32"),
+        Silent(),
+        other_order=lambda: Magnifying(1e-2),
+    )
+    assert "SQNR" in found.problems[0]
 
 
 class Quiet(Right):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from mobileq.errors import VerificationError
@@ -111,3 +112,10 @@ def test_an_onnx_model_without_answers_is_noted_once_and_not_of_drawn_pictures()
     heard = Silent()
     _told(empty, Judge(BOXES, True, heard))
     assert heard.notices == []
+
+
+def test_what_a_file_was_not_compared_on_is_told() -> None:
+    found = msgspec.structs.replace(_found("fp32", 130.0), left_out=("probe-extremes",))
+    (notice,) = _told(found)
+    assert "gives other numbers on probe-extremes" in notice
+    assert "net-int8.tflite was not compared on it" in notice
