@@ -64,7 +64,7 @@ def test_a_bundle_is_made_and_described(convert: Convert, demo: Path) -> None:
     assert "demo: compared with ONNX Runtime" in result.out
     assert "│ demo-fp32.tflite │ 1." in result.out
     assert f"Bundle: {convert.output}\n" in result.out
-    assert "Ship demo-fp32.tflite: it is the only file (1.59 MB, agreement " in result.out
+    assert "Ship demo-fp32.tflite: it is the only file (1.58 MB, agreement " in result.out
     assert "Speed was not measured: see `mobileq validate`." in result.out
     assert convert.cli("verify", convert.output).code == 0
     assert set(names_in(convert.output.parent)) <= {"logs", "out"}

@@ -32,7 +32,11 @@ def read_correspondence(
     Args:
         takers: {op: the first tensor it takes}, both as the ONNX model names them.
     """
-    present = {contents.tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
+    graph = model.subgraphs[0]
+    # Not tensors that a pass has left behind.
+    used = {int(index) for op in graph.operators for index in (*op.inputs, *op.outputs)}
+    used.update(map(int, (*graph.inputs, *graph.outputs)))
+    present = {contents.tensor_name(graph.tensors[index]) for index in used if index >= 0}
     by_written = {name.replace(":", "__"): name for name in onnx_names}
     found = {}
     for record in json.loads(report.read_text())["records"]:
