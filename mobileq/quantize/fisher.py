@@ -51,7 +51,8 @@ class Gradients:
     but `least` of them in any case, and no more than 64.
 
     Of small pictures more are wanted, each of which takes less time. Of large tensors one in
-    `stride` values is looked at.
+    `stride` values is looked at; where these are not all, what is found of them is shared among
+    neighbours (with all values nothing is shown to be gained by it).
     """
 
     least: int
@@ -143,7 +144,7 @@ def weighed_statistics(
     tensors, count = dict(known.tensors), min(chosen, len(samples))
     for name in asked.keys() & found.keys():
         # None where nothing that the task compares depends on it.
-        importance = found[name].mean(count, tensors[name].histogram)
+        importance = found[name].mean(count, tensors[name].histogram, gradients.stride > 1)
         tensors[name] = replace(tensors[name], importance=importance)
     return replace(known, tensors=tensors)
 
@@ -202,13 +203,19 @@ class _Squares:
         self._sums.reach(low, high)
         self._sums.counts += Bins.reaching(low, high).moved(sums, self._sums.bins, BIN_COUNT)
 
-    def mean(self, count: int, histogram: Histogram) -> Histogram | None:
-        """Of so many samples, in the bins of a histogram; None where there is nothing."""
+    def mean(self, count: int, histogram: Histogram, shared: bool) -> Histogram | None:
+        """Of so many samples, in the bins of a histogram; None where there is nothing.
+
+        Args:
+            shared: See `shared_among_neighbours`.
+        """
         counts = self._sums.counts
         if not counts.any():
             return None
         sums = self._sums.bins.moved(counts, histogram.bins, len(histogram.counts))
-        return replace(histogram, counts=shared_among_neighbours(sums, histogram) / count)
+        if shared:
+            sums = shared_among_neighbours(sums, histogram)
+        return replace(histogram, counts=sums / count)
 
 
 class _Pass:
