@@ -91,10 +91,11 @@ def test_mypy_knows_the_functions_and_their_options(tmp_path: Path) -> None:
         "mobileq.converted('a.onnx')\n"
     )
     done = mypy(str(program))
+    # mypy 2.4.1 says again of a file that it knows what it said, under the path of an earlier run.
     told = [
-        line.removeprefix(f"{program}:").replace(": ", " ", 1)
+        line.partition(f"{program.name}:")[2].replace(": ", " ", 1)
         for line in done.stdout.splitlines()
-        if line.startswith(str(program)) and "defined in" not in line
+        if f"{program.name}:" in line and "defined in" not in line
     ]
     assert [re.match(r"\d+ \w+", line)[0] for line in told] == [  # type: ignore[index]
         *("5 note", "7 note", "9 error", "10 error", "11 error")
