@@ -53,11 +53,15 @@ class Gradients:
     Of small pictures more are wanted, each of which takes less time. Of large tensors one in
     `stride` values is looked at; where these are not all, what is found of them is shared among
     neighbours (with all values nothing is shown to be gained by it).
+
+    `channels` is of how many samples they tell what each channel counts, before channels are scaled
+    (see `repairs.input_scaling`).
     """
 
     least: int
     stride: int
     values: int = 0
+    channels: int = 0
 
     def samples(self, size: int) -> int:
         """Args: size: Values that are looked at in one."""
@@ -66,7 +70,7 @@ class Gradients:
 
 _MOST = 64
 FEW = Gradients(32, 3, 2**30)
-MANY = Gradients(_MOST, 1)
+MANY = Gradients(_MOST, 1, channels=32)
 """Where no op can be float instead, and the weights' fitting takes longer anyway."""
 
 

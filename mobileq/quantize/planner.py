@@ -189,7 +189,7 @@ class Planner:
 
     def _scaled(self) -> Variant:
         """Weights are fitted to what is rounded before them: that must be settled first."""
-        scaled, given = self._variants.scaled, self._variants.given
+        scaled, given = self._variants.scaled(self._begun), self._variants.given
         if self._options.repairs is not None:
             return scaled
         try:

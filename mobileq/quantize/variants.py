@@ -11,20 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.ranges import Method
+from mobileq.calibration.samples import spread
 from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
+from mobileq.quantize.channels import channel_squares
 from mobileq.quantize.fisher import FEW, Gradients, Watch, expected_errors, weighed_statistics
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
 from mobileq.quantize.plan import model_ranges
+from mobileq.quantize.repairs.input_scaling import scale_inputs, tensors_of
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.repairs.weight_shift import weight_shifts
 from mobileq.quantize.simulate import NO_SHIFTS, Shifts
 from mobileq.spec import ModelSpec, TensorRanges
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from onnx import ModelProto
 
@@ -68,6 +72,11 @@ class Ranging:
     fixed: tuple[tuple[str, tuple[float, float]], ...] = ()
     gradients: Gradients = FEW
 
+    @property
+    def scaling_samples(self) -> int:
+        """Of how many gradients tell by what factors channels are scaled."""
+        return self.gradients.channels if self.method == "fisher" else 0
+
 
 class Variants:
     """All that the integer files of one model can be made of.
@@ -85,22 +94,31 @@ class Variants:
         self._spec, self._samples, self._folder = spec, samples, folder
         self._progress = progress
         self.given = Variant(onnx, (), file_digest(onnx))
+        self._scaled: dict[int, Variant] = {}
+        self._before: dict[str, Variant] = {}
+        """Which variants with fitted weights were made of."""
         self._statistics: dict[str, Statistics] = {}
         self._weighed: dict[tuple[object, ...], Statistics] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
         self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
-    @cached_property
-    def scaled(self) -> Variant:
+    def scaled(self, ranging: Ranging) -> Variant:
         """With the first repair alone, which needs neither ranges nor to know what stays float."""
-        model, _ = repair(
-            self.given.model,
-            (INPUT_SCALING,),
-            lambda: self._few_feeds(_SCALING_SAMPLES),
-            lambda _: {},
-            self._progress,
-        )
-        return self._written(model, (INPUT_SCALING,))
+        count = ranging.scaling_samples
+        if count not in self._scaled:
+            model = scale_inputs(
+                self.given.model,
+                self._spread_feeds(count) if count else self._few_feeds(_SCALING_SAMPLES),
+                self._progress,
+                self._channel_squares(count) if count else {},
+            )
+            self._scaled[count] = self._written(model, (INPUT_SCALING,))
+        return self._scaled[count]
+
+    def _channel_squares(self, count: int) -> dict[str, NDArray[np.float64]]:
+        given, samples = self.given, self._samples.at(spread(len(self._samples), count))
+        tensors = tensors_of(given.model)
+        return channel_squares(given.onnx, self._spec, tensors, samples, self._progress)
 
     def repaired(
         self,
@@ -117,7 +135,7 @@ class Variants:
             scaled: The model after the first repair, where that is known.
         """
         if scaled is None:
-            scaled = self.scaled if INPUT_SCALING in names else self.given
+            scaled = self.scaled(ranging) if INPUT_SCALING in names else self.given
         late = tuple(name for name in names if name != INPUT_SCALING)
         if not late:
             return scaled
@@ -129,7 +147,9 @@ class Variants:
             self._progress,
             kept,
         )
-        return self._written(model, tuple(names))
+        made = self._written(model, tuple(names))
+        self._before[made.sha256] = scaled
+        return made
 
     def ranges(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         """Of the activations; of a variant whose weights are fitted those they were fitted for."""
@@ -146,7 +166,7 @@ class Variants:
         Args:
             watch: Is told the float model's outputs if it is run as it was given.
         """
-        variant = self.scaled if INPUT_SCALING in repairs else self.given
+        variant = self.scaled(ranging) if INPUT_SCALING in repairs else self.given
         if ranging.method == "fisher" and variant.sha256 == self.given.sha256:
             self._weighed_of(variant, ranging, watch)
         self.ranges(variant, ranging)
@@ -193,9 +213,7 @@ class Variants:
 
     def _before_fitting(self, variant: Variant) -> Variant:
         """Which has the ranges that weights were fitted for."""
-        if all(name == INPUT_SCALING for name in variant.repairs):
-            return variant
-        return self.scaled if INPUT_SCALING in variant.repairs else self.given
+        return self._before.get(variant.sha256, variant)
 
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging
@@ -254,6 +272,10 @@ class Variants:
         path = self._folder / f"{sha256[:16]}.onnx"
         path.write_bytes(data)
         return Variant(path, names, sha256)
+
+    def _spread_feeds(self, count: int) -> Iterator[Feeds]:
+        for sample in self._samples.at(spread(len(self._samples), count)):
+            yield sample.feeds
 
     def _few_feeds(self, count: int) -> Iterator[Feeds]:
         """The last calibration samples: the first are those that decide and are reported on."""

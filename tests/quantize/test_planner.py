@@ -17,6 +17,7 @@ from mobileq.calibration.samples import open_samples
 from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
+from mobileq.quantize.fisher import MANY
 from mobileq.quantize.groups import GROUP_KINDS
 from mobileq.quantize.options import QuantOptions, as_options, check_keep_float
 from mobileq.quantize.plan import TRIED, FixedRanges, QuantPlan
@@ -29,6 +30,8 @@ from tests.targets.tiny import make
 
 CHAIN = 12
 FIXED = (("Relu", (0.0, 6.0)),)
+UNTRIED = Ranging("mse", 8, FIXED)
+FULL = Ranging("fisher", 8, FIXED, MANY)
 
 
 class Trials:
@@ -174,9 +177,9 @@ def test_without_a_search_nothing_is_tried(variants: Variants) -> None:
     trials = Trials()
     plan, variant = _plan(variants, trials, options=QuantOptions(search=False))
     assert trials.plans == []
-    assert trials.floats == [variants.scaled]
+    assert trials.floats == [variants.scaled(UNTRIED)]
     assert (plan.calibrator, plan.repairs, plan.keep_float) == ("mse", ("input-scaling",), ())
-    assert variant == variants.scaled
+    assert variant == variants.scaled(UNTRIED)
     assert {"x", "c0", f"c{CHAIN - 1}"} <= plan.ranges.keys()
 
 
@@ -188,7 +191,7 @@ def test_repair_that_a_converter_fails_at_is_left_out_unless_it_was_asked_for(
     assert (plan.repairs, variant) == ((), variants.given)
     asked = QuantOptions(search=False, repairs=("input-scaling",))
     plan, variant = _plan(variants, trials, options=asked)
-    assert (plan.repairs, variant) == (("input-scaling",), variants.scaled)
+    assert (plan.repairs, variant) == (("input-scaling",), variants.scaled(UNTRIED))
 
 
 def test_sixteen_bits_take_all_that_was_seen_and_no_repair(variants: Variants) -> None:
@@ -310,7 +313,7 @@ def test_other_ranges_are_looked_at_where_errors_choose_or_no_gradient_is_known(
     assert {each.calibrator for _, each in helped.plans} == {"fisher"} == {plan.calibrator}
     fitted = 0.3
     plan, variant = _plan(variants, Trials(error), "int8-full")
-    assert (plan.calibrator, variant) == ("fisher", variants.scaled)
+    assert (plan.calibrator, variant) == ("fisher", variants.scaled(FULL))
     # Where errors choose, they are certain, and tell which ranges are best before.
     fitted = 0.15
     plan, _ = _plan(variants, Trials(error, by_error=True), "int8-full")
@@ -352,7 +355,7 @@ def test_more_of_the_work_may_be_float_where_the_error_chooses(
     trials = Trials(lambda plan: 1.0 / (1 + len(plan.keep_float)), by_error=by_error)
     trials.float_kinds = kinds
     _plan(variants, trials, "int8")
-    work = relative_work(variants.scaled.model, variants.scaled.groups)
+    work = relative_work(variants.scaled(UNTRIED).model, variants.scaled(UNTRIED).groups)
     shares = [sum(work[name] for name in plan.keep_float) for _, plan in trials.plans]
     assert most / 2 < max(shares) <= most + 1e-9
 
@@ -362,8 +365,8 @@ def test_fitted_weights_keep_the_ranges_that_they_were_fitted_for(variants: Vari
         calibrator="mse", search=False, repairs=("input-scaling", "weight-rounding")
     )
     plan, variant = _plan(variants, Trials(), options=asked)
-    assert variant.sha256 != variants.scaled.sha256
-    assert plan.ranges == variants.ranges(variants.scaled, Ranging("mse", 8, FIXED))
+    assert variant.sha256 != variants.scaled(UNTRIED).sha256
+    assert plan.ranges == variants.ranges(variants.scaled(UNTRIED), UNTRIED)
 
 
 def test_where_no_file_works_the_reason_is_told(variants: Variants) -> None:

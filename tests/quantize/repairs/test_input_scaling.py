@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from mobileq.progress import Silent
 from mobileq.quantize.repairs.input_scaling import scale_inputs
@@ -77,3 +78,86 @@ def test_channels_that_others_reach_beyond_are_scaled_to_them(
     assert [node.op_type for node in made.graph.node].count("HardSwish") == 1
     before = int8_sqnr(model, reference, samples, ranges_of(model))
     assert int8_sqnr(made, reference, samples, ranges) > before + 10.0
+
+
+WIDE = np.array([32.0, 1, 1, 1, 1, 1, 1, 1])
+"""How far channels reach."""
+
+
+def swish() -> onnx.ModelProto:
+    generator = np.random.default_rng(9)
+    weights = {
+        "w": generator.normal(size=(8, 8, 1, 1)) * WIDE.reshape(-1, 1, 1, 1),
+        "v": generator.normal(size=(8, 8, 1, 1)),
+    }
+    body = "c = Conv(x, w) s = Sigmoid(c) m = Mul(c, s) y = Conv(m, v)"
+    return onnx.shape_inference.infer_shapes(network(body, weights))
+
+
+def counted(channels: np.ndarray) -> dict[str, np.ndarray]:
+    """Squares of the gradients, where these channels count."""
+    return {"c": channels, "m": channels, "y": np.full(8, 1e-3)}
+
+
+def test_channels_that_count_get_the_levels(samples: Samples, silent: Silent) -> None:
+    model, narrow = swish(), np.float64(WIDE == 1)
+    made = scale_inputs(model, samples, silent, counted(narrow))
+    assert [node.op_type for node in made.graph.node].count("Conv") == 3
+    for wanted, found in zip(run(model, samples), run(made, samples), strict=True):
+        np.testing.assert_allclose(found["y"], wanted["y"], rtol=1e-3, atol=1e-3)
+    # The widest has all levels already, whatever the others' noise.
+    assert scale_inputs(model, samples, silent, counted(1 - narrow)) == model
+
+
+def test_channels_may_reach_further_in_other_pictures(samples: Samples, silent: Silent) -> None:
+    model = swish()
+    made = scale_inputs(model, samples, silent, counted(np.float64(WIDE == 1)))
+    before, after = (
+        numpy_helper.to_array(next(each for each in one.graph.initializer if each.name == "w"))
+        for one in (model, made)
+    )
+    factors = (after / before).max(axis=(1, 2, 3))
+    watched = ranges_by_channel(model, samples)
+    assert factors[0] == pytest.approx(1, rel=1e-5)
+    assert factors[1:].min() > 2
+    # Half of what the widest reaches, for a channel that had a thirty-second of it.
+    assert (factors * watched)[1:].max() < 0.6 * watched[0]
+
+
+def ranges_by_channel(model: onnx.ModelProto, samples: Samples) -> np.ndarray:
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.append(onnx.ValueInfoProto(name="m"))
+    return np.max([np.abs(each["m"]).max(axis=(0, 2, 3)) for each in run(watched, samples)], 0)
+
+
+def test_an_op_more_that_takes_little_of_the_error_away_is_not_worth_it(
+    samples: Samples, silent: Silent
+) -> None:
+    """Beside another tensor that has nearly all of the error."""
+    generator = np.random.default_rng(3)
+    weights = {
+        "w": generator.normal(size=(8, 8, 1, 1)) * WIDE.reshape(-1, 1, 1, 1),
+        "v": generator.normal(size=(8, 8, 1, 1)),
+        "u": generator.normal(size=(8, 8, 1, 1)),
+    }
+    body = """c = Conv(x, w) s = Sigmoid(c) m = Mul(c, s) d = Conv(m, v) r = Relu(d)
+        y = Conv(r, u)"""
+    model = onnx.shape_inference.infer_shapes(network(body, weights))
+    narrow = np.float64(WIDE == 1)
+    squares = counted(narrow) | {"d": np.ones(8), "r": np.ones(8)}
+    assert scale_inputs(model, samples, silent, squares) != model
+    squares |= {"c": narrow * 1e-6, "m": narrow * 1e-6}
+    made = scale_inputs(model, samples, silent, squares)
+    assert len(made.graph.node) == len(model.graph.node)
+
+
+def test_weights_on_a_grid_stay_there(samples: Samples, silent: Silent) -> None:
+    """Of a model that came out of integers."""
+    model = swish()
+    tensor = next(each for each in model.graph.initializer if each.name == "v")
+    weights = numpy_helper.to_array(tensor)
+    steps = np.abs(weights).max(axis=(1, 2, 3), keepdims=True) / 127
+    on_grid = (np.round(weights / steps) * steps).astype(np.float32)
+    tensor.CopyFrom(numpy_helper.from_array(on_grid, "v"))
+    assert scale_inputs(model, samples, silent, counted(np.float64(WIDE == 1))) == model

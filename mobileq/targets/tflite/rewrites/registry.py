@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mobileq.spec import Precision
 from mobileq.targets.tflite.rewrites.channels_last import put_channels_last
+from mobileq.targets.tflite.rewrites.clips import clip_in_kernels
 from mobileq.targets.tflite.rewrites.constant_factors import rescale_constant_factors
 from mobileq.targets.tflite.rewrites.constants import tell_constants
 from mobileq.targets.tflite.rewrites.float16 import halve_constants
@@ -29,6 +30,7 @@ CONVERTED = (
     Pass(connect_fully),
     Pass(spell_out_same),
     Pass(put_channels_last),
+    Pass(clip_in_kernels),
     Pass(transpose_shuffles),
     Pass(make_names_unique),
 )
