@@ -36,8 +36,8 @@ def channel_squares(
 ) -> dict[str, NDArray[np.float64]]:
     """{tensor: of each channel the sum of its squared gradients, the mean over the samples [C]}
 
-    Of those that a gradient reaches; none where the way back can't be run, which whoever chooses
-    ranges by gradients is told of as well.
+    Of those that a gradient reaches which is not 0; none where the way back can't be run, which
+    whoever chooses ranges by gradients is told of as well.
 
     Args:
         onnx: The float model's file.
@@ -71,4 +71,4 @@ def channel_squares(
         logger().info("channels are scaled without gradients: %s", error.message)
         return {}
     means = {name: each / count for name, each in found.items()}
-    return {name: each for name, each in means.items() if np.isfinite(each).all()}
+    return {name: each for name, each in means.items() if np.isfinite(each).all() and each.any()}

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
 from mobileq.quantize.plan import model_ranges
-from mobileq.quantize.repairs.input_scaling import scale_inputs, tensors_of
+from mobileq.quantize.repairs.input_scaling import tensors_of
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.repairs.weight_shift import weight_shifts
 from mobileq.quantize.simulate import NO_SHIFTS, Shifts
@@ -106,19 +106,25 @@ class Variants:
         """With the first repair alone, which needs neither ranges nor to know what stays float."""
         count = ranging.scaling_samples
         if count not in self._scaled:
-            model = scale_inputs(
+            few, squares = partial(self._few_feeds, _SCALING_SAMPLES), None
+            if count:
+                # How far channels reach must be known of more than a few.
+                few, squares = partial(self._spread_feeds, count), self._channel_squares(count)
+            model, _ = repair(
                 self.given.model,
-                self._spread_feeds(count) if count else self._few_feeds(_SCALING_SAMPLES),
+                (INPUT_SCALING,),
+                few,
+                lambda _: {},
                 self._progress,
-                self._channel_squares(count) if count else {},
+                squares=squares,
             )
             self._scaled[count] = self._written(model, (INPUT_SCALING,))
         return self._scaled[count]
 
     def _channel_squares(self, count: int) -> dict[str, NDArray[np.float64]]:
-        given, samples = self.given, self._samples.at(spread(len(self._samples), count))
-        tensors = tensors_of(given.model)
-        return channel_squares(given.onnx, self._spec, tensors, samples, self._progress)
+        samples = self._samples.at(spread(len(self._samples), count))
+        tensors = tensors_of(self.given.model)
+        return channel_squares(self.given.onnx, self._spec, tensors, samples, self._progress)
 
     def repaired(
         self,

@@ -60,3 +60,8 @@ def test_nothing_where_there_is_no_way_back(
     body = "c = Exp(x) h = Round(c) y = Mul(h, factors)"
     assert squares(body, tmp_path, feeds, ["c"], 17) == {}
     assert squares(body, tmp_path, feeds, ["h"], 17).keys() == {"h"}
+
+
+def test_nothing_of_what_does_not_count(tmp_path: Path, feeds: list[dict[str, np.ndarray]]) -> None:
+    body = "c = Exp(x) h = Sub(c, c) y = Mul(h, factors)"
+    assert squares(body, tmp_path, feeds, ["c"], 17) == {}

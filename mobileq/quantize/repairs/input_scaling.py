@@ -62,7 +62,7 @@ def scale_inputs(
     made.CopyFrom(model)
     channels = Channels(made)
     extents = channel_extents(made, channels, samples, progress)
-    scaling = _Scaling(channels, extents, squares or {}, value_counts(model))
+    scaling = _Scaling(channels, extents, squares or {}, value_counts(model) if squares else {})
     scaling.scale()
     for span in scaling.others:
         factors, before, after = SignalNoise(channels, span, scaling.extents).best()
