@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,13 +16,10 @@ from mobileq.graph.backward import Backward, backward
 from mobileq.graph.op_facts import ELEMENTWISE
 from mobileq.graph.outline import constants, producers, reads
 from mobileq.graph.shapes import value_counts
-from mobileq.onnx_runtime.session import LocalSession, SessionOptions
-from mobileq.protobuf import write_model
 from mobileq.quantize.fisher import SUMS
 from mobileq.quantize.sensitivity import compared_part
+from mobileq.quantize.two_way import TwoWay, keep_outputs
 from mobileq.spec import ModelSpec
-from mobileq.staging import temporary_folder
-from mobileq.tasks.base import Outputs, Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +34,6 @@ _AT_ONCE = 2**16
 class FisherHandler:
     """Methods as `mobileq.external.child` calls them."""
 
-    _reference: Callable[[Outputs], Reference]
-    _seeds: dict[str, str]
     _taps: list[str]
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
@@ -50,17 +45,15 @@ class FisherHandler:
         """
         whole = onnx.load(fields["model"])
         spec = msgspec.convert(fields["spec"], ModelSpec)
-        model, self._reference = compared_part(whole, spec)
+        model, reference = compared_part(whole, spec)
         plan = make_plan(whole, None) if fields["tapped"] and model is whole else None
         there = {name for node in model.graph.node for name in node.output}
         there.update(value.name for value in model.graph.input)
-        results = {name: each for name, each in fields["results"].items() if each in there}
-        made = backward(model, sorted({*results, *results.values()}))
-        results = {name: each for name, each in results.items() if each in made.gradients}
-        self._seeds, stopped = made.seeds, made.stopped
-        self._results = [value.name for value in model.graph.output]
-        self._taken = [value.name for value in made.back.graph.input]
-        read, self._strides = _thin(made, results, self._results, fields["stride"])
+        asked = {name: each for name, each in fields["results"].items() if each in there}
+        made = backward(model, sorted({*asked, *asked.values()}))
+        asked = {name: each for name, each in asked.items() if each in made.gradients}
+        results = [value.name for value in model.graph.output]
+        read, self._strides = _thin(made, asked, results, fields["stride"])
         self._read = {name: values for name, (values, _) in read.items()}
         # What a function takes and gives have one gradient, which is squared once.
         self._alike: dict[str, list[str]] = {}
@@ -68,26 +61,20 @@ class FisherHandler:
             self._alike.setdefault(gradient, []).append(name)
         self._taps = add_taps(made.there, plan) if plan is not None else []
         _give(made.there.graph, self._taps)
-        with temporary_folder() as folder:
-            paths = [folder / "there.onnx", folder / "back.onnx"]
-            for each, path in zip((made.there, made.back), paths, strict=True):
-                write_model(each, path)
-            del whole, model, made, each
-            # One thread: samples are run side by side.
-            options = SessionOptions(threads=1, readers_first=True)
-            self._there, self._back = (LocalSession(path, options) for path in paths)
-        told = {"weighed": list(self._read), "stopped": stopped, "tapped": plan is not None}
+        del whole, model
+        self._ways = TwoWay(made, results, reference)
+        told = {"weighed": list(self._read), "stopped": made.stopped, "tapped": plan is not None}
         return told, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Of the inputs the taps and the `outputs` that the fields name; where there is a `seed`
         also, by tensor, the sums of squared gradients in bins, and in the fields the `ends` that
         these reach to."""
-        given = {**arrays, **self._there.run_in_place(arrays)}
+        given = self._ways.there(arrays)
         told = {name: given[name] for name in (*self._taps, *fields["outputs"])}
         if fields["seed"] is None:
             return {"ends": {}}, told
-        back = self._gradients(given, fields["seed"])
+        back = self._ways.back(given, fields["seed"])
         ends: dict[str, tuple[float, float]] = {}
         found: Arrays = {}
         for gradient, names in self._alike.items():
@@ -98,14 +85,6 @@ class FisherHandler:
             found |= {SUMS + name: each * self._strides[name] for name, each in sums.items()}
             ends |= known
         return {"ends": ends}, told | found
-
-    def _gradients(self, given: Arrays, seed: int) -> Arrays:
-        """Args: given: What is fed to the way there and what it gives."""
-        outputs = {name: given[name] for name in self._results}
-        slopes = self._reference(outputs).slopes(np.random.default_rng(seed))
-        for name, each in self._seeds.items():
-            given[each] = np.asarray(slopes[name], outputs[name].dtype)
-        return self._back.run_in_place({name: given[name] for name in self._taken})
 
 
 def _thin(
@@ -134,16 +113,9 @@ def _thin(
         strides[name] = stride if counts.get(name, 0) > _LARGE else 1
         read[name] = (there(name), back(gradient)) if strides[name] > 1 else (name, gradient)
     taken = {value.name for value in made.back.graph.input}
-    _keep(made.there.graph, taken.union(outputs, (values for values, _ in read.values())))
-    _keep(made.back.graph, {gradient for _, gradient in read.values()})
+    keep_outputs(made.there.graph, taken.union(outputs, (values for values, _ in read.values())))
+    keep_outputs(made.back.graph, {gradient for _, gradient in read.values()})
     return read, strides
-
-
-def _keep(graph: GraphProto, names: Collection[str]) -> None:
-    """Of the outputs these alone."""
-    outputs = [each for each in graph.output if each.name in names]
-    del graph.output[:]
-    graph.output.extend(outputs)
 
 
 def _give(graph: GraphProto, names: Collection[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.progress import Progress, tracked
+from mobileq.quantize.channel_reductions import ChannelReductions
 from mobileq.quantize.repairs.spans import Channels
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 _SILENT: Final = -4.0
 """Below it x * sigmoid(x) is nearly nothing (-0.07), and x * hardsigmoid(x) is 0: what a channel
 has there needs no levels of its own."""
-_AXES: Final = "mobileq/axes"
-_AXES_ARE_INPUT: Final = 18
-"""The opset since which reductions take their axes as an input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,28 +73,15 @@ def channel_extents(
 
 def _measured(model: ModelProto, tensors: Iterable[str]) -> ModelProto:
     """A model that gives the tensors' extremes and mean squares per channel, and nothing else."""
-    import numpy as np
-    from onnx import ModelProto, TensorProto, helper, numpy_helper
+    from onnx import ModelProto, helper
 
     made = ModelProto()
     made.CopyFrom(model)
-    graph = made.graph
-    del graph.output[:]
-    opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    graph.initializer.append(numpy_helper.from_array(np.array([0, 2, 3], np.int64), _AXES))
-
-    def reduce(reduction: str, tensor: str, name: str) -> None:
-        if opset >= _AXES_ARE_INPUT:
-            node = helper.make_node(reduction, [tensor, _AXES], [name], keepdims=0)
-        else:
-            node = helper.make_node(reduction, [tensor], [name], axes=[0, 2, 3], keepdims=0)
-        graph.node.append(node)
-        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-
+    outputs = ChannelReductions(made)
     for tensor in tensors:
-        reduce("ReduceMin", tensor, f"low:{tensor}")
-        reduce("ReduceMax", tensor, f"high:{tensor}")
+        outputs.add("ReduceMin", tensor, f"low:{tensor}")
+        outputs.add("ReduceMax", tensor, f"high:{tensor}")
         squares = f"squares:{tensor}"
-        graph.node.append(helper.make_node("Mul", [tensor, tensor], [squares]))
-        reduce("ReduceMean", squares, f"power:{tensor}")
+        made.graph.node.append(helper.make_node("Mul", [tensor, tensor], [squares]))
+        outputs.add("ReduceMean", squares, f"power:{tensor}")
     return made

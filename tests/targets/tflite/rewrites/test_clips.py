@@ -25,10 +25,11 @@ def convolved(made: Made, kind: str) -> int:
         for name, values in ((b"weights", weights), (b"bias", bias))
     ]
     result = made.op(kind, [made.x, *constants], 1, 4, 6, 8)
-    options = schema.DepthwiseConv2DOptionsT() if len(kind) > 7 else schema.Conv2DOptionsT()
+    is_depthwise = kind == "DEPTHWISE_CONV_2D"
+    options = schema.DepthwiseConv2DOptionsT() if is_depthwise else schema.Conv2DOptionsT()
     options.strideH = options.strideW = 1
     options.dilationHFactor = options.dilationWFactor = 1
-    if kind == "DEPTHWISE_CONV_2D":
+    if is_depthwise:
         options.depthMultiplier = 1
     op = made.graph.operators[-1]
     op.builtinOptions = options
