@@ -32,7 +32,7 @@ def plain_loop(session: Any, paths: list[Path]) -> int:
     height, width = taken.shape[2:]
     count = 0
     for path in paths:
-        image = cv2.imread(str(path))
+        image: Any = cv2.imread(str(path))
         scale = min(width / image.shape[1], height / image.shape[0])
         size = round(image.shape[1] * scale), round(image.shape[0] * scale)
         canvas = np.full((height, width, 3), 114, np.uint8)

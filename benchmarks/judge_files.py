@@ -139,8 +139,8 @@ class Files:
 
     def _make(self, recipe: Recipe, path: Path) -> None:
         variants, kept = self._whole, self._levels[recipe.level]
-        scaled = variants.given if recipe.repair == "none" else variants.scaled
-        ranging = Ranging(recipe.method, 8, tuple(sorted(self._target.info.fixed_ranges.items())))
+        ranging = self._ranging(recipe.method)
+        scaled = variants.given if recipe.repair == "none" else variants.scaled(ranging)
         variant = scaled
         if recipe.repair not in ("", "none"):
             variant = variants.repaired((INPUT_SCALING, recipe.repair), ranging, kept, scaled)
@@ -168,6 +168,9 @@ class Files:
         unfinished.rename(path)
         tell(f"{self.spec.name} {recipe.key}: made, {len(kept)} groups in float")
 
+    def _ranging(self, method: Method) -> Ranging:
+        return Ranging(method, 8, tuple(sorted(self._target.info.fixed_ranges.items())))
+
     def _samples(self, first: int, last: int) -> Any:
         folder = self._scratch / f"pictures-{first}-{last}"
         if not folder.exists():
@@ -194,8 +197,8 @@ class Files:
     @cached_property
     def _levels(self) -> list[tuple[str, ...]]:
         """Names of the groups in float."""
-        scaled = self._whole.scaled
-        ranging = Ranging("mse", 8, tuple(sorted(self._target.info.fixed_ranges.items())))
+        ranging = self._ranging("mse")
+        scaled = self._whole.scaled(ranging)
         feeds = [each.feeds for each in self._samples(0, CALIBRATED).between(0, 2)]
         errors = self._whole.errors(scaled, ranging, feeds)
         kinds = self._target.info.float_kinds

@@ -13,6 +13,7 @@ import argparse
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from mobileq.bootstrap import SURE, resamples
 from mobileq.quantize.search import ENOUGH_ERROR
 from mobileq.tasks.base import task_of
+from mobileq.tasks.detect.detections import Detections
 
 Array = NDArray[np.float64]
 Judged = dict[tuple[str, str], Array]
@@ -102,16 +104,18 @@ def measured(path: Path, options: argparse.Namespace) -> Study:
     halves = split_weights(count)
     weights = np.concatenate([drawn_weights(count, 0), halves, 1.0 - halves])
     values, judged = dict[str, Array](), dict[str, Judged]()
+
+    def resampled(detections: list[Detections]) -> Array:
+        return task.score(truth, keys, detections).resampled(weights)
+
     for name, detections in found.items():
-        # As arguments, for the functions are called at once.
         values[name] = once(
             figures / f"{name}-{'not-' * options.others}{options.pictures or 'all'}.pickle",
-            lambda mine=detections: task.score(truth, keys, mine).resampled(weights),
+            partial(resampled, detections),
         )
         if name != FLOAT:
             judged[name] = once(
-                figures / f"{name}-judged.pickle",
-                lambda mine=seen[name]: judged_file(seen[FLOAT], mine),
+                figures / f"{name}-judged.pickle", partial(judged_file, seen[FLOAT], seen[name])
             )
             tell(f"{path.stem} {name}: {values[FLOAT][0] - values[name][0]:.4f}")
     recipes = [

@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.postprocess_speed import QUICK, THOROUGH, jmh
+from postprocess_speed import QUICK, THOROUGH, jmh
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import onnxruntime
 
@@ -79,14 +80,12 @@ def run_plain(model: bytes, feeds: list[dict[str, object]]) -> None:
         session.run(None, each)
 
 
-def read(
-    session: onnxruntime.InferenceSession, photos: Path, count: int
-) -> list[dict[str, object]]:
+def read(session: onnxruntime.InferenceSession, photos: Path, count: int) -> list[dict[str, Any]]:
     """The first pictures, letterboxed to the model's input."""
     (value,) = session.get_inputs()
     channels_last = value.shape[-1] in (1, 3)
     height, width = value.shape[1:3] if channels_last else value.shape[2:]
-    layout = "NHWC" if channels_last else "NCHW"
+    layout: Literal["NCHW", "NHWC"] = "NHWC" if channels_last else "NCHW"
     dtype = "uint8" if "uint8" in value.type else "float32"
     samples = open_samples(
         photos,
