@@ -7,7 +7,7 @@ import onnx
 
 from mobileq.external.framing import Arrays, Fields
 from mobileq.graph.backward import backward
-from mobileq.quantize.channel_reductions import ChannelReductions
+from mobileq.quantize.reductions import Reductions
 from mobileq.quantize.sensitivity import compared_part
 from mobileq.quantize.two_way import TwoWay, keep_outputs
 from mobileq.spec import ModelSpec
@@ -27,7 +27,8 @@ class ChannelHandler:
         self._gradients = made.gradients
         results = [value.name for value in model.graph.output]
         keep_outputs(made.there.graph, {*results, *(value.name for value in made.back.graph.input)})
-        sums = ChannelReductions(made.back)
+        keep_outputs(made.back.graph, ())
+        sums = Reductions(made.back)
         for name in sorted(set(made.gradients.values())):
             sums.add("ReduceSumSquare", name, _SUMS + name)
         del model

@@ -29,6 +29,8 @@ from mobileq.onnx_runtime import Guest
 from mobileq.page import plural
 from mobileq.parallel import in_parallel
 from mobileq.progress import Progress, tracked
+from mobileq.quantize.groups import find_groups, touched_tensors
+from mobileq.quantize.layer_gradients import LayerCollector, LayerGradients, layers_of
 from mobileq.quantize.squares import shared_among_neighbours
 from mobileq.spec import ModelSpec, TensorRanges
 from mobileq.tasks.base import Outputs, task_of
@@ -55,13 +57,14 @@ class Gradients:
     neighbours (with all values nothing is shown to be gained by it).
 
     `channels` is of how many samples they tell what each channel counts, before channels are scaled
-    (see `repairs.input_scaling`).
+    (see `repairs.input_scaling`), `layers` of how many they also tell what rounding weights costs.
     """
 
     least: int
     stride: int
     values: int = 0
     channels: int = 0
+    layers: int = 0
 
     def samples(self, size: int) -> int:
         """Args: size: Values that are looked at in one."""
@@ -69,7 +72,7 @@ class Gradients:
 
 
 _MOST = 64
-FEW = Gradients(32, 3, 2**30)
+FEW = Gradients(32, 3, 2**30, layers=12)
 MANY = Gradients(_MOST, 1, channels=32)
 """Where no op can be float instead, and the weights' fitting takes longer anyway."""
 
@@ -97,6 +100,14 @@ class Watch:
     tell: Callable[[Sample, Outputs], None]
 
 
+@dataclass(frozen=True, eq=False)
+class Weighed(Statistics):
+    """Statistics with each tensor's `importance`, if a gradient reaches it, and gradients of the
+    `layers`, by what they give, where they are wanted."""
+
+    layers: Mapping[str, LayerGradients]
+
+
 def weighed_statistics(
     onnx: Path,
     model: ModelProto,
@@ -107,7 +118,7 @@ def weighed_statistics(
     gradients: Gradients = FEW,
     known: Statistics | None = None,
     watch: Watch | None = None,
-) -> Statistics:
+) -> Weighed:
     """The samples' statistics, each tensor that a gradient reaches with its `importance`.
 
     Each sample is run once for both, unless statistics are known. Where a tensor is for one
@@ -124,13 +135,23 @@ def weighed_statistics(
         As `collect`.
     """
     names = float_tensors(model) if known is None else known.tensors
-    asked = _results(model, spec, names, fixed)
+    of_layers, settled = list[str](), _settled(model, fixed)
+    if gradients.layers:
+        of_layers, settled = layers_of(model), settled - _passed(model)
+    asked = _results(model, spec, names, settled)
     sizes = value_counts(model)
     chosen = gradients.samples(sum(sizes.get(name, 0) for name in asked))
     found, stopped = dict[str, _Squares](), dict[str, str]()
+    layers: dict[str, LayerGradients] = {}
+    fields = {
+        "results": asked,
+        "stride": gradients.stride,
+        "layers": of_layers,
+        "tapped": known is None,
+    }
     try:
-        with closing(_Pass(onnx, model, spec, asked, gradients.stride, known is None)) as there:
-            tapped, found = there.run(samples, chosen, progress, watch)
+        with closing(_Pass(onnx, model, spec, fields)) as there:
+            tapped, found, layers = there.run(samples, chosen, gradients.layers, progress, watch)
             known, stopped = known or tapped, there.stopped
     except MobileqError as error:
         progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
@@ -150,18 +171,28 @@ def weighed_statistics(
         # None where nothing that the task compares depends on it.
         importance = found[name].mean(count, tensors[name].histogram, gradients.stride > 1)
         tensors[name] = replace(tensors[name], importance=importance)
-    return replace(known, tensors=tensors)
+    return Weighed(tensors, known.sample_count, layers)
+
+
+def _settled(model: ModelProto, fixed: Collection[str]) -> set[str]:
+    """Tensors whose ranges are."""
+    return {name for node in model.graph.node if node.op_type in fixed for name in node.output}
+
+
+def _passed(model: ModelProto) -> set[str]:
+    """From group to group: what rounding them costs is asked."""
+    touched = touched_tensors(model, find_groups(model)).values()
+    return {name for names in touched for name in names}
 
 
 def _results(
-    model: ModelProto, spec: ModelSpec, names: Iterable[str], fixed: Collection[str]
+    model: ModelProto, spec: ModelSpec, names: Iterable[str], settled: Collection[str]
 ) -> dict[str, str]:
-    """Of the tensors whose ranges are to be chosen the one whose gradient counts."""
+    """Of the other tensors the one whose gradient counts."""
     known = purposes(model, task_of(spec).sigmoids)
-    settled = {name for node in model.graph.node if node.op_type in fixed for name in node.output}
     # Errors of probabilities near 0 weigh without bound: a range for these would hold no others.
     last = {value.name for value in model.graph.output}
-    settled |= {
+    settled = set(settled) | {
         node.output[0]
         for node in model.graph.node
         if node.op_type == "Softmax" and node.output[0] in last
@@ -226,41 +257,34 @@ class _Pass:
     """One way there for each sample, and back for some; in the child that `Guest` lives in.
 
     Args:
-        asked: See `_results`.
-        is_tapped: Whether statistics are wanted; see `FisherHandler.begin`.
+        fields: What is wanted; see `FisherHandler.begin`.
 
     Raises:
         MobileqError: The model can't be loaded, or there is no way back.
     """
 
-    def __init__(
-        self, onnx: Path, model: ModelProto, spec: ModelSpec, asked: Mapping[str, str], stride: int,
-        is_tapped: bool,
-    ) -> None:  # fmt: skip
+    def __init__(self, onnx: Path, model: ModelProto, spec: ModelSpec, fields: Fields) -> None:
         self._guest = Guest(_HANDLER, onnx)
-        fields = {
-            "model": str(onnx.absolute()),
-            "spec": msgspec.to_builtins(spec),
-            "results": asked,
-            "stride": stride,
-            "tapped": is_tapped,
-        }
-        said = self._guest.request("begin", fields)[0]
+        where = {"model": str(onnx.absolute()), "spec": msgspec.to_builtins(spec)}
+        said = self._guest.request("begin", {**where, **fields})[0]
         self.stopped: dict[str, str] = said["stopped"]
         self.weighed: list[str] = said["weighed"]
+        self._layers: list[str] = said["layers"]
         self._collector = Collector(make_plan(model, None)) if said["tapped"] else None
         self._outputs = [value.name for value in model.graph.output]
 
     def run(
-        self, samples: Samples, count: int, progress: Progress, watch: Watch | None
-    ) -> tuple[Statistics | None, dict[str, _Squares]]:
-        """Statistics, if they are tapped, and each tensor's squared gradients, of `count` samples.
+        self, samples: Samples, count: int, layered: int, progress: Progress, watch: Watch | None
+    ) -> tuple[Statistics | None, dict[str, _Squares], dict[str, LayerGradients]]:
+        """Statistics, if they are tapped, each tensor's squared gradients, of `count` samples, and
+        those of the layers, of `layered` among them.
 
         Raises: As `Session`, and as iterating the samples does.
         """
         total = len(samples)
         chosen = spread(total, count)
         seeds = {at: seed for seed, at in enumerate(chosen)}
+        with_layers = {chosen[at] for at in spread(len(chosen), layered)} if self._layers else set()
         indices = range(total) if self._collector is not None else chosen
 
         # Who is tapped is whole, and all samples are run.
@@ -268,10 +292,15 @@ class _Pass:
 
         def ask(numbered: tuple[int, Sample]) -> tuple[Fields, Arrays]:
             at, sample = numbered
-            fields = {"seed": seeds.get(at), "outputs": self._outputs if at in watched else []}
+            fields = {
+                "seed": seeds.get(at),
+                "outputs": self._outputs if at in watched else [],
+                "layered": at in with_layers,
+            }
             return self._guest.request("sample", fields, sample.feeds)
 
         found = {name: _Squares() for name in self.weighed}
+        layers = LayerCollector(self._layers)
         numbered = zip(indices, samples.at(indices), strict=True)
         # In the samples' order, whichever is done first: sums are the same in every run.
         runs = in_parallel(ask, numbered, _THREADS)
@@ -282,7 +311,10 @@ class _Pass:
                 self._collector.add(sample.feeds, arrays)
             for name, (low, high) in fields["ends"].items():
                 found[name].add(low, high, arrays[SUMS + name])
-        return self._collector.statistics() if self._collector is not None else None, found
+            if at in with_layers:
+                layers.add(arrays)
+        statistics = self._collector.statistics() if self._collector is not None else None
+        return statistics, found, layers.gradients()
 
     def close(self) -> None:
         """Free it."""

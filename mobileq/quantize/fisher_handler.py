@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from mobileq.graph.op_facts import ELEMENTWISE
 from mobileq.graph.outline import constants, producers, reads
 from mobileq.graph.shapes import value_counts
 from mobileq.quantize.fisher import SUMS
+from mobileq.quantize.layer_gradients import PRODUCTS, SHIFTS, SLOPES, LayerSums
 from mobileq.quantize.sensitivity import compared_part
 from mobileq.quantize.two_way import TwoWay, keep_outputs
 from mobileq.spec import ModelSpec
@@ -35,13 +37,16 @@ class FisherHandler:
     """Methods as `mobileq.external.child` calls them."""
 
     _taps: list[str]
+    _with_layers: TwoWay | None = None
 
     def begin(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Fields are `model`, its path, `spec`, `results`, of each tensor that is looked at the one
-        whose gradient counts, the `stride` of large ones, and whether taps are wanted, `tapped`.
+        whose gradient counts, the `stride` of large ones, `layers` whose sums some samples are to
+        give (see `LayerSums`), and whether taps are wanted, `tapped`.
 
         Gives the tensors that a gradient reaches, `weighed`, the others, `stopped` by what type of
-        op, and whether samples are `tapped`: of a model that is cut they are not.
+        op, the `layers` it reaches, and whether samples are `tapped`: of a model that is cut they
+        are not.
         """
         whole = onnx.load(fields["model"])
         spec = msgspec.convert(fields["spec"], ModelSpec)
@@ -50,7 +55,8 @@ class FisherHandler:
         there = {name for node in model.graph.node for name in node.output}
         there.update(value.name for value in model.graph.input)
         asked = {name: each for name, each in fields["results"].items() if each in there}
-        made = backward(model, sorted({*asked, *asked.values()}))
+        layers = [name for name in fields["layers"] if name in there]
+        made = backward(model, sorted({*asked, *asked.values(), *layers}))
         asked = {name: each for name, each in asked.items() if each in made.gradients}
         results = [value.name for value in model.graph.output]
         read, self._strides = _thin(made, asked, results, fields["stride"])
@@ -62,19 +68,32 @@ class FisherHandler:
         self._taps = add_taps(made.there, plan) if plan is not None else []
         _give(made.there.graph, self._taps)
         del whole, model
+        self._sums = LayerSums()
+        if layers:
+            # A session of its own: what it has to do besides takes as long as all the rest.
+            more = _copied(made)
+            self._sums.add(more, layers)
+            self._with_layers = TwoWay(more, results, reference)
+        told = {
+            "weighed": list(self._read),
+            "stopped": made.stopped,
+            "layers": self._sums.names,
+            "tapped": plan is not None,
+        }
         self._ways = TwoWay(made, results, reference)
-        told = {"weighed": list(self._read), "stopped": made.stopped, "tapped": plan is not None}
         return told, {}
 
     def sample(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Of the inputs the taps and the `outputs` that the fields name; where there is a `seed`
         also, by tensor, the sums of squared gradients in bins, and in the fields the `ends` that
-        these reach to."""
-        given = self._ways.there(arrays)
+        these reach to; where it is `layered`, also those of the layers."""
+        is_layered = fields["layered"] and self._with_layers is not None
+        ways = self._with_layers if is_layered and self._with_layers else self._ways
+        given = ways.there(arrays)
         told = {name: given[name] for name in (*self._taps, *fields["outputs"])}
         if fields["seed"] is None:
             return {"ends": {}}, told
-        back = self._ways.back(given, fields["seed"])
+        back = ways.back(given, fields["seed"])
         ends: dict[str, tuple[float, float]] = {}
         found: Arrays = {}
         for gradient, names in self._alike.items():
@@ -84,6 +103,9 @@ class FisherHandler:
             sums = _summed(values, back[gradient], known)
             found |= {SUMS + name: each * self._strides[name] for name, each in sums.items()}
             ends |= known
+        for name in self._sums.names if is_layered else ():
+            found[SHIFTS + name] = given[SHIFTS + name]
+            found |= {each + name: back[each + name] for each in (PRODUCTS, SLOPES)}
         return {"ends": ends}, told | found
 
 
@@ -116,6 +138,13 @@ def _thin(
     keep_outputs(made.there.graph, taken.union(outputs, (values for values, _ in read.values())))
     keep_outputs(made.back.graph, {gradient for _, gradient in read.values()})
     return read, strides
+
+
+def _copied(made: Backward) -> Backward:
+    there, back = onnx.ModelProto(), onnx.ModelProto()
+    there.CopyFrom(made.there)
+    back.CopyFrom(made.back)
+    return replace(made, there=there, back=back)
 
 
 def _give(graph: GraphProto, names: Collection[str]) -> None:

@@ -60,11 +60,7 @@ class Simulator:
         threads: int = 0,
         shifts: Shifts = NO_SHIFTS,
     ) -> None:
-        self.groups = tuple(
-            group
-            for group in groups
-            if all(name in ranges for name in (*group.inputs, *group.tensors))
-        )
+        self.groups = with_ranges(groups, ranges)
         self.touched = touched_tensors(model, self.groups)
         self._outputs = [output.name for output in model.graph.output]
         made, self.switches = switchable(model, self.groups, self.touched, ranges, shifts)
@@ -83,6 +79,25 @@ class Simulator:
         switches = {_SWITCH + name: np.array(name in rounded) for name in self.switches}
         values = self._session.run(self._outputs, {**feeds, **switches})
         return dict(zip(self._outputs, values, strict=True))
+
+
+def with_ranges(
+    groups: Iterable[OpGroup], ranges: Mapping[str, TensorRange]
+) -> tuple[OpGroup, ...]:
+    """Those all of whose tensors have ranges: others stay float."""
+    return tuple(
+        group for group in groups if all(name in ranges for name in (*group.inputs, *group.tensors))
+    )
+
+
+def switches(
+    model: ModelProto, groups: Iterable[OpGroup], ranges: Mapping[str, TensorRange]
+) -> set[str]:
+    """All that a `Simulator` of these could round."""
+    known = with_ranges(groups, ranges)
+    touched = touched_tensors(model, known).values()
+    passed = {name for names in touched for name in names if name in ranges}
+    return passed | {inside(group.name) for group in known if _has_inside(group)}
 
 
 def inside(group: str) -> str:
@@ -125,7 +140,7 @@ def switchable(
         given = {name: name + _FLOAT for name in original.output if name in passed}
         if group is not None and at != group.nodes[-1]:
             continue  # a SiLU's sigmoid goes with its multiplication, which comes later
-        if group is not None and (group.weights or len(group.nodes) > 1):
+        if group is not None and _has_inside(group):
             members = [_renamed(model.graph.node[index], renamed, given) for index in group.nodes]
             nodes.append(_inside(model.graph, group, members, pairs, shifts))
             switches.append(inside(group.name))
@@ -141,6 +156,10 @@ def switchable(
     del graph.value_info[:]
     _write(graph, model.graph)
     return made, tuple(switches)
+
+
+def _has_inside(group: OpGroup) -> bool:
+    return group.weights is not None or len(group.nodes) > 1
 
 
 def _inside(

@@ -16,15 +16,23 @@ from mobileq.calibration.statistics import collect
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.channels import channel_squares
-from mobileq.quantize.fisher import FEW, Gradients, Watch, expected_errors, weighed_statistics
+from mobileq.quantize.fisher import (
+    FEW,
+    Gradients,
+    Watch,
+    Weighed,
+    expected_errors,
+    weighed_statistics,
+)
 from mobileq.quantize.group_plans import GroupPlan, group_plans
 from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
+from mobileq.quantize.layer_gradients import inside_errors
 from mobileq.quantize.plan import model_ranges
 from mobileq.quantize.repairs.input_scaling import tensors_of
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
-from mobileq.quantize.repairs.weight_shift import weight_shifts
-from mobileq.quantize.simulate import NO_SHIFTS, Shifts
+from mobileq.quantize.repairs.weight_shift import shifted_layers, weight_shifts
+from mobileq.quantize.simulate import NO_SHIFTS, Shifts, switches, with_ranges
 from mobileq.spec import ModelSpec, TensorRanges
 
 if TYPE_CHECKING:
@@ -98,7 +106,7 @@ class Variants:
         self._before: dict[str, Variant] = {}
         """Which variants with fitted weights were made of."""
         self._statistics: dict[str, Statistics] = {}
-        self._weighed: dict[tuple[object, ...], Statistics] = {}
+        self._weighed: dict[tuple[object, ...], Weighed] = {}
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
         self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
@@ -182,8 +190,8 @@ class Variants:
     ) -> dict[str, float]:
         """At the outputs, where one tensor or the inside of one group is rounded; `part_errors`.
 
-        Where gradients chose the ranges, they also tell what rounding a tensor costs, and of more
-        samples than could be run with each tensor rounded.
+        Where gradients chose the ranges, they also tell what rounding a tensor or weights costs,
+        and of more samples than could be run with each of them rounded.
 
         Args:
             shifted: With what rounded weights add to means taken out again.
@@ -192,16 +200,34 @@ class Variants:
         if key not in self._errors:
             ranges, few = self._measured(variant, ranging), self._few_feeds(_REPAIR_SAMPLES)
             shifts: Shifts = NO_SHIFTS
-            if shifted:
-                shifts = weight_shifts(variant.model, few, ranges, (), self._progress)
             known: dict[str, float] = {}
             if ranging.method == "fisher":
-                weighed = self._weighed_of(variant, ranging)
-                known = expected_errors(variant.model, self._spec, weighed, ranges)
-            self._errors[key] = known | part_errors(
-                variant.onnx, ranges, feeds, self._spec, self._progress, shifts, known
-            )
+                known = self._expected(variant, ranging, ranges, shifted)
+            if not switches(variant.model, variant.groups, ranges) <= known.keys():
+                if shifted:
+                    shifts = weight_shifts(variant.model, few, ranges, (), self._progress)
+                known |= part_errors(
+                    variant.onnx, ranges, feeds, self._spec, self._progress, shifts, known
+                )
+            self._errors[key] = known
         return self._errors[key]
+
+    def _expected(
+        self, variant: Variant, ranging: Ranging, ranges: TensorRanges, shifted: bool
+    ) -> dict[str, float]:
+        """As gradients tell it."""
+        model, weighed = variant.model, self._weighed_of(variant, ranging)
+        tensors = expected_errors(model, self._spec, weighed, ranges)
+        corrected = shifted_layers(model, ranges) if shifted else ()
+        layers = {
+            name: each.error(shifted=name in corrected) for name, each in weighed.layers.items()
+        }
+        fixed = dict(ranging.fixed)
+        settled = (
+            name for node in model.graph.node if node.op_type in fixed for name in node.output
+        )
+        groups = with_ranges(variant.groups, ranges)
+        return tensors | inside_errors(groups, tensors, layers, settled)
 
     def told(
         self, variant: Variant, ranging: Ranging, kept: Sequence[str], errors: Mapping[str, float]
@@ -224,10 +250,11 @@ class Variants:
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging
         if key not in self._ranges:
-            if ranging.method == "fisher":
-                statistics = self._weighed_of(variant, ranging)
-            else:
-                statistics = self._statistics_of(variant)
+            statistics = (
+                self._weighed_of(variant, ranging)
+                if ranging.method == "fisher"
+                else self._statistics_of(variant)
+            )
             self._ranges[key] = model_ranges(
                 variant.model,
                 self._spec,
@@ -250,7 +277,7 @@ class Variants:
 
     def _weighed_of(
         self, variant: Variant, ranging: Ranging, watch: Watch | None = None
-    ) -> Statistics:
+    ) -> Weighed:
         """With gradients of the task, which take some runs' time for each sample."""
         key = variant.sha256, ranging.fixed, ranging.gradients
         if key not in self._weighed:

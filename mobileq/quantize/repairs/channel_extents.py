@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.progress import Progress, tracked
-from mobileq.quantize.channel_reductions import ChannelReductions
+from mobileq.quantize.reductions import Reductions
 from mobileq.quantize.repairs.spans import Channels
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def _measured(model: ModelProto, tensors: Iterable[str]) -> ModelProto:
 
     made = ModelProto()
     made.CopyFrom(model)
-    outputs = ChannelReductions(made)
+    del made.graph.output[:]
+    outputs = Reductions(made)
     for tensor in tensors:
         outputs.add("ReduceMin", tensor, f"low:{tensor}")
         outputs.add("ReduceMax", tensor, f"high:{tensor}")

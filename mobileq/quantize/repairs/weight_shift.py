@@ -22,7 +22,8 @@ from mobileq.graph.prune import prune
 from mobileq.onnx_runtime import SessionOptions, open_session
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
-from mobileq.quantize.repairs.layerwise import rounded_for, with_eight_bits
+from mobileq.quantize.repairs.layerwise import with_eight_bits
+from mobileq.quantize.repairs.weight_twins import twin
 from mobileq.spec import TensorRanges
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def weight_shifts(
     return {name.removesuffix(_SHIFT): np.mean(each, axis=0) for name, each in found.items()}
 
 
+def shifted_layers(model: ModelProto, ranges: TensorRanges) -> set[str]:
+    """Outputs of the layers whose biases take the shift, if nothing stays float."""
+    return {node.output[0] for node in _layers(model, ranges, (), constants(model.graph))}
+
+
 def without_shift(graph: GraphProto, node: NodeProto, shift: Shift) -> TensorProto:
     """A new bias for the node, which takes it from now on.
 
@@ -139,24 +145,19 @@ def _channels(node: NodeProto, known: Constants) -> tuple[int, ...]:
 
 def _measuring(model: ModelProto, layers: Iterable[NodeProto], known: Constants) -> ModelProto:
     """Beside each layer one with the errors of its weights, and nothing but means of these."""
-    from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+    from onnx import ModelProto, TensorProto, helper
 
     made = ModelProto()
     made.CopyFrom(model)
     graph = made.graph
     del graph.output[:]
     for layer in layers:
-        twin = NodeProto()
-        twin.CopyFrom(layer)
-        name = f"{layer.output[0]}{_SHIFT}"
-        weights = known[layer.input[1]]
-        errors = (rounded_for(layer, weights) - weights).astype("float32")
-        graph.initializer.append(numpy_helper.from_array(errors, f"{name}/weights"))
-        twin.name, pooled = name, layer.op_type != "Gemm"
-        twin.input[:] = [layer.input[0], f"{name}/weights"]
-        twin.output[:] = [f"{name}/places" if pooled else name]
-        graph.node.append(twin)
+        name, pooled = f"{layer.output[0]}{_SHIFT}", layer.op_type != "Gemm"
+        places = f"{name}/places" if pooled else name
+        node, errors = twin(layer, known[layer.input[1]], places)
+        graph.node.append(node)
+        graph.initializer.append(errors)
         if pooled:
-            graph.node.append(helper.make_node("GlobalAveragePool", list(twin.output), [name]))
+            graph.node.append(helper.make_node("GlobalAveragePool", [places], [name]))
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     return made
