@@ -84,11 +84,15 @@ class ErrorModel:
         clipped = np.clip(levels, -zero, self.top - zero)
         if self._function is not None:
             return self._error_of_results(step, levels, clipped)
-        squares = (clipped - wanted) ** 2
-        # Within a bin wider than a level, the middle says nothing of the rounding of the others.
-        wide = (step < 1) & (clipped == levels)
-        squares = squares * step * step + 1 / 12
-        squares = np.where(wide, step * step / 12, squares)
+        squares = np.subtract(clipped, wanted, out=wanted)
+        squares *= squares
+        squares *= step
+        squares *= step
+        squares += 1 / 12
+        if np.any(step < 1):
+            # In a bin wider than a level the middle says nothing of the rounding of the others.
+            wide = (step < 1) & (clipped == levels)
+            squares = np.where(wide, step * step / 12, squares)
         error: NDArray[np.float64] = self._real(squares @ self._weights)
         return error
 
@@ -100,8 +104,10 @@ class ErrorModel:
         assert self._function is not None
         squares = (self._apply(self._function, clipped * step) - self._results) ** 2
         spread = self._slopes**2 / 12
-        wide = (step < 1) & (clipped == levels)
-        squares = np.where(wide, spread * step * step, squares + spread)
+        squares += spread
+        if np.any(step < 1):
+            wide = (step < 1) & (clipped == levels)
+            squares = np.where(wide, spread * step * step, squares)
         error: NDArray[np.float64] = squares @ self._weights
         return error
 

@@ -113,6 +113,10 @@ class Target(Protocol):
         """Have the process that converts start, and import what it takes, before it is asked."""
         ...
 
+    def expect(self, files: int) -> None:
+        """Have processes start in which files can be run, as many at a time, and one again."""
+        ...
+
     def close(self) -> None:
         """End child processes that are kept from one conversion to the next."""
         ...

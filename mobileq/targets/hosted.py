@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +66,52 @@ def _left(kind: str, child: Child) -> None:
         _idle.setdefault(kind, []).append(child)
 
 
+@dataclass(frozen=True)
+class Hosting:
+    """What it takes to run files of one runtime in processes of their own.
+
+    Attributes:
+        runner: `module:Class` of a runner made of (path, inputs, outputs, **options).
+        tool: The runtime's name, for messages.
+        library: The module of it that takes longest to import.
+    """
+
+    runner: str
+    tool: str
+    library: str
+
+    def expect(self, files: int) -> None:
+        """Within `kept_children`, have processes ready in which as many files can be run at a time,
+        and one more that is disturbed. They start while who calls goes on: at the end of a search
+        everybody waits for one that does."""
+        if _idle is None:
+            return
+        for disturbed, count in ((False, files), (True, 1)):
+            for child in [self.child("getting ready", disturbed) for _ in range(count)]:
+                threading.Thread(target=self._get_ready, args=(child,), daemon=True).start()
+                _left(self.kind(disturbed), child)
+
+    def _get_ready(self, child: Child) -> None:
+        # What fails here fails again where it is needed, and is told there.
+        with suppress(Exception):
+            child.request("get_ready", {"runner": self.runner, "library": self.library})
+
+    def kind(self, disturbed: bool) -> str:
+        """By which children are left."""
+        return f"{self.tool}, disturbed" if disturbed else self.tool
+
+    def child(self, stage: str, disturbed: bool) -> Child:
+        """A child that was left, or a new one; `stage` as in `Child`."""
+        return _started(
+            self.kind(disturbed),
+            "mobileq.targets.hosted:RunnerHandler",
+            stage=stage,
+            tool=self.tool,
+            advice="The file may be damaged: convert it again, or use another precision.",
+            disturbed=disturbed,
+        )
+
+
 class KeptChild:
     """A child that converts, kept from one conversion to the next. It ends where a request fails,
     for it may have crashed.
@@ -115,35 +163,25 @@ class HostedRunner:
     """The parent's side. See `mobileq.targets.base.Runner`.
 
     Args:
-        runner: `module:Class` of a runner made of (path, inputs, outputs, **options).
-        tool: The runtime's name, for messages.
         disturbed: See `Child`.
     """
 
     def __init__(
         self,
-        runner: str,
+        hosting: Hosting,
         path: Path,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         *,
-        tool: str,
         disturbed: bool = False,
         **options: Any,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
         self._is_kept, self._is_closed = True, False
-        self._kind = f"{tool}, disturbed" if disturbed else tool
-        self._child = _started(
-            self._kind,
-            "mobileq.targets.hosted:RunnerHandler",
-            stage=f"running {path.name}",
-            tool=tool,
-            advice="The file may be damaged: convert it again, or use another precision.",
-            disturbed=disturbed,
-        )
+        self._kind = hosting.kind(disturbed)
+        self._child = hosting.child(f"running {path.name}", disturbed)
         fields = {
-            "runner": runner,
+            "runner": hosting.runner,
             "path": str(path),
             "inputs": msgspec.to_builtins(inputs),
             "outputs": msgspec.to_builtins(outputs),
@@ -194,6 +232,12 @@ class RunnerHandler:
     """The child's side."""
 
     _runner: Runner
+
+    def get_ready(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Import the `library` and the module of the `runner`."""
+        for name in (fields["runner"].partition(":")[0], fields["library"]):
+            importlib.import_module(name)
+        return {}, {}
 
     def open(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """Make the runner."""

@@ -167,11 +167,15 @@ class Conversion:
             raise known
         return known
 
+    def _is_wanted(self, target: Target, source: Source) -> bool:
+        """Whether the float file itself is asked for."""
+        file: File = (target.name, "fp32")
+        return file in self._request.files and self._source_for(file).sha256 == source.sha256
+
     def _float_with_fallback(self, target: Target, source: Source, engine: str) -> Result:
         try:
-            return self._made(
-                target, source, self._request.recipe((target.name, "fp32"), source.head, engine)
-            )
+            recipe = self._request.recipe((target.name, "fp32"), source.head, engine)
+            return self._made(target, source, recipe, is_base=not self._is_wanted(target, source))
         except (VerificationError, ToolError) as error:
             others = target.info.engines[target.info.engines.index(engine) + 1 :]
             # Another engine makes another file than the one that a recipe is of.
@@ -238,12 +242,17 @@ class Conversion:
         recipe: QuantRecipe,
         plan: QuantPlan | None = None,
         made_of: Source | None = None,
+        *,
+        is_base: bool = False,
     ) -> Result:
-        """Args: made_of: The repaired model; what comes out is held against `source`."""
+        """Args:
+        made_of: The repaired model; what comes out is held against `source`.
+        is_base: See `Comparer.verification`.
+        """
         samples = self._samples if recipe.precision in CALIBRATED else None
         made = make_file(self._stages, made_of or source, target, recipe, plan, samples)
         with self._failures.at("run"):
-            found = self._comparer.verification(source, target, made)
+            found = self._comparer.verification(source, target, made, is_base=is_base)
         with self._failures.at("compare"):
             self._judge.require_right(target, made.artifact, found)
         by_tool = target.info.calibrated_by(recipe) is not None

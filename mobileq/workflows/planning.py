@@ -196,6 +196,7 @@ class Planning:
         assert self._samples is not None
         decide, _ = self.pictures
         shared = self._shared_of(source, self._samples, decide)
+        target.expect(2 if options.search else 1)
         self._progress.wait()
         trials = FileTrials(
             self._stages,

@@ -13,7 +13,7 @@ from mobileq.errors import InputError, ToolError
 from mobileq.external.child import Child
 from mobileq.spec import QuantParams, TensorSpec
 from mobileq.targets import hosted
-from mobileq.targets.hosted import HostedRunner, KeptChild, kept_children
+from mobileq.targets.hosted import HostedRunner, Hosting, KeptChild, kept_children
 
 INPUTS = (
     TensorSpec(
@@ -24,6 +24,10 @@ INPUTS = (
         permutation=(1, 0),
     ),
 )
+
+
+def hosting(runner: str, tool: str = "It") -> Hosting:
+    return Hosting(runner, tool, "json")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,7 @@ def file(tmp_path) -> Path:
 
 
 def test_outputs_and_latency_come_from_the_child(file):
-    runner = HostedRunner("runners:Doubling", file, INPUTS, (), tool="It", factor=3)
+    runner = HostedRunner(hosting("runners:Doubling"), file, INPUTS, (), factor=3)
     try:
         assert runner.interpreter == "doubling 1.0"
         assert runner.inputs == INPUTS
@@ -62,7 +66,7 @@ def test_specs_arrive_as_they_were_sent(file):
 
 
 def test_crash_is_an_error_that_names_the_file_and_stays_one(file):
-    runner = HostedRunner("runners:Crashing", file, (), (), tool="The interpreter")
+    runner = HostedRunner(hosting("runners:Crashing", "The interpreter"), file, (), ())
     try:
         feeds = {"x": np.ones(3)}
         np.testing.assert_array_equal(runner.run(feeds)["x"], [2, 2, 2])
@@ -81,7 +85,7 @@ def test_crash_is_an_error_that_names_the_file_and_stays_one(file):
 def test_disturbed_runner_gives_another_result_where_it_depends_on_the_process(file, kind, same):
     feeds, found = {"x": np.ones(3)}, []
     for disturbed in (False, True):
-        runner = HostedRunner(f"runners:{kind}", file, (), (), tool="It", disturbed=disturbed)
+        runner = HostedRunner(hosting(f"runners:{kind}"), file, (), (), disturbed=disturbed)
         found.append(runner.run(feeds)["x"])
         runner.close()
     assert np.array_equal(*found) == same
@@ -90,7 +94,7 @@ def test_disturbed_runner_gives_another_result_where_it_depends_on_the_process(f
 def test_runner_that_cannot_be_made_leaves_no_child(tmp_path):
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(ToolError, match="none is missing"):
-        HostedRunner("runners:Doubling", tmp_path / "none", (), (), tool="It")
+        HostedRunner(hosting("runners:Doubling"), tmp_path / "none", (), ())
     assert set(os.listdir("/proc/self/fd")) == before
 
 
@@ -98,7 +102,7 @@ def test_errors_for_people_pass_through(tmp_path):
     path = tmp_path / "x.onnx"
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="ONNX Runtime can't load"):
-        HostedRunner("mobileq.targets.reference:ReferenceRunner", path, (), (), tool="It")
+        HostedRunner(hosting("mobileq.targets.reference:ReferenceRunner"), path, (), ())
 
 
 def test_kept_child_serves_until_a_request_fails(file):
@@ -129,8 +133,30 @@ def test_kept_child_serves_until_a_request_fails(file):
     assert not child.is_running
 
 
+def test_processes_that_are_expected_serve_the_next_files(file):
+    here = hosting("runners:Process")
+    here.expect(2)  # outside of a block nobody would end them
+    with kept_children():
+        here.expect(2)
+        waiting = {str(each._process.pid) for kept in hosted._idle.values() for each in kept}
+        assert len(waiting) == 3
+        here.expect(1)
+        runners = [in_some_process(file) for _ in range(3)]
+        runners.append(in_some_process(file, disturbed=True))
+        assert {each.interpreter for each in runners} & waiting == waiting
+        for each in runners:
+            each.close()
+
+
+def test_library_that_is_missing_is_told_where_it_is_needed(file):
+    with kept_children():
+        Hosting("runners:NoSuchClass", "It", "no_such_library").expect(1)
+        with pytest.raises(ToolError, match=f"^It failed while running {file.name}: "):
+            HostedRunner(hosting("runners:NoSuchClass"), file, (), ())
+
+
 def in_some_process(file: Path, **options: bool) -> HostedRunner:
-    return HostedRunner("runners:Process", file, (), (), tool="It", **options)
+    return HostedRunner(hosting("runners:Process"), file, (), (), **options)
 
 
 def test_runners_of_a_block_take_turns_in_one_child(file, tmp_path):

@@ -18,7 +18,7 @@ from mobileq.external.framing import Fields
 from mobileq.graph.outline import DYNAMIC
 from mobileq.spec import QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner
-from mobileq.targets.hosted import HostedRunner, KeptChild
+from mobileq.targets.hosted import HostedRunner, Hosting, KeptChild
 from mobileq.targets.mnn.contents import contents
 from mobileq.targets.mnn.culprit import refuse_known, unsupported
 from mobileq.targets.mnn.flatbuffer import put_vectors
@@ -52,6 +52,7 @@ _KEEPING = frozenset({"input-scaling"})
 """Repairs that do not reckon with how weights are rounded."""
 _SMALL = 2**16
 """Numbers in a constant; MNN leaves those with fewer by far beside its files."""
+_HOSTING = Hosting("mobileq.targets.mnn.interpreter:MnnRunner", "MNN", "MNN")
 
 
 class MnnTarget:
@@ -66,6 +67,10 @@ class MnnTarget:
     def start(self) -> None:
         """See `Target.start`."""
         self._child.start("MNN")
+
+    def expect(self, files: int) -> None:
+        """See `Target.expect`."""
+        _HOSTING.expect(files)
 
     def close(self) -> None:
         """See `Target.close`."""
@@ -83,11 +88,10 @@ class MnnTarget:
     ) -> Runner:
         """A runner in a child process. There is one interpreter; `interpreter` is for others."""
         return HostedRunner(
-            "mobileq.targets.mnn.interpreter:MnnRunner",
+            _HOSTING,
             path,
             inputs,
             outputs,
-            tool="MNN",
             disturbed=disturbed,
             threads=threads or os.cpu_count() or 1,
         )
@@ -108,11 +112,10 @@ class MnnTarget:
             if spec.name in known
         )
         return HostedRunner(
-            "mobileq.targets.mnn.interpreter:MnnRunner",
+            _HOSTING,
             path,
             inputs,
             outputs,
-            tool="MNN",
             threads=os.cpu_count() or 1,
             inside=True,
         )

@@ -14,7 +14,7 @@ from mobileq.external.framing import Fields
 from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
 from mobileq.targets.base import ConversionJob, Converted, Runner, instead_of_all_integer
-from mobileq.targets.hosted import HostedRunner, KeptChild
+from mobileq.targets.hosted import HostedRunner, Hosting, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.onnxruntime.info import FILE, INFO, METHOD
 from mobileq.targets.onnxruntime.metadata import with_metadata
@@ -39,6 +39,9 @@ _PASSES = {
     "int8-full": "quantize",
 }
 """By precision: what `OrtWorker` makes of the float32 model."""
+_HOSTING = Hosting(
+    "mobileq.targets.onnxruntime.interpreter:OrtRunner", "ONNX Runtime", "onnxruntime"
+)
 
 
 class OrtTarget:
@@ -57,6 +60,10 @@ class OrtTarget:
         """See `Target.start`."""
         self._child.start("ONNX Runtime")
 
+    def expect(self, files: int) -> None:
+        """See `Target.expect`."""
+        _HOSTING.expect(files)
+
     def close(self) -> None:
         """See `Target.close`."""
         self._child.close()
@@ -73,11 +80,10 @@ class OrtTarget:
     ) -> Runner:
         """A runner in a child process. There is one interpreter; `interpreter` is for others."""
         return HostedRunner(
-            "mobileq.targets.onnxruntime.interpreter:OrtRunner",
+            _HOSTING,
             path,
             inputs,
             outputs,
-            tool="ONNX Runtime",
             disturbed=disturbed,
             threads=threads,
         )
@@ -101,11 +107,10 @@ class OrtTarget:
             if spec.name in known
         )
         return HostedRunner(
-            "mobileq.targets.onnxruntime.interpreter:OrtRunner",
+            _HOSTING,
             path,
             inputs,
             outputs,
-            tool="ONNX Runtime",
             inside=True,
         )
 

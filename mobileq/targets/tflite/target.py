@@ -23,7 +23,7 @@ from mobileq.external.child import Child
 from mobileq.progress import tracked
 from mobileq.spec import CALIBRATED, Precision, QuantRecipe, TensorSpec, embedded_recipe
 from mobileq.targets.base import ConversionJob, Converted, Runner, Tensors, instead_of_all_integer
-from mobileq.targets.hosted import HostedRunner, KeptChild
+from mobileq.targets.hosted import HostedRunner, Hosting, KeptChild
 from mobileq.targets.model_file import ModelFile
 from mobileq.targets.tflite import counting, flatbuffer, interface
 from mobileq.targets.tflite.all_integer import float_reason
@@ -33,6 +33,7 @@ from mobileq.targets.tflite.file_plan import file_plan, integer_base
 from mobileq.targets.tflite.info import INFO
 from mobileq.targets.tflite.inner_tensors import inner_tensors
 from mobileq.targets.tflite.io_types import require_io
+from mobileq.targets.tflite.last_quantized import LastQuantized
 from mobileq.targets.tflite.layout import Order
 from mobileq.targets.tflite.lost_tensors import restore_lost
 from mobileq.targets.tflite.metadata import embed_metadata
@@ -63,6 +64,11 @@ _SMALL = 2**24
 """Bytes of a model whose converter may stay: to start another takes longer than to convert it."""
 _SEED = 20240229
 """Of the input on which a file is compared whose shapes don't tell the order of its axes."""
+_HOSTING = Hosting(
+    "mobileq.targets.tflite.interpreter:TfliteRunner",
+    "The TFLite interpreter",
+    "ai_edge_litert.interpreter",
+)
 
 
 class TfliteTarget:
@@ -72,11 +78,15 @@ class TfliteTarget:
     name, suffix = INFO.name, INFO.suffix
 
     def __init__(self) -> None:
-        self._child = KeptChild(_WORKER, _ADVICE)
+        self._child, self._last = KeptChild(_WORKER, _ADVICE), LastQuantized()
 
     def start(self) -> None:
         """See `Target.start`."""
         self._child.start("onnx2tf")
+
+    def expect(self, files: int) -> None:
+        """See `Target.expect`."""
+        _HOSTING.expect(files)
 
     def close(self) -> None:
         """See `Target.close`."""
@@ -173,16 +183,19 @@ class TfliteTarget:
             base = integer_base(base, job.recipe.precision)
         fields: dict[str, Any] = {
             "source": str(base),
-            "output": str(job.output),
             "precision": job.recipe.precision,
             "io": job.recipe.io,
         }
         if job.recipe.precision in CALIBRATED:
             fields.update(file_plan(job, base))
+
+        def quantize() -> tuple[str, ...]:
+            asked = {**fields, "output": str(job.output)}
+            with self._child.asked(f"quantizing {job.spec.name}", "ai-edge-quantizer") as child:
+                return tuple(child.request("quantize", asked)[0]["notes"])
+
         with job.progress.stage(f"Quantizing to {job.recipe.precision}"):
-            stage = f"quantizing {job.spec.name}"
-            with self._child.asked(stage, "ai-edge-quantizer") as child:
-                notes = tuple(child.request("quantize", fields)[0]["notes"])
+            notes = self._last.write(fields, job.output, quantize)
         if job.recipe.precision == "int8-full":
             _require_integers(job, base, fields["ranges"])
         return notes
@@ -195,9 +208,8 @@ def _hosted(
     threads: int = 0,
     **options: Any,
 ) -> HostedRunner:
-    runner, tool = "mobileq.targets.tflite.interpreter:TfliteRunner", "The TFLite interpreter"
     threads = threads or os.cpu_count() or 1
-    return HostedRunner(runner, path, inputs, outputs, tool=tool, threads=threads, **options)
+    return HostedRunner(_HOSTING, path, inputs, outputs, threads=threads, **options)
 
 
 def _make_base(job: ConversionJob, base: Path, child: KeptChild) -> None:
