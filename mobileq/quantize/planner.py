@@ -260,12 +260,14 @@ class Planner:
         if not choices:
             return variant
         ranging = self._ranging(self._first)
+        # First of all: what the target can't have in integers it refuses whatever the weights are,
+        # and to fit these takes a minute.
+        before = self._tried(variant, method, kept)
         with self._progress.stage("Fitting weights"):
             made = [
                 self._variants.repaired((*variant.repairs, *late), ranging, kept, variant)
                 for late in choices
             ]
-            before = self._tried(variant, method, kept)
             after = [(fitted, self._tried(fitted, self._first, kept)) for fitted in made]
         if self._options.repairs is None:
             # Weights that lie on a grid, as those of a model that was in integers, are best as they
