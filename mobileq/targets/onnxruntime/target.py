@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from mobileq.errors import VerificationError
+from mobileq.errors import UnsupportedOperatorError, VerificationError
 from mobileq.external.framing import Fields
 from mobileq.graph.outline import tensor_specs
 from mobileq.spec import CALIBRATED, QuantRecipe, TensorSpec
@@ -206,7 +206,7 @@ class OrtTarget:
             {"source": str(job.model), "output": str(output), **fields},
         )
         if reason := found.get("float_reason"):
-            raise VerificationError(
+            raise UnsupportedOperatorError(
                 f"{job.spec.name} can't be all integer: {reason}.",
                 instead_of_all_integer(job.spec),
             )

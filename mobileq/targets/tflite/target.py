@@ -17,7 +17,6 @@ from mobileq.errors import (
     MissingDependencyError,
     UnsupportedOperatorError,
     UsageError,
-    VerificationError,
 )
 from mobileq.external.child import Child
 from mobileq.progress import tracked
@@ -233,7 +232,7 @@ def _require_integers(job: ConversionJob, base: Path, ranges: Mapping[str, Range
     floats = counting.float_ops(model)
     if floats:
         reason = float_reason(model, base, job.model, ranges) or ", ".join(floats[:3])
-        raise VerificationError(
+        raise UnsupportedOperatorError(
             f"{job.spec.name} can't be all integer: {reason}.",
             instead_of_all_integer(job.spec),
         )
