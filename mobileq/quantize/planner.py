@@ -114,6 +114,8 @@ def first_ranging(
             # These hold outliers and all: nothing needs to be clipped, and no op is critical.
             method = "min_max"
     gradients = MANY if precision == "int8-full" else FEW
+    if not options.search:
+        gradients = replace(gradients, layers=0)  # nobody asks what may be float
     return Ranging(method, bits, tuple(sorted(fixed_ranges.items())), gradients)
 
 
