@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ Child.__init__ = impatient
 command.run()
 """
 """mobileq with little time for one tool: others may take longer, where much else runs."""
+
+_WORKER = "TfliteWorker"
 
 
 class Running:
@@ -58,7 +61,10 @@ class Running:
         self.children = self._wait(self._converters)
 
     def _converters(self) -> set[int]:
-        return {pid for pid in children(self.process.pid) if "TfliteWorker" in command_of(pid)}
+        # A child that has just been forked has its parent's command line, whose program may name
+        # the worker too; stopped there, it would keep the parent waiting for ever.
+        below = {pid: command_of(pid) for pid in children(self.process.pid)}
+        return {pid for pid, line in below.items() if "child_main" in line and _WORKER in line}
 
     def _wait(self, condition: Callable[[], set[int]]) -> set[int]:
         limit = time.monotonic() + PATIENCE_S
@@ -90,7 +96,9 @@ def start(demo: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield begin
     for each in started:
-        each.process.kill()
+        for pid in (each.process.pid, *children(each.process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         each.process.communicate()
 
 

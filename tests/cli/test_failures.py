@@ -11,6 +11,7 @@ import pytest
 
 import mobileq
 from mobileq.errors import ToolError
+from mobileq.quantize.variants import Variants
 from mobileq.targets.tflite.target import TfliteTarget
 from mobileq.workflows.planning import Planning
 
@@ -68,6 +69,18 @@ def test_strict_is_all_or_nothing(cli: Cli, demo: Path, tmp_path: Path) -> None:
     said = cli.fails(1, *_arguments(demo, tmp_path / "out", *HALF, "--strict"))
     assert "can't be all integer" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_op_without_integers_is_named_before_weights_are_fitted(
+    cli: Cli, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repaired(*arguments: object, **more: object) -> object:
+        raise AssertionError("it takes a minute")
+
+    monkeypatch.setattr(Variants, "repaired", repaired)
+    options = ("--precision", "int8-full", "--head", "decoded")
+    said = cli.fails(1, *_arguments(demo, tmp_path / "out", *options))
+    assert "demo can't be all integer: " in said
 
 
 def test_functions_return_the_manifest_with_its_failures(demo: Path, tmp_path: Path) -> None:

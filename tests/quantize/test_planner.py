@@ -14,12 +14,7 @@ from onnx import numpy_helper, parser
 
 from mobileq.bootstrap import Estimate
 from mobileq.calibration.samples import open_samples
-from mobileq.errors import (
-    ToolError,
-    UnsupportedOperatorError,
-    UsageError,
-    VerificationError,
-)
+from mobileq.errors import ToolError, UsageError, VerificationError
 from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.quantize.fisher import MANY
@@ -301,20 +296,6 @@ def test_fitted_weights_that_are_off_by_more_are_not_taken_for_what_few_pictures
     )
     plan, _ = _plan(variants, trials, "int8-full", QuantOptions(calibrator="mse"))
     assert ("weight-rounding" in plan.repairs) is expected
-
-
-def test_op_without_integers_is_told_before_weights_are_fitted(
-    variants: Variants, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def error(plan: QuantPlan) -> float:
-        raise UnsupportedOperatorError("It can't be all integer.", "Use int8.")
-
-    def repaired(*arguments: object, **more: object) -> Variant:
-        raise AssertionError("it takes a minute")
-
-    monkeypatch.setattr(variants, "repaired", repaired)
-    with pytest.raises(UnsupportedOperatorError, match="can't be all integer"):
-        _plan(variants, Trials(error), "int8-full")
 
 
 def test_other_ranges_are_looked_at_where_errors_choose_or_no_gradient_is_known(
