@@ -135,7 +135,7 @@ def weighed_statistics(
         As `collect`.
     """
     names = float_tensors(model) if known is None else known.tensors
-    of_layers, settled = list[str](), _settled(model, fixed)
+    of_layers, settled = list[str](), settled_tensors(model, fixed)
     if gradients.layers:
         of_layers, settled = layers_of(model), settled - _passed(model)
     asked = _results(model, spec, names, settled)
@@ -174,8 +174,8 @@ def weighed_statistics(
     return Weighed(tensors, known.sample_count, layers)
 
 
-def _settled(model: ModelProto, fixed: Collection[str]) -> set[str]:
-    """Tensors whose ranges are."""
+def settled_tensors(model: ModelProto, fixed: Collection[str]) -> set[str]:
+    """Those whose ranges are settled: that ops of these types give."""
     return {name for node in model.graph.node if node.op_type in fixed for name in node.output}
 
 

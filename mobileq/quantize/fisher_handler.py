@@ -87,8 +87,8 @@ class FisherHandler:
         """Of the inputs the taps and the `outputs` that the fields name; where there is a `seed`
         also, by tensor, the sums of squared gradients in bins, and in the fields the `ends` that
         these reach to; where it is `layered`, also those of the layers."""
-        is_layered = fields["layered"] and self._with_layers is not None
-        ways = self._with_layers if is_layered and self._with_layers else self._ways
+        more = self._with_layers if fields["layered"] else None
+        ways = more or self._ways
         given = ways.there(arrays)
         told = {name: given[name] for name in (*self._taps, *fields["outputs"])}
         if fields["seed"] is None:
@@ -103,7 +103,7 @@ class FisherHandler:
             sums = _summed(values, back[gradient], known)
             found |= {SUMS + name: each * self._strides[name] for name, each in sums.items()}
             ends |= known
-        for name in self._sums.names if is_layered else ():
+        for name in self._sums.names if more else ():
             found[SHIFTS + name] = given[SHIFTS + name]
             found |= {each + name: back[each + name] for each in (PRODUCTS, SLOPES)}
         return {"ends": ends}, told | found

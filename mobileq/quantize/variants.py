@@ -22,6 +22,7 @@ from mobileq.quantize.fisher import (
     Watch,
     Weighed,
     expected_errors,
+    settled_tensors,
     weighed_statistics,
 )
 from mobileq.quantize.group_plans import GroupPlan, group_plans
@@ -222,10 +223,7 @@ class Variants:
         layers = {
             name: each.error(shifted=name in corrected) for name, each in weighed.layers.items()
         }
-        fixed = dict(ranging.fixed)
-        settled = (
-            name for node in model.graph.node if node.op_type in fixed for name in node.output
-        )
+        settled = settled_tensors(model, dict(ranging.fixed))
         groups = with_ranges(variant.groups, ranges)
         return tensors | inside_errors(groups, tensors, layers, settled)
 
