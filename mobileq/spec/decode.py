@@ -174,7 +174,8 @@ class DecodeSpec(ReadingSpec, frozen=True, kw_only=True):
         if self.kind == "split":
             with_logits = any(output.role == "class_logits" for output in self.outputs)
             return "boxes", "class_logits" if with_logits else "class_scores"
-        if self.head == "raw" and self.kind == "yolox":
+        joint = all(output.role == "predictions" for output in self.outputs)
+        if self.head == "raw" and (self.kind == "yolox" or (self.kind == "yolov5" and not joint)):
             return "box_regression", "objectness_logits", "class_logits"
         in_rows = self.head == "decoded" and self.kind not in ("nanodet", "picodet")
         return ("predictions",) if in_rows or self.kind == "yolov5" else ()

@@ -111,7 +111,7 @@ def as_stored(
 
 
 def quant_of(array: np.ndarray, dtype: str) -> QuantParams:
-    low, high = min(float(array.min()), 0.0), float(array.max())
+    low, high = min(float(array.min()), 0.0), max(float(array.max()), 0.0)
     scale = float(np.float32((high - low) / 255))
     lowest = np.iinfo(dtype).min
     return QuantParams(scale=(scale,), zero_point=(int(lowest + round(-low / scale)),))

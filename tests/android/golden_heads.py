@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from mobileq.spec.decode import DecodeSpec, HeadOutput
+from mobileq.spec.decode import DecodeSpec, HeadOutput, OutputRole
 
 WIDTH, HEIGHT, CLASSES = 96, 64, 7
 
@@ -17,6 +17,13 @@ STRIDES = (8, 16, 32)
 
 
 CELLS = {8: (8, 12), 16: (4, 6), 32: (2, 3), 64: (1, 2)}
+
+
+PARTS: dict[OutputRole, int] = {
+    "box_regression": 4,
+    "objectness_logits": 1,
+    "class_logits": CLASSES,
+}
 
 
 ANCHORS_IN_ALL = sum(CELLS[s][0] * CELLS[s][1] for s in STRIDES)
@@ -57,6 +64,7 @@ def heads(seed: int) -> Iterator[tuple[str, Head]]:
     yield "split-logits", split(numbers, "class_logits")
     yield "ssd", ssd(numbers)
     yield "end2end-regression", distances("end2end", numbers, 1, "class_logits")
+    yield "yolov5-apart", raw_yolov5(numbers, apart=True)
 
 
 def decoded(kind, rows: np.ndarray, **fields) -> Head:
@@ -148,8 +156,12 @@ def normalized_yolov8(numbers) -> Head:
     return decoded("yolov8", rows.transpose(0, 2, 1), box_unit="normalized")
 
 
-def raw_yolov5(numbers) -> Head:
-    outputs = tuple(HeadOutput(name=f"p{s}", role="predictions", stride=s) for s in STRIDES)
+def raw_yolov5(numbers, apart: bool = False) -> Head:
+    """`apart`: a tensor for each role, not one for all."""
+    values = PARTS if apart else {"predictions": 5 + CLASSES}
+    outputs = tuple(
+        HeadOutput(name=f"{role}{s}", role=role, stride=s) for s in STRIDES for role in values
+    )
     spec = DecodeSpec(
         kind="yolov5",
         class_count=CLASSES,
@@ -162,17 +174,17 @@ def raw_yolov5(numbers) -> Head:
         ),
         outputs=outputs,
     )
-    values = {
-        f"p{s}": logits(numbers, 1, len(anchors) * (5 + CLASSES), *CELLS[s]) + np.float32(1.5)
+    found = {
+        f"{role}{s}": logits(numbers, 1, len(anchors) * count, *CELLS[s]) + np.float32(1.5)
         for s, anchors in zip(STRIDES, spec.anchors, strict=True)
+        for role, count in values.items()
     }
-    return Head(spec, values)
+    return Head(spec, found)
 
 
 def raw_yolox(numbers) -> Head:
-    channels = {"box_regression": 4, "objectness_logits": 1, "class_logits": CLASSES}
     outputs = tuple(
-        HeadOutput(name=f"{role}{s}", role=role, stride=s) for s in STRIDES for role in channels
+        HeadOutput(name=f"{role}{s}", role=role, stride=s) for s in STRIDES for role in PARTS
     )
     spec = DecodeSpec(
         kind="yolox", class_count=CLASSES, head="raw", strides=STRIDES, outputs=outputs
@@ -180,7 +192,7 @@ def raw_yolox(numbers) -> Head:
     values = {
         f"{role}{s}": logits(numbers, 1, count, *CELLS[s]) + np.float32(1.5)
         for s in STRIDES
-        for role, count in channels.items()
+        for role, count in PARTS.items()
     }
     return Head(spec, values)
 

@@ -18,6 +18,7 @@ from mobileq.graph.outline import dims, dtype_name
 from mobileq.spec import Layout, ModelSpec, TensorSpec
 from mobileq.spec.decode import DecodeKind, DecodeSpec, OutputRole
 from mobileq.tasks.detect.head_roles import HeadTensor, NoRawHead, find_roles
+from mobileq.tasks.detect.joint_outputs import take_apart
 from mobileq.tasks.detect.query_head import query_heads
 from mobileq.tasks.detect.same_detections import same_detections
 
@@ -46,7 +47,8 @@ _STRIDE_ROLES: Mapping[DecodeKind, tuple[_Roles, ...]] = {
 def raw_head(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
     """The model up to its last convolutions, and the spec that decodes their outputs.
 
-    Outputs come stride after stride, the box before the classes. It is made sure that the raw head
+    Outputs come stride after stride, the box before the classes, each in a tensor of its own where
+    a plain convolution gives them all. It is made sure that the raw head
     gives the same candidates as the decoded one (see `same_detections`). A head that is raw already
     is returned as it is.
 
@@ -93,9 +95,13 @@ def _cut(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]:
         model, decode, names, preprocess.width, preprocess.height, _SEED, spec.batch
     )
     raw_decode = _raw_decode(model, decode, tensors)
-    raw_model = cut_at(model, [tensor.name for tensor in tensors])
+    apart, tensors = take_apart(model, raw_decode, tensors)
+    raw_decode = msgspec.structs.replace(
+        raw_decode, outputs=tuple(tensor.head_output for tensor in tensors)
+    )
+    raw_model = cut_at(apart, [tensor.name for tensor in tensors])
     raw_spec = msgspec.structs.replace(spec, decode=raw_decode, outputs=_outputs(raw_model))
-    reason = same_detections(model, raw_model, spec, raw_spec, _SEED)
+    reason = same_detections(model, raw_model, spec, raw_spec, _SEED, within=apart)
     if reason is not None:
         raise NoRawHead(f"decoded outside the graph, {reason}")
     return raw_model, raw_spec

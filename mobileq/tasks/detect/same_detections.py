@@ -33,7 +33,12 @@ _SPREAD = 2.0
 
 
 def same_detections(
-    model: ModelProto, raw_model: ModelProto, spec: ModelSpec, raw_spec: ModelSpec, seed: int
+    model: ModelProto,
+    raw_model: ModelProto,
+    spec: ModelSpec,
+    raw_spec: ModelSpec,
+    seed: int,
+    within: ModelProto | None = None,
 ) -> str | None:
     """Why the two models do not give the same candidates, or None.
 
@@ -43,10 +48,11 @@ def same_detections(
 
     Args:
         model: Ends in the decoded head.
-        raw_model: Ends in the raw head; its outputs are tensors of `model`.
+        raw_model: Ends in the raw head; its outputs are tensors of `within`.
         spec: Of `model`.
         raw_spec: Of `raw_model`.
         seed: Of what is drawn.
+        within: `model` itself, if not told, or the same with its last convolutions taken apart.
     """
     if spec.decode is None or spec.preprocess is None or raw_spec.decode is None:
         return "how the outputs become detections is not known"
@@ -58,7 +64,7 @@ def same_detections(
             if reason is not None:
                 return f"on a drawn picture, {reason}"
         raw_names = [value.name for value in raw_model.graph.output]
-        tail = between(model, raw_names, [output.name for output in spec.decode.outputs])
+        tail = between(within or model, raw_names, [output.name for output in spec.decode.outputs])
         logits = _logits(tail, raw_names, seed)
         reason = comparison.reason(open_run(tail)({**random_inputs(tail, seed), **logits}), logits)
     except InputError as error:

@@ -68,8 +68,15 @@ def with_decode(spec: ModelSpec, **changes: object) -> ModelSpec:
     return msgspec.structs.replace(spec, decode=msgspec.structs.replace(decode_of(spec), **changes))
 
 
-def rows(*names: tuple[str, str], strides: tuple[int, ...] = STRIDES) -> list[Any]:
-    return [(f"{name}{stride}", role, stride) for stride in strides for name, role in names]
+def rows(
+    *names: tuple[str, str], strides: tuple[int, ...] = STRIDES, joint: bool = False
+) -> list[Any]:
+    """`joint`: these are parts of one convolution, and are named after what they hold."""
+    return [
+        (f"{name}{stride}.{role}" if joint else f"{name}{stride}", role, stride)
+        for stride in strides
+        for name, role in names
+    ]
 
 
 YOLOV8 = rows(("b", "box_distribution"), ("c", "class_logits"))

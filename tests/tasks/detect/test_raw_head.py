@@ -42,11 +42,15 @@ REBUILT_BINS = np.array([0, 0.9449, 2.0079, 2.9528, 4.0157, 4.9606, 6.0236, 7.0]
 
 
 YOLOX = rows(("reg", "box_regression"), ("obj", "objectness_logits"), ("cls", "class_logits"))
+YOLOV5 = rows(
+    ("m", "box_regression"), ("m", "objectness_logits"), ("m", "class_logits"), joint=True
+)
+NANODET = rows(("m", "box_distribution"), ("m", "class_logits"), joint=True)
 PLAIN = rows(("b", "box_regression"), ("c", "class_logits"))
 SPLIT = rows(("d", "box_distribution"), ("c", "class_logits"))
 CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
-    "yolov5": (heads.yolov5(), "yolov5", rows(("m", "predictions"))),
-    "yolov5 of one class": (heads.yolov5(1), "yolov5", rows(("m", "predictions"))),
+    "yolov5": (heads.yolov5(), "yolov5", YOLOV5),
+    "yolov5 of one class": (heads.yolov5(1), "yolov5", YOLOV5),
     "yolov8": (heads.yolov8(), "yolov8", YOLOV8),
     "yolov8 with a matrix product": (heads.yolov8(dfl="matmul"), "yolov8", YOLOV8),
     "yolov8 with a sum": (heads.yolov8(dfl="sum"), "yolov8", YOLOV8),
@@ -63,14 +67,15 @@ CASES: dict[str, tuple[ModelProto, str, list[Any]]] = {
     "yolox of one class, objectness first": (heads.yolox(1, objectness_first=True), "yolox", YOLOX),
     "yolox decoded in the graph": (heads.yolox(decoded=True), "yolox", YOLOX),
     "yolov6": (heads.yolov6(), "yolox", PLAIN),
-    "nanodet": (heads.nanodet(), "nanodet", rows(("m", "predictions"))),
-    "nanodet in one output": (heads.nanodet(single=True), "nanodet", rows(("m", "predictions"))),
+    "nanodet": (heads.nanodet(), "nanodet", NANODET),
+    "nanodet in one output": (heads.nanodet(single=True), "nanodet", NANODET),
     "nanodet of two branches": (heads.nanodet(joint=False), "nanodet", SPLIT),
     "nanodet with as many classes as box values": (
         heads.nanodet(32, joint=False), "nanodet", SPLIT,
     ),
     "picodet": (
-        heads.nanodet(strides=FOUR), "picodet", rows(("m", "predictions"), strides=FOUR),
+        heads.nanodet(strides=FOUR), "picodet",
+        rows(("m", "box_distribution"), ("m", "class_logits"), strides=FOUR, joint=True),
     ),
     "yolov10": (heads.end2end(), "yolov10", YOLOV8),
     "yolov10 with as many classes as box values": (heads.end2end(64), "yolov10", YOLOV8),
@@ -114,6 +119,16 @@ def test_raw_head_gives_the_candidates_of_the_decoded_one(case: str, tmp_path: P
     )  # fmt: skip
     assert spec.inputs == given.spec.inputs
     assert spec.labels == given.spec.labels
+    assert_same_candidates(given, model, spec)
+
+
+def test_a_joint_output_that_cannot_be_taken_apart_stays_whole(tmp_path: Path):
+    given = prepared(heads.yolov5(), tmp_path)
+    for node in given.model.graph.node:  # the name of what would be one of its parts is taken
+        for names in (node.input, node.output):
+            names[:] = ["m8.class_logits" if name == "r8" else name for name in names]
+    model, spec = raw_head(given.model, given.spec)
+    assert roles(spec) == rows(("m", "predictions"))
     assert_same_candidates(given, model, spec)
 
 

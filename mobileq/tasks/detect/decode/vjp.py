@@ -27,7 +27,7 @@ from mobileq.tasks.detect.decode.arrays import (
 from mobileq.tasks.detect.decode.distances import StrideBranches, read_branches
 from mobileq.tasks.detect.decode.nanodet import read_nanodet
 from mobileq.tasks.detect.decode.split import split_rows
-from mobileq.tasks.detect.decode.yolov5 import stride_rows
+from mobileq.tasks.detect.decode.yolov5 import read_stride
 from mobileq.tasks.detect.decode.yolox import branch_rows
 from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
@@ -99,19 +99,22 @@ def _yolov5(head: _Head, weights: Cotangents) -> None:
 def _yolov5_raw(head: _Head, weights: Cotangents) -> None:
     spec, start = head.spec, 0
     for stride, anchors in zip(spec.strides, spec.anchors, strict=True):
-        (rows, cells), (gradients, _) = [
-            stride_rows(spec, arrays, stride, len(anchors), head.width, head.height)
+        values, own = [
+            read_stride(spec, arrays, stride, len(anchors), head.width, head.height)
             for arrays in head.both
         ]
-        at, xyxy, scores = weights.part(start, len(anchors) * len(cells))
-        start += len(anchors) * len(cells)
-        which, cell = np.divmod(at, len(cells))
-        activated = sigmoid(rows[which, cell])
+        count = len(anchors) * len(values.cells)
+        at, xyxy, scores = weights.part(start, count)
+        start += count
+        cell = np.divmod(at, len(values.cells))
+        activated = sigmoid(values.boxes[cell])
         boxes = _of_corners(xyxy, "cxcywh")
         boxes[:, :2] *= np.float32(2 * stride)
-        boxes[:, 2:] *= 8 * activated[:, 2:4] * np.array(anchors, np.float32)[which]
-        found = np.hstack([boxes, _of_product(activated[:, 4:], scores)])
-        gradients[which, cell] = _numbers(found * activated * (1 - activated))
+        boxes[:, 2:] *= 8 * activated[:, 2:] * np.array(anchors, np.float32)[cell[0]]
+        own.boxes[cell] = _numbers(boxes * activated * (1 - activated))
+        parts = sigmoid(np.hstack([values.objectness[cell], values.classes[cell]]))
+        logits = _numbers(_of_product(parts, scores) * parts * (1 - parts))
+        own.objectness[cell], own.classes[cell] = logits[:, :1], logits[:, 1:]
     check_rows(spec, len(weights.seen), start)
 
 

@@ -46,6 +46,7 @@ def _split(role: OutputRole, boxes: tuple[int, ...], scores: tuple[int, ...], **
 
 
 YOLOX: dict[OutputRole, int] = {"box_regression": 4, "objectness_logits": 1, "class_logits": C}
+APART = {role: 2 * count for role, count in YOLOX.items()}
 SPLIT: dict[OutputRole, int] = {"class_logits": C, "box_distribution": 4 * BINS}
 REGRESSION: dict[OutputRole, int] = {"class_logits": C, "box_regression": 4}
 UNEVEN = (0.0, 0.9, 2.1, 3.0, 5.0)
@@ -56,6 +57,8 @@ CASES: dict[str, Case] = {
     "yolov5 raw NHWC": _convolutions(
         "yolov5", "raw", {"predictions": 2 * (5 + C)}, "NHWC", anchors=ANCHORS
     ),
+    "yolov5 raw apart": _convolutions("yolov5", "raw", APART, anchors=ANCHORS),
+    "yolov5 raw apart NHWC": _convolutions("yolov5", "raw", APART, "NHWC", anchors=ANCHORS),
     "yolov5 decoded": _rows("yolov5", 1, 12, 5 + C),
     "yolov5 normalized yxyx": _rows(
         "yolov5", 1, 12, 5 + C, box_unit="normalized", box_format="yxyx"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode import decode
 
 from .heads import (
+    CELLS,
     HEIGHT,
     STRIDES,
     WIDTH,
@@ -35,6 +37,10 @@ RAW = DecodeSpec(
     head="raw",
     strides=STRIDES,
     anchors=ANCHORS,
+)
+
+APART = msgspec.structs.replace(
+    RAW, outputs=per_stride("box_regression", "objectness_logits", "class_logits")
 )
 
 
@@ -76,15 +82,43 @@ def test_raw_and_decoded_agree():
     assert_close(decode(RAW, raw, WIDTH, HEIGHT), decode(DECODED, decoded, WIDTH, HEIGHT))
 
 
+def apart(raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same with a tensor for each role."""
+    found = {}
+    for stride in STRIDES:
+        anchors = raw[f"predictions{stride}"].reshape(2, 5 + CLASSES, *CELLS[stride])
+        for role, chosen in (
+            ("box_regression", slice(4)),
+            ("objectness_logits", slice(4, 5)),
+            ("class_logits", slice(5, None)),
+        ):
+            found[f"{role}{stride}"] = anchors[:, chosen].reshape(1, -1, *CELLS[stride])
+    return found
+
+
 def test_channels_last_convolutions_are_understood():
     raw = raw_outputs()
     last = {name: array.transpose(0, 2, 3, 1) for name, array in raw.items()}
     assert_close(decode(RAW, raw, WIDTH, HEIGHT), decode(RAW, last, WIDTH, HEIGHT))
 
 
+def test_three_tensors_are_read_as_the_one_is():
+    whole = decode(RAW, raw_outputs(), WIDTH, HEIGHT)
+    parts = decode(APART, apart(raw_outputs()), WIDTH, HEIGHT)
+    np.testing.assert_array_equal(parts.xyxy, whole.xyxy)
+    np.testing.assert_array_equal(parts.scores, whole.scores)
+
+
+def test_a_part_must_be_there():
+    outputs = tuple(o for o in APART.outputs if (o.role, o.stride) != ("class_logits", 16))
+    with pytest.raises(InputError, match="class_logits for stride 16, not 0"):
+        decode(msgspec.structs.replace(APART, outputs=outputs), apart(raw_outputs()), WIDTH, HEIGHT)
+
+
 def test_threshold_only_sorts_out():
     raw = raw_outputs()
     assert_threshold_only_sorts_out(RAW, raw)
+    assert_threshold_only_sorts_out(APART, apart(raw))
     assert_threshold_only_sorts_out(DECODED, {"out": decoded_by_hand(raw)})
 
 
