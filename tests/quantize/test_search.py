@@ -153,6 +153,13 @@ def test_levels_of_which_too_much_is_expected_are_not_tried() -> None:
     assert curve.asked == {0, 6}
 
 
+@pytest.mark.parametrize(("lost", "found"), [(0.001, 1), (None, 6)])
+def test_a_little_too_much_is_tried_where_a_measure_decides(lost: float | None, found: int) -> None:
+    curve = Curve([lost] * 7, [0.9, *[0.1] * 6])
+    assert _search(curve).worthwhile([9.0, *[1.6] * 5, 1.0]) == found
+    assert curve.asked == {0, found, 6}
+
+
 def test_one_bad_picture_does_not_hide_what_the_others_show() -> None:
     """Of ten pictures one is off by far: by the mean, the second file would be off by twice."""
     first, second = [1.0] * 9 + [10.0], [0.5] * 9 + [34.0]
