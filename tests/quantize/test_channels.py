@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper, parser
 
-from mobileq.calibration.samples import Sample
-from mobileq.preparation.prepare import prepare
 from mobileq.progress import Silent
 from mobileq.quantize.channels import channel_squares
 from mobileq.tasks.noise import NoiseReference
+
+from .small_models import Given, prepared_in
 
 FACTORS = np.float32([0.0, 0.5, -2.0, 3.0]).reshape(4, 1, 1)
 
@@ -21,16 +19,9 @@ FACTORS = np.float32([0.0, 0.5, -2.0, 3.0]).reshape(4, 1, 1)
 def squares(
     body: str, folder: Path, feeds: list[dict[str, np.ndarray]], tensors: list[str], opset: int
 ) -> dict[str, np.ndarray]:
-    model = parser.parse_model(
-        f'<ir_version: 8, opset_import: ["" : {opset}]>\n'
-        f"g (float[1,4,4,4] x) => (float[1,4,4,4] y) {{ {body} }}"
-    )
-    model.graph.initializer.append(numpy_helper.from_array(FACTORS, "factors"))
-    onnx.save(model, folder / "model.onnx")
-    prepared = prepare(folder / "model.onnx")
-    path = folder / "prepared.onnx"
-    onnx.save(prepared.model, path)
-    samples = [Sample(str(at), each, ()) for at, each in enumerate(feeds)]
+    graph = f"g (float[1,4,4,4] x) => (float[1,4,4,4] y) {{ {body} }}"
+    path, prepared = prepared_in(folder, graph, {"factors": FACTORS}, opset)
+    samples = list(Given(feeds).at(range(len(feeds))))
     return channel_squares(path, prepared.spec, tensors, samples, Silent())
 
 

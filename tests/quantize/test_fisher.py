@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper, parser
 
 from mobileq.calibration.ranges import estimate
-from mobileq.calibration.samples import Sample
 from mobileq.calibration.statistics import Statistics, collect
 from mobileq.graph.outline import producers
 from mobileq.graph.shapes import value_counts
@@ -26,21 +22,10 @@ from mobileq.tasks.noise import NoiseReference
 from tests.graph.builders import model_of
 from tests.graph.gradients.finite_differences import outputs_of, session
 
+from .small_models import Given, prepared_in
+
 COUNT = 3
 FACTORS = np.float32([0.0, 0.5, -2.0, 3.0])
-
-
-@dataclass
-class Given:
-    """Samples that are there."""
-
-    feeds: list[dict[str, Any]]
-
-    def __len__(self) -> int:
-        return len(self.feeds)
-
-    def at(self, indices: Iterable[int]) -> Iterator[Sample]:
-        return (Sample(str(at), self.feeds[at], ()) for at in indices)
 
 
 def weighed(
@@ -52,16 +37,8 @@ def weighed(
     outputs: str = "float[1,4,4,4] y",
     **options: Any,
 ) -> Statistics:
-    model = parser.parse_model(
-        f'<ir_version: 8, opset_import: ["" : 17]>\n'
-        f"g (float[1,4,4,4] x) => ({outputs}) {{ {body} }}"
-    )
-    for name, values in (constants or {"factors": FACTORS.reshape(4, 1, 1)}).items():
-        model.graph.initializer.append(numpy_helper.from_array(values, name))
-    onnx.save(model, folder / "model.onnx")
-    prepared = prepare(folder / "model.onnx")
-    path = folder / "prepared.onnx"
-    onnx.save(prepared.model, path)
+    graph = f"g (float[1,4,4,4] x) => ({outputs}) {{ {body} }}"
+    path, prepared = prepared_in(folder, graph, constants or {"factors": FACTORS.reshape(4, 1, 1)})
     listener = progress or Silent()
     return weighed_statistics(
         path, prepared.model, prepared.spec, Given(feeds), listener, **options
@@ -208,17 +185,9 @@ def test_of_large_tensors_some_values_stand_for_all(
 ) -> None:
     numbers = np.random.default_rng(7)
     x = numbers.normal(0, 1, (1, 3, 160, 160)).astype(np.float32)
-    text = (
-        '<ir_version: 8, opset_import: ["" : 17]>\n'
-        "g (float[1,3,160,160] x) => (float[1,3,160,160] y) { h = Relu(x) y = Mul(h, h) }"
-    )
-    onnx.save(parser.parse_model(text), tmp_path / "model.onnx")
-    prepared = prepare(tmp_path / "model.onnx")
-    onnx.save(prepared.model, tmp_path / "model.onnx")
-    feed = [{"x": x}]
-    found = weighed_statistics(
-        tmp_path / "model.onnx", prepared.model, prepared.spec, Given(feed), Silent()
-    )
+    graph = "g (float[1,3,160,160] x) => (float[1,3,160,160] y) { h = Relu(x) y = Mul(h, h) }"
+    path, prepared = prepared_in(tmp_path, graph, {})
+    found = weighed_statistics(path, prepared.model, prepared.spec, Given([{"x": x}]), Silent())
     importance = found.tensors["h"].importance
     assert importance is not None
     h = np.maximum(x, 0)

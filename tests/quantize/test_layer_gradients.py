@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper, parser
+from onnx import numpy_helper
 
-from mobileq.preparation.prepare import PreparedModel, prepare
+from mobileq.preparation.prepare import PreparedModel
 from mobileq.progress import Silent
 from mobileq.quantize.fisher import Gradients, expected_errors, weighed_statistics
 from mobileq.quantize.groups import OpGroup
@@ -23,7 +23,7 @@ from mobileq.vision.preprocess import feed_picture, read_image
 from tests.graph.gradients.finite_differences import outputs_of, session
 
 from .conftest import DEMO
-from .test_fisher import Given
+from .small_models import Given, prepared_in
 
 DRAWS = 64
 EACH_DRAW = Gradients(DRAWS, 1, layers=DRAWS)
@@ -35,18 +35,12 @@ def layered(
 ) -> tuple[LayerGradients, list[np.ndarray]]:
     """Of "h" in a small model of one sample, and what it gives as it is, with rounded weights, and
     with these but for what they add to the means of the channels of "h"."""
-    model = parser.parse_model(
-        f'<ir_version: 8, opset_import: ["" : 17]>\n'
-        f"g (float[{shape}] x) => (float[{shape}] y) {{ {body} }}"
-    )
-    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
-    onnx.save(model, folder / "model.onnx")
-    prepared = prepare(folder / "model.onnx")
-    onnx.save(prepared.model, folder / "prepared.onnx")
+    graph = f"g (float[{shape}] x) => (float[{shape}] y) {{ {body} }}"
+    path, prepared = prepared_in(folder, graph, {"w": weights})
     numbers = np.random.default_rng(5)
     x = numbers.normal(1, 1, [int(each) for each in shape.split(",")]).astype(np.float32)
     found = weighed_statistics(
-        folder / "prepared.onnx",
+        path,
         prepared.model,
         prepared.spec,
         Given([{"x": x}] * DRAWS),

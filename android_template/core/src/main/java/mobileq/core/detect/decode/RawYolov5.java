@@ -21,7 +21,7 @@ final class RawYolov5 implements Head {
     private final ClassPicker picker;
     private final BoxReader box;
 
-    /** Some of the values of each anchor: `first` of them up to `ofAnchor` of a tensor's. */
+    /** Some values of each anchor: a tensor has `ofAnchor` of them all, these begin at `first`. */
     private record Part(Rows rows, int ofAnchor, int first) {
         int channel(int anchor) {
             return anchor * ofAnchor + first;
