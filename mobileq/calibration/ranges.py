@@ -102,10 +102,13 @@ def mse(
     fine = ratio ** np.linspace(-1.0, 1.0, _FINE_STEPS)
     best = np.array([1.0, 1.0])
     least = float(model.errors(np.array([low]), np.array([high]))[0])
+    known: set[tuple[int, float]] = set()
     for fractions, relative in ((grid, False), (grid, False), (fine, True), (fine**0.25, True)):
         for end in (1, 0):
-            if (low, high)[end] == 0:
+            given = end, float(best[1 - end])
+            if (low, high)[end] == 0 or (not relative and given in known):
                 continue
+            known.add(given)  # the same again would give the same
             tried = np.repeat(best[None], len(fractions), axis=0)
             tried[:, end] = np.minimum(1.0, best[end] * fractions if relative else fractions)
             errors = model.errors(low * tried[:, 0], high * tried[:, 1])
