@@ -28,7 +28,7 @@ from mobileq.quantize.repairs.registry import (
     WEIGHT_SHIFT,
 )
 from mobileq.quantize.residual import residual_sums
-from mobileq.quantize.search import FloatSearch, Tried, best, holds
+from mobileq.quantize.search import FloatSearch, Tried, best, holds, promising
 from mobileq.quantize.variants import Ranging, Variant, Variants
 from mobileq.spec import Precision
 
@@ -65,6 +65,11 @@ class Trials(Protocol):
     @property
     def by_error(self) -> bool:
         """Whether the pictures hold too few answers for the task's measure to choose by."""
+        ...
+
+    @property
+    def by_measure(self) -> bool:
+        """Whether there is such a measure, and they hold enough."""
         ...
 
     def convert_float(self, variant: Variant) -> None:
@@ -216,12 +221,17 @@ class Planner:
         most = MOST_FLOAT if budget is None else MOST_FLOAT_FOR_BUDGET
         if budget is None and self._trials.by_error:
             most = MOST_FLOAT_BY_ERROR
-        levels = float_levels(variant.model, variant.groups, errors, kept, most, kinds)
+        model, groups = variant.model, variant.groups
+        levels = float_levels(model, groups, errors, kept, most, kinds)
+        expected = [expected_error(model, groups, errors, each) for each in levels]
+        ahead = promising(expected, self._trials.by_measure)
         with self._progress.stage("Looking for the ops that must stay float"):
             first = None
             if budget is None:
-                ends = dict.fromkeys((levels[-1], levels[0]))
-                found = self._run_each(variant, [(self._first, each) for each in ends], held=True)
+                # Where too much is expected of no op in float, what comes then is made meanwhile.
+                likely = (-1, 0) if 0 in ahead else (-1, 0, ahead[0])
+                asked = dict.fromkeys(levels[each] for each in likely)
+                found = self._run_each(variant, [(self._first, each) for each in asked], held=True)
                 first = found[0]
             search = FloatSearch(
                 lambda at: self._tried(variant, self._first, levels[at], first), len(levels)
@@ -229,9 +239,7 @@ class Planner:
             if budget is not None:
                 level = search.within(budget)
                 return levels[search.least_lost() if level is None else level]
-            model, groups = variant.model, variant.groups
-            expected = [expected_error(model, groups, errors, each) for each in levels]
-            return levels[search.worthwhile(expected)]
+            return levels[search.worthwhile(ahead)]
 
     def _calibrated(self, variant: Variant, kept: Names) -> tuple[QuantPlan, Variant]:
         """With the ranges that lose least, and fitted weights where these help."""

@@ -57,11 +57,6 @@ class Trial(Spec, frozen=True, kw_only=True):
     standard_error: float | None = None
     size_bytes: int = 0
 
-    @property
-    def by_measure(self) -> bool:
-        """Whether files are chosen by `lost`, and not by `error`."""
-        return self.lost is not None and not self.few_objects
-
 
 @dataclass(frozen=True)
 class Tried:
@@ -110,6 +105,17 @@ def best[T](choices: Sequence[T], measure: Callable[[T], Tried]) -> T:
     )
 
 
+def promising(expected: Sequence[float], by_measure: bool) -> tuple[int, ...]:
+    """Levels that may be off by little enough, the last among them.
+
+    Args:
+        expected: By level, the error that its file should have.
+        by_measure: Files are chosen by the task's measure, and not by how far they are off.
+    """
+    most = expected[-1] * ENOUGH_ERROR * (_EXPECTED_OVER if by_measure else 1.0)
+    return tuple(level for level, error in enumerate(expected) if error <= most)
+
+
 class FloatSearch:
     """Looks for the first of some levels, each with more float ops, that will do.
 
@@ -145,22 +151,19 @@ class FloatSearch:
                 failed = middle
         return level
 
-    def worthwhile(self, expected: Sequence[float]) -> int:
+    def worthwhile(self, promising: Sequence[int]) -> int:
         """The first level, of those tried, that is not shown to cost more than hardly more than the
         last, nor off by half as much again; where the file of the last does not work, the one that
         costs least of those before it.
 
         Args:
-            expected: By level, the error that its file should have. Behind level 0, those of which
-                too much is expected are not tried.
+            promising: Levels, rising, the first of which is tried behind level 0.
         """
         last, level = self.tried(self._last), 0
         works = math.isfinite(last.cost.value)
-        over = _EXPECTED_OVER if last.trial.by_measure else 1.0
-        most = expected[self._last] * ENOUGH_ERROR * over
-        promising = (each for each in range(1, self._last) if expected[each] <= most)
+        following = next((each for each in promising if each > 0), self._last)
         while level < self._last and not (works and _is_worth(self.tried(level), last)):
-            level = (level + self._last + 1) // 2 if level else next(promising, self._last)
+            level = (level + self._last + 1) // 2 if level else following
         return level if works else self.least_lost()
 
     def least_lost(self) -> int:

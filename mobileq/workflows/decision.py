@@ -188,6 +188,11 @@ class Decision:
         measure = self._task.measure
         return measure is not None and self.count < measure.decisive
 
+    @property
+    def is_by_measure(self) -> bool:
+        """Whether the measure tells files apart."""
+        return bool(self.float_value) and not self.is_little
+
     def score(self, runner: Runner, first: Sequence[float] = ()) -> Score:
         """Run a file on the pictures.
 

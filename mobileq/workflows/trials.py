@@ -70,6 +70,11 @@ class FileTrials:
         """Whether the pictures hold too few answers for the task's measure to choose by."""
         return self._decision().is_little
 
+    @property
+    def by_measure(self) -> bool:
+        """Whether there is such a measure, and they hold enough."""
+        return self._decision().is_by_measure
+
     def convert_float(self, variant: Variant) -> None:
         """The float file that the integer ones build on. Raises as `Target.convert`."""
         recipe = msgspec.structs.replace(self._recipe, precision="fp32", io="float32")

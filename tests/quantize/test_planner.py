@@ -49,7 +49,7 @@ class Trials:
         problem: str | None = None,
         by_error: bool = False,
     ) -> None:
-        self.by_error = by_error
+        self.by_error, self.by_measure = by_error, lost is not None and not by_error
         self._error, self._lost, self._is_convertible = error, lost, is_convertible
         self._problem = problem
         self.fixed_ranges: FixedRanges = dict(FIXED)

@@ -18,6 +18,7 @@ from mobileq.quantize.search import (
     best,
     holds,
     never_taken,
+    promising,
     times_off,
 )
 
@@ -48,8 +49,8 @@ def _of_pictures(costs: Sequence[float]) -> Tried:
     return Tried(Trial(calibrator="mse"), mean_of(costs))
 
 
-ANY = [1.0] * 40
-"""What is expected of levels, where all may be tried."""
+ALL = range(40)
+"""Levels, where all may be tried."""
 BROKEN = never_taken(Trial(calibrator="mse", problem="It does not load."))
 
 
@@ -84,7 +85,7 @@ def test_few_levels_are_measured(lost: list[float], budget: float) -> None:
     search = _search(curve)
     for _ in range(2):
         search.within(budget)
-        search.worthwhile(ANY)
+        search.worthwhile(ALL)
         search.least_lost()
     assert len(curve.asked) <= 2 * math.ceil(math.log2(len(lost) + 1)) + 1
 
@@ -92,7 +93,7 @@ def test_few_levels_are_measured(lost: list[float], budget: float) -> None:
 @given(CURVES)
 def test_worthwhile_costs_hardly_more_than_the_last_level(lost: list[float]) -> None:
     curve = Curve(lost)
-    found = _search(curve).worthwhile(ANY)
+    found = _search(curve).worthwhile(ALL)
     assert found in curve.asked
     assert lost[found] <= lost[-1] * 1.15
     cheaper = [level for level in curve.asked if level < found]
@@ -103,12 +104,12 @@ def test_nothing_is_float_where_all_integer_is_good_enough() -> None:
     curve = Curve([0.001] * 7)
     assert _search(curve).within(0.005) == 0
     assert curve.asked == {0}
-    assert _search(Curve([0.001] * 7)).worthwhile(ANY) == 0
+    assert _search(Curve([0.001] * 7)).worthwhile(ALL) == 0
 
 
 def test_one_bad_group_is_found_exactly() -> None:
     assert _search(Curve([0.3, *[0.001] * 6])).within(0.005) == 1
-    assert _search(Curve([0.3, *[0.001] * 6])).worthwhile(ANY) == 1
+    assert _search(Curve([0.3, *[0.001] * 6])).worthwhile(ALL) == 1
 
 
 def test_budget_that_only_the_last_level_meets() -> None:
@@ -135,29 +136,34 @@ def test_model_that_cannot_be_decoded_meets_no_budget() -> None:
 def test_model_without_groups_has_one_level() -> None:
     search = _search(Curve([0.5]))
     assert search.within(0.1) is None
-    assert search.worthwhile(ANY) == 0
+    assert search.worthwhile(ALL) == 0
 
 
 def test_error_decides_where_nothing_can_be_decoded() -> None:
     search = _search(Curve([None] * 7, [0.9, 0.4, 0.3, *[0.1] * 4]))
-    assert search.worthwhile(ANY) == 4
+    assert search.worthwhile(ALL) == 4
     assert search.least_lost() == 4
 
 
 def test_levels_of_which_too_much_is_expected_are_not_tried() -> None:
     curve = Curve([None] * 7, [0.9, 0.4, 0.3, 0.2, 0.11, 0.1, 0.1])
-    assert _search(curve).worthwhile([9.0, 4.0, 3.0, 2.0, 1.4, 1.2, 1.0]) == 4
+    ahead = promising([9.0, 4.0, 3.0, 2.0, 1.4, 1.2, 1.0], by_measure=False)
+    assert ahead == (4, 5, 6)
+    assert _search(curve).worthwhile(ahead) == 4
     assert curve.asked == {0, 4, 6}
     curve = Curve([None] * 7, [0.9, *[0.1] * 6])
-    assert _search(curve).worthwhile([9.0, *[2.0] * 5, 1.0]) == 6
+    assert _search(curve).worthwhile((6,)) == 6
     assert curve.asked == {0, 6}
 
 
-@pytest.mark.parametrize(("lost", "found"), [(0.001, 1), (None, 6)])
-def test_a_little_too_much_is_tried_where_a_measure_decides(lost: float | None, found: int) -> None:
-    curve = Curve([lost] * 7, [0.9, *[0.1] * 6])
-    assert _search(curve).worthwhile([9.0, *[1.6] * 5, 1.0]) == found
-    assert curve.asked == {0, found, 6}
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=8))
+def test_a_little_too_much_may_be_expected_where_a_measure_decides(expected: list[float]) -> None:
+    strict, lenient = (promising(expected, by_measure) for by_measure in (False, True))
+    assert lenient[-1] == strict[-1] == len(expected) - 1
+    assert set(strict) == {at for at, each in enumerate(expected) if each <= 1.5 * expected[-1]}
+    assert set(strict) <= set(lenient)
+    assert promising([1.6, 1.0], by_measure=True) == (0, 1)
+    assert promising([1.6, 1.0], by_measure=False) == (1,)
 
 
 def test_one_bad_picture_does_not_hide_what_the_others_show() -> None:
@@ -175,7 +181,7 @@ def test_one_bad_picture_does_not_hide_what_the_others_show() -> None:
 
 def test_lost_map_decides_where_it_is_known() -> None:
     error = [0.1, *[0.5] * 6]
-    assert _search(Curve([0.3, *[0.001] * 6], error)).worthwhile(ANY) == 1
+    assert _search(Curve([0.3, *[0.001] * 6], error)).worthwhile(ALL) == 1
 
 
 def test_best_takes_what_costs_least_and_the_first_of_equals() -> None:
@@ -210,7 +216,7 @@ def test_more_float_ops_are_taken_only_where_they_are_shown_to_help() -> None:
         levels = [own + 0.05 + share * noise, own, own]
         assert np.mean(levels[0]) > 1.15 * np.mean(levels[2])
         tried = [_of_pictures(level) for level in levels]
-        assert FloatSearch(tried.__getitem__, 3).worthwhile(ANY) == found
+        assert FloatSearch(tried.__getitem__, 3).worthwhile(ALL) == found
 
 
 def test_file_that_does_not_work_costs_more_than_any() -> None:
@@ -228,7 +234,7 @@ def test_levels_that_do_not_work_are_never_chosen_where_one_that_was_tried_does(
         return BROKEN if level in broken else _certain(error[level])
 
     asked: list[int] = []
-    found = FloatSearch(measure, len(error)).worthwhile(ANY)
+    found = FloatSearch(measure, len(error)).worthwhile(ALL)
     assert found in asked
     assert found not in broken or set(asked) <= broken
 
@@ -243,6 +249,6 @@ def test_level_that_is_off_by_more_is_not_enough_where_the_measure_shows_nothing
         known.append(Tried(Trial(calibrator="mse"), less, each[-1]))
         return FloatSearch(known.__getitem__, len(known))
 
-    assert levels(0.004, 0.0014, 0.001).worthwhile(ANY) == 1
-    assert levels(0.004, 0.0016, 0.001).worthwhile(ANY) == 2
-    assert levels(None, None, None).worthwhile(ANY) == 0
+    assert levels(0.004, 0.0014, 0.001).worthwhile(ALL) == 1
+    assert levels(0.004, 0.0016, 0.001).worthwhile(ALL) == 2
+    assert levels(None, None, None).worthwhile(ALL) == 0
