@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,11 @@ class NoiseReference:
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
-        self._powers = {name: _power(values) for name, values in outputs.items()}
+
+    @cached_property
+    def _powers(self) -> dict[str, float]:
+        """Few ask for them."""
+        return {name: _power(values) for name, values in self._outputs.items()}
 
     def compare(self, found: Outputs) -> Compared:
         """Another model's outputs. Those that are the reference's own arrays cost nothing."""
