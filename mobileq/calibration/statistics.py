@@ -24,8 +24,7 @@ from mobileq.calibration.taps import (
     places_of,
 )
 from mobileq.errors import InputError
-from mobileq.onnx_runtime import SessionOptions, open_session
-from mobileq.parallel import in_parallel
+from mobileq.onnx_runtime.sweep import sweep
 from mobileq.progress import Progress, tracked
 
 if TYPE_CHECKING:
@@ -88,16 +87,7 @@ def collect(
     model = onnx.load_model_from_string(model_bytes)
     plan = make_plan(model, tensor_names)
     collector = Collector(plan)
-    # Reductions right after what they reduce. Two runs at a time, of one thread each, take little
-    # more than half as long as one after the other with two: the many small nodes are not worth
-    # sharing out.
-    session = open_session(instrument(model, plan), SessionOptions(threads=1, readers_first=True))
-    names = session.output_names
-
-    def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-        return dict(zip(names, session.run(names, feeds), strict=True))
-
-    runs = in_parallel(run, samples, threads)
+    runs = sweep(instrument(model, plan), samples, threads)
     for feeds, outputs in tracked(runs, progress, "Collecting statistics", count):
         collector.add(feeds, outputs)
     return collector.statistics()

@@ -38,9 +38,10 @@ def shared_among_neighbours(sums: NDArray[np.float64], histogram: Histogram) -> 
         number = beyond[first] - beyond[last]
         mean = (squares[first] - squares[last]) / np.where(number > 0, number, 1.0)
         spread[side] = np.where(number > 0, counts * mean, 0.0)
-    zeros, told = float(sums[zero : zero + 1].sum()), float(spread.sum())
+    told = float(spread.sum())
     if told == 0.0:
         return sums
-    spread *= (float(sums.sum()) - zeros) / told
-    spread[zero : zero + 1] = zeros
+    # Not all but the zeros': these may be so much more that nothing would be left.
+    spread *= (float(sums[:zero].sum()) + float(sums[zero + 1 :].sum())) / told
+    spread[zero : zero + 1] = sums[zero : zero + 1]
     return (sums + spread) / 2

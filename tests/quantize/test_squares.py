@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mobileq.calibration.observers import Histogram
@@ -26,6 +26,7 @@ def test_nothing_is_lost_and_no_bin_gets_less_than_half(
 
 
 @given(st.lists(amounts, min_size=1, max_size=60), st.integers(-70, 10))
+@example([1e-38, 1.0], -1)
 def test_where_all_values_weigh_alike_nothing_changes(values: list[float], first: int) -> None:
     counts = np.array(values)
     found = shared_among_neighbours(3 * counts, Histogram(1.0, first, counts))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.onnx_runtime.sweep import sweep
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.reductions import Reductions
 from mobileq.quantize.repairs.spans import Channels
@@ -47,13 +47,12 @@ def channel_extents(
     taken = {channels.taken(user) for span in channels.spans for user in span.users}
     gated = {span.source for span in channels.spans if span.gates}
     sources = {span.source for span in channels.spans}
-    session = open_session(_measured(model, sorted(taken | sources)), SessionOptions())
-    names = session.output_names
+    runs = sweep(_measured(model, sorted(taken | sources)), samples)
     low: dict[str, Vector] = {}
     high: dict[str, Vector] = {}
     power: dict[str, list[Vector]] = {}
-    for feeds in tracked(samples, progress, "Measuring channels", None):
-        for name, value in zip(names, session.run(names, dict(feeds)), strict=True):
+    for _, outputs in tracked(runs, progress, "Measuring channels", None):
+        for name, value in outputs.items():
             kind, tensor = name.split(":", 1)
             flat = value.reshape(-1).astype(np.float64)
             if kind == "low":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mobileq.graph.eight_bits import channel_axis
 from mobileq.graph.outline import attribute, constants
 from mobileq.graph.prune import prune
-from mobileq.onnx_runtime import SessionOptions, open_session
+from mobileq.onnx_runtime.sweep import sweep
 from mobileq.progress import Progress, tracked
 from mobileq.quantize.groups import find_groups
 from mobileq.quantize.repairs.layerwise import with_eight_bits
@@ -85,12 +85,12 @@ def weight_shifts(
     layers = _layers(model, ranges, keep_float, known)
     if not layers:
         return {}
-    session = open_session(_measuring(model, layers, known), SessionOptions())
-    names = session.output_names
-    found: dict[str, list[Shift]] = {name: [] for name in names}
-    for feeds in tracked(islice(samples, _SAMPLES), progress, "Weight shift", None):
-        for name, value in zip(names, session.run(names, dict(feeds)), strict=True):
-            found[name].append(value.reshape(len(value), -1).mean(axis=0, dtype=np.float64))
+    runs = sweep(_measuring(model, layers, known), islice(samples, _SAMPLES))
+    found: dict[str, list[Shift]] = {}
+    for _, outputs in tracked(runs, progress, "Weight shift", None):
+        for name, value in outputs.items():
+            mean = value.reshape(len(value), -1).mean(axis=0, dtype=np.float64)
+            found.setdefault(name, []).append(mean)
     return {name.removesuffix(_SHIFT): np.mean(each, axis=0) for name, each in found.items()}
 
 
