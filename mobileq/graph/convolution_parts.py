@@ -51,17 +51,11 @@ def part_convolutions(model: ModelProto, parts: Mapping[str, Sequence[Part]]) ->
 
     copy = ModelProto()
     copy.CopyFrom(model)
-    index = GraphIndex(copy)
-    nodes: list[NodeProto] = []
-    for node in copy.graph.node:
-        found = parts.get(node.output[0]) if node.output else None
-        nodes += [node] if found is None else _parted(copy, index, node, found)
-    kept = []
-    for node in nodes:  # what the graph's own list holds dies with the list
-        kept.append(type(node)())
-        kept[-1].CopyFrom(node)
+    index = GraphIndex(model)
     del copy.graph.node[:]
-    copy.graph.node.extend(kept)
+    for node in model.graph.node:
+        found = parts.get(node.output[0]) if node.output else None
+        copy.graph.node.extend([node] if found is None else _parted(copy, index, node, found))
     return copy
 
 

@@ -44,6 +44,9 @@ def take_apart(
         return model, tensors
     apart = []
     for tensor in tensors:
+        if tensor.name not in parts:
+            apart.append(tensor)
+            continue
         for part, role in zip(parts[tensor.name], channels[tensor.name], strict=True):
             shape = (tensor.shape[0], len(part.channels), *tensor.shape[2:])
             apart.append(dataclasses.replace(tensor, name=part.name, shape=shape, role=role))

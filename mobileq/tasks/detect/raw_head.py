@@ -48,9 +48,8 @@ def raw_head(model: ModelProto, spec: ModelSpec) -> tuple[ModelProto, ModelSpec]
     """The model up to its last convolutions, and the spec that decodes their outputs.
 
     Outputs come stride after stride, the box before the classes, each in a tensor of its own where
-    a plain convolution gives them all. It is made sure that the raw head
-    gives the same candidates as the decoded one (see `same_detections`). A head that is raw already
-    is returned as it is.
+    a plain convolution gives them all. It is made sure that the raw head gives the same candidates
+    as the decoded one (see `same_detections`). A head that is raw already is returned as it is.
 
     Args:
         model: Float32 with static shapes, as `prepare` gives it.

@@ -112,9 +112,8 @@ def _yolov5_raw(head: _Head, weights: Cotangents) -> None:
         boxes[:, :2] *= np.float32(2 * stride)
         boxes[:, 2:] *= 8 * activated[:, 2:] * np.array(anchors, np.float32)[cell[0]]
         own.boxes[cell] = _numbers(boxes * activated * (1 - activated))
-        parts = sigmoid(np.hstack([values.objectness[cell], values.classes[cell]]))
-        logits = _numbers(_of_product(parts, scores) * parts * (1 - parts))
-        own.objectness[cell], own.classes[cell] = logits[:, :1], logits[:, 1:]
+        logits = _of_logits(values.objectness[cell], values.classes[cell], scores)
+        own.objectness[cell], own.classes[cell] = logits
     check_rows(spec, len(weights.seen), start)
 
 
@@ -184,9 +183,7 @@ def _yolox_raw(head: _Head, weights: Cotangents) -> None:
         ]
         at, xyxy, scores = weights.part(start, len(box))
         start += len(box)
-        activated = sigmoid(np.hstack([objectness[at], classes[at]]))
-        logits = _numbers(_of_product(activated, scores) * activated * (1 - activated))
-        own_objectness[at], own_classes[at] = logits[:, :1], logits[:, 1:]
+        own_objectness[at], own_classes[at] = _of_logits(objectness[at], classes[at], scores)
         own_box[at] = _numbers(_of_grid(box[at], np.float32(stride), xyxy))
     check_rows(spec, len(weights.seen), start)
 
@@ -262,6 +259,15 @@ def _of_product(parts: FloatArray, scores: FloatArray) -> FloatArray:
     """[n, 1 + C], of objectness times class score; `parts` are both, [n, 1 + C]."""
     objectness = (scores * parts[:, 1:]).sum(axis=1, keepdims=True)
     return np.hstack([objectness, scores * parts[:, :1]])
+
+
+def _of_logits(
+    objectness: FloatArray, classes: FloatArray, scores: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Of the logits [n, 1] and [n, C] whose sigmoids' product the scores are."""
+    activated = sigmoid(np.hstack([objectness, classes]))
+    found = _numbers(_of_product(activated, scores) * activated * (1 - activated))
+    return found[:, :1], found[:, 1:]
 
 
 def _numbers(gradient: FloatArray) -> FloatArray:
