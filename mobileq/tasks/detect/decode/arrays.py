@@ -106,6 +106,18 @@ def as_rows(
     )
 
 
+def branch_rows(
+    spec: DecodeSpec, outputs: Outputs, stride: int, role: OutputRole, channels: int
+) -> FloatArray:
+    """One branch of one stride, [cells, channels], a view of the output.
+
+    Raises:
+        InputError: The output is missing or has another shape.
+    """
+    name = stride_output(spec, stride, (role,)).name
+    return as_rows(name, output_array(outputs, name), channels)
+
+
 def prediction_rows(
     spec: DecodeSpec, outputs: Outputs, values: int, channels_first: bool = False
 ) -> FloatArray:

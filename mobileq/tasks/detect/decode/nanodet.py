@@ -11,12 +11,10 @@ import numpy as np
 from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
-    as_rows,
+    branch_rows,
     check_rows,
     grid,
-    output_array,
     prediction_rows,
-    stride_output,
 )
 from mobileq.tasks.detect.decode.candidates import Candidates, scored
 from mobileq.tasks.detect.decode.distances import StrideBranches, decode_branches, read_branches
@@ -62,8 +60,8 @@ def read_nanodet(
 def _joint_branches(spec: DecodeSpec, outputs: Outputs) -> list[StrideBranches]:
     branches = []
     for stride in spec.strides:
-        name = stride_output(spec, stride, ("predictions",)).name
-        rows = as_rows(name, output_array(outputs, name), spec.class_count + 4 * spec.reg_max)
+        values = spec.class_count + 4 * spec.reg_max
+        rows = branch_rows(spec, outputs, stride, "predictions", values)
         branches.append(_split(spec, rows, stride, are_logits=True))
     return branches
 

@@ -16,6 +16,7 @@ from mobileq.spec.decode import BoxFormat, DecodeKind, DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
     bin_weights,
+    branch_rows,
     check_rows,
     exponential,
     grid,
@@ -28,7 +29,6 @@ from mobileq.tasks.detect.decode.distances import StrideBranches, read_branches
 from mobileq.tasks.detect.decode.nanodet import read_nanodet
 from mobileq.tasks.detect.decode.split import split_rows
 from mobileq.tasks.detect.decode.yolov5 import read_stride
-from mobileq.tasks.detect.decode.yolox import branch_rows
 from mobileq.vision.arrays import BoolArray, FloatArray, IntArray
 
 

@@ -13,17 +13,15 @@ from mobileq.errors import InputError
 from mobileq.spec.decode import DecodeSpec, OutputRole
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
-    as_rows,
+    branch_rows,
     check_rows,
     grid,
     logit_floor,
-    output_array,
     own_part,
     passing_rows,
     prediction_rows,
     reaches,
     sigmoid,
-    stride_output,
     to_pixels,
     to_xyxy,
 )
@@ -116,8 +114,7 @@ def read_stride(
     cells = grid(width, height, stride)
 
     def values(role: OutputRole, count: int) -> FloatArray:
-        name = stride_output(spec, stride, (role,)).name
-        by_cell = as_rows(name, output_array(outputs, name), anchors * count)
+        by_cell = branch_rows(spec, outputs, stride, role, anchors * count)
         check_rows(spec, by_cell.shape[0], cells.shape[0])
         return by_cell.reshape(-1, anchors, count).transpose(1, 0, 2)
 

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobileq.spec.decode import DecodeSpec, OutputRole
+from mobileq.spec.decode import DecodeSpec
 from mobileq.tasks.detect.decode.arrays import (
     Outputs,
-    as_rows,
+    branch_rows,
     check_rows,
     exponential,
     grid,
     logit_floor,
-    output_array,
     own_part,
     passing_rows,
     prediction_rows,
     reaches,
     sigmoid,
-    stride_output,
     to_pixels,
     to_xyxy,
 )
@@ -87,18 +85,6 @@ def _decode_raw(
         kept.append(np.flatnonzero(near)[passing] + start)
         start += len(cell)
     return scored(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kept))
-
-
-def branch_rows(
-    spec: DecodeSpec, outputs: Outputs, stride: int, role: OutputRole, channels: int
-) -> FloatArray:
-    """One branch of one stride, [cells, channels], a view of the output.
-
-    Raises:
-        InputError: The output is missing or has another shape.
-    """
-    name = stride_output(spec, stride, (role,)).name
-    return as_rows(name, output_array(outputs, name), channels)
 
 
 def _boxes(raw: FloatArray, cell: FloatArray, stride: FloatArray) -> FloatArray:

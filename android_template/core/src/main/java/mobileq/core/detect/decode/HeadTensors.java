@@ -82,6 +82,14 @@ final class HeadTensors {
         return new Rows(tensor(output), channels, false, activation);
     }
 
+    /** The rows of one stride's output with that role: as many as the stride has cells. */
+    Rows rows(int stride, OutputRole role, int channels, Activation activation)
+            throws BundleException {
+        Rows rows = rows(find(stride, role), channels, activation);
+        checkCount(rows, cells(stride));
+        return rows;
+    }
+
     /** Columns of cells; a stride that does not divide the width leaves a last, partial one. */
     int columns(int stride) {
         return (width + stride - 1) / stride;

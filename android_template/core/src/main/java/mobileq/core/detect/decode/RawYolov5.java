@@ -67,9 +67,7 @@ final class RawYolov5 implements Head {
             throws BundleException {
         int stride = tensors.spec.strides()[level];
         int channels = tensors.spec.anchors()[level].length * ofAnchor;
-        Rows rows = tensors.rows(tensors.find(stride, role), channels, Activation.SIGMOID);
-        tensors.checkCount(rows, tensors.cells(stride));
-        return new Part(rows, ofAnchor, 0);
+        return new Part(tensors.rows(stride, role, channels, Activation.SIGMOID), ofAnchor, 0);
     }
 
     @Override

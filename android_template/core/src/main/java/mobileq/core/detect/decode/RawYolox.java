@@ -30,13 +30,11 @@ final class RawYolox implements Head {
         passing = new int[levels][];
         for (int level = 0; level < levels; level++) {
             int stride = spec.strides()[level];
-            boxes[level] =
-                    branch(tensors, stride, OutputRole.BOX_REGRESSION, 4, Activation.NONE);
+            boxes[level] = tensors.rows(stride, OutputRole.BOX_REGRESSION, 4, Activation.NONE);
             objectness[level] =
-                    branch(tensors, stride, OutputRole.OBJECTNESS_LOGITS, 1, Activation.SIGMOID);
+                    tensors.rows(stride, OutputRole.OBJECTNESS_LOGITS, 1, Activation.SIGMOID);
             classes[level] =
-                    branch(
-                            tensors,
+                    tensors.rows(
                             stride,
                             OutputRole.CLASS_LOGITS,
                             spec.classCount(),
@@ -46,14 +44,6 @@ final class RawYolox implements Head {
         }
         picker = new ClassPicker(spec.classCount());
         box = new BoxReader(spec, tensors.width, tensors.height);
-    }
-
-    private static Rows branch(
-            HeadTensors tensors, int stride, OutputRole role, int channels, Activation activation)
-            throws BundleException {
-        Rows rows = tensors.rows(tensors.find(stride, role), channels, activation);
-        tensors.checkCount(rows, tensors.cells(stride));
-        return rows;
     }
 
     @Override
