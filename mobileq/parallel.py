@@ -70,15 +70,21 @@ def threads_for(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def in_parallel[T, R](
-    function: Callable[[T], R], items: Iterable[T], threads: int
+    function: Callable[[T], R], items: Iterable[T], threads: int, pause: int = 0
 ) -> Generator[tuple[T, R], None, None]:
     """(item, function's result), in the order of the items.
 
     Who leaves early, by an error or Ctrl-C, waits for what is being worked on and nothing more.
+
+    Args:
+        pause: After so many items none is begun before the next is asked for.
     """
     with threads_for(threads) as pool:
         pending: deque[tuple[T, Future[R]]] = deque()
-        for item in items:
+        for at, item in enumerate(items):
+            while pending and at == pause:
+                done, future = pending.popleft()
+                yield done, future.result()
             pending.append((item, pool.submit(function, item)))
             if len(pending) >= _PENDING_PER_THREAD * threads:
                 done, future = pending.popleft()

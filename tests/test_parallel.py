@@ -19,6 +19,16 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert list(ahead([], 3)) == []
 
 
+def test_none_is_begun_in_a_pause() -> None:
+    begun: list[int] = []
+    results = in_parallel(begun.append, range(20), 2, pause=5)
+    for _ in range(5):
+        next(results)
+    time.sleep(0.05)
+    assert sorted(begun) == [0, 1, 2, 3, 4]
+    assert len(list(results)) == 15
+
+
 class Source:
     """Counts what is taken of it, and in which thread."""
 

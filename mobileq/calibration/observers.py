@@ -52,17 +52,19 @@ class ChannelStatistics:
     min: NDArray[np.float64]
     max: NDArray[np.float64]
     mean: NDArray[np.float64]
+    power: NDArray[np.float64]
+    """The mean square."""
 
 
 @dataclass(frozen=True, eq=False)
 class TensorStatistics:
     """What is known of one activation tensor over all samples.
 
-    `min`, `max` and the channels' are over every value; `mean` and `variance` are over the
-    subsample that was given as values, `histogram` over this and the extremes. `average_min` and
-    `average_max` are the samples' own, averaged as they come with a momentum of 0.9. `importance`
-    has, in the histogram's bins, how much the task's error rises with the square of what the values
-    are off; None where nobody looked.
+    `min`, `max` and the channels' are over every value; `mean`, `variance` and the channels' mean
+    and power are over the subsample that was given as values, `histogram` over this and the
+    extremes. `average_min` and `average_max` are the samples' own, averaged as they come with a
+    momentum of 0.9. `importance` has, in the histogram's bins, how much the task's error rises with
+    the square of what the values are off; None where nobody looked.
     """
 
     min: float
@@ -211,7 +213,7 @@ class TensorObserver:
         self._low: NDArray[np.float32]
         self._high: NDArray[np.float32]
         self._average = (math.nan, math.nan)
-        self._squares = 0.0
+        self._squares: NDArray[np.float64]
         self._value_count = 0
         self._channel_value_count = 0
 
@@ -245,6 +247,7 @@ class TensorObserver:
             self._low.astype(float),
             self._high.astype(float),
             self._sums / self._channel_value_count,
+            self._squares / self._channel_value_count,
         )
         return TensorStatistics(
             min=float(self._low.min()),
@@ -252,7 +255,7 @@ class TensorObserver:
             average_min=self._average[0],
             average_max=self._average[1],
             mean=mean,
-            variance=max(0.0, self._squares / self._value_count - mean * mean),
+            variance=max(0.0, float(self._squares.sum()) / self._value_count - mean * mean),
             histogram=self._histogram.histogram(),
             channels=channels if per_channel else None,
         )
@@ -294,12 +297,12 @@ class TensorObserver:
         import numpy as np
 
         total = sums.sum(axis=0, dtype=np.float64)
-        self._sums = total if self._sums is None else self._sums + total
-        flat = values.reshape(len(values), -1)
         if max(-float(self._low.min()), float(self._high.max())) > _LARGE:
-            flat = flat.astype(np.float64)
+            values = values.astype(np.float64)
         # Not numpy.dot: OpenBLAS would start threads beside ONNX Runtime's.
-        squares = np.einsum("sv,sv->s", flat, flat)
-        self._squares += float(squares.sum(dtype=np.float64))
+        squares = np.einsum("scv,scv->sc", values, values).sum(axis=0, dtype=np.float64)
+        is_first = self._sums is None
+        self._sums = total if self._sums is None else self._sums + total
+        self._squares = squares if is_first else self._squares + squares
         self._value_count += values.size
         self._channel_value_count += values.shape[0] * values.shape[2]

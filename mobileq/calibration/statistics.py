@@ -8,7 +8,7 @@ statistics_speed.py` measures it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,26 @@ class Statistics:
     sample_count: int
 
 
+@dataclass(frozen=True)
+class FirstLook:
+    """Somebody who wants to see what the first samples say, and may have seen enough.
+
+    Attributes:
+        count: How many; all, if there are no more.
+        see: Is called once with their statistics. No other sample is run before it returns, or
+            at all where it raises.
+    """
+
+    count: int
+    see: Callable[[Statistics], None]
+
+    def order(self, total: int) -> tuple[range, range]:
+        """In which samples are run: the last first, since files are decided and reported on by the
+        first."""
+        others = max(0, total - self.count)
+        return range(others, total), range(others)
+
+
 def collect(
     model_bytes: bytes,
     tensor_names: Sequence[str] | None,
@@ -53,10 +73,11 @@ def collect(
     progress: Progress,
     count: int | None = None,
     threads: int = 2,
+    first: FirstLook | None = None,
 ) -> Statistics:
     """Run the model on every sample and keep the statistics of its float32 activations.
 
-    Minimum and maximum, also per channel (axis 1 of 4-D tensors with up to 1024), are over every
+    Minimum and maximum, also per channel (axis 1 of 4-D tensors with up to 2048), are over every
     value. Histogram, mean and variance are over a regular subsample: of [N, C, H, W] about
     `sqrt(H * W) / 2` positions in each channel (at least 8, and 512 values, if there are so many),
     with odd steps and the rest left out evenly at both ends; of other tensors up to 2048 values.
@@ -77,6 +98,7 @@ def collect(
         progress: Is told of every sample.
         count: Number of samples, if known.
         threads: How many samples are run at the same time.
+        first: What it raises ends the pass.
 
     Raises:
         InputError: A tensor is not in the model, the model cannot be loaded or run, or there are
@@ -86,8 +108,8 @@ def collect(
 
     model = onnx.load_model_from_string(model_bytes)
     plan = make_plan(model, tensor_names)
-    collector = Collector(plan)
-    runs = sweep(instrument(model, plan), samples, threads)
+    collector = Collector(plan, first)
+    runs = sweep(instrument(model, plan), samples, threads, collector.pause)
     for feeds, outputs in tracked(runs, progress, "Collecting statistics", count):
         collector.add(feeds, outputs)
     return collector.statistics()
@@ -96,11 +118,16 @@ def collect(
 class Collector:
     """Gathers the taps of a few samples, then hands them to the tensors' observers."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, first: FirstLook | None = None) -> None:
+        self._plan, self._first = plan, first
         self._observers = {name: TensorObserver() for name in plan.names}
         self._buffer = _Buffer(plan.taps)
         self._sample_count = 0
+
+    @property
+    def pause(self) -> int:
+        """After how many samples someone is shown what they say, 0 for none."""
+        return self._first.count if self._first is not None else 0
 
     def add(self, feeds: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Take in one sample: what it is made of, and what `add_taps` has the model give."""
@@ -111,6 +138,8 @@ class Collector:
             self._flush()
         for name in self._plan.whole:
             self._observe_whole(name, feeds[name] if name in feeds else outputs[name])
+        if self._first is not None and self._sample_count == self._first.count:
+            self._first.see(self._seen())
 
     def statistics(self) -> Statistics:
         """What was seen.
@@ -120,6 +149,12 @@ class Collector:
         """
         if self._sample_count == 0:
             raise InputError("There are no calibration samples.", "Give at least one picture.")
+        seen = self._seen()
+        if self._first is not None and self._sample_count < self._first.count:
+            self._first.see(seen)
+        return seen
+
+    def _seen(self) -> Statistics:
         self._flush()
         found = {
             name: observer.statistics(name in self._plan.per_channel)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    model: ModelProto | bytes | Path, samples: Iterable[Feeds], threads: int = 2
+    model: ModelProto | bytes | Path,
+    samples: Iterable[Feeds],
+    threads: int = 2,
+    pause: int = 0,
 ) -> Iterator[tuple[Feeds, dict[str, Any]]]:
     """Each of the inputs and all outputs, for models that reduce much of what they compute.
 
@@ -28,6 +31,7 @@ def sweep(
     Args:
         samples: Up to `3 * threads + 1` are in memory at a time.
         threads: How many are run at the same time.
+        pause: After so many samples none is run before the next is asked for.
 
     Raises:
         SessionError: ONNX Runtime can't load or run the model.
@@ -40,4 +44,4 @@ def sweep(
     def run(feeds: Feeds) -> dict[str, Any]:
         return dict(zip(names, session.run(names, dict(feeds)), strict=True))
 
-    yield from in_parallel(run, samples, threads)
+    yield from in_parallel(run, samples, threads, pause)

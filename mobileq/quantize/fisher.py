@@ -8,7 +8,7 @@ independent, that is the sum of g^2 d^2 over the values: the diagonal of the Fis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from mobileq.calibration.observers import BIN_COUNT, Bins, Histogram, WideningBi
 from mobileq.calibration.purposes import purposes
 from mobileq.calibration.quantization_error import ErrorModel
 from mobileq.calibration.samples import Sample, spread
-from mobileq.calibration.statistics import Collector, Statistics, collect
+from mobileq.calibration.statistics import Collector, FirstLook, Statistics, collect
 from mobileq.calibration.taps import float_tensors, make_plan
 from mobileq.errors import MobileqError
 from mobileq.external.framing import Arrays, Fields
@@ -87,17 +87,25 @@ class Samples(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Watch:
     """Somebody who wants the outputs of some samples, and is told them in their order.
 
-    Attributes:
+    Args:
         samples: Their indices.
         tell: Is called with each.
     """
 
-    samples: range
-    tell: Callable[[Sample, Outputs], None]
+    def __init__(self, samples: range, tell: Callable[[Sample, Outputs], None]) -> None:
+        self.samples, self._tell = samples, tell
+        self._next = samples.start
+        self._early: dict[int, tuple[Sample, Outputs]] = {}
+
+    def take(self, at: int, sample: Sample, outputs: Outputs) -> None:
+        """Args: at: Which of all samples it is."""
+        self._early[at] = sample, outputs
+        while (told := self._early.pop(self._next, None)) is not None:
+            self._tell(*told)
+            self._next += 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +126,7 @@ def weighed_statistics(
     gradients: Gradients = FEW,
     known: Statistics | None = None,
     watch: Watch | None = None,
+    first: FirstLook | None = None,
 ) -> Weighed:
     """The samples' statistics, each tensor that a gradient reaches with its `importance`.
 
@@ -130,6 +139,7 @@ def weighed_statistics(
         model: what is in it.
         fixed: Types of ops that give tensors whose ranges are settled, and no importance is asked.
         watch: Not told of samples that are not run, nor where the whole model is not.
+        first: See `collect`; not shown what is known already.
 
     Raises:
         As `collect`.
@@ -150,14 +160,14 @@ def weighed_statistics(
         "tapped": known is None,
     }
     try:
-        with closing(_Pass(onnx, model, spec, fields)) as there:
+        with closing(_Pass(onnx, model, spec, fields, first)) as there:
+            if known is None and not there.is_tapped:
+                known = statistics_of(onnx, samples, progress, first)
             tapped, found, layers = there.run(samples, chosen, gradients.layers, progress, watch)
             known, stopped = known or tapped, there.stopped
     except MobileqError as error:
         progress.notice(f"Ranges are chosen without the task's gradients: {error.message}")
-    if known is None:
-        feeds = (each.feeds for each in samples.at(range(len(samples))))
-        known = collect(onnx.read_bytes(), None, feeds, progress, len(samples))
+    known = known or statistics_of(onnx, samples, progress, first)
     asked = {name: result for name, result in asked.items() if name in known.tensors}
     missing = asked.keys() - found.keys()
     reasons = {stopped[name] for name in missing if stopped.get(name)}
@@ -172,6 +182,25 @@ def weighed_statistics(
         importance = found[name].mean(count, tensors[name].histogram, gradients.stride > 1)
         tensors[name] = replace(tensors[name], importance=importance)
     return Weighed(tensors, known.sample_count, layers)
+
+
+def statistics_of(
+    onnx: Path, samples: Samples, progress: Progress, first: FirstLook | None
+) -> Statistics:
+    """Of all samples. Raises as `collect`."""
+    order = _order(len(samples), first)
+    feeds = (sample.feeds for _, sample in _numbered(samples, order))
+    return collect(onnx.read_bytes(), None, feeds, progress, len(samples), first=first)
+
+
+def _order(total: int, first: FirstLook | None) -> tuple[Sequence[int], ...]:
+    return (range(total),) if first is None else first.order(total)
+
+
+def _numbered(samples: Samples, order: Iterable[Sequence[int]]) -> Iterator[tuple[int, Sample]]:
+    """Each with its index."""
+    for part in order:
+        yield from zip(part, samples.at(part), strict=True)
 
 
 def settled_tensors(model: ModelProto, fixed: Collection[str]) -> set[str]:
@@ -263,14 +292,22 @@ class _Pass:
         MobileqError: The model can't be loaded, or there is no way back.
     """
 
-    def __init__(self, onnx: Path, model: ModelProto, spec: ModelSpec, fields: Fields) -> None:
+    def __init__(
+        self,
+        onnx: Path,
+        model: ModelProto,
+        spec: ModelSpec,
+        fields: Fields,
+        first: FirstLook | None,
+    ) -> None:
         self._guest = Guest(_HANDLER, onnx)
         where = {"model": str(onnx.absolute()), "spec": msgspec.to_builtins(spec)}
         said = self._guest.request("begin", {**where, **fields})[0]
         self.stopped: dict[str, str] = said["stopped"]
         self.weighed: list[str] = said["weighed"]
         self._layers: list[str] = said["layers"]
-        self._collector = Collector(make_plan(model, None)) if said["tapped"] else None
+        self._first = first
+        self._collector = Collector(make_plan(model, None), first) if said["tapped"] else None
         self._outputs = [value.name for value in model.graph.output]
 
     def run(
@@ -285,10 +322,10 @@ class _Pass:
         chosen = spread(total, count)
         seeds = {at: seed for seed, at in enumerate(chosen)}
         with_layers = {chosen[at] for at in spread(len(chosen), layered)} if self._layers else set()
-        indices = range(total) if self._collector is not None else chosen
-
-        # Who is tapped is whole, and all samples are run.
-        watched = watch.samples if watch and self._collector is not None else range(0)
+        indices = _order(total, self._first) if self.is_tapped else (chosen,)
+        if watch is None or not self.is_tapped:  # of who is tapped all samples are run
+            watch = Watch(range(0), lambda sample, outputs: None)
+        watched = watch.samples
 
         def ask(numbered: tuple[int, Sample]) -> tuple[Fields, Arrays]:
             at, sample = numbered
@@ -301,12 +338,13 @@ class _Pass:
 
         found = {name: _Squares() for name in self.weighed}
         layers = LayerCollector(self._layers)
-        numbered = zip(indices, samples.at(indices), strict=True)
+        asked = sum(map(len, indices))
         # In the samples' order, whichever is done first: sums are the same in every run.
-        runs = in_parallel(ask, numbered, _THREADS)
-        for (at, sample), (fields, arrays) in tracked(runs, progress, _STAGE, len(indices)):
-            if watch is not None and at in watched:
-                watch.tell(sample, {name: arrays[name] for name in self._outputs})
+        pause = self._collector.pause if self._collector is not None else 0
+        runs = in_parallel(ask, _numbered(samples, indices), _THREADS, pause)
+        for (at, sample), (fields, arrays) in tracked(runs, progress, _STAGE, asked):
+            if at in watched:
+                watch.take(at, sample, {name: arrays[name] for name in self._outputs})
             if self._collector is not None:
                 self._collector.add(sample.feeds, arrays)
             for name, (low, high) in fields["ends"].items():
@@ -315,6 +353,11 @@ class _Pass:
                 layers.add(arrays)
         statistics = self._collector.statistics() if self._collector is not None else None
         return statistics, found, layers.gradients()
+
+    @property
+    def is_tapped(self) -> bool:
+        """Whether statistics come with it."""
+        return self._collector is not None
 
     def close(self) -> None:
         """Free it."""

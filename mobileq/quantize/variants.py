@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobileq.calibration.ranges import Method
 from mobileq.calibration.samples import spread
-from mobileq.calibration.statistics import collect
+from mobileq.calibration.statistics import FirstLook
 from mobileq.hashing import file_digest
 from mobileq.progress import Progress
 from mobileq.quantize.channels import channel_squares
@@ -23,6 +24,7 @@ from mobileq.quantize.fisher import (
     Weighed,
     expected_errors,
     settled_tensors,
+    statistics_of,
     weighed_statistics,
 )
 from mobileq.quantize.group_plans import GroupPlan, group_plans
@@ -30,7 +32,11 @@ from mobileq.quantize.groups import OpGroup, find_groups
 from mobileq.quantize.hosted_parts import part_errors
 from mobileq.quantize.layer_gradients import inside_errors
 from mobileq.quantize.plan import model_ranges
-from mobileq.quantize.repairs.input_scaling import tensors_of
+from mobileq.quantize.repairs.input_scaling import (
+    channel_statistics,
+    scale_inputs,
+    tensors_of,
+)
 from mobileq.quantize.repairs.registry import INPUT_SCALING, repair
 from mobileq.quantize.repairs.weight_shift import shifted_layers, weight_shifts
 from mobileq.quantize.simulate import NO_SHIFTS, Shifts, switches, with_ranges
@@ -45,10 +51,15 @@ if TYPE_CHECKING:
     from mobileq.calibration.statistics import Statistics
 
     Feeds = dict[str, NDArray[Any]]
+    See = Callable[[Statistics], None]
 
 _REPAIR_SAMPLES = 48
 """Some of them decide as well: fitted to so many, files were no better on them than on others."""
 _SCALING_SAMPLES = 8
+
+
+class _OutdatedError(Exception):
+    """Another model takes this one's place."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,8 @@ class Variants:
         self._progress = progress
         self.given = Variant(onnx, (), file_digest(onnx))
         self._scaled: dict[int, Variant] = {}
+        self._first: Statistics | None = None
+        """Of the first few samples, in the given model."""
         self._before: dict[str, Variant] = {}
         """Which variants with fitted weights were made of."""
         self._statistics: dict[str, Statistics] = {}
@@ -111,24 +124,40 @@ class Variants:
         self._ranges: dict[tuple[str, Ranging], TensorRanges] = {}
         self._errors: dict[tuple[str, Ranging, bool], dict[str, float]] = {}
 
-    def scaled(self, ranging: Ranging) -> Variant:
-        """With the first repair alone, which needs neither ranges nor to know what stays float."""
-        count = ranging.scaling_samples
+    def scaled(self, ranging: Ranging, watch: Watch | None = None) -> Variant:
+        """With the first repair alone, which needs neither ranges nor to know what stays float.
+
+        Args:
+            watch: See `begin`.
+        """
+        count, given = ranging.scaling_samples, self.given
         if count not in self._scaled:
-            few, squares = partial(self._few_feeds, _SCALING_SAMPLES), None
             if count:
                 # How far channels reach must be known of more than a few.
-                few, squares = partial(self._spread_feeds, count), self._channel_squares(count)
-            model, _ = repair(
-                self.given.model,
-                (INPUT_SCALING,),
-                few,
-                lambda _: {},
-                self._progress,
-                squares=squares,
-            )
-            self._scaled[count] = self._written(model, (INPUT_SCALING,))
+                known = channel_statistics(given.model, self._spread_feeds(count), self._progress)
+                model = scale_inputs(given.model, known, self._channel_squares(count))
+                self._scaled[count] = self._written(model, (INPUT_SCALING,))
+            else:
+                with suppress(_OutdatedError):
+                    self._collected(given, ranging, watch, self._leave_if_scaled)
+                self._scaled[count] = self._scaled_by_first
         return self._scaled[count]
+
+    @cached_property
+    def _scaled_by_first(self) -> Variant:
+        assert self._first is not None
+        return self._written(scale_inputs(self.given.model, self._first), (INPUT_SCALING,))
+
+    def _leave_if_scaled(self, first: Statistics) -> None:
+        """Raises:
+        _OutdatedError: The other samples need not be run, but for what is made of this model.
+        """
+        self._first = first
+        if self._scaled_by_first.sha256 != self.given.sha256:
+            raise _OutdatedError
+
+    def _keep_first(self, first: Statistics) -> None:
+        self._first = first
 
     def _channel_squares(self, count: int) -> dict[str, NDArray[np.float64]]:
         samples = self._samples.at(spread(len(self._samples), count))
@@ -181,9 +210,9 @@ class Variants:
         Args:
             watch: Is told the float model's outputs if it is run as it was given.
         """
-        variant = self.scaled(ranging) if INPUT_SCALING in repairs else self.given
-        if ranging.method == "fisher" and variant.sha256 == self.given.sha256:
-            self._weighed_of(variant, ranging, watch)
+        variant = self.scaled(ranging, watch) if INPUT_SCALING in repairs else self.given
+        if variant.sha256 == self.given.sha256:
+            self._collected(variant, ranging, watch)
         self.ranges(variant, ranging)
 
     def errors(
@@ -248,33 +277,49 @@ class Variants:
     def _measured(self, variant: Variant, ranging: Ranging) -> TensorRanges:
         key = variant.sha256, ranging
         if key not in self._ranges:
-            statistics = (
-                self._weighed_of(variant, ranging)
-                if ranging.method == "fisher"
-                else self._statistics_of(variant)
-            )
             self._ranges[key] = model_ranges(
                 variant.model,
                 self._spec,
-                statistics,
+                self._collected(variant, ranging),
                 ranging.method,
                 ranging.bits,
                 dict(ranging.fixed),
             )
         return self._ranges[key]
 
-    def _statistics_of(self, variant: Variant) -> Statistics:
+    def _collected(
+        self,
+        variant: Variant,
+        ranging: Ranging,
+        watch: Watch | None = None,
+        see: See | None = None,
+    ) -> Statistics:
+        """What ranges are chosen by."""
+        if ranging.method == "fisher":
+            return self._weighed_of(variant, ranging, watch, see)
+        return self._statistics_of(variant, see)
+
+    def _first_look(self, variant: Variant, see: See | None) -> FirstLook | None:
+        """Whatever the given model is run for, its channels are known afterwards."""
+        is_given = variant.sha256 == self.given.sha256
+        return FirstLook(_SCALING_SAMPLES, see or self._keep_first) if is_given else None
+
+    def _statistics_of(self, variant: Variant, see: See | None = None) -> Statistics:
         """Of the activations, which fitted weights are not meant to change."""
         known = variant.sha256
         if known not in self._statistics:
-            feeds = (sample.feeds for sample in self._samples)
-            self._statistics[known] = collect(
-                variant.onnx.read_bytes(), None, feeds, self._progress, len(self._samples)
+            first = self._first_look(variant, see)
+            self._statistics[known] = statistics_of(
+                variant.onnx, self._samples, self._progress, first
             )
         return self._statistics[known]
 
     def _weighed_of(
-        self, variant: Variant, ranging: Ranging, watch: Watch | None = None
+        self,
+        variant: Variant,
+        ranging: Ranging,
+        watch: Watch | None = None,
+        see: See | None = None,
     ) -> Weighed:
         """With gradients of the task, which take some runs' time for each sample."""
         key = variant.sha256, ranging.fixed, ranging.gradients
@@ -290,6 +335,7 @@ class Variants:
                 ranging.gradients,
                 known,
                 watch,
+                self._first_look(variant, see),
             )
             self._weighed[key] = found
             self._statistics.setdefault(variant.sha256, found)

@@ -1,5 +1,6 @@
 """The statistics pass: what it finds is what numpy finds in the activations themselves."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from onnx import numpy_helper
 
 from mobileq.calibration.ranges import estimate, quantization_noise
 from mobileq.calibration.samples import open_samples
+from mobileq.calibration.statistics import FirstLook, Statistics, collect
 from mobileq.calibration.taps import strides
 from mobileq.errors import InputError
+from mobileq.progress import Silent
 from mobileq.spec import PreprocessSpec, TensorSpec
 
 from .networks import DERIVED, everything, model_of, network, pictures, run
@@ -236,6 +239,40 @@ def test_names_that_shape_inference_does_not_know_do_not_break_the_pass() -> Non
 def test_unknown_tensor_is_refused() -> None:
     with pytest.raises(InputError, match="no float32 activation 'nothing'"):
         run(network(8), pictures(1, 1, 3, 8, 8), ["nothing"])
+
+
+def test_the_first_samples_are_shown_before_the_others_are_run() -> None:
+    model, feeds = network(16), pictures(19, 1, 3, 16, 16)
+    taken: list[int] = []
+    shown: list[tuple[Statistics, int]] = []
+
+    def read() -> Iterator[dict[str, np.ndarray]]:
+        for at, each in enumerate(feeds):
+            yield each
+            taken.append(at)
+
+    for count in (5, 30):
+        taken.clear()
+        first = FirstLook(count, lambda found: shown.append((found, len(taken))))
+        found = collect(model, None, read(), Silent(), first=first)
+        seen, read_until_then = shown.pop()
+        assert not shown
+        assert read_until_then == min(count, len(feeds))
+        for name, tensor in run(model, feeds[:count]).tensors.items():
+            assert (seen.tensors[name].min, seen.tensors[name].max) == (tensor.min, tensor.max)
+        assert found.sample_count == len(feeds)
+        for name, tensor in run(model, feeds).tensors.items():
+            counts = found.tensors[name].histogram.counts
+            np.testing.assert_allclose(counts, tensor.histogram.counts, rtol=1e-9)
+
+
+def test_power_of_channels_is_their_mean_square() -> None:
+    model = model_of("y = Relu(x)", 4, output="float[1, 3, 4, 4] y")
+    feeds = pictures(6, 1, 3, 4, 4)
+    channels = run(model, feeds).tensors["y"].channels
+    assert channels is not None
+    values = np.maximum([each["x"] for each in feeds], 0)
+    np.testing.assert_allclose(channels.power, (values**2).mean(axis=(0, 1, 3, 4)), rtol=1e-6)
 
 
 def test_no_samples_are_refused() -> None:

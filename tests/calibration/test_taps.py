@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mobileq.calibration.taps import flat_step, strides
 
 
-@given(st.integers(1, 1024), st.integers(1, 700), st.integers(1, 700))
+@given(st.integers(1, 2048), st.integers(1, 700), st.integers(1, 700))
 def test_strides_are_odd_and_leave_enough_positions(channels: int, height: int, width: int) -> None:
     steps = strides((1, channels, height, width))
     assert steps is not None

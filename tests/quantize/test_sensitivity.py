@@ -160,7 +160,7 @@ def _of(values: np.ndarray[Any, Any], low: float, high: float) -> TensorStatisti
         mean=0.0,
         variance=1.0,
         histogram=Histogram(1.0, 0, counts.astype(float)),
-        channels=ChannelStatistics(np.zeros(3), np.array([2.0, 2.0, high]), np.zeros(3)),
+        channels=ChannelStatistics(np.zeros(3), np.array([2.0, 2.0, high]), *np.zeros((2, 3))),
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from mobileq.calibration.statistics import Statistics, collect
 from mobileq.graph.shapes import value_counts
 from mobileq.progress import Progress
 from mobileq.quantize.repairs.channel_extents import Extent, channel_extents
@@ -43,16 +44,13 @@ LEAST_BY_VALUES: Final = 2.0
 
 
 def scale_inputs(
-    model: ModelProto,
-    samples: Iterable[Feeds],
-    progress: Progress,
-    squares: Mapping[str, Vector] | None = None,
+    model: ModelProto, statistics: Statistics, squares: Mapping[str, Vector] | None = None
 ) -> ModelProto:
     """The same function with the channels scaled where that takes noise away.
 
     Args:
         model: The prepared float model; left as it is.
-        samples: A few inputs; 8 show the channels' ranges well enough.
+        statistics: Of its activations; see `channel_statistics`.
         squares: What each channel of a tensor counts, if that is known; see `channel_squares`.
             Without it all values of all channels count alike.
     """
@@ -61,7 +59,7 @@ def scale_inputs(
     made = ModelProto()
     made.CopyFrom(model)
     channels = Channels(made)
-    extents = channel_extents(made, channels, samples, progress)
+    extents = channel_extents(channels, statistics)
     scaling = _Scaling(channels, extents, squares or {}, value_counts(model) if squares else {})
     scaling.scale()
     for span in scaling.others:
@@ -70,6 +68,21 @@ def scale_inputs(
         if gain >= (LEAST_HARD_GAIN if span.gates or span.is_shared else LEAST_GAIN):
             scaling.apply(span, factors)
     return made
+
+
+def channel_statistics(
+    model: ModelProto, samples: Iterable[Feeds], progress: Progress
+) -> Statistics:
+    """What `scale_inputs` has to know.
+
+    Args:
+        samples: A few inputs; 8 show the channels' ranges well enough.
+
+    Raises: As `collect`.
+    """
+    if not (measured := Channels(model).measured):
+        return Statistics({}, 0)
+    return collect(model.SerializeToString(), measured, samples, progress)
 
 
 def tensors_of(model: ModelProto) -> set[str]:
@@ -95,7 +108,8 @@ class _Scaling:
     ) -> None:
         self._channels, self.extents, self._squares = channels, dict(extents), dict(squares)
         self._counts, self._all_values = counts, max(1, sum(counts.values()))
-        alive = [span for span in channels.spans if extents[span.source].reach.max() > 0]
+        measured = [span for span in channels.spans if self._measured(span) <= extents.keys()]
+        alive = [span for span in measured if extents[span.source].reach.max() > 0]
         known = [span for span in alive if self._tensors(span) <= squares.keys()]
         self._spans = {span.source: span for span in known}
         self.others = [span for span in alive if span.source not in self._spans]
@@ -107,15 +121,14 @@ class _Scaling:
         while (span := self._next()) is not None:
             self.apply(span, self._found[span.source][0])
             del self._spans[span.source]
-            changed = {span.source, *self._taken(span)}
             for each in self._spans.values():
-                if not changed.isdisjoint(self._tensors(each)):
+                if not self._measured(span).isdisjoint(self._tensors(each)):
                     self._found.pop(each.source, None)
 
     def apply(self, span: Span, factors: Vector) -> None:
         """Multiply the channels of a span."""
         self._channels.scale(span, factors)
-        for name in {span.source, *self._taken(span)}:
+        for name in self._measured(span):
             spread = span.spread(name, factors)
             self.extents[name] = self.extents[name].scaled(spread)
             if name in self._squares:
@@ -143,8 +156,8 @@ class _Scaling:
         added = len(span.gates) * self._counts.get(span.source, 0) / self._all_values
         return max(LEAST_SHARE, LEAST_BY_VALUES * added)
 
-    def _taken(self, span: Span) -> set[str]:
-        return {self._channels.taken(user) for user in span.users}
+    def _measured(self, span: Span) -> set[str]:
+        return {span.source, *(self._channels.taken(user) for user in span.users)}
 
     def _tensors(self, span: Span) -> set[str]:
-        return {span.source, *span.users, *self._taken(span)}
+        return self._measured(span).union(span.users)

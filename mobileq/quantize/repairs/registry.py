@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mobileq.errors import UsageError
 from mobileq.progress import Progress
 from mobileq.quantize.repairs.hosted import revised
-from mobileq.quantize.repairs.input_scaling import scale_inputs
+from mobileq.quantize.repairs.input_scaling import channel_statistics, scale_inputs
 from mobileq.quantize.repairs.spans import unscaled_tensors
 from mobileq.quantize.repairs.weight_shift import correct_weight_shift
 from mobileq.spec import TensorRanges
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from onnx import ModelProto
 
@@ -48,7 +47,6 @@ def repair(
     ranges_of: Callable[[ModelProto], TensorRanges],
     progress: Progress,
     keep_float: Sequence[str] = (),
-    squares: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> tuple[ModelProto, TensorRanges]:
     """Carry out the named repairs, each once, in the order of `REPAIRS`.
 
@@ -62,7 +60,6 @@ def repair(
         progress: Is told of each repair.
         keep_float: Names of the groups (see `find_groups`) that will stay float. An int8 model's
             errors are made good as they are, so these must be known before.
-        squares: What channels count, where that is known; see `scale_inputs`.
 
     Returns:
         The repaired float model, whose outputs are those of the old one but for what int8 takes
@@ -75,7 +72,7 @@ def repair(
         if name not in REPAIRS:
             raise UsageError(f"There is no repair '{name}'.", f"Take of {', '.join(REPAIRS)}.")
     if INPUT_SCALING in names:
-        model = scale_inputs(model, samples(), progress, squares)
+        model = scale_inputs(model, channel_statistics(model, samples(), progress))
     ranges = ranges_of(model)
     for name, repaired in _LATE_REPAIRS.items():
         if name in names:

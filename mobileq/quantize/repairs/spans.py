@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mobileq.graph.op_facts import Fact, ops_with
@@ -80,6 +81,12 @@ class Channels:
         walks = _Walks(model.graph)
         found = (walks.span(node) for node in model.graph.node)
         self.spans = tuple(span for span in found if span is not None)
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """What spans begin with, and what their users take."""
+        taken = {self.taken(user) for span in self.spans for user in span.users}
+        return tuple(sorted(taken.union(span.source for span in self.spans)))
 
     def taken(self, output: str) -> str:
         """What the convolution that gives `output` takes."""

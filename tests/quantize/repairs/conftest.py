@@ -13,6 +13,7 @@ from onnx import numpy_helper, parser
 
 from mobileq.progress import Silent
 from mobileq.quantize.groups import find_groups
+from mobileq.quantize.repairs.input_scaling import channel_statistics, scale_inputs
 from mobileq.quantize.repairs.layerwise import Revise, Walk, most_samples
 from mobileq.quantize.simulate import Simulator
 from mobileq.spec import TensorRange, TensorRanges
@@ -42,6 +43,13 @@ def run(model: onnx.ModelProto, samples: Samples) -> list[dict[str, Any]]:
     )
     names = [output.name for output in session.get_outputs()]
     return [dict(zip(names, session.run(names, feeds), strict=True)) for feeds in samples]
+
+
+def scaled(
+    model: onnx.ModelProto, samples: Samples, squares: Mapping[str, Any] | None = None
+) -> onnx.ModelProto:
+    """By what these show."""
+    return scale_inputs(model, channel_statistics(model, samples, Silent()), squares)
 
 
 def ranges_over(samples: Samples) -> Callable[[onnx.ModelProto], TensorRanges]:
