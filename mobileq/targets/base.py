@@ -114,7 +114,8 @@ class Target(Protocol):
         ...
 
     def expect(self, files: int) -> None:
-        """Have processes start in which files can be run, as many at a time, and one again."""
+        """Integer files come next: have processes start in which these can be run, as many at a
+        time, and one again."""
         ...
 
     def close(self) -> None:

@@ -129,6 +129,13 @@ class KeptChild:
         if self._child is None:
             self._child = self._started("waiting", tool)
 
+    def hint(self, method: str) -> None:
+        """Tell it what comes next, if there is one. What fails here fails again where it is needed,
+        and is told there."""
+        if self._child is not None:
+            with suppress(MobileqError):
+                self._child.request(method, {})
+
     @contextmanager
     def asked(self, stage: str, tool: str) -> Iterator[Child]:
         """The child, started where there is none; `stage` and `tool` as in `Child`."""

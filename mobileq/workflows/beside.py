@@ -6,12 +6,37 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mobileq.parallel import threads_for
 from mobileq.progress import Advance, Progress, Stage
 
+if TYPE_CHECKING:
+    from mobileq.calibration.samples import SampleSet
+
+_SMALL = 2**24
+"""Bytes of a model that may be looked at while it is converted: both take several times as much."""
+_READ_ANYWHERE = ("image", "folder", "data_yaml")
+"""Samples that several threads can read at a time."""
 _LOOK_S = 0.1
 """How often one who waits looks how far it is."""
+
+
+def leaves_room(onnx: Path, samples: SampleSet | None) -> bool:
+    """Whether something may be done with model and samples while the model is converted."""
+    is_read_anywhere = samples is None or samples.kind in _READ_ANYWHERE
+    return is_read_anywhere and onnx.stat().st_size <= _SMALL
+
+
+@contextmanager
+def made_early[T](make: Callable[[], T], *, early: bool) -> Iterator[Callable[[], T]]:
+    """What gives the thing when it is wanted: made beside the block if `early`, else then."""
+    if not early:
+        yield make
+        return
+    with threads_for(1) as pool:
+        yield pool.submit(make).result
 
 
 class _Unwanted(Exception):

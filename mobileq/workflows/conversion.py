@@ -25,10 +25,17 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.spec import CALIBRATED, Artifact, QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.tasks.base import COUNT, task_of
+from mobileq.workflows.beside import leaves_room
 from mobileq.workflows.budget import lost_on, open_truth
 from mobileq.workflows.comparing import Comparer
 from mobileq.workflows.failures import Attempt, Failures, require_disk_space
-from mobileq.workflows.inputs import open_calibration, takes_pictures, wanted_tensors
+from mobileq.workflows.golden import golden_files
+from mobileq.workflows.inputs import (
+    open_calibration,
+    takes_pictures,
+    verification_samples,
+    wanted_tensors,
+)
 from mobileq.workflows.judging import Judge
 from mobileq.workflows.making import Made, artifact_file, make_file
 from mobileq.workflows.planning import Planning
@@ -90,6 +97,17 @@ class Conversion:
         self._judge = Judge(self._task.measure, self._samples is None, self._progress)
         self._failures = Failures(request.options.strict)
         self._float_files: dict[tuple[str, str, str], Result | Exception] = {}
+
+    @property
+    def leaves_room(self) -> bool:
+        """Whether something may be done beside it."""
+        return leaves_room(self._source.onnx, self._samples)
+
+    def golden(self) -> dict[str, bytes]:
+        """See `golden_files`."""
+        onnx, spec = self._source.onnx, self._source.spec
+        samples = verification_samples(spec, self._samples, 1, self._options.seed, onnx)
+        return golden_files(spec, onnx, next(samples))
 
     def run(self) -> Results:
         """All files of all targets that can be made right. Where none can, the first one's error

@@ -26,10 +26,9 @@ from mobileq.quantize.plan import QuantPlan
 from mobileq.staging import temporary_folder
 from mobileq.targets.hosted import kept_children
 from mobileq.tasks.base import Measure, task_of
+from mobileq.workflows.beside import made_early
 from mobileq.workflows.choices import ConvertChoices, chosen_options, takes
 from mobileq.workflows.conversion import Conversion, Results
-from mobileq.workflows.golden import add_golden
-from mobileq.workflows.inputs import verification_samples
 from mobileq.workflows.recipe_file import RECIPE_NAME, recipe_file
 from mobileq.workflows.request import ConvertOptions, Request
 from mobileq.workflows.stages import Stages
@@ -80,8 +79,13 @@ def convert(
     ):
         stages = Stages(store, scratch, progress)
         with request.converters():
-            results = Conversion(Path(model), request, stages).run()
-        manifest = _write(bundle, results, Path(model), request.options, tuple(command), progress)
+            conversion = Conversion(Path(model), request, stages)
+            with made_early(conversion.golden, early=conversion.leaves_room) as golden:
+                results = conversion.run()
+                with progress.stage("Writing golden vectors"):
+                    for path, content in golden().items():
+                        bundle.add_bytes(path, content)
+        manifest = _write(bundle, results, Path(model), request.options, tuple(command))
         if store.notice:
             progress.notice(store.notice)
     if not all(each.met for each in results.budgets.values()):
@@ -108,7 +112,6 @@ def _write(
     model: Path,
     options: ConvertOptions,
     command: tuple[str, ...],
-    progress: Progress,
 ) -> BundleManifest:
     from mobileq.calibration.samples import calibration_info
 
@@ -116,9 +119,6 @@ def _write(
     _add_models(bundle, results)
     if spec.labels:
         bundle.add_bytes("labels.txt", ("\n".join(spec.labels) + "\n").encode())
-    with progress.stage("Writing golden vectors"):
-        sample = next(verification_samples(spec, results.samples, 1, options.seed, source.onnx))
-        add_golden(bundle, spec, source.onnx, sample)
     report = _report(results)
     bundle.add_bytes(REPORT_NAME, to_json(report))
     calibration = None

@@ -12,14 +12,15 @@ Arrays are little-endian, in the ONNX model's order of axes.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mobileq.bundle import BundleWriter
 from mobileq.calibration.samples import Picture, Sample
 from mobileq.manifest import to_json
+from mobileq.parallel import in_parallel
 from mobileq.spec import ModelSpec, Spec
 from mobileq.targets.reference import ReferenceRunner
 from mobileq.tasks.base import task_of
@@ -27,6 +28,7 @@ from mobileq.tasks.base import task_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_THREADS = 2
 _LONGEST_SIDE = 320
 """The frame is scaled down to this, so that a bundle stays small."""
 
@@ -52,36 +54,34 @@ class Golden(Spec, frozen=True, kw_only=True):
     outputs: tuple[GoldenArray, ...]
 
 
-def add_golden(bundle: BundleWriter, spec: ModelSpec, onnx: Path, sample: Sample) -> None:
-    """Add the golden vectors of one sample; a picture is made smaller first."""
+def golden_files(spec: ModelSpec, onnx: Path, sample: Sample) -> dict[str, bytes]:
+    """The golden vectors of one sample, by their paths; a picture is made smaller first.
+
+    Args:
+        onnx: The float model that `spec` is of.
+    """
     from mobileq.vision.preprocess import feed_picture
 
+    files: dict[str, bytes] = {}
     image = sample.pictures[0].image if sample.pictures else None
     golden, shown = Golden(inputs=(), outputs=()), sample
     if image is not None:
         frame = _frame(image)
         picture, transform = feed_picture(spec, frame)
         shown = Sample("frame", {**sample.feeds, **picture}, (Picture(frame, transform),))
-        bundle.add_bytes("golden/frame.rgba.gz", _packed(_rgba(frame)))
+        files["golden/frame.rgba.gz"] = _packed(_rgba(frame))
         height, width = frame.shape[:2]
         golden = msgspec.structs.replace(golden, width=width, height=height, frame="frame.rgba.gz")
     runner = ReferenceRunner(onnx, spec.inputs, spec.outputs)
     outputs = runner.run(shown.feeds)
     runner.close()
     golden = msgspec.structs.replace(
-        golden,
-        inputs=tuple(
-            _add(bundle, "input", at, name, array)
-            for at, (name, array) in enumerate(shown.feeds.items())
-        ),
-        outputs=tuple(
-            _add(bundle, "output", at, name, array)
-            for at, (name, array) in enumerate(outputs.items())
-        ),
+        golden, inputs=_add(files, "input", shown.feeds), outputs=_add(files, "output", outputs)
     )
     task = task_of(spec)
     answers = task.golden(task.read(outputs, shown, "shown"))
-    bundle.add_bytes("golden/golden.json", to_json({**msgspec.to_builtins(golden), **answers}))
+    files["golden/golden.json"] = to_json({**msgspec.to_builtins(golden), **answers})
+    return files
 
 
 def _frame(image: NDArray[Any]) -> NDArray[Any]:
@@ -101,11 +101,15 @@ def _rgba(frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def _add(
-    bundle: BundleWriter, kind: str, position: int, name: str, array: NDArray[Any]
-) -> GoldenArray:
-    file = f"{kind}-{position}.bin.gz"
-    bundle.add_bytes(f"golden/{file}", _packed(array))
-    return GoldenArray(name=name, dtype=str(array.dtype), shape=array.shape, file=file)
+    files: dict[str, bytes], kind: str, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[GoldenArray, ...]:
+    told = []
+    packed = in_parallel(lambda item: _packed(item[1]), arrays.items(), _THREADS)
+    for at, ((name, array), content) in enumerate(packed):
+        file = f"{kind}-{at}.bin.gz"
+        files[f"golden/{file}"] = content
+        told.append(GoldenArray(name=name, dtype=str(array.dtype), shape=array.shape, file=file))
+    return tuple(told)
 
 
 def _packed(array: NDArray[Any]) -> bytes:

@@ -25,7 +25,7 @@ from mobileq.spec import QuantRecipe
 from mobileq.targets.base import Target
 from mobileq.targets.reference import ReferenceRunner, reference_name
 from mobileq.tasks.base import Truth, task_of
-from mobileq.workflows.beside import Beside
+from mobileq.workflows.beside import Beside, leaves_room
 from mobileq.workflows.decision import Decision, Pictures, split_labelled, unlabelled
 from mobileq.workflows.inputs import VERIFY_COUNT
 from mobileq.workflows.source import Source
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from mobileq.calibration.samples import SampleSet
 
 
-_SMALL = 2**24
-"""Bytes of a model that may be looked at while it is converted: both take several times as much."""
-_READ_ANYWHERE = ("image", "folder", "data_yaml")
-"""Samples that several threads can read at a time."""
 _FEW = 16
 """Answers; fewer say that the pictures are not of what the model finds."""
 
@@ -90,8 +86,7 @@ class Planning:
             target.info.calibrated_by(recipe) is not None
             or source.info.given is not None
             or samples is None
-            or samples.kind not in _READ_ANYWHERE
-            or source.onnx.stat().st_size > _SMALL
+            or not leaves_room(source.onnx, samples)
             or self._stages.has("plan", **self._inputs(source, target, recipe, options))
         ):
             yield

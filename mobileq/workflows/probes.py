@@ -35,10 +35,10 @@ def probe_samples(spec: ModelSpec, seed: int, model: Path) -> Iterator[Sample]:
     numbers, domains = np.random.default_rng(seed), read_domains(model)
     images = (("noise", _noise(numbers)), ("extremes", _extremes(numbers)))
     for name, image in images if spec.preprocess else images[:1]:
-        feeds = {tensor.name: signed(numbers, tensor) for tensor in spec.inputs}
-        feeds.update(within(domains, spec.inputs, numbers))
-        if spec.preprocess:
-            feeds.update(feed_picture(spec, image)[0])
+        pictured = feed_picture(spec, image)[0] if spec.preprocess else {}
+        others = [tensor for tensor in spec.inputs if tensor.name not in pictured]
+        feeds = {tensor.name: signed(numbers, tensor) for tensor in others}
+        feeds.update(within(domains, others, numbers), **pictured)
         yield Sample(f"probe-{name}", feeds)
 
 

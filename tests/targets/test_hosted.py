@@ -134,6 +134,22 @@ def test_kept_child_serves_until_a_request_fails(file):
     assert not child.is_running
 
 
+def test_what_goes_wrong_with_a_hint_is_told_when_something_is_asked(file):
+    kept = KeptChild("mobileq.targets.hosted:RunnerHandler", "")
+    kept.hint("close")  # there is none to tell
+    fields = {"runner": "runners:Doubling", "path": str(file), "inputs": [], "outputs": []}
+    with kept.asked("reading x", "It") as child:
+        child.request("open", {**fields, "options": {}})
+    kept.hint("close")
+    with kept.asked("reading y", "It") as again:
+        assert again is child
+        child.request("open", {**fields, "options": {}})
+    child.close()
+    kept.hint("close")
+    with pytest.raises(ToolError), kept.asked("reading z", "It") as dead:
+        dead.request("close", {})
+
+
 def test_processes_that_are_expected_serve_the_next_files(file):
     here = hosting("runners:Process")
     here.expect(2)  # outside of a block nobody would end them

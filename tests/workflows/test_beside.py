@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from mobileq.progress import Advance
-from mobileq.workflows.beside import Beside
+from mobileq.workflows.beside import Beside, made_early
 
 PATIENCE_S = 60
 
@@ -93,3 +93,29 @@ def test_what_failed_is_told_who_waits() -> None:
 
     with pytest.raises(ValueError, match="no"), beside.begun(work):
         beside.wait()
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_what_is_made_early_is_made_beside_the_block(early: bool) -> None:
+    made = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def make() -> int:
+        threads.append(threading.current_thread())
+        made.set()
+        return 42
+
+    with made_early(make, early=early) as thing:
+        assert made.wait(PATIENCE_S if early else 0) == early
+        assert thing() == 42
+    assert (threads == [threading.current_thread()]) == (not early)
+
+
+def test_what_fails_early_fails_where_it_is_wanted() -> None:
+    def make() -> int:
+        raise ValueError("no such thing")
+
+    with made_early(make, early=True):
+        pass  # it was not wanted
+    with made_early(make, early=True) as thing, pytest.raises(ValueError, match="no such thing"):
+        thing()

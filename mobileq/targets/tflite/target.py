@@ -85,6 +85,7 @@ class TfliteTarget:
 
     def expect(self, files: int) -> None:
         """See `Target.expect`."""
+        self._child.hint("expect_quantizing")
         _HOSTING.expect(files)
 
     def close(self) -> None:

@@ -29,6 +29,11 @@ class TfliteWorker:
     def __init__(self) -> None:
         import_ahead("onnx2tf.onnx2tf")  # .4 s, while the parent looks at the model
 
+    def expect_quantizing(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
+        """Says that `quantize` comes next."""
+        import_ahead("ai_edge_quantizer.quantizer")  # .2 s, while ranges are chosen
+        return {}, {}
+
     def convert_direct(self, fields: Fields, arrays: Arrays) -> tuple[Fields, Arrays]:
         """ONNX -> float32 .tflite with onnx2tf's flatbuffer_direct backend."""
         _refuse(fields["model"])
