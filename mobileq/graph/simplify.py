@@ -21,13 +21,15 @@ from mobileq.graph.scaled_convolutions import fold_scales
 from mobileq.graph.shapes import infer_shapes, set_partial_shape
 from mobileq.graph.shared_pads import share_pads
 from mobileq.graph.slim import SlimError, slim
-from mobileq.graph.trial_run import open_run, random_inputs, run
+from mobileq.graph.trial_run import open_run, random_inputs
 from mobileq.parallel import threads_for
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from onnx import ModelProto
+
+    from mobileq.graph.trial_run import Run
 
     Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -129,11 +131,11 @@ def _name_nodes(model: ModelProto) -> None:
 
 def _trials(model: ModelProto) -> list[tuple[Arrays, Arrays]]:
     """Inputs and the model's outputs. Raises InputError where it can't be run."""
-    inputs = random_inputs(model, _SEED)
-    return [(inputs, run(model, inputs)), *_signed_trial(model)]
+    inputs, run = random_inputs(model, _SEED), open_run(model)
+    return [(inputs, run(inputs)), *_signed_trial(model, run)]
 
 
-def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:
+def _signed_trial(model: ModelProto, run: Run) -> Iterator[tuple[Arrays, Arrays]]:
     """Inputs of both signs and the model's outputs, which numbers from 0 to 1 alone may never
     reach. None where the model can't take them, nor where it ranks: of noise every rank is close.
     """
@@ -141,7 +143,7 @@ def _signed_trial(model: ModelProto) -> Iterator[tuple[Arrays, Arrays]]:
         return
     inputs = random_inputs(model, _SEED + 1, signed=True)
     with suppress(InputError):
-        yield inputs, run(model, inputs)
+        yield inputs, run(inputs)
 
 
 def _trial(
