@@ -80,6 +80,8 @@ class Conversion:
         self._request, self._stages, self._progress = request, stages, stages.progress
         self._options = request.options
         self._source = prepare(stages, model, request.overrides)
+        # Not before: on two cores the model would be prepared the slower.
+        request.start_converter()
         request.require_ranges(
             has_scales=self._source.info.given is not None, spec=self._source.spec
         )

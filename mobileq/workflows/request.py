@@ -97,14 +97,16 @@ class Request:
 
     @contextmanager
     def converters(self) -> Iterator[None]:
-        """Those of the targets, the first of which starts at once; they end with the block, however
-        that ends."""
+        """Those of the targets; they end with the block, however that ends."""
         try:
-            next(iter(self.targets.values())).start()
             yield
         finally:
             for target in self.targets.values():
                 target.close()
+
+    def start_converter(self) -> None:
+        """Have the first target's start, within `converters`, while something else is done."""
+        next(iter(self.targets.values())).start()
 
     @cached_property
     def files(self) -> tuple[File, ...]:
