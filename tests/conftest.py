@@ -79,6 +79,16 @@ def children() -> Iterator[None]:
     preparing.close()
 
 
+class Lent(nullcontext["Child"]):
+    """A child that others get as well, and that goes on when it is closed."""
+
+    def request(self, *asked: Any) -> object:
+        return self.enter_result.request(*asked)
+
+    def close(self) -> None:
+        pass
+
+
 class OneChild:
     """In place of a `Child` for each request: one as long as it runs, and paths mean the same."""
 
@@ -86,7 +96,7 @@ class OneChild:
         self._child: Child | None = None
         self._folder = ""
 
-    def __call__(self, handler: str, *, stage: str, tool: str, advice: str) -> nullcontext[Child]:
+    def __call__(self, handler: str, *, stage: str, tool: str, advice: str) -> Lent:
         from mobileq.external.child import Child
 
         folder = os.getcwd()
@@ -96,7 +106,7 @@ class OneChild:
             self._folder = folder
         else:
             self._child.turn_to(stage, tool)
-        return nullcontext(self._child)
+        return Lent(self._child)
 
     def close(self) -> None:
         if self._child is not None:

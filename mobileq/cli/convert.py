@@ -142,47 +142,50 @@ def convert(
     Files that can't be made right are named and left out of the bundle (exit code 1).
     """
     from mobileq.console import Console
-    from mobileq.quantize.plan import Calibrator
-    from mobileq.workflows.choices import ConvertChoices, chosen_options
-    from mobileq.workflows.convert import convert as run
-    from mobileq.workflows.source import Head
+    from mobileq.preparation.prepared_file import expected
 
     console = Console(json)
-    choices = ConvertChoices(
-        target=target or default_target().name,
-        precision=precision or None,
-        calib=calib,
-        calib_count=calib_count,
-        seed=seed,
-        # The library checks these itself and says what is allowed.
-        head=cast(Head, head),
-        calibrator=cast(Calibrator, calibrator),
-        fold_preprocessing=fold_preprocessing,
-        search=not no_search,
-        budget=budget,
-        keep_float=keep_float or (),
-        repair=repair,
-        eval_images=eval_images,
-        annotations=annotations,
-        recipe=recipe,
-        family=family,
-        spec=spec,
-        labels=labels,
-        input_shape=input_shape or (),
-        set=set_input or (),
-        layer_noise=layer_noise,
-        strict=strict,
-    )
-    options = chosen_options(None, cast(ConvertChoices, {**choices, **target_options}))
-    manifest = run(
-        model,
-        output,
-        options,
-        force=force,
-        cache=not no_cache,
-        command=command_line(),
-        progress=console,
-    )
+    with expected():
+        from mobileq.quantize.plan import Calibrator
+        from mobileq.workflows.choices import ConvertChoices, chosen_options
+        from mobileq.workflows.convert import convert as run
+        from mobileq.workflows.source import Head
+
+        choices = ConvertChoices(
+            target=target or default_target().name,
+            precision=precision or None,
+            calib=calib,
+            calib_count=calib_count,
+            seed=seed,
+            # The library checks these itself and says what is allowed.
+            head=cast(Head, head),
+            calibrator=cast(Calibrator, calibrator),
+            fold_preprocessing=fold_preprocessing,
+            search=not no_search,
+            budget=budget,
+            keep_float=keep_float or (),
+            repair=repair,
+            eval_images=eval_images,
+            annotations=annotations,
+            recipe=recipe,
+            family=family,
+            spec=spec,
+            labels=labels,
+            input_shape=input_shape or (),
+            set=set_input or (),
+            layer_noise=layer_noise,
+            strict=strict,
+        )
+        options = chosen_options(None, cast(ConvertChoices, {**choices, **target_options}))
+        manifest = run(
+            model,
+            output,
+            options,
+            force=force,
+            cache=not no_cache,
+            command=command_line(),
+            progress=console,
+        )
     _tell(manifest, output, console, json)
 
 

@@ -53,6 +53,12 @@ def slim(model: ModelProto) -> ModelProto:
     return slimmed
 
 
+def import_tool() -> None:
+    """Before it is needed."""
+    with _silence():
+        _imported()
+
+
 @contextmanager
 def _silence() -> Iterator[None]:
     """onnxslim 0.1.98 prints, and adds a handler of its own that writes to stderr."""

@@ -15,6 +15,7 @@ from mobileq.graph.fold_preprocessing import fold_preprocessing, is_folded
 from mobileq.graph.given_quantization import GivenQuantization
 from mobileq.hashing import file_digest
 from mobileq.parallel import import_ahead
+from mobileq.preparation.prepared_file import not_needed
 from mobileq.regular_file import MAX_MODEL_BYTES, read_regular
 from mobileq.spec import HeadKind, ModelSpec, Spec
 from mobileq.tasks.base import parts
@@ -90,6 +91,7 @@ def prepare(stages: Stages, model: Path, overrides: Overrides) -> Source:
             make(folder)
         else:
             stages.fill(folder, "prepare", make, _read_source, **inputs)
+    not_needed()  # where the cache had it
     source = _read_source(folder)
     if source.info.given:
         source = dataclasses.replace(source, quantized=folder / "quantized.onnx")

@@ -11,8 +11,10 @@ import onnx
 import pytest
 
 from mobileq.errors import InputError, UsageError
+from mobileq.external.child import Child
+from mobileq.preparation import prepared_file
 from mobileq.preparation.prepare import prepare
-from mobileq.preparation.prepared_file import MODEL_NAME, prepare_file
+from mobileq.preparation.prepared_file import MODEL_NAME, expected, not_needed, prepare_file
 from tests.graph.builders import model_of, yolov8
 from tests.graph.hostile import unfolding
 
@@ -40,6 +42,35 @@ def test_child_prepares_what_the_parent_would(tmp_path: Path, detector: Path) ->
 def test_errors_come_back_as_they_are(tmp_path: Path, detector: Path) -> None:
     with pytest.raises(UsageError, match="There is no family 'cat'"):
         prepare_file(tmp_path, detector, family="cat")
+
+
+def test_a_child_that_is_expected_serves_once_and_ends_unused(
+    tmp_path: Path, detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Child] = []
+
+    def child() -> Child:
+        made.append(started())
+        return made[-1]
+
+    started = prepared_file._child
+    monkeypatch.setattr(prepared_file, "_child", child)
+    with expected():
+        assert len(made) == 1
+        first = prepare_file(tmp_path, detector)
+        assert len(made) == 1
+        assert not made[0].is_running
+        assert prepare_file(tmp_path, detector) == first
+        assert len(made) == 2
+    with expected():
+        assert made[2].is_running
+        with pytest.raises(UsageError, match="There is no family 'cat'"):
+            prepare_file(tmp_path, detector, family="cat")
+    with expected():
+        not_needed()
+        assert not made[3].is_running
+    assert not any(each.is_running for each in made)
+    assert len(made) == 4
 
 
 def test_model_that_unfolds_into_gigabytes_is_refused(tmp_path: Path) -> None:
