@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +35,16 @@ command.run()
 """mobileq with little time for one tool: others may take longer, where much else runs."""
 
 _WORKER = "TfliteWorker"
+_HEARING = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def hearing(command: Sequence[str]) -> list[str]:
+    """Python's command, which hears of a SIGHUP also where the tests were started by nohup."""
+    return [sys.executable, "-c", _HEARING, *command[1:]]
 
 
 class Running:
@@ -52,7 +62,7 @@ class Running:
         if program:
             command = [sys.executable, "-c", program, *command[3:]]
         self.process = subprocess.Popen(
-            command,
+            hearing(command),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -122,7 +132,7 @@ def test_a_closed_terminal_is_no_other_error(demo: Path, tmp_path: Path) -> None
     temporary.mkdir()
     ours, theirs = pty.openpty()
     command = subprocess.Popen(
-        command_line("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--no-cache"),
+        hearing(command_line("convert", demo / "demo.onnx", "-o", tmp_path / "out", "--no-cache")),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
