@@ -82,8 +82,8 @@ def children() -> Iterator[None]:
 class Lent(nullcontext["Child"]):
     """A child that others get as well, and that goes on when it is closed."""
 
-    def request(self, *asked: Any) -> object:
-        return self.enter_result.request(*asked)
+    def prompt(self, command: str) -> None:
+        self.enter_result.prompt(command)
 
     def close(self) -> None:
         pass

@@ -14,6 +14,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -138,6 +139,16 @@ class Child:
             return self._answered(line, {"command": command, "fields": fields or {}}, arrays)
         finally:
             self._idle.put(line)
+
+    def prompt(self, command: str, fields: Fields | None = None) -> None:
+        """Have it get ready while who calls goes on. What fails here fails again where it is
+        needed, and is told there."""
+
+        def ask() -> None:
+            with suppress(Exception):
+                self.request(command, fields)
+
+        threading.Thread(target=ask, name=command, daemon=True).start()
 
     def _answered(
         self, line: Line, message: Fields, arrays: Mapping[str, NDArray[Any]] | None

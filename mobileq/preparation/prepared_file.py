@@ -4,10 +4,9 @@ onnxslim or ONNX Runtime (hours, gigabytes, a crash) stays there, and Ctrl-C end
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,7 +88,7 @@ def expected() -> Iterator[None]:
     calls imports what comes after, on the other core: that is .3 s of yolov5n's 2."""
     child = _child()
     _waiting.append(child)
-    threading.Thread(target=_get_ready, args=(child,), daemon=True).start()
+    child.prompt("get_ready")
     try:
         yield
     finally:
@@ -109,12 +108,6 @@ def _child() -> Child:
         tool=_TOOL,
         advice="Export the model again, or with another opset.",
     )
-
-
-def _get_ready(child: Child) -> None:
-    # What fails here fails again where it is needed, and is told there.
-    with suppress(Exception):
-        child.request("get_ready")
 
 
 class PrepareHandler:

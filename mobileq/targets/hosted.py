@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,13 +87,8 @@ class Hosting:
             return
         for disturbed, count in ((False, files), (True, 1)):
             for child in [self.child("getting ready", disturbed) for _ in range(count)]:
-                threading.Thread(target=self._get_ready, args=(child,), daemon=True).start()
+                child.prompt("get_ready", {"runner": self.runner, "library": self.library})
                 _left(self.kind(disturbed), child)
-
-    def _get_ready(self, child: Child) -> None:
-        # What fails here fails again where it is needed, and is told there.
-        with suppress(Exception):
-            child.request("get_ready", {"runner": self.runner, "library": self.library})
 
     def kind(self, disturbed: bool) -> str:
         """By which children are left."""
@@ -130,11 +124,9 @@ class KeptChild:
             self._child = self._started("waiting", tool)
 
     def hint(self, method: str) -> None:
-        """Tell it what comes next, if there is one. What fails here fails again where it is needed,
-        and is told there."""
+        """Tell it what comes next, if there is one."""
         if self._child is not None:
-            with suppress(MobileqError):
-                self._child.request(method, {})
+            self._child.prompt(method)
 
     @contextmanager
     def asked(self, stage: str, tool: str) -> Iterator[Child]:
